@@ -1,0 +1,38 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/base: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet -c constraints.txt -e .
+	touch $@
+
+$(VENV)/dev: $(VENV)/base
+	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+$(VENV)/all: $(VENV)/base
+	$(PIP) install --quiet torch==2.13.0
+	$(PIP) install --quiet -c constraints.txt -e '.[rl,sentiment,graph]'
+	touch $@
+
+run: $(VENV)/all ## start the daemon on 127.0.0.1:8787, with everything installed
+	$(BIN)/python server.py
+
+check: $(VENV)/dev ## ruff, format and mypy strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+test: check ## all checks and the test suite (what CI runs)
+	$(BIN)/pytest -n 2 --dist loadfile
+
+bench: $(VENV)/dev ## every benchmark, one JSON line each
+	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
+
+.PHONY: help run check test bench

@@ -1,0 +1,1 @@
+"""Everything outside: one vendor library each."""

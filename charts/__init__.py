@@ -1,0 +1,1 @@
+"""Drawing; what it draws is git-ignored."""

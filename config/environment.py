@@ -1,0 +1,173 @@
+"""The environment variables, and where orders go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, cast
+
+from pydantic import SecretStr
+
+from config.trading import TradingSettings
+from core.errors import SettingsError
+
+ROOT = Path(__file__).parent.parent
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+DATA_PROVIDERS = ("auto", "yfinance", "alpaca", "simulated")
+Provider = Literal["auto", "yfinance", "alpaca", "parquet", "simulated"]
+
+
+class OrderRoute(StrEnum):
+    """Where orders go. Real money needs three switches that agree."""
+
+    PAPER_BUILTIN = "built-in paper broker"
+    ALPACA_PAPER = "Alpaca paper"
+    ALPACA_LIVE = "Alpaca live"
+    DRY_RUN = "nowhere: dry run against the live account"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What the environment says.
+
+    Attributes
+    ----------
+    provider : str
+        `auto`, `yfinance`, `alpaca`, `parquet` or `simulated`.
+    parquet_path : Path or None
+        The file of `DATA_PROVIDER=parquet:PATH`.
+    state_dir : Path
+        Ledger and caches.
+    artefact_dir : Path
+        Trained models; the project's own `models/` unless STATE_DIR is set.
+    """
+
+    host: str = "127.0.0.1"
+    port: int | None = None
+    token: SecretStr | None = None
+    alpaca_key: SecretStr | None = None
+    alpaca_secret: SecretStr | None = None
+    alpaca_paper: bool = True
+    live_trading: bool = False
+    enable_cron: bool = False
+    provider: Provider = "auto"
+    parquet_path: Path | None = None
+    state_dir: Path = ROOT / "state"
+    artefact_dir: Path = ROOT / "models"
+    neo4j_uri: str | None = None
+    neo4j_user: str | None = None
+    neo4j_password: SecretStr | None = field(default=None, repr=False)
+
+    @property
+    def has_alpaca_keys(self) -> bool:
+        """Whether both Alpaca keys are set."""
+        return self.alpaca_key is not None and self.alpaca_secret is not None
+
+
+def read_environment(variables: Mapping[str, str]) -> Environment:
+    """Read and check the contract's variables.
+
+    Raises
+    ------
+    SettingsError
+        For a value that cannot be used, half a pair of keys, or an open host without a token.
+    """
+    env = Environment(
+        host=variables.get("TRADING_HOST") or "127.0.0.1",
+        port=_port(variables),
+        token=_secret(variables, "TRADING_API_TOKEN"),
+        alpaca_key=_secret(variables, "ALPACA_API_KEY"),
+        alpaca_secret=_secret(variables, "ALPACA_SECRET_KEY"),
+        alpaca_paper=_flag(variables, "ALPACA_PAPER", default="true"),
+        live_trading=_flag(variables, "LIVE_TRADING", default="false"),
+        enable_cron=_flag(variables, "ENABLE_CRON", default="false"),
+        provider=_provider(variables)[0],
+        parquet_path=_provider(variables)[1],
+        state_dir=Path(variables.get("STATE_DIR") or ROOT / "state"),
+        artefact_dir=Path(variables["STATE_DIR"]) / "models" if variables.get("STATE_DIR") else ROOT / "models",
+        neo4j_uri=variables.get("NEO4J_URI") or None,
+        neo4j_user=variables.get("NEO4J_USER") or None,
+        neo4j_password=_secret(variables, "NEO4J_PASSWORD"),
+    )
+    if (env.alpaca_key is None) != (env.alpaca_secret is None):
+        missing = "ALPACA_SECRET_KEY" if env.alpaca_secret is None else "ALPACA_API_KEY"
+        raise SettingsError(
+            f"Only one of the two Alpaca keys is set: {missing} is missing.",
+            hint="Set both for Alpaca, or neither for the built-in paper broker.",
+        )
+    if env.host not in LOOPBACK and env.token is None:
+        raise SettingsError(
+            f"TRADING_HOST={env.host} is reachable by others and TRADING_API_TOKEN is not set.",
+            hint="Set TRADING_API_TOKEN, or listen on 127.0.0.1.",
+        )
+    if env.provider == "alpaca" and not env.has_alpaca_keys:
+        raise SettingsError("DATA_PROVIDER=alpaca needs ALPACA_API_KEY and ALPACA_SECRET_KEY.")
+    return env
+
+
+def order_route(env: Environment, trading: TradingSettings) -> OrderRoute:
+    """Decide where orders go, by the contract's table.
+
+    Raises
+    ------
+    SettingsError
+        When live trading is asked for without keys, or a real broker would see invented prices.
+    """
+    wants_live = env.live_trading or trading.broker.mode == "live"
+    if not env.has_alpaca_keys:
+        if wants_live:
+            raise SettingsError(
+                "Live trading is asked for (LIVE_TRADING or broker.mode) but there are no Alpaca keys.",
+                hint="Set ALPACA_API_KEY and ALPACA_SECRET_KEY, or unset LIVE_TRADING and use broker.mode paper.",
+            )
+        return OrderRoute.PAPER_BUILTIN
+    if env.provider in ("simulated", "parquet"):
+        raise SettingsError(
+            f"DATA_PROVIDER={env.provider} feeds invented or recorded prices, and the Alpaca keys are set.",
+            hint="Unset the keys to use the built-in paper broker, or use DATA_PROVIDER=auto.",
+        )
+    if env.alpaca_paper:
+        return OrderRoute.ALPACA_PAPER
+    if env.live_trading and trading.broker.mode == "live":
+        return OrderRoute.ALPACA_LIVE
+    return OrderRoute.DRY_RUN
+
+
+def _flag(variables: Mapping[str, str], name: str, *, default: str) -> bool:
+    value = (variables.get(name) or default).strip().lower()
+    if value in ("true", "1", "yes", "on"):
+        return True
+    if value in ("false", "0", "no", "off"):
+        return False
+    raise SettingsError(f"{name}={value} is neither true nor false.", hint=f"Set {name}=true or {name}=false.")
+
+
+def _secret(variables: Mapping[str, str], name: str) -> SecretStr | None:
+    value = variables.get(name)
+    return SecretStr(value) if value else None
+
+
+def _port(variables: Mapping[str, str]) -> int | None:
+    value = variables.get("TRADING_PORT")
+    if not value:
+        return None
+    if not (value.isdigit() and 1 <= int(value) <= 65535):
+        raise SettingsError(f"TRADING_PORT={value} is not a port.", hint="Use a number from 1 to 65535.")
+    return int(value)
+
+
+def _provider(variables: Mapping[str, str]) -> tuple[Provider, Path | None]:
+    value = variables.get("DATA_PROVIDER") or "auto"
+    name, _, path = value.partition(":")
+    if name == "parquet" and path:
+        if not Path(path).is_file():
+            raise SettingsError(f"DATA_PROVIDER={value}: there is no file at {Path(path).resolve()}.")
+        return "parquet", Path(path)
+    if value not in DATA_PROVIDERS:
+        raise SettingsError(
+            f"DATA_PROVIDER={value} is not known.",
+            hint=f"Use one of {', '.join(DATA_PROVIDERS)} or parquet:PATH.",
+        )
+    return cast(Provider, value), None

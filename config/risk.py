@@ -1,0 +1,92 @@
+"""`config/risk*.json`: what may be lost, held and traded. Watched: an edit takes effect at the next step."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from config.trading import Fraction, Frozen
+
+Loss = Annotated[float, Field(ge=-1.0, le=0.0)]
+
+
+class PositionSizing(Frozen):
+    """How large a position is.
+
+    Attributes
+    ----------
+    kelly_fraction : float
+        Share of the full Kelly bet that is taken.
+    max_position_pct, min_position_pct : float
+        Limits of one position's share of equity; below the minimum nothing is bought.
+    default_position_pct : float
+        Share of equity when no calibrated probability is at hand.
+    """
+
+    kelly_fraction: Fraction = 0.25
+    max_position_pct: Fraction = 0.15
+    min_position_pct: Fraction = 0.005
+    default_position_pct: Fraction = 0.05
+
+
+class PortfolioLimits(Frozen):
+    """What the whole book may hold."""
+
+    max_positions: Annotated[int, Field(ge=0)] = 10
+    max_exposure_pct: Fraction = 0.80
+    max_sector_pct: Fraction = 0.40
+    min_order_usd: Annotated[float, Field(ge=0)] = 10.0
+
+
+class DailyLimits(Frozen):
+    """What one session may cost. `max_daily_loss_pct` 0 halts all trading."""
+
+    max_daily_loss_pct: Loss = -0.02
+    max_daily_trades: Annotated[int, Field(ge=0)] = 20
+
+
+class CircuitBreakers(Frozen):
+    """When the engine stops by itself."""
+
+    max_drawdown_pct: Loss = -0.10
+    max_consecutive_faults: Annotated[int, Field(ge=1)] = 5
+
+
+class SwingExit(Frozen):
+    """The synthesizer's exit rules for held positions, judged in each decide cycle."""
+
+    max_hold_days: Annotated[int, Field(ge=1)] = 10
+    min_profit_pct: Fraction = 0.01
+    stop_loss_pct: Loss = -0.03
+    take_profit_pct: Annotated[float, Field(ge=0)] = 0.05
+    consecutive_miss_limit: Annotated[int, Field(ge=1)] = 3
+
+
+class RiskCheck(Frozen):
+    """The risk check's exit rules, tighter than the synthesizer's, judged every five minutes.
+
+    Attributes
+    ----------
+    dynamic_stops : bool
+        With ATR at hand, levels at `take_profit_atr` and `stop_loss_atr` ATRs from the entry apply besides
+        the static ones: whichever is nearer to the price acts first.
+    """
+
+    stop_loss_pct: Loss = -0.025
+    take_profit_pct: Annotated[float, Field(ge=0)] = 0.04
+    trailing_stop_atr: Annotated[float, Field(gt=0)] = 2.0
+    dynamic_stops: bool = True
+    take_profit_atr: Annotated[float, Field(gt=0)] = 2.5
+    stop_loss_atr: Annotated[float, Field(gt=0)] = 1.5
+
+
+class RiskSettings(Frozen):
+    """All of `risk.json`."""
+
+    position_sizing: PositionSizing = PositionSizing()
+    portfolio_limits: PortfolioLimits = PortfolioLimits()
+    daily_limits: DailyLimits = DailyLimits()
+    circuit_breakers: CircuitBreakers = CircuitBreakers()
+    swing_exit: SwingExit = SwingExit()
+    risk_check: RiskCheck = RiskCheck()

@@ -1,0 +1,220 @@
+"""What the market shows: bars, quotes, headlines, and the view a decision is made from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import InvariantError
+
+Floats = NDArray[np.float64]
+FIELDS = ("open", "high", "low", "close", "volume")
+
+
+def read_only(array: NDArray[np.generic]) -> Floats:
+    """Give a float64, C-order array that cannot be written to, copied only if it must be."""
+    out = np.ascontiguousarray(array, dtype=np.float64)
+    if out is array and out.flags.writeable:
+        out = out.view()
+    out.flags.writeable = False
+    return out
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BarPanel:
+    """Daily bars of many symbols, adjusted for splits and dividends.
+
+    Attributes
+    ----------
+    sessions : ndarray of datetime64[D], shape (T,)
+        Session dates, strictly increasing.
+    known_at : ndarray of datetime64[us], shape (T,)
+        When each session's bar became known (its close, UTC), strictly increasing.
+    symbols : tuple of str, length N
+        One name a column.
+    open, high, low, close, volume : ndarray of float64, shape (T, N)
+        Prices in US dollars and shares; NaN where there is no bar. Read-only.
+    """
+
+    sessions: NDArray[np.datetime64]
+    known_at: NDArray[np.datetime64]
+    symbols: tuple[str, ...]
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+
+    def __post_init__(self) -> None:
+        shape = (len(self.sessions), len(self.symbols))
+        for name in FIELDS:
+            array = getattr(self, name)
+            if array.shape != shape:
+                raise InvariantError(f"The panel's {name} has shape {array.shape}, not {shape}.")
+            object.__setattr__(self, name, read_only(array))
+        if len(self.known_at) != shape[0]:
+            raise InvariantError(f"The panel has {shape[0]} sessions but {len(self.known_at)} closing times.")
+        if shape[0] > 1 and not (np.diff(self.known_at) > np.timedelta64(0)).all():
+            raise InvariantError("The panel's sessions are not strictly increasing.")
+
+    @cached_property
+    def column(self) -> Mapping[str, int]:
+        """Map each symbol to its column."""
+        return {symbol: index for index, symbol in enumerate(self.symbols)}
+
+    @cached_property
+    def row_digests(self) -> tuple[bytes, ...]:
+        """Chain a SHA-256 along the sessions: entry t depends on rows 0..t only."""
+        table = np.stack([getattr(self, name) for name in FIELDS], axis=1)
+        seal = hashlib.sha256("\x1f".join(self.symbols).encode()).digest()
+        chain = []
+        for stamp, row in zip(self.known_at.astype("datetime64[us]").astype(np.int64), table, strict=True):
+            seal = hashlib.sha256(seal + int(stamp).to_bytes(8, "big", signed=True) + row.tobytes()).digest()
+            chain.append(seal)
+        return tuple(chain)
+
+    @property
+    def digest(self) -> bytes:
+        """Seal the bars: equal digests mean equal bars, and a prefix has the digest of its last row."""
+        return self.row_digests[len(self.sessions) - 1] if len(self.sessions) else b""
+
+    def rows_known(self, as_of: datetime) -> int:
+        """Count the sessions whose bar was known at `as_of`."""
+        stamp = np.datetime64(as_of.astimezone(UTC).replace(tzinfo=None), "us")
+        return int(np.searchsorted(self.known_at, stamp, side="right"))
+
+    def prefix(self, rows: int) -> BarPanel:
+        """Give the first `rows` sessions without copying or checking the bars again."""
+        if rows == len(self.sessions):
+            return self
+        cut = object.__new__(BarPanel)
+        cut.__dict__.update(
+            sessions=self.sessions[:rows], known_at=self.known_at[:rows], symbols=self.symbols,
+            open=self.open[:rows], high=self.high[:rows], low=self.low[:rows],
+            close=self.close[:rows], volume=self.volume[:rows],
+            column=self.column, row_digests=self.row_digests,
+        )  # fmt: skip
+        return cut
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """The last price seen for a symbol, with what traded since the look before.
+
+    Attributes
+    ----------
+    price : float
+        US dollars, as traded (not adjusted for later dividends).
+    at : datetime
+        When it was seen, UTC.
+    session_open : float or None
+        The session's opening price, when the feed knows it.
+    """
+
+    symbol: str
+    price: float
+    at: datetime
+    session_open: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """One news item: what it says of which symbols, when it was published and when we had it."""
+
+    symbols: tuple[str, ...]
+    text: str
+    published_at: datetime
+    received_at: datetime
+    publisher: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """A past situation recalled for a decision, with its outcome as a fact."""
+
+    symbol: str
+    fact: str
+    valid_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MarketView:
+    """All a decision may know: a prefix of the panel, quotes, news, memories; nothing later than `as_of`.
+
+    Attributes
+    ----------
+    as_of : datetime
+        The moment of the decision, aware UTC.
+    bars : BarPanel
+        The sessions known at `as_of`, and no later one.
+    stale : mapping of str to str
+        Symbols left out of this decision, and why.
+    feed_fault : str
+        Why the feed as a whole cannot be trusted (entries stop); empty when it can.
+    source : str
+        `yfinance`, `alpaca`, `parquet` or `simulated`.
+    market_open : bool
+        Whether the exchange is in its regular session at `as_of`.
+    """
+
+    as_of: datetime
+    bars: BarPanel
+    quotes: Mapping[str, Quote] = field(default_factory=dict)
+    headlines: tuple[Headline, ...] = ()
+    memories: tuple[Memory, ...] = ()
+    stale: Mapping[str, str] = field(default_factory=dict)
+    feed_fault: str = ""
+    source: str = ""
+    market_open: bool = False
+
+    def __post_init__(self) -> None:
+        if self.as_of.tzinfo is None:
+            raise InvariantError(f"The view's as_of {self.as_of} has no time zone.")
+        late = [q.symbol for q in self.quotes.values() if q.at > self.as_of]
+        late += [h.text for h in self.headlines if max(h.received_at, h.published_at) > self.as_of]
+        late += [m.fact for m in self.memories if m.valid_at > self.as_of]
+        if late or self.bars.rows_known(self.as_of) != len(self.bars.sessions):
+            raise InvariantError(f"The view as of {self.as_of} holds something later: {late[:3] or 'bars'}.")
+
+    @property
+    def row(self) -> int:
+        """Index of the last known session in `bars`; -1 when nothing is known."""
+        return len(self.bars.sessions) - 1
+
+    @property
+    def session(self) -> np.datetime64:
+        """Date of the last known session."""
+        if self.row < 0:
+            raise InvariantError("The view holds no session.")
+        return cast(np.datetime64, self.bars.sessions[-1])
+
+    def price(self, symbol: str) -> float | None:
+        """Give the newest price known: the quote, else the last close; None when there is none."""
+        quote = self.quotes.get(symbol)
+        if quote is not None:
+            return quote.price
+        column = self.bars.column.get(symbol)
+        if column is None or self.row < 0:
+            return None
+        close = float(self.bars.close[-1, column])
+        return close if np.isfinite(close) else None
+
+    def digest(self) -> str:
+        """Seal all that the decision saw: SHA-256 over bars, quotes, news, memories and exclusions."""
+        seal = hashlib.sha256(self.bars.digest)
+        parts = (
+            self.as_of.isoformat(), self.source, self.feed_fault, self.market_open,
+            sorted(self.stale.items()),
+            [(q.symbol, q.price, q.at.isoformat(), q.session_open) for _, q in sorted(self.quotes.items())],
+            [(h.symbols, h.text, h.published_at.isoformat()) for h in self.headlines],
+            [(m.symbol, m.fact, m.valid_at.isoformat()) for m in self.memories],
+        )  # fmt: skip
+        seal.update(repr(parts).encode())
+        return seal.hexdigest()

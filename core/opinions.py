@@ -1,0 +1,125 @@
+"""What the agents say: regimes, rankings, signals and abstentions. Opinions only, never orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regime:
+    """The market's state by the forward-filtered HMM.
+
+    Attributes
+    ----------
+    name : str
+        `low_vol` or `high_vol`.
+    probabilities : mapping of str to float
+        One probability a state; they sum to 1.
+    exposure_scale : float
+        What the state allows of the book's exposure, in [0, 1].
+    """
+
+    name: str
+    probabilities: Mapping[str, float]
+    as_of: datetime
+    exposure_scale: float
+    model_id: str
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the named state."""
+        return self.probabilities[self.name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectorScore:
+    """A sector's momentum against the benchmark.
+
+    Attributes
+    ----------
+    momentum : mapping of str to float
+        Excess return over the benchmark by lookback (`4w`, `12w`, `26w`), as fractions.
+    score : float
+        Their weighted mean.
+    picks : tuple of str
+        The sector's leading stocks by momentum; empty for a sector that is not hot.
+    """
+
+    sector: str
+    etf: str
+    rank: int
+    score: float
+    momentum: Mapping[str, float]
+    hot: bool
+    picks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankedStock:
+    """A stock by the ranker.
+
+    Attributes
+    ----------
+    p_outperform : float
+        Calibrated probability of ending in the universe's top quarter after 21 sessions.
+    factors : mapping of str to float
+        The 13 cross-sectional z-scores, winsorized at 3.
+    contributions : mapping of str to float
+        What each factor added to the score before calibration (log-odds, XGBoost's own SHAP values).
+    """
+
+    symbol: str
+    rank: int
+    p_outperform: float
+    sector: str
+    price: float
+    factors: Mapping[str, float]
+    contributions: Mapping[str, float]
+    model_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One agent's opinion of one symbol: score in [-1, 1], confidence in [0, 1], and the reason."""
+
+    agent: str
+    symbol: str
+    score: float
+    confidence: float
+    reason: str
+    model_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abstention:
+    """An agent that says nothing, and why. Not a zero. Symbol `*` stands for all of them."""
+
+    agent: str
+    reason: str
+    symbol: str = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """All that the team said in one step.
+
+    Attributes
+    ----------
+    candidates : tuple of str
+        Symbols that may be bought, sorted.
+    atr : mapping of str to float
+        Average true range over 14 sessions by symbol, US dollars; a symbol without one is left out.
+    models : mapping of str to str
+        Id of each model that spoke, by agent.
+    """
+
+    regime: Regime | None = None
+    sectors: tuple[SectorScore, ...] = ()
+    ranking: tuple[RankedStock, ...] = ()
+    candidates: tuple[str, ...] = ()
+    signals: tuple[Signal, ...] = ()
+    abstentions: tuple[Abstention, ...] = ()
+    atr: Mapping[str, float] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)

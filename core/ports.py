@@ -1,0 +1,171 @@
+"""The ports: what the engine needs of the outside, one small Protocol each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from core.types import (
+    ApprovedOrder,
+    BarPanel,
+    Cycle,
+    Decision,
+    Event,
+    Fill,
+    MarketView,
+    Opinion,
+    Plan,
+    Portfolio,
+    Quote,
+    StepReport,
+    TradingState,
+)
+
+
+class Clock(Protocol):
+    """Tells the time, aware UTC."""
+
+    def now(self) -> datetime:
+        """Give the current moment."""
+        ...
+
+
+class Calendar(Protocol):
+    """Knows the exchange's sessions."""
+
+    def sessions(self, start: date, end: date) -> Sequence[tuple[date, datetime, datetime]]:
+        """List (session, opens_at, closes_at) from start to end inclusive, times aware UTC."""
+        ...
+
+    def is_open(self, at: datetime) -> bool:
+        """Tell whether the exchange is in its regular session."""
+        ...
+
+
+class BarSource(Protocol):
+    """Fetches daily bars of one vendor, adjusted for splits and dividends, checked by nobody yet."""
+
+    name: str
+
+    def bars(self, symbols: Sequence[str], start: date, end: date) -> BarPanel:
+        """Fetch the sessions from start to end inclusive; a symbol not had is a column of NaN.
+
+        Raises
+        ------
+        core.errors.DataError
+            When the vendor as a whole does not answer.
+        """
+        ...
+
+    def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
+        """Fetch the newest price of each symbol; a symbol not had is left out."""
+        ...
+
+
+class Feed(Protocol):
+    """Gives the view of a moment: the past only."""
+
+    def view(self, as_of: datetime) -> MarketView:
+        """Give all that was known at `as_of`."""
+        ...
+
+
+class Broker(Protocol):
+    """Takes orders and says what became of them."""
+
+    name: str
+
+    def settle(self, view: MarketView) -> tuple[Fill, ...]:
+        """Give the fills that happened up to the view's moment and were not given before."""
+        ...
+
+    def submit(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:
+        """Send orders, each at most once by its client_order_id; give each one's status."""
+        ...
+
+    def account(self) -> Portfolio:
+        """Give the broker's own book: cash, quantities and open orders."""
+        ...
+
+
+class Ledger(Protocol):
+    """Remembers for ever what was decided, sent and filled."""
+
+    def record(self, report: StepReport) -> None:
+        """Write a step down before anything of it is sent. Writing the same step twice changes nothing."""
+        ...
+
+    def mark(self, statuses: Mapping[str, str]) -> None:
+        """Write down what became of orders, by client_order_id."""
+        ...
+
+    def portfolio(self) -> Portfolio | None:
+        """Give the book after the last step recorded; None when there is none."""
+        ...
+
+    def trading_state(self) -> TradingState:
+        """Give the trading state last recorded."""
+        ...
+
+
+class Team(Protocol):
+    """The agents: what they say of the view, and what they would do."""
+
+    def opine(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> Opinion:
+        """Hear every agent of the cycle."""
+        ...
+
+    def decide(self, opinion: Opinion, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
+        """Turn opinions into one decision a symbol."""
+        ...
+
+
+class RiskManager(Protocol):
+    """The only maker of approved orders."""
+
+    def mark(self, view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle) -> Portfolio:
+        """Mark the book to the view: last prices, peaks, the session's opening equity, miss counts."""
+        ...
+
+    def exits(
+        self, view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle
+    ) -> tuple[Decision, ...]:
+        """Name the held positions that a rule says must go."""
+        ...
+
+    def review(
+        self,
+        *,
+        decision_id: str,
+        decisions: Sequence[Decision],
+        view: MarketView,
+        portfolio: Portfolio,
+        opinion: Opinion,
+        state: TradingState,
+        cycle: Cycle,
+    ) -> Plan:
+        """Size, check and sort every decision into approved, refused or unchanged."""
+        ...
+
+
+class EventSink(Protocol):
+    """Tells the world."""
+
+    def publish(self, topic: str, at: datetime, data: Mapping[str, Any]) -> Event:
+        """Give an event its place in the sequence and pass it on; never blocks, never raises."""
+        ...
+
+
+class MemoryWriter(Protocol):
+    """Remembers reports for later recall, best effort."""
+
+    def remember(self, report: StepReport) -> None:
+        """Queue a report for the memory; never blocks, never raises."""
+        ...
+
+
+__all__ = [
+    "BarSource", "Broker", "Calendar", "Clock", "EventSink", "Feed", "Ledger", "MemoryWriter",
+    "RiskManager", "Team",
+]  # fmt: skip

@@ -1,0 +1,198 @@
+"""What the edge (API, scheduler) may ask of the engine. The real one is `pipeline.service.EngineService`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from core.events import Event
+from core.types import Cycle, Fill, Opinion, OrderStatus, Portfolio, Side, StepReport
+
+
+class JobStatus(StrEnum):
+    """Where a long job stands."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Long work in a child process.
+
+    Attributes
+    ----------
+    kind : str
+        `quant_retrain`, later `train` and `backtest`; one of a kind at a time.
+    progress : float
+        In [0, 1].
+    result : mapping
+        JSON answer once done.
+    error : str
+        What went wrong and what to do, once failed.
+    """
+
+    job_id: str
+    kind: str
+    status: JobStatus
+    started_at: datetime
+    finished_at: datetime | None = None
+    progress: float = 0.0
+    message: str = ""
+    result: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What the team thinks now, with nothing decided and nothing recorded."""
+
+    as_of: datetime
+    source: str
+    bars_until: str
+    opinion: Opinion
+    stale: Mapping[str, str]
+    feed_fault: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRecord:
+    """An order as the ledger knows it."""
+
+    client_order_id: str
+    decision_id: str
+    symbol: str
+    side: Side
+    quantity: str
+    reference_price: str
+    rule: str
+    status: OrderStatus
+    route: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """A closed round trip: bought, sold, and what it made (US dollars as decimal strings)."""
+
+    symbol: str
+    quantity: str
+    entry_at: datetime
+    entry_price: str
+    exit_at: datetime
+    exit_price: str
+    profit_usd: str
+    profit_pct: float
+    exit_rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """What executing a decision did, or (dry run) would do."""
+
+    decision_id: str
+    dry_run: bool
+    route: str
+    orders: tuple[OrderRecord, ...]
+
+
+class Subscription(Protocol):
+    """One client's bounded queue of events: the oldest are lost when it is slow."""
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        """Give events as they come."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """How many events were lost so far."""
+        ...
+
+    def close(self) -> None:
+        """Leave the stream."""
+        ...
+
+
+class Service(Protocol):
+    """The engine as the edge sees it. Awaitables run on the one engine thread; the rest never block."""
+
+    def health(self) -> Mapping[str, Any]:
+        """Answer at once: status, models_loaded, server_uptime, trading_state, ages. No network, no models."""
+        ...
+
+    def not_ready_reason(self) -> str:
+        """Say why the engine is not ready yet; empty once start-up and reconciliation are done."""
+        ...
+
+    def status(self) -> bytes:
+        """Give the whole status as JSON, encoded once a step."""
+        ...
+
+    async def outlook(self, cycle: Cycle) -> Outlook:
+        """Hear the team without deciding: regime, scan, ranking."""
+        ...
+
+    async def step(self, cycle: Cycle) -> StepReport:
+        """Run one step."""
+        ...
+
+    async def execute(self, decision_id: str | None, *, dry_run: bool) -> Execution:
+        """Send a recorded decision's approved orders (the last decision's by default)."""
+        ...
+
+    async def halt(self, reason: str) -> None:
+        """Go to HALTED at once."""
+        ...
+
+    async def resume(self) -> None:
+        """Go back to ACTIVE: a person says so."""
+        ...
+
+    async def flatten(self) -> StepReport:
+        """Sell everything and enter nothing (REDUCING)."""
+        ...
+
+    def decisions(self, limit: int) -> Sequence[StepReport]:
+        """Give recorded decisions, newest first."""
+        ...
+
+    def decision(self, decision_id: str) -> StepReport | None:
+        """Give one recorded decision."""
+        ...
+
+    def orders(self, limit: int) -> Sequence[OrderRecord]:
+        """Give orders, newest first."""
+        ...
+
+    def fills(self, limit: int) -> Sequence[Fill]:
+        """Give fills, newest first."""
+        ...
+
+    def trades(self, limit: int) -> Sequence[Trade]:
+        """Give closed round trips, newest first."""
+        ...
+
+    def portfolio(self) -> Portfolio:
+        """Give the book after the last step."""
+        ...
+
+    def start_job(self, kind: str, parameters: Mapping[str, Any]) -> Job:
+        """Start long work in a child process; a RequestError with status 409 if one of its kind runs."""
+        ...
+
+    async def finished(self, job_id: str) -> Job:
+        """Wait until a job is done or failed."""
+        ...
+
+    def job(self, job_id: str) -> Job | None:
+        """Give one job."""
+        ...
+
+    def jobs(self) -> Sequence[Job]:
+        """Give the jobs since the start, newest first."""
+        ...

@@ -1,0 +1,322 @@
+"""What the engine does about it: decisions, orders, fills, positions, the plan and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from core.opinions import Opinion, Signal
+
+ZERO = Decimal(0)
+
+
+class Action(StrEnum):
+    """What a decision wants done with a symbol."""
+
+    ENTER = "enter"
+    EXIT = "exit"
+    HOLD = "hold"
+
+
+class Side(StrEnum):
+    """Which way an order trades."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+class TradingState(StrEnum):
+    """What the engine may do: all, sells only, or nothing but reads and cancels."""
+
+    ACTIVE = "active"
+    REDUCING = "reducing"
+    HALTED = "halted"
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands."""
+
+    RECORDED = "recorded"
+    SUBMITTED = "submitted"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    DRY_RUN = "dry_run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cycle:
+    """A kind of step, as data.
+
+    Attributes
+    ----------
+    name : str
+        `decide`, `decide_v2`, `risk_check`, `regime`, `rank` or `flatten`.
+    agents : tuple of str
+        Which agents speak, in the order they are heard; each by its weight's name.
+    entries : bool
+        Whether buying is considered at all.
+    submits : bool
+        Whether approved orders are sent; otherwise they wait for `POST /execute`.
+    as_of : datetime or None
+        A past moment to decide at, against an empty book; None for now.
+    symbols : tuple of str
+        Only these may be decided on; empty for the whole universe.
+    """
+
+    name: str
+    agents: tuple[str, ...] = ()
+    entries: bool = True
+    submits: bool = False
+    as_of: datetime | None = None
+    symbols: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """A signal with the weight it had in the decision (weights of one decision sum to 1)."""
+
+    signal: Signal
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the team wants for one symbol, and why.
+
+    Attributes
+    ----------
+    score : float
+        Weighted mean of the votes, in [-1, 1].
+    confidence : float
+        In [0, 1].
+    rule : str
+        The rule that decided: `score`, or the exit rule (`stop_loss`, `take_profit`, ...).
+    p_win : float or None
+        Calibrated probability that sizing uses; None when no model gave one.
+    """
+
+    symbol: str
+    action: Action
+    score: float
+    confidence: float
+    rule: str
+    votes: tuple[Vote, ...] = ()
+    reasons: tuple[str, ...] = ()
+    p_win: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be traded.
+
+    Attributes
+    ----------
+    client_order_id : str
+        Derived from the decision: the same decision can never send two.
+    quantity : Decimal
+        Shares, positive; fractions allowed where the broker allows them.
+    reference_price : Decimal
+        The newest price known when it was decided, US dollars.
+    trigger_price : Decimal or None
+        For a resting protective order: the level at which it trades.
+    """
+
+    client_order_id: str
+    decision_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    reference_price: Decimal
+    rule: str
+    trigger_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One limit applied to one order: what was observed against what is allowed."""
+
+    rule: str
+    limit: str
+    observed: str
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovedOrder:
+    """An order that passed every limit. Only risk/ makes one.
+
+    Attributes
+    ----------
+    weight : float
+        Share of equity after the trade's sizing, in [0, 1].
+    """
+
+    order: Order
+    weight: float
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedOrder:
+    """A decision that a limit stopped, with the rule, the limit and what was observed."""
+
+    symbol: str
+    side: Side
+    rule: str
+    limit: str
+    observed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """A trade that happened. `fill_id` is unique for ever: it books once."""
+
+    fill_id: str
+    client_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Shares held, long only.
+
+    Attributes
+    ----------
+    average_price : Decimal
+        Mean entry price, US dollars.
+    entry_at : datetime
+        When the position was opened, UTC.
+    entry_session : date
+        The session it was opened in.
+    peak_price : Decimal
+        Highest price seen since, for the trailing stop.
+    missed_count : int
+        Consecutive decisions in which it was no candidate.
+    """
+
+    symbol: str
+    quantity: Decimal
+    average_price: Decimal
+    entry_at: datetime
+    entry_session: date
+    peak_price: Decimal
+    missed_count: int = 0
+    last_price: Decimal = ZERO
+
+    @property
+    def value(self) -> Decimal:
+        """Market value at the last price seen, US dollars."""
+        return self.quantity * self.last_price
+
+    @property
+    def profit_pct(self) -> float:
+        """Return since entry, as a fraction."""
+        return float(self.last_price / self.average_price - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portfolio:
+    """Cash and positions, with what the breakers compare against.
+
+    Attributes
+    ----------
+    session_open_equity : Decimal
+        Equity when the current session began, for the daily loss.
+    peak_equity : Decimal
+        Highest equity ever, for the drawdown.
+    trades_today : int
+        Orders approved in the current session.
+    pending : tuple of Order
+        Orders sent but not yet filled.
+    """
+
+    cash: Decimal
+    positions: Mapping[str, Position] = field(default_factory=dict)
+    session: date | None = None
+    session_open_equity: Decimal = ZERO
+    peak_equity: Decimal = ZERO
+    trades_today: int = 0
+    pending: tuple[Order, ...] = ()
+
+    @property
+    def equity(self) -> Decimal:
+        """Cash plus market value, US dollars."""
+        return self.cash + sum((position.value for position in self.positions.values()), ZERO)
+
+    @property
+    def daily_return(self) -> float:
+        """Return since the session began, as a fraction."""
+        return float(self.equity / self.session_open_equity - 1) if self.session_open_equity else 0.0
+
+    @property
+    def drawdown(self) -> float:
+        """Distance below the peak, as a fraction at or below 0."""
+        return min(0.0, float(self.equity / self.peak_equity - 1)) if self.peak_equity else 0.0
+
+    def with_position(self, position: Position) -> Portfolio:
+        """Give a copy that holds `position` (or has dropped it, when its quantity is 0)."""
+        kept = {name: held for name, held in self.positions.items() if name != position.symbol}
+        if position.quantity:
+            kept[position.symbol] = position
+        return replace(self, positions=kept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a step intends. Every decision ends in exactly one of approved, refused, no change.
+
+    Attributes
+    ----------
+    portfolio : Portfolio
+        The book with its updated peaks and miss counts (no trade applied).
+    state : TradingState
+        The state after the breakers spoke.
+    alerts : tuple of str
+        What a person should know.
+    """
+
+    decisions: tuple[Decision, ...]
+    approved: tuple[ApprovedOrder, ...]
+    refused: tuple[RefusedOrder, ...]
+    unchanged: tuple[str, ...]
+    opinion: Opinion
+    portfolio: Portfolio
+    state: TradingState
+    alerts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepReport:
+    """All that a step saw, thought and did.
+
+    Attributes
+    ----------
+    view_digest : str
+        SHA-256 of the view: what the decision saw.
+    config_digest : str
+        SHA-256 of the settings in force.
+    notes : tuple of str
+        What was degraded.
+    """
+
+    decision_id: str
+    cycle: Cycle
+    as_of: datetime
+    source: str
+    view_digest: str
+    config_digest: str
+    plan: Plan
+    fills: tuple[Fill, ...] = ()
+    stale: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""The only home of xgboost, hmmlearn, torch, stable_baselines3 and transformers; and the artefacts."""

@@ -1,0 +1,1 @@
+"""Limits, sizing, exits and breakers: pure; the only maker of an ApprovedOrder."""
