@@ -139,10 +139,22 @@ class AgentWeights(Frozen):
     regime: Annotated[float, Field(ge=0)] = 0.10
 
 
+class LegacyWeights(Frozen):
+    """Weights of the legacy v2 vote: six signals and no ranker."""
+
+    market: Annotated[float, Field(ge=0)] = 0.25
+    momentum: Annotated[float, Field(ge=0)] = 0.20
+    rsi: Annotated[float, Field(ge=0)] = 0.15
+    rl: Annotated[float, Field(ge=0)] = 0.15
+    sentiment: Annotated[float, Field(ge=0)] = 0.10
+    regime: Annotated[float, Field(ge=0)] = 0.15
+
+
 class SynthesizerSettings(Frozen):
     """How votes become decisions."""
 
     weights: AgentWeights = AgentWeights()
+    legacy_weights: LegacyWeights = LegacyWeights()
     buy_score_min: Annotated[float, Field(ge=-1, le=1)] = 0.35
     sell_score_max: Annotated[float, Field(ge=-1, le=1)] = -0.20
 

@@ -67,7 +67,8 @@ class RankedStock:
     factors : mapping of str to float
         The 13 cross-sectional z-scores, winsorized at 3.
     contributions : mapping of str to float
-        What each factor added to the score before calibration (log-odds, XGBoost's own SHAP values).
+        What each factor added to the score before calibration (log-odds, XGBoost's own SHAP values);
+        given for the stocks that are decided on or asked for.
     """
 
     symbol: str
@@ -76,8 +77,8 @@ class RankedStock:
     sector: str
     price: float
     factors: Mapping[str, float]
-    contributions: Mapping[str, float]
     model_id: str
+    contributions: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Protocol
 
+from core.service import OrderRecord
 from core.types import (
     ApprovedOrder,
     BarPanel,
@@ -84,6 +85,14 @@ class Broker(Protocol):
         """Send orders, each at most once by its client_order_id; give each one's status."""
         ...
 
+    def acknowledge(self, fill_ids: Sequence[str]) -> None:
+        """Take note that the ledger has these fills: they need not be given again."""
+        ...
+
+    def statuses(self, client_order_ids: Sequence[str]) -> Mapping[str, str]:
+        """Say what became of orders; those never taken are left out."""
+        ...
+
     def account(self) -> Portfolio:
         """Give the broker's own book: cash, quantities and open orders."""
         ...
@@ -96,8 +105,36 @@ class Ledger(Protocol):
         """Write a step down before anything of it is sent. Writing the same step twice changes nothing."""
         ...
 
+    def intend(self, approved: Sequence[ApprovedOrder]) -> None:
+        """Write down, before the send, that proposed orders are sent now, as sized now."""
+        ...
+
     def mark(self, statuses: Mapping[str, str]) -> None:
         """Write down what became of orders, by client_order_id."""
+        ...
+
+    def order(self, client_order_id: str) -> OrderRecord | None:
+        """Give one order."""
+        ...
+
+    def unsent_orders(self) -> Sequence[OrderRecord]:
+        """Give the orders written down to be sent of which it is not known whether they were."""
+        ...
+
+    def decisions(self, limit: int) -> Sequence[StepReport]:
+        """Give recorded decisions, newest first."""
+        ...
+
+    def decision(self, decision_id: str) -> StepReport | None:
+        """Give one recorded decision."""
+        ...
+
+    def unbooked(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
+        """Keep the fills that no recorded step has booked yet."""
+        ...
+
+    def set_state(self, state: TradingState, reason: str) -> None:
+        """Write down a trading state that a person chose."""
         ...
 
     def portfolio(self) -> Portfolio | None:
@@ -118,6 +155,10 @@ class Team(Protocol):
 
     def decide(self, opinion: Opinion, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
         """Turn opinions into one decision a symbol."""
+        ...
+
+    def explain(self, view: MarketView, opinion: Opinion, symbols: Collection[str]) -> Opinion:
+        """Keep of an opinion what explains these symbols, with the reasons that cost time to find."""
         ...
 
 
@@ -146,6 +187,10 @@ class RiskManager(Protocol):
         cycle: Cycle,
     ) -> Plan:
         """Size, check and sort every decision into approved, refused or unchanged."""
+        ...
+
+    def after_faults(self, faults: int, state: TradingState) -> tuple[TradingState, tuple[str, ...]]:
+        """Give the state, never looser, and alerts after so many failed steps in a row."""
         ...
 
 

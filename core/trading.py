@@ -1,4 +1,4 @@
-"""What the engine does about it: decisions, orders, fills, positions, the plan and the report."""
+"""What the engine does about it: decisions, the book, the plan and the report."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from core.opinions import Opinion, Signal
+from core.orders import ApprovedOrder, Fill, Order, RefusedOrder
 
 ZERO = Decimal(0)
 
@@ -21,32 +22,12 @@ class Action(StrEnum):
     HOLD = "hold"
 
 
-class Side(StrEnum):
-    """Which way an order trades."""
-
-    BUY = "buy"
-    SELL = "sell"
-
-
 class TradingState(StrEnum):
     """What the engine may do: all, sells only, or nothing but reads and cancels."""
 
     ACTIVE = "active"
     REDUCING = "reducing"
     HALTED = "halted"
-
-
-class OrderStatus(StrEnum):
-    """Where an order stands."""
-
-    RECORDED = "recorded"
-    SUBMITTED = "submitted"
-    PARTIALLY_FILLED = "partially_filled"
-    FILLED = "filled"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
-    REJECTED = "rejected"
-    DRY_RUN = "dry_run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +79,7 @@ class Decision:
     rule : str
         The rule that decided: `score`, or the exit rule (`stop_loss`, `take_profit`, ...).
     p_win : float or None
-        Calibrated probability that sizing uses; None when no model gave one.
+        Probability of ending in the universe's top quarter that the vote stands for; None without votes.
     """
 
     symbol: str
@@ -109,82 +90,6 @@ class Decision:
     votes: tuple[Vote, ...] = ()
     reasons: tuple[str, ...] = ()
     p_win: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What is to be traded.
-
-    Attributes
-    ----------
-    client_order_id : str
-        Derived from the decision: the same decision can never send two.
-    quantity : Decimal
-        Shares, positive; fractions allowed where the broker allows them.
-    reference_price : Decimal
-        The newest price known when it was decided, US dollars.
-    trigger_price : Decimal or None
-        For a resting protective order: the level at which it trades.
-    """
-
-    client_order_id: str
-    decision_id: str
-    symbol: str
-    side: Side
-    quantity: Decimal
-    reference_price: Decimal
-    rule: str
-    trigger_price: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One limit applied to one order: what was observed against what is allowed."""
-
-    rule: str
-    limit: str
-    observed: str
-    passed: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovedOrder:
-    """An order that passed every limit. Only risk/ makes one.
-
-    Attributes
-    ----------
-    weight : float
-        Share of equity after the trade's sizing, in [0, 1].
-    """
-
-    order: Order
-    weight: float
-    checks: tuple[Check, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedOrder:
-    """A decision that a limit stopped, with the rule, the limit and what was observed."""
-
-    symbol: str
-    side: Side
-    rule: str
-    limit: str
-    observed: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fill:
-    """A trade that happened. `fill_id` is unique for ever: it books once."""
-
-    fill_id: str
-    client_order_id: str
-    symbol: str
-    side: Side
-    quantity: Decimal
-    price: Decimal
-    fee: Decimal
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,6 +207,8 @@ class StepReport:
 
     Attributes
     ----------
+    bars_until : str
+        ISO date of the newest session the decision saw; empty when there was none.
     view_digest : str
         SHA-256 of the view: what the decision saw.
     config_digest : str
@@ -314,6 +221,7 @@ class StepReport:
     cycle: Cycle
     as_of: datetime
     source: str
+    bars_until: str
     view_digest: str
     config_digest: str
     plan: Plan

@@ -3,20 +3,14 @@
 from core.events import Event
 from core.market import BarPanel, Floats, Headline, MarketView, Memory, Quote
 from core.opinions import Abstention, Opinion, RankedStock, Regime, SectorScore, Signal
+from core.orders import ApprovedOrder, Check, Fill, Order, OrderStatus, RefusedOrder, Side
 from core.trading import (
     Action,
-    ApprovedOrder,
-    Check,
     Cycle,
     Decision,
-    Fill,
-    Order,
-    OrderStatus,
     Plan,
     Portfolio,
     Position,
-    RefusedOrder,
-    Side,
     StepReport,
     TradingState,
     Vote,

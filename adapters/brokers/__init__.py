@@ -1,0 +1,1 @@
+"""Brokers: they take orders and say what became of them."""

@@ -1,0 +1,177 @@
+"""The feed of a running daemon: fetches when a session has closed, quotes while the exchange is open."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from adapters.feeds.quality import Inspection, inspect, too_many_missing
+from adapters.feeds.source import Source
+from adapters.feeds.views import Moment, NewsSource, compose, moment
+from config.trading import DataSettings
+from core.errors import DataError
+from core.ports import Calendar
+from core.types import MarketView, Quote
+
+LOG = logging.getLogger(__name__)
+RETRY_FIRST = timedelta(minutes=1)
+RETRY_MAX = timedelta(minutes=15)
+QUOTES_KEPT = timedelta(seconds=30)
+
+
+class DailyFeed:
+    """Gives the view of a moment from a source that may fail, be late or be wrong.
+
+    Bars are fetched when a session that must be out by `as_of` is not in the panel yet. After a failure the old
+    panel is served, the fault is named (entries stop), and the source is asked again after 1, 2, 4 ... up to
+    15 minutes. Times come from `as_of` alone, so a moved clock moves everything.
+
+    Parameters
+    ----------
+    headlines : callable or None
+        Headlines that were out at a moment.
+
+    Attributes
+    ----------
+    fault : str
+        Why the last fetch failed; empty when it did not.
+    fetched_at : datetime or None
+        When bars were last fetched.
+    notes : tuple of str
+        What the source and the gate found in the last bars.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        calendar: Calendar,
+        symbols: Sequence[str],
+        settings: DataSettings,
+        *,
+        headlines: NewsSource | None = None,
+    ) -> None:
+        self._source = source
+        self._calendar = calendar
+        self._symbols = tuple(symbols)
+        self._settings = settings
+        self._headlines = headlines
+        self._inspection: Inspection | None = None
+        self._start = date.max
+        self._latest: datetime | None = None
+        self._failures = 0
+        self._incomplete = False
+        self._retry_at: datetime | None = None
+        self._asked: tuple[datetime, Mapping[str, Quote]] | None = None
+        self.fault = ""
+        self.fetched_at: datetime | None = None
+        self.notes: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """The source's name."""
+        return self._source.name
+
+    def view(self, as_of: datetime) -> MarketView:
+        """Give all that was known at `as_of`, fetching first what is due.
+
+        Raises
+        ------
+        core.errors.DataError
+            When there are no bars at all and the source gives none.
+        """
+        self.refresh(as_of)
+        if self._inspection is None:
+            raise DataError(
+                self.fault or f"{self.source} gave no bars.", hint="Check the network; it retries by itself."
+            )
+        when = moment(self._calendar, as_of, self._source.publication_delay)
+        quotes, stale, quote_fault = self._quotes(as_of, when)
+        return compose(
+            as_of=as_of,
+            when=when,
+            inspection=self._inspection,
+            source=self.source,
+            quotes=quotes,
+            stale_quotes=stale,
+            headlines=self._headlines(as_of) if self._headlines else (),
+            faults=(self.fault if self._is_now(as_of) else "", quote_fault),
+        )
+
+    def refresh(self, as_of: datetime) -> None:
+        """Fetch the bars that are due at `as_of`, if any, and not too soon after a failure."""
+        self._latest = max(as_of, self._latest or as_of)
+        if not self._due(as_of) or (self._retry_at is not None and as_of < self._retry_at):
+            return
+        try:
+            self._fetch(as_of)
+        except DataError as error:
+            self.fault = f"{self.source} failed: {error}"
+            LOG.warning("%s", self.fault)
+        self._plan_retry(as_of)
+
+    def _due(self, as_of: datetime) -> bool:
+        due = moment(self._calendar, as_of, self._source.publication_delay).session_due
+        if self._inspection is None or not len(self._inspection.panel.sessions):
+            return True
+        late = due is not None and bool(self._inspection.panel.sessions[-1] < due)
+        return late or (self._incomplete and self._is_now(as_of))
+
+    def _fetch(self, as_of: datetime) -> None:
+        due = moment(self._calendar, as_of, self._source.publication_delay).session_due
+        end = as_of.astimezone(UTC).date() if due is None else due.astype(object)
+        self._start = min(self._start, _years_before(end, self._settings.history_years))
+        panel = self._source.bars(self._symbols, self._start, end)
+        if not len(panel.sessions):
+            raise DataError(f"{self.source} gave no bars from {self._start} to {end}.")
+        self._inspection = inspect(panel, self._settings, fetched_at=as_of)
+        self.fault = ""
+        self.fetched_at = as_of
+        self._incomplete = self.source in self._source.notes
+        self.notes = (*(f"{name}: {said}" for name, said in self._source.notes.items()), *self._inspection.notes)
+        for note in self.notes:
+            LOG.warning("%s: %s", self.source, note)
+
+    def _plan_retry(self, as_of: datetime) -> None:
+        if not self._due(as_of):
+            self._failures, self._retry_at = 0, None
+            return
+        self._retry_at = as_of + min(RETRY_FIRST * 2**self._failures, RETRY_MAX)
+        self._failures = min(self._failures + 1, 10)
+
+    def _is_now(self, as_of: datetime) -> bool:
+        return self._latest is None or as_of >= self._latest
+
+    def _quotes(self, as_of: datetime, when: Moment) -> tuple[Mapping[str, Quote], Mapping[str, str], str]:
+        """Give the quotes to use, the symbols whose quote is stale, and what is wrong with all of them."""
+        if when.opened_at is None or not (self._source.replays_quotes or self._is_now(as_of)):
+            return {}, {}, ""
+        try:
+            seen = self._asked_quotes(as_of)
+        except DataError as error:
+            return {}, {}, f"{self.source} gave no quotes: {error}"
+        oldest = as_of - timedelta(seconds=self._settings.quote_age_max_seconds)
+        fresh = {name: quote for name, quote in seen.items() if oldest <= quote.at <= as_of}
+        stale = {name: _why_stale(seen.get(name), as_of) for name in self._symbols if name not in fresh}
+        return fresh, stale, too_many_missing(len(stale), len(self._symbols), self._settings)
+
+    def _asked_quotes(self, as_of: datetime) -> Mapping[str, Quote]:
+        if self._asked is None or not timedelta(0) <= as_of - self._asked[0] <= self._kept:
+            self._asked = as_of, self._source.quotes(self._symbols, as_of)
+        return self._asked[1]
+
+    @property
+    def _kept(self) -> timedelta:
+        return timedelta(0) if self._source.replays_quotes else QUOTES_KEPT
+
+
+def _why_stale(quote: Quote | None, as_of: datetime) -> str:
+    if quote is None:
+        return "no quote while the exchange is open"
+    if quote.at > as_of:
+        return "its quote is later than this moment"
+    return f"its last quote is {(as_of - quote.at).total_seconds():.0f} s old"
+
+
+def _years_before(day: date, years: int) -> date:
+    return day - timedelta(days=round(365.25 * years))

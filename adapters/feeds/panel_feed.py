@@ -1,0 +1,93 @@
+"""The feed of a fixed panel: backtests, and the daemon on recorded bars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from adapters.feeds.quality import inspect
+from adapters.feeds.views import NewsSource, QuoteSource, compose, moment
+from config.trading import DataSettings
+from core.ports import Calendar
+from core.types import BarPanel, Headline, MarketView, Quote
+
+
+class PanelFeed:
+    """Gives the view of any moment of a fixed panel; all but the slicing is done once, here.
+
+    Parameters
+    ----------
+    panel : BarPanel
+        Bars as the source gave them; they pass the gate here.
+    source : str
+        The source's name, put on every view.
+    quotes : callable or None
+        Prices of a moment. Without one, a view within a recorded session quotes that session's opening prices:
+        known since the open, and the next price an order of the evening before can fill at.
+    headlines : callable or None
+        Headlines that were out at a moment.
+
+    Attributes
+    ----------
+    notes : tuple of str
+        What the gate found, for the log.
+    """
+
+    def __init__(
+        self,
+        panel: BarPanel,
+        settings: DataSettings,
+        calendar: Calendar,
+        *,
+        source: str,
+        quotes: QuoteSource | None = None,
+        headlines: NewsSource | None = None,
+    ) -> None:
+        finished_at = panel.known_at[-1].astype(datetime).replace(tzinfo=UTC) if len(panel.sessions) else _epoch()
+        self._inspection = inspect(panel, settings, fetched_at=finished_at)
+        self._calendar = calendar
+        self._source = source
+        self._quotes = quotes or self._opening_quotes
+        self._headlines = headlines or _no_headlines
+        self.notes = self._inspection.notes
+
+    @property
+    def panel(self) -> BarPanel:
+        """The bars after the gate."""
+        return self._inspection.panel
+
+    def view(self, as_of: datetime) -> MarketView:
+        """Give all that was known at `as_of`."""
+        when = moment(self._calendar, as_of, timedelta(0))
+        return compose(
+            as_of=as_of,
+            when=when,
+            inspection=self._inspection,
+            source=self._source,
+            quotes=self._quotes(as_of) if when.opened_at is not None else {},
+            stale_quotes={},
+            headlines=self._headlines(as_of),
+            faults=(),
+        )
+
+    def _opening_quotes(self, at: datetime) -> Mapping[str, Quote]:
+        day = np.datetime64(at.astimezone(UTC).date(), "D")
+        row = int(np.searchsorted(self.panel.sessions, day))
+        if row == len(self.panel.sessions) or self.panel.sessions[row] != day:
+            return {}
+        opened_at = moment(self._calendar, at, timedelta(0)).opened_at or at
+        return {
+            name: Quote(symbol=name, price=price, at=opened_at, session_open=price)
+            for name, price in zip(self.panel.symbols, self.panel.open[row].tolist(), strict=True)
+            if price == price  # noqa: PLR0124  # NaN: no bar in that session
+        }
+
+
+def _no_headlines(_: datetime) -> tuple[Headline, ...]:
+    return ()
+
+
+def _epoch() -> datetime:
+    return datetime.fromtimestamp(0, UTC)

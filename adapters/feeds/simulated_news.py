@@ -1,0 +1,68 @@
+"""The simulated market's headlines: out after the close, in a tone loosely tied to that session's own return."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from config.sectors import STOCKS
+from core.types import BarPanel, Headline
+
+ITEMS_A_SESSION = 8
+TONE_NOISE = 0.015
+PUBLISHER = "Simulated Wire"
+GOOD = (
+    "{0} raises its outlook after strong demand",
+    "{0} beats estimates as margins widen",
+    "Analysts lift their targets for {0}",
+    "{0} wins a large contract",
+)
+BAD = (
+    "{0} warns of weaker sales this quarter",
+    "{0} misses estimates as costs rise",
+    "Regulators open an inquiry into {0}",
+    "Analysts cut their targets for {0}",
+)
+PLAIN = (
+    "{0} names a new board member",
+    "{0} to present at an industry conference",
+    "{0} keeps its dividend unchanged",
+)
+SPLIT_SYMBOL, SPLIT_RATIO, SPLIT_ROW = "NVDA", 4, 1400
+
+
+def headlines_of(seed: int, panel: BarPanel, row: int) -> tuple[Headline, ...]:
+    """Write the headlines of the session in `row`, each published 5 to 120 minutes after its close.
+
+    The market's one split (prices and volumes are already adjusted for it, so the bars show no jump) is
+    announced in the session it takes effect.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 2, row]))
+    chosen = rng.choice(len(STOCKS), ITEMS_A_SESSION, replace=False)
+    tones, words, minutes = rng.standard_normal(ITEMS_A_SESSION), rng.random(ITEMS_A_SESSION), rng.random(8)
+    closes_at = panel.known_at[row].astype(datetime).replace(tzinfo=UTC)
+    news = []
+    for index, stock in enumerate(chosen):
+        symbol = STOCKS[stock]
+        template = _template(_session_return(panel, row, symbol) + TONE_NOISE * tones[index], words[index])
+        news.append(_item(symbol, template.format(symbol), closes_at, 5 + 115 * minutes[index]))
+    if row == SPLIT_ROW:
+        news.append(_item(SPLIT_SYMBOL, f"{SPLIT_SYMBOL} splits its stock {SPLIT_RATIO} for 1", closes_at, 1.0))
+    return tuple(sorted(news, key=lambda item: (item.published_at, item.text)))
+
+
+def _session_return(panel: BarPanel, row: int, symbol: str) -> float:
+    column = panel.column[symbol]
+    before = panel.close[row - 1, column] if row else panel.open[row, column]
+    return float(panel.close[row, column] / before - 1)
+
+
+def _template(tone: float, word: float) -> str:
+    choice = GOOD if tone > 0.01 else BAD if tone < -0.01 else PLAIN
+    return choice[int(word * len(choice))]
+
+
+def _item(symbol: str, text: str, closes_at: datetime, minutes_after: float) -> Headline:
+    at = closes_at + timedelta(minutes=round(minutes_after))
+    return Headline(symbols=(symbol,), text=text, published_at=at, received_at=at, publisher=PUBLISHER)

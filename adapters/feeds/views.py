@@ -1,0 +1,81 @@
+"""How a view is put together: the one way for live, recorded and simulated bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from adapters.feeds.quality import Inspection
+from core.ports import Calendar
+from core.types import Headline, MarketView, Quote
+
+QuoteSource = Callable[[datetime], Mapping[str, Quote]]
+NewsSource = Callable[[datetime], tuple[Headline, ...]]
+LOOK_BACK = timedelta(days=14)  # longer than any closure of the exchange since 2001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """Where a moment stands on the exchange's calendar.
+
+    Attributes
+    ----------
+    opened_at : datetime or None
+        When the session running at the moment opened; None when the exchange is closed.
+    session_due : datetime64[D] or None
+        The newest session whose bar must be there by now.
+    """
+
+    opened_at: datetime | None
+    session_due: np.datetime64 | None
+
+
+def moment(calendar: Calendar, at: datetime, publication_delay: timedelta) -> Moment:
+    """Look a moment up, allowing the vendor its delay before a closed session is due."""
+    day = at.astimezone(UTC).date()
+    opened_at, due = None, None
+    for session, opens_at, closes_at in reversed(calendar.sessions(day - LOOK_BACK, day)):
+        if opens_at <= at < closes_at:
+            opened_at = opens_at
+        if closes_at + publication_delay <= at:
+            due = np.datetime64(session, "D")
+            break
+    return Moment(opened_at=opened_at, session_due=due)
+
+
+def compose(
+    *,
+    as_of: datetime,
+    when: Moment,
+    inspection: Inspection,
+    source: str,
+    quotes: Mapping[str, Quote],
+    stale_quotes: Mapping[str, str],
+    headlines: tuple[Headline, ...],
+    faults: Sequence[str],
+) -> MarketView:
+    """Build the view: the bars known at `as_of`, who is left out and why, and what is wrong with the feed."""
+    panel = inspection.panel
+    rows = panel.rows_known(as_of)
+    verdict = inspection.verdict(rows - 1)
+    said = (verdict.feed_fault, _overdue(inspection, rows, when), *faults)
+    return MarketView(
+        as_of=as_of,
+        bars=panel.prefix(rows),
+        quotes=quotes,
+        headlines=headlines,
+        stale={**stale_quotes, **verdict.left_out} if stale_quotes else verdict.left_out,
+        feed_fault=" ".join(part for part in said if part),
+        source=source,
+        market_open=when.opened_at is not None,
+    )
+
+
+def _overdue(inspection: Inspection, rows: int, when: Moment) -> str:
+    if not rows or when.session_due is None or inspection.panel.sessions[rows - 1] >= when.session_due:
+        return ""
+    newest = inspection.panel.sessions[rows - 1]
+    return f"The session {when.session_due} is missing: the newest bars are of {newest}."

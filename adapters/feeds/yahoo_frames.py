@@ -1,0 +1,72 @@
+"""Reads the frames of `yfinance.download`: columns (price, ticker), one row a session or a minute."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import DataError
+from core.types import Floats
+
+COLUMNS = ("Open", "High", "Low", "Close", "Volume")
+
+
+def daily_tables(frame: Any) -> dict[str, tuple[NDArray[np.datetime64], Floats]]:
+    """Split a frame of daily bars by ticker into (sessions, table of shape (n, 5)); empty tickers are left out.
+
+    Raises
+    ------
+    core.errors.DataError
+        When a column is missing.
+    """
+    if not len(frame):
+        return {}
+    check(frame)
+    days = frame.index.to_numpy().astype("datetime64[D]")
+    out = {}
+    for ticker in answered(frame):
+        table = np.column_stack([frame[name][ticker].to_numpy(dtype=np.float64) for name in COLUMNS])
+        had = ~np.isnan(table[:, :4]).all(axis=1)
+        out[ticker] = days[had], table[had]
+    return out
+
+
+def latest_prices(frame: Any) -> dict[str, tuple[float, float, datetime]]:
+    """Read a frame of minutes: by ticker the newest price, the first opening price, the newest minute's start.
+
+    Raises
+    ------
+    core.errors.DataError
+        When a column is missing.
+    """
+    if not len(frame):
+        return {}
+    check(frame)
+    out = {}
+    for ticker in answered(frame):
+        closes, opens = frame["Close"][ticker].dropna(), frame["Open"][ticker].dropna()
+        minute: datetime = closes.index[-1].to_pydatetime()
+        opening = float(opens.iloc[0]) if len(opens) else float(closes.iloc[0])
+        out[ticker] = float(closes.iloc[-1]), opening, minute.astimezone(UTC)
+    return out
+
+
+def answered(frame: Any) -> set[str]:
+    """Name the tickers that have at least one closing price."""
+    if "Close" not in frame.columns.get_level_values(0):
+        return set()
+    had = frame["Close"].notna().any(axis=0)
+    return set(had[had].index)
+
+
+def check(frame: Any) -> None:
+    """Refuse a frame without the columns we read."""
+    missing = [name for name in COLUMNS if name not in frame.columns.get_level_values(0)]
+    if missing:
+        raise DataError(
+            f"Yahoo's answer has no column {', '.join(missing)}.",
+            hint="yfinance has changed its form: use the version that constraints.txt pins.",
+        )

@@ -1,0 +1,244 @@
+"""SQLite behind one small door: opened with care, one writer, readers beside it. The only home of sqlite3."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from core.errors import LedgerError
+
+Row = tuple[Any, ...]
+Cursor = sqlite3.Cursor
+BUSY_SECONDS = 10.0
+
+
+class Survives(StrEnum):
+    """What a commit outlives; the value is SQLite's `synchronous` in WAL mode.
+
+    A killed process loses neither; a power cut may lose the last `KILL` commits, never a `POWER_CUT` one
+    (https://sqlite.org/wal.html, "Durability").
+    """
+
+    KILL = "NORMAL"
+    POWER_CUT = "FULL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """What a file must be.
+
+    Attributes
+    ----------
+    name : str
+        What the file is called in messages.
+    application_id : int
+        Written into the file's header: a foreign database is refused.
+    migrations : tuple of tuple of str
+        Statements of each version; version k is what the first k groups make.
+    """
+
+    name: str
+    application_id: int
+    migrations: tuple[tuple[str, ...], ...]
+
+
+class Database:
+    """One SQLite file in WAL mode with one writing connection and one read-only connection.
+
+    The writer belongs to one thread at a time (the engine's); `read` may be called from any thread.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file, created when there is none; None for a database in memory, gone with the object.
+
+    Attributes
+    ----------
+    found : str
+        What the opening found: a new file, a clean one, or one that its last process did not close.
+
+    Raises
+    ------
+    core.errors.LedgerError
+        When the file is damaged, foreign, newer than this code or cannot be written. Nothing is ever
+        created over it.
+    """
+
+    def __init__(self, path: Path | None, schema: Schema) -> None:
+        self._schema = schema
+        self._path = path
+        self._lock = threading.Lock()
+        self._reader: sqlite3.Connection | None = None
+        self._level = Survives.KILL
+        with self._translated("open"):
+            self.found = "in memory" if path is None else _prepare(path, schema)
+            self._writer = _connect(":memory:" if path is None else str(path))
+            try:
+                if path is None:
+                    self._reader = self._writer
+                else:
+                    _verify(self._writer, schema)
+                _migrate(self._writer, schema)
+            except BaseException:
+                self._writer.close()
+                raise
+
+    @contextmanager
+    def transaction(self, survives: Survives) -> Iterator[Cursor]:
+        """Give a cursor whose statements are written together or not at all."""
+        with self._translated("write"), self._turn():
+            if survives is not self._level:
+                self._writer.execute(f"PRAGMA synchronous = {survives.value}")
+                self._level = survives
+            cursor = self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield cursor
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    def read(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        """Give the rows of a query over what is committed."""
+        with self._translated("read"), self._lock:
+            if self._reader is None:
+                self._reader = _connect(f"{self._required_path.resolve().as_uri()}?mode=ro")
+            return self._reader.execute(sql, values).fetchall()
+
+    def close(self) -> None:
+        """Close both connections; the write-ahead log is folded into the file."""
+        with self._lock:
+            if self._reader is not None and self._reader is not self._writer:
+                self._reader.close()
+            self._reader = None
+            self._writer.close()
+
+    @property
+    def _required_path(self) -> Path:
+        if self._path is None:
+            raise LedgerError(f"The {self._schema.name} in memory was used after it was closed.")
+        return self._path
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Keep readers out of the writer's transaction where both share a connection (in memory)."""
+        if self._path is None:
+            with self._lock:
+                yield
+        else:
+            yield
+
+    @contextmanager
+    def _translated(self, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerError(
+                f"The {self._schema.name} at {self._path} could not be {_PAST[verb]}: {error}.",
+                hint=_HINT_DAMAGED if _is_damage(error) else _HINT_DISK,
+            ) from error
+
+
+_PAST = {"open": "opened", "read": "read", "write": "written"}
+_HINT_DAMAGED = (
+    "Nothing was changed or created over it. Move the file away together with its -wal and -shm files "
+    "(do not delete them), put a backup in its place or `sqlite3 FILE .recover` it, and start again."
+)
+_HINT_DISK = "See that the disk has room and the file may be written, then start again."
+
+
+def _is_damage(error: Exception) -> bool:
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(
+        error, sqlite3.OperationalError | sqlite3.IntegrityError | sqlite3.ProgrammingError
+    )
+
+
+def _connect(target: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        target,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=target.startswith("file:"),
+    )
+
+
+def _prepare(path: Path, schema: Schema) -> str:
+    """Make the file when there is none, and say what was found."""
+    log = path.with_name(f"{path.name}-wal")
+    left_over = log.stat().st_size if log.exists() else 0
+    if not path.exists():
+        if left_over:
+            raise LedgerError(
+                f"The {schema.name} {path} is gone but its write-ahead log {log.name} is still there.",
+                hint="Put the file back beside its log, or move the log away to begin a new one.",
+            )
+        _create(path, schema)
+        return "new"
+    if not path.stat().st_size:
+        raise LedgerError(f"The {schema.name} {path} is an empty file: it was cut off.", hint=_HINT_DAMAGED)
+    if left_over:
+        return (
+            f"the last process did not close the {schema.name}: {left_over} bytes of its write-ahead log were "
+            "taken over; whatever was committed is there, an unfinished write never was"
+        )
+    return "closed in order"
+
+
+def _create(path: Path, schema: Schema) -> None:
+    """Make the file under another name first: a file under its own name is always whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.new")
+    for suffix in ("", "-wal", "-shm"):
+        draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+    connection = _connect(str(draft))
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA application_id = {schema.application_id}")
+        _migrate(connection, schema)
+    finally:
+        connection.close()
+    draft.replace(path)
+    with suppress(OSError):  # Windows cannot open a folder; there the rename is durable by itself
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _verify(connection: sqlite3.Connection, schema: Schema) -> None:
+    """Refuse a foreign, newer or damaged file before anything is written to it."""
+    version = _pragma(connection, "user_version")
+    if _pragma(connection, "application_id") != schema.application_id:
+        raise LedgerError(f"The file is an SQLite database but not a {schema.name}.", hint=_HINT_DAMAGED)
+    if version > len(schema.migrations):
+        raise LedgerError(
+            f"The {schema.name} has version {version}; this code knows {len(schema.migrations)} at most.",
+            hint="Start the newer release that wrote it.",
+        )
+    faults = [str(row[0]) for row in connection.execute("PRAGMA quick_check(5)")]
+    if faults != ["ok"]:
+        raise LedgerError(f"The {schema.name} is damaged: {'; '.join(faults)}.", hint=_HINT_DAMAGED)
+
+
+def _migrate(connection: sqlite3.Connection, schema: Schema) -> None:
+    for version in range(_pragma(connection, "user_version"), len(schema.migrations)):
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in schema.migrations[version]:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {version + 1}")
+        connection.execute("COMMIT")
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])

@@ -1,0 +1,225 @@
+"""The ledger in SQLite: one writer (the engine thread), readers beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from adapters.ledger.database import Cursor, Database, Survives
+from adapters.ledger.reader import LedgerReader
+from adapters.ledger.rows import (
+    FILL_COLUMNS,
+    ORDER_COLUMNS,
+    encode_portfolio,
+    encode_report,
+    fill_row,
+    order_row,
+    stamp,
+)
+from adapters.ledger.schema import LEDGER, TABLES
+from config.environment import OrderRoute
+from core.errors import InvariantError
+from core.trading import ZERO
+from core.types import ApprovedOrder, Fill, OrderStatus, StepReport, TradingState
+
+_PROGRESS = {
+    OrderStatus.PROPOSED: 0,
+    OrderStatus.RECORDED: 1,
+    OrderStatus.DRY_RUN: 2,
+    OrderStatus.SUBMITTED: 3,
+    OrderStatus.PARTIALLY_FILLED: 4,
+    OrderStatus.CANCELLED: 5,
+    OrderStatus.EXPIRED: 5,
+    OrderStatus.REJECTED: 5,
+    OrderStatus.FILLED: 6,
+}
+_INSERT_STEP = """
+    INSERT INTO steps (decision_id, cycle, as_of, report) VALUES (?, ?, ?, ?)
+    ON CONFLICT (decision_id) DO NOTHING
+"""
+_INSERT_ORDER = f"INSERT INTO orders ({ORDER_COLUMNS}, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')"  # noqa: S608  constants
+_INSERT_FILL = f"""
+    INSERT INTO fills ({FILL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fill_id) DO NOTHING
+"""  # noqa: S608  constants
+_SET_BOOK = """
+    INSERT INTO book (id, as_of, portfolio, trading_state, state_reason) VALUES (1, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET as_of = excluded.as_of, portfolio = excluded.portfolio,
+        state_reason = CASE trading_state WHEN excluded.trading_state THEN state_reason
+                       ELSE excluded.state_reason END,
+        trading_state = excluded.trading_state
+"""
+_SET_STATE = """
+    INSERT INTO book (id, as_of, portfolio, trading_state, state_reason) VALUES (1, '', NULL, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET trading_state = excluded.trading_state,
+        state_reason = excluded.state_reason
+"""
+_INTEND = """
+    UPDATE orders SET status = ?, quantity = ?, reference_price = ?,
+        updated_at = max(created_at, coalesce((SELECT as_of FROM book), ''))
+    WHERE client_order_id = ? AND status = 'proposed'
+"""
+_SET_STATUS = """
+    UPDATE orders SET status = ?, reason = ?,
+        updated_at = max(created_at, coalesce((SELECT as_of FROM book), ''))
+    WHERE client_order_id = ?
+"""
+
+
+class SqliteLedger(LedgerReader):
+    """Remembers what was decided, sent and filled. Nothing in it comes from a wall clock.
+
+    A step is written in one transaction: the report, its approved orders, its fills and the book. What must
+    outlive a power cut is forced to the disk before the call returns: orders that are sent next, fills (the
+    broker is told they were booked) and changes of state. The rest outlives a kill of the process, and with
+    the next forced write a power cut too.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file; None for a ledger in memory with the same rows (backtests).
+    route : OrderRoute
+        Where this process sends orders. Orders of a step that submits are recorded as `recorded`, on the
+        dry-run route as `dry_run`; those of other steps as `proposed`.
+
+    Raises
+    ------
+    core.errors.LedgerError
+        When the file cannot be used; every method raises it when reading or writing fails.
+    """
+
+    def __init__(self, path: Path | None, *, route: OrderRoute) -> None:
+        super().__init__(Database(path, LEDGER))
+        self._route = route
+        self._sent_as = OrderStatus.DRY_RUN if route is OrderRoute.DRY_RUN else OrderStatus.RECORDED
+
+    @property
+    def found(self) -> str:
+        """What the opening found: a new file, a clean one, or one its last process did not close."""
+        return self._database.found
+
+    def record(self, report: StepReport) -> None:
+        """Write a step down before anything of it is sent. Writing the same step twice changes nothing.
+
+        The book and the state follow the step, except one decided at a past moment (`cycle.as_of`): that one
+        saw an empty book.
+
+        Raises
+        ------
+        core.errors.InvariantError
+            When the report holds what cannot be read again, such as NaN.
+        """
+        at = stamp(report.as_of)
+        body = encode_report(report)
+        sends = bool(report.plan.approved) and report.cycle.submits
+        weighty = sends or report.fills or report.plan.state is not self._state
+        with self._database.transaction(Survives.POWER_CUT if weighty else Survives.KILL) as cursor:
+            cursor.execute(_INSERT_STEP, (report.decision_id, report.cycle.name, at, body))
+            if not cursor.rowcount:
+                return
+            self._write_orders(cursor, report, at)
+            if report.cycle.as_of is None:
+                reason = "; ".join(report.plan.alerts)
+                portfolio = encode_portfolio(report.plan.portfolio)
+                cursor.execute(_SET_BOOK, (at, portfolio, report.plan.state.value, reason))
+            _write_fills(cursor, report.fills)
+        if report.cycle.as_of is None:
+            self._state = report.plan.state
+
+    def record_fills(self, fills: Sequence[Fill]) -> None:
+        """Write down fills that came outside a step (recovery), each once, with their orders' statuses."""
+        with self._database.transaction(Survives.POWER_CUT) as cursor:
+            _write_fills(cursor, fills)
+
+    def intend(self, approved: Sequence[ApprovedOrder]) -> None:
+        """Write down that proposed orders are sent next, with the size and price they have now.
+
+        Raises
+        ------
+        core.errors.InvariantError
+            When one of them is not waiting as proposed; then none is changed.
+        """
+        with self._database.transaction(Survives.POWER_CUT) as cursor:
+            for order in (approval.order for approval in approved):
+                quantity, price = str(order.quantity), str(order.reference_price)
+                cursor.execute(_INTEND, (self._sent_as.value, quantity, price, order.client_order_id))
+                if not cursor.rowcount:
+                    raise InvariantError(
+                        f"The order {order.client_order_id} does not wait to be sent.",
+                        hint="See its status: GET /orders.",
+                    )
+
+    def mark(self, statuses: Mapping[str, str], reasons: Mapping[str, str] | None = None) -> None:
+        """Write down what became of orders, by client_order_id, with the broker's reasons if it gave any.
+
+        A status never goes back: news that is overtaken changes nothing. Orders the ledger does not hold are
+        left out; naming them is reconciliation's work.
+        """
+        if not statuses:
+            return
+        news = {name: _status(text) for name, text in statuses.items()}
+        sends = OrderStatus.RECORDED in news.values()
+        with self._database.transaction(Survives.POWER_CUT if sends else Survives.KILL) as cursor:
+            for name, status in news.items():
+                _advance(cursor, name, status, (reasons or {}).get(name, ""))
+
+    def set_state(self, state: TradingState, reason: str) -> None:
+        """Write down a trading state that a person or the start-up set, and why."""
+        with self._database.transaction(Survives.POWER_CUT) as cursor:
+            cursor.execute(_SET_STATE, (state.value, reason))
+        self._state = state
+
+    def dump(self) -> bytes:
+        """Give all tables as canonical bytes: equal ledgers, equal bytes."""
+        lines = []
+        for table in TABLES:
+            rows = self._database.read(f"SELECT * FROM {table} ORDER BY 1")  # noqa: S608  our own names
+            lines += [
+                msgspec.json.encode([table, *(c.decode() if isinstance(c, bytes) else c for c in row)])
+                for row in rows
+            ]
+        return b"\n".join(lines)
+
+    def close(self) -> None:
+        """Close the file in order."""
+        self._database.close()
+
+    def _write_orders(self, cursor: Cursor, report: StepReport, at: str) -> None:
+        if report.plan.approved:
+            route, status = self._route.value, self._sent_as if report.cycle.submits else OrderStatus.PROPOSED
+            rows = [order_row(a.order, status=status, route=route, at=at) for a in report.plan.approved]
+            cursor.executemany(_INSERT_ORDER, rows)
+
+
+def _write_fills(cursor: Cursor, fills: Sequence[Fill]) -> None:
+    if not fills:
+        return
+    cursor.executemany(_INSERT_FILL, [fill_row(fill) for fill in fills])
+    for client_order_id in dict.fromkeys(fill.client_order_id for fill in fills):
+        ordered = cursor.execute(
+            "SELECT quantity FROM orders WHERE client_order_id = ?", (client_order_id,)
+        ).fetchone()
+        if ordered is None:
+            continue  # a fill is a fact even where the order is not ours; reconciliation names it
+        rows = cursor.execute("SELECT quantity FROM fills WHERE client_order_id = ?", (client_order_id,))
+        filled = sum((Decimal(row[0]) for row in rows.fetchall()), ZERO)
+        whole = filled >= Decimal(ordered[0])
+        _advance(cursor, client_order_id, OrderStatus.FILLED if whole else OrderStatus.PARTIALLY_FILLED, "")
+
+
+def _status(text: str) -> OrderStatus:
+    try:
+        return OrderStatus(text)
+    except ValueError as error:
+        known = ", ".join(OrderStatus)
+        raise InvariantError(f"{text!r} is no order status.", hint=f"Brokers answer one of {known}.") from error
+
+
+def _advance(cursor: Cursor, client_order_id: str, status: OrderStatus, reason: str) -> None:
+    row = cursor.execute(
+        "SELECT status, reason FROM orders WHERE client_order_id = ?", (client_order_id,)
+    ).fetchone()
+    if row is not None and _PROGRESS[status] > _PROGRESS[OrderStatus(row[0])]:
+        cursor.execute(_SET_STATUS, (status.value, reason or row[1], client_order_id))

@@ -1,0 +1,111 @@
+"""Questions to the ledger, from any thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from adapters.ledger.database import Database, Row
+from adapters.ledger.rows import (
+    FILL_COLUMNS,
+    ORDER_COLUMNS,
+    decode_portfolio,
+    decode_report,
+    fill_of,
+    order_record,
+)
+from adapters.ledger.trades import RoundTrips
+from core.service import OrderRecord, Trade
+from core.types import ApprovedOrder, Fill, Portfolio, StepReport, TradingState
+
+_ORDERS = f"SELECT {ORDER_COLUMNS} FROM orders"  # noqa: S608  constants
+_FILLS = f"SELECT {FILL_COLUMNS} FROM fills"  # noqa: S608  constants
+_TRADED = """
+    SELECT f.fill_id, f.client_order_id, f.symbol, f.side, f.quantity, f.price, f.fee, f.at,
+           coalesce(o.rule, ''), f.sequence
+    FROM fills f LEFT JOIN orders o USING (client_order_id) WHERE f.sequence > ? ORDER BY f.sequence
+"""
+
+
+class LedgerReader:
+    """Answers over what is committed, through a read-only connection of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._trips = RoundTrips()
+        self._trips_until = 0
+        self._trips_lock = threading.Lock()
+        self._state = self.trading_state()
+
+    def portfolio(self) -> Portfolio | None:
+        """Give the book after the last step recorded; None when there is none."""
+        rows = self._database.read("SELECT portfolio FROM book WHERE portfolio IS NOT NULL")
+        return decode_portfolio(rows[0][0]) if rows else None
+
+    def trading_state(self) -> TradingState:
+        """Give the trading state last recorded; ACTIVE in a new ledger."""
+        rows = self._database.read("SELECT trading_state FROM book")
+        return TradingState(rows[0][0]) if rows else TradingState.ACTIVE
+
+    def state_reason(self) -> str:
+        """Say why the trading state is what it is."""
+        rows = self._database.read("SELECT state_reason FROM book")
+        return str(rows[0][0]) if rows else ""
+
+    def decisions(self, limit: int) -> Sequence[StepReport]:
+        """Give recorded steps, newest first."""
+        rows = self._database.read("SELECT report FROM steps ORDER BY sequence DESC LIMIT ?", (limit,))
+        return tuple(decode_report(row[0]) for row in rows)
+
+    def decision(self, decision_id: str) -> StepReport | None:
+        """Give one recorded step, equal to the one written."""
+        rows = self._database.read("SELECT report FROM steps WHERE decision_id = ?", (decision_id,))
+        return decode_report(rows[0][0]) if rows else None
+
+    def approved_orders(self, decision_id: str) -> tuple[ApprovedOrder, ...]:
+        """Give what a recorded step approved; empty when there is no such step."""
+        report = self.decision(decision_id)
+        return report.plan.approved if report else ()
+
+    def orders(self, limit: int) -> Sequence[OrderRecord]:
+        """Give orders, newest first."""
+        return self._orders(f"{_ORDERS} ORDER BY sequence DESC LIMIT ?", limit)
+
+    def orders_of(self, decision_id: str) -> Sequence[OrderRecord]:
+        """Give the orders of one decision, in the order they are sent."""
+        return self._orders(f"{_ORDERS} WHERE decision_id = ? ORDER BY sequence", decision_id)
+
+    def order(self, client_order_id: str) -> OrderRecord | None:
+        """Give one order."""
+        return next(iter(self._orders(f"{_ORDERS} WHERE client_order_id = ?", client_order_id)), None)
+
+    def open_orders(self) -> Sequence[OrderRecord]:
+        """Give the orders that the broker has and that may still fill, oldest first."""
+        return self._orders(f"{_ORDERS} WHERE status IN ('submitted', 'partially_filled') ORDER BY sequence")
+
+    def unsent_orders(self) -> Sequence[OrderRecord]:
+        """Give the orders written down to be sent, oldest first, of which it is not known whether they were."""
+        return self._orders(f"{_ORDERS} WHERE status = 'recorded' ORDER BY sequence")
+
+    def fills(self, limit: int) -> Sequence[Fill]:
+        """Give fills, newest first."""
+        rows = self._database.read(f"{_FILLS} ORDER BY sequence DESC LIMIT ?", (limit,))
+        return tuple(fill_of(row) for row in rows)
+
+    def unbooked(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
+        """Give those fills that the ledger does not hold yet, each once."""
+        fresh = {fill.fill_id: fill for fill in fills}
+        known = "SELECT 1 FROM fills WHERE fill_id = ?"
+        return tuple(fill for name, fill in fresh.items() if not self._database.read(known, (name,)))
+
+    def trades(self, limit: int) -> Sequence[Trade]:
+        """Give closed round trips, newest first; each fill is read once in the ledger's life."""
+        with self._trips_lock:
+            for row in self._database.read(_TRADED, (self._trips_until,)):
+                self._trips.add(fill_of(row), row[8])
+                self._trips_until = row[9]
+            return self._trips.newest(limit)
+
+    def _orders(self, sql: str, *values: str | int) -> Sequence[OrderRecord]:
+        rows: list[Row] = self._database.read(sql, values)
+        return tuple(order_record(row) for row in rows)

@@ -1,0 +1,128 @@
+"""Between the nouns and the ledger's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from adapters.ledger.database import Row
+from core.errors import InvariantError, LedgerError
+from core.service import OrderRecord
+from core.types import Fill, Order, OrderStatus, Portfolio, Side, StepReport
+
+ORDER_COLUMNS = (
+    "client_order_id, decision_id, symbol, side, quantity, reference_price, rule, status, route, "
+    "created_at, updated_at"
+)
+FILL_COLUMNS = "fill_id, client_order_id, symbol, side, quantity, price, fee, at"
+
+
+def encode_report(report: StepReport) -> bytes:
+    """Give a report as JSON that was seen to decode again.
+
+    Raises
+    ------
+    core.errors.InvariantError
+        When it holds what JSON cannot carry, such as NaN: it could never be replayed.
+    """
+    try:
+        body = _encoder.encode(report)
+        _report_decoder.decode(body)
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
+        raise InvariantError(
+            f"The report {report.decision_id} cannot be written down: {error}.",
+            hint="Reports hold finite numbers, text and aware times only.",
+        ) from error
+    return body
+
+
+def decode_report(body: bytes) -> StepReport:
+    """Give the report that was encoded."""
+    try:
+        return _report_decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise LedgerError(f"A recorded report cannot be read: {error}.", hint=_HINT) from error
+
+
+def encode_portfolio(portfolio: Portfolio) -> bytes:
+    """Give a portfolio as JSON."""
+    return _encoder.encode(portfolio)
+
+
+def decode_portfolio(body: bytes) -> Portfolio:
+    """Give the portfolio that was encoded."""
+    try:
+        return _portfolio_decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise LedgerError(f"The recorded portfolio cannot be read: {error}.", hint=_HINT) from error
+
+
+def stamp(at: datetime) -> str:
+    """Give a time as ISO 8601 in UTC with microseconds: such texts sort as the times do."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def order_row(order: Order, *, status: OrderStatus, route: str, at: str) -> Row:
+    """Give a new order's row, in the order of `ORDER_COLUMNS`."""
+    return (
+        order.client_order_id, order.decision_id, order.symbol, order.side.value, str(order.quantity),
+        str(order.reference_price), order.rule, status.value, route, at, at,
+    )  # fmt: skip
+
+
+def order_record(row: Row) -> OrderRecord:
+    """Read an order's row."""
+    return OrderRecord(
+        client_order_id=row[0],
+        decision_id=row[1],
+        symbol=row[2],
+        side=Side(row[3]),
+        quantity=row[4],
+        reference_price=row[5],
+        rule=row[6],
+        status=OrderStatus(row[7]),
+        route=row[8],
+        created_at=datetime.fromisoformat(row[9]),
+        updated_at=datetime.fromisoformat(row[10]),
+    )
+
+
+def fill_row(fill: Fill) -> Row:
+    """Give a fill's row, in the order of `FILL_COLUMNS`."""
+    return (
+        fill.fill_id, fill.client_order_id, fill.symbol, fill.side.value, str(fill.quantity),
+        str(fill.price), str(fill.fee), stamp(fill.at),
+    )  # fmt: skip
+
+
+def fill_of(row: Row) -> Fill:
+    """Read a fill's row."""
+    return Fill(
+        fill_id=row[0],
+        client_order_id=row[1],
+        symbol=row[2],
+        side=Side(row[3]),
+        quantity=Decimal(row[4]),
+        price=Decimal(row[5]),
+        fee=Decimal(row[6]),
+        at=datetime.fromisoformat(row[7]),
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Turn a mapping into a dict and a numpy scalar into Python's own number."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+_HINT = "The file was changed by other means; put a backup in its place."
+_encoder = msgspec.json.Encoder(enc_hook=_plain)
+_report_decoder = msgspec.json.Decoder(StepReport)
+_portfolio_decoder = msgspec.json.Decoder(Portfolio)

@@ -1,0 +1,69 @@
+"""The ledger's tables. Money and quantities are decimal strings, times ISO 8601 in UTC."""
+
+from __future__ import annotations
+
+from adapters.ledger.database import Schema
+
+LEDGER = Schema(
+    name="ledger",
+    application_id=0x54454C31,
+    migrations=(
+        (
+            """
+            CREATE TABLE steps (
+                sequence INTEGER PRIMARY KEY,
+                decision_id TEXT NOT NULL UNIQUE,
+                cycle TEXT NOT NULL,
+                as_of TEXT NOT NULL,
+                report BLOB NOT NULL
+            ) STRICT
+            """,
+            """
+            CREATE TABLE orders (
+                sequence INTEGER PRIMARY KEY,
+                client_order_id TEXT NOT NULL UNIQUE,
+                decision_id TEXT NOT NULL,
+                symbol TEXT NOT NULL,
+                side TEXT NOT NULL,
+                quantity TEXT NOT NULL,
+                reference_price TEXT NOT NULL,
+                rule TEXT NOT NULL,
+                status TEXT NOT NULL,
+                reason TEXT NOT NULL,
+                route TEXT NOT NULL,
+                created_at TEXT NOT NULL,
+                updated_at TEXT NOT NULL
+            ) STRICT
+            """,
+            "CREATE INDEX orders_by_decision ON orders (decision_id)",
+            """
+            CREATE INDEX orders_unfinished ON orders (status)
+            WHERE status IN ('recorded', 'submitted', 'partially_filled')
+            """,
+            """
+            CREATE TABLE fills (
+                sequence INTEGER PRIMARY KEY,
+                fill_id TEXT NOT NULL UNIQUE,
+                client_order_id TEXT NOT NULL,
+                symbol TEXT NOT NULL,
+                side TEXT NOT NULL,
+                quantity TEXT NOT NULL,
+                price TEXT NOT NULL,
+                fee TEXT NOT NULL,
+                at TEXT NOT NULL
+            ) STRICT
+            """,
+            "CREATE INDEX fills_by_order ON fills (client_order_id)",
+            """
+            CREATE TABLE book (
+                id INTEGER PRIMARY KEY CHECK (id = 1),
+                as_of TEXT NOT NULL,
+                portfolio BLOB,
+                trading_state TEXT NOT NULL,
+                state_reason TEXT NOT NULL
+            ) STRICT
+            """,
+        ),
+    ),
+)
+TABLES = ("steps", "orders", "fills", "book")

@@ -1,0 +1,171 @@
+"""The market agents: sector rotation, stock momentum, regime, and RSI mean reversion (legacy v2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from agents.voice import centred_ranks, signals_of
+from config.sectors import Sector
+from config.trading import SectorScanSettings
+from core.types import Abstention, BarPanel, Floats, MarketView, Opinion, SectorScore
+from models.factor_store import FactorStore
+from models.factors import FACTOR_NAMES
+from models.regime import RegimeTracker
+
+SESSIONS_PER_WEEK = 5
+RSI = FACTOR_NAMES.index("rsi_14")
+
+
+def period_return(bars: BarPanel, sessions: int) -> Floats:
+    """Return of each symbol over the last `sessions` sessions, as a fraction; NaN where a bar is missing."""
+    if len(bars.sessions) <= sessions:
+        return np.full(len(bars.symbols), np.nan)
+    return np.asarray(bars.close[-1] / bars.close[-1 - sessions] - 1)
+
+
+class SectorAgent:
+    """Ranks the sectors by momentum against the benchmark and votes each stock its sector's place."""
+
+    name = "market"
+
+    def __init__(self, sectors: Mapping[str, Sector], settings: SectorScanSettings) -> None:
+        self._sectors = sectors
+        self._settings = settings
+
+    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+        """Give all sectors ranked, the hot ones' picks as candidates, and one signal a stock."""
+        scores = self.scan(view)
+        if not scores:
+            reason = "the sector ETFs or the benchmark have no bars for the longest lookback"
+            return Opinion(abstentions=(Abstention(agent=self.name, reason=reason),))
+        places = dict(
+            zip(
+                (s.sector for s in scores),
+                centred_ranks(np.array([s.score for s in scores])),
+                strict=True,
+            )
+        )
+        said = {
+            stock: (float(places[s.sector]), f"{s.sector} is {s.rank} of {len(scores)} ({s.score:+.1%} vs SPY)")
+            for s in scores
+            for stock in self._sectors[s.sector].stocks
+        }
+        spoken = signals_of(self.name, said, symbols, confidence=0.5, missing="its sector's ETF has no bars")
+        picks = {pick for s in scores for pick in s.picks}
+        return replace(spoken, sectors=scores, candidates=tuple(sorted(picks.intersection(symbols))))
+
+    def scan(self, view: MarketView) -> tuple[SectorScore, ...]:
+        """Rank the sectors, best first; a sector whose ETF has no bars is left out."""
+        bars, chosen = view.bars, self._settings
+        excess = self._excess_returns(bars)
+        weights = np.array(chosen.weights) / sum(chosen.weights)
+        momentum = period_return(bars, chosen.stock_momentum_days)
+        volume = bars.volume[-chosen.stock_momentum_days :].mean(axis=0) if len(bars.sessions) else momentum
+        rows = []
+        for name, sector in self._sectors.items():
+            column = bars.column.get(sector.etf)
+            if column is not None and np.isfinite(excess[:, column]).all():
+                rows.append((float(weights @ excess[:, column]), name, column))
+        rows.sort(key=lambda row: (-row[0], row[1]))
+        return tuple(
+            SectorScore(
+                sector=name,
+                etf=self._sectors[name].etf,
+                rank=place,
+                score=score,
+                momentum={f"{weeks}w": float(excess[i, column]) for i, weeks in enumerate(chosen.lookback_weeks)},
+                hot=place <= chosen.top_sectors,
+                picks=self._picks(view, name, momentum, volume) if place <= chosen.top_sectors else (),
+            )
+            for place, (score, name, column) in enumerate(rows, start=1)
+        )
+
+    def _excess_returns(self, bars: BarPanel) -> Floats:
+        benchmark = bars.column.get(self._settings.benchmark)
+        rows = [period_return(bars, weeks * SESSIONS_PER_WEEK) for weeks in self._settings.lookback_weeks]
+        table = np.array(rows)
+        return table - (table[:, [benchmark]] if benchmark is not None else np.nan)
+
+    def _picks(self, view: MarketView, sector: str, momentum: Floats, volume: Floats) -> tuple[str, ...]:
+        columns = [
+            (stock, view.bars.column[stock])
+            for stock in self._sectors[sector].stocks
+            if stock in view.bars.column and stock not in view.stale
+        ]
+        liquid = [
+            (float(momentum[column]), stock)
+            for stock, column in columns
+            if np.isfinite(momentum[column]) and volume[column] >= self._settings.average_volume_min
+        ]
+        liquid.sort(key=lambda pair: (-pair[0], pair[1]))
+        return tuple(stock for _, stock in liquid[: self._settings.stocks_per_sector])
+
+
+class MomentumAgent:
+    """Votes each stock its place in the universe by return over the momentum window."""
+
+    name = "momentum"
+
+    def __init__(self, stocks: Sequence[str], settings: SectorScanSettings) -> None:
+        self._stocks = tuple(stocks)
+        self._days = settings.stock_momentum_days
+
+    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+        """Give one signal a stock."""
+        returns = period_return(view.bars, self._days)
+        known = view.bars.column
+        columns = [(s, known[s]) for s in self._stocks if s in known and s not in view.stale]
+        values = returns[[column for _, column in columns]] if columns else np.empty(0)
+        places = centred_ranks(values)
+        said = {
+            stock: (float(place), f"{value:+.1%} in {self._days} sessions")
+            for (stock, _), place, value in zip(columns, places, values, strict=True)
+        }
+        missing = f"no bar {self._days} sessions ago"
+        return signals_of(self.name, said, symbols, confidence=0.5, missing=missing)
+
+
+class RegimeAgent:
+    """Votes for stocks when the market is calm and against them when it is not."""
+
+    name = "regime"
+
+    def __init__(self, tracker: RegimeTracker, benchmark: str) -> None:
+        self._tracker = tracker
+        self._benchmark = benchmark
+
+    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+        """Give the regime, and the difference of its probabilities as every stock's signal."""
+        regime = self._tracker.at(view.bars, self._benchmark)
+        if isinstance(regime, Abstention):
+            return Opinion(abstentions=(regime,))
+        score = regime.probabilities["low_vol"] - regime.probabilities["high_vol"]
+        reason = f"{regime.name} with probability {regime.confidence:.0%}"
+        spoken = signals_of(
+            self.name,
+            dict.fromkeys(symbols, (score, reason)),
+            symbols,
+            confidence=regime.confidence,
+            missing="",
+            model_id=regime.model_id,
+        )
+        return replace(spoken, regime=regime, models={self.name: regime.model_id})
+
+
+class RsiAgent:
+    """Legacy v2: votes against what has run too far, by RSI(14); +1 at 20 and below, -1 at 80 and above."""
+
+    name = "rsi"
+
+    def __init__(self, factors: FactorStore) -> None:
+        self._factors = factors
+
+    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+        """Give one signal a stock."""
+        raw = self._factors.at(view.bars).raw
+        values = {s: float(raw[view.bars.column[s], RSI]) for s in symbols if s in view.bars.column}
+        said = {stock: ((50 - rsi) / 30, f"RSI(14) at {rsi:.0f}") for stock, rsi in values.items()}
+        return signals_of(self.name, said, symbols, confidence=0.5, missing="too few bars for RSI(14)")

@@ -1,0 +1,129 @@
+"""The quant agent: the ranker's calibrated probabilities as votes, with the factors that made them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from agents.voice import signals_of
+from core.types import Abstention, Floats, MarketView, Opinion, RankedStock
+from models.factor_store import FactorStore
+from models.factors import FACTOR_NAMES
+
+if TYPE_CHECKING:
+    from models.quant_ranker import Ranker
+
+
+class RankerShelf(Protocol):
+    """Gives the ranker that may be used for a view: one whose labels ended before the view's last session."""
+
+    def usable(self, view: MarketView) -> Ranker | Abstention:
+        """Give the ranker, or say why there is none."""
+        ...
+
+
+class QuantAgent:
+    """Ranks every stock by its probability of ending in the universe's top quarter.
+
+    Parameters
+    ----------
+    candidate_probability_min : float
+        A stock above it may be bought, in [0, 1].
+    """
+
+    name = "quant"
+
+    def __init__(
+        self,
+        shelf: RankerShelf,
+        factors: FactorStore,
+        stocks: Sequence[str],
+        sector_of: Mapping[str, str],
+        candidate_probability_min: float,
+    ) -> None:
+        self._shelf = shelf
+        self._factors = factors
+        self._stocks = tuple(stocks)
+        self._sector_of = sector_of
+        self._candidate_min = candidate_probability_min
+
+    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+        """Give the ranking, its candidates, and one signal a stock."""
+        ranker = self._shelf.usable(view)
+        if isinstance(ranker, Abstention):
+            return Opinion(abstentions=(ranker,))
+        ranking = self._rank(view, ranker)
+        base = ranker.artefact.metrics["base_rate"]
+        skill = max(0.0, min(1.0, 2 * ranker.artefact.metrics["auc"] - 1))
+        said = {s.symbol: (score_of(s.p_outperform, base), _reason(s.p_outperform, base)) for s in ranking}
+        spoken = signals_of(
+            self.name,
+            said,
+            symbols,
+            confidence=skill,
+            missing="its factors are missing",
+            model_id=ranker.artefact.model_id,
+        )
+        candidates = {s.symbol for s in ranking if s.p_outperform > self._candidate_min}
+        return replace(
+            spoken,
+            ranking=ranking,
+            candidates=tuple(sorted(candidates.intersection(symbols))),
+            models={self.name: ranker.artefact.model_id},
+        )
+
+    def explain(self, view: MarketView, ranking: Sequence[RankedStock]) -> tuple[RankedStock, ...]:
+        """Add to ranked stocks what each factor contributed."""
+        ranker = self._shelf.usable(view)
+        if isinstance(ranker, Abstention):
+            return tuple(ranking)
+        z, column = self._factors.at(view.bars).z, view.bars.column
+        return tuple(
+            replace(stock, contributions=_named(ranker.contributions(z[column[stock.symbol]])))
+            for stock in ranking
+        )
+
+    def _rank(self, view: MarketView, ranker: Ranker) -> tuple[RankedStock, ...]:
+        row = self._factors.at(view.bars)
+        columns = {s: view.bars.column[s] for s in self._stocks if s in view.bars.column and s not in view.stale}
+        if not columns:
+            return ()
+        said = ranker.rank(row.z[list(columns.values())])
+        order = [
+            (-float(said.p_outperform[i]), -float(said.margin[i]), symbol)
+            for i, symbol in enumerate(columns)
+            if np.isfinite(said.p_outperform[i])
+        ]
+        return tuple(
+            RankedStock(
+                symbol=symbol,
+                rank=place,
+                p_outperform=-p,
+                sector=self._sector_of[symbol],
+                price=float(view.bars.close[-1, columns[symbol]]),
+                factors=_named(row.z[columns[symbol]]),
+                model_id=ranker.artefact.model_id,
+            )
+            for place, (p, _, symbol) in enumerate(sorted(order), start=1)
+        )
+
+
+def _named(values: Floats) -> dict[str, float]:
+    """Name the factors that are there."""
+    return {
+        name: value for name, value in zip(FACTOR_NAMES, values.tolist(), strict=True) if math.isfinite(value)
+    }
+
+
+def score_of(p_outperform: float, base_rate: float) -> float:
+    """Turn a probability into a vote: tanh of its log-odds over the base rate's; 0 at the base rate."""
+    p = min(max(p_outperform, 1e-6), 1 - 1e-6)
+    return math.tanh(math.log(p / (1 - p)) - math.log(base_rate / (1 - base_rate)))
+
+
+def _reason(p_outperform: float, base_rate: float) -> str:
+    return f"top-quarter probability {p_outperform:.1%} (base {base_rate:.0%})"

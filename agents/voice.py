@@ -1,0 +1,86 @@
+"""What an agent is: a name and an opinion of the view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from core.types import Abstention, Floats, MarketView, Opinion, Signal
+
+
+class Voice(Protocol):
+    """One agent. Pure: the same view gives the same opinion."""
+
+    name: str
+
+    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+        """Give the part of the opinion that is this agent's, for the symbols that may be decided on."""
+        ...
+
+
+class Absent:
+    """An agent that is not there, and says why instead of voting zero."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self._reason = reason
+
+    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+        """Abstain for every symbol."""
+        del view, symbols
+        return Opinion(abstentions=(Abstention(agent=self.name, reason=self._reason),))
+
+
+def centred_ranks(values: Floats) -> Floats:
+    """Spread the finite values evenly over [-1, 1] by rank (mean rank for ties); NaN stays NaN.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (N,)
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        A single finite value gets 0.
+    """
+    out = np.full(len(values), np.nan)
+    finite = np.flatnonzero(np.isfinite(values))
+    if len(finite) == 0:
+        return out
+    _, inverse, counts = np.unique(values[finite], return_inverse=True, return_counts=True)
+    mean_rank = np.cumsum(counts) - (counts - 1) / 2
+    last = len(finite)
+    out[finite] = 0.0 if last == 1 else 2 * (mean_rank[inverse] - 1) / (last - 1) - 1
+    return out
+
+
+def signals_of(
+    agent: str,
+    scores: Mapping[str, tuple[float, str]],
+    symbols: Sequence[str],
+    *,
+    confidence: float,
+    missing: str,
+    model_id: str = "",
+) -> Opinion:
+    """Turn (score, reason) by symbol into signals; a symbol without a score abstains with `missing`."""
+    signals, abstentions = [], []
+    for symbol in symbols:
+        said = scores.get(symbol)
+        if said is None or not np.isfinite(said[0]):
+            abstentions.append(Abstention(agent=agent, symbol=symbol, reason=missing))
+            continue
+        score = float(min(1.0, max(-1.0, said[0])))
+        signals.append(
+            Signal(
+                agent=agent,
+                symbol=symbol,
+                score=score,
+                confidence=confidence,
+                reason=said[1],
+                model_id=model_id,
+            )
+        )
+    return Opinion(signals=tuple(signals), abstentions=tuple(abstentions))

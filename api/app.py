@@ -1,0 +1,76 @@
+"""The application: routes, guards and error answers around one service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+
+from api import (
+    openapi,
+    problems,
+    routes_book,
+    routes_control,
+    routes_decide,
+    routes_health,
+    routes_market,
+    routes_train,
+    stream,
+)
+from api.dependencies import Clock
+from api.security import SecurityMiddleware
+from api.stream import Hub
+from config.environment import Environment
+from core.service import Service
+
+DESCRIPTION = (
+    "Decides on US stocks, and can replay every decision. "
+    "POST bodies are optional; errors are `application/problem+json` with a `hint`."
+)
+
+
+def system_clock() -> datetime:
+    """Tell the wall clock's time, UTC."""
+    return datetime.now(UTC)
+
+
+def create_app(service: Service, hub: Hub, environment: Environment, clock: Clock = system_clock) -> FastAPI:
+    """Build the application.
+
+    Parameters
+    ----------
+    service : Service
+        The engine; started with the application and stopped with it.
+    hub : Hub
+        Where the stream's events come from.
+    environment : Environment
+        Which hosts are ours, and the token.
+    clock : callable
+        The wall clock, against which `as_of` may not lie in the future.
+    """
+    app = FastAPI(
+        title="Trading engine",
+        version="0.1.0",
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        redirect_slashes=False,
+        redoc_url=None,
+        responses=openapi.ANYWHERE,
+    )
+    app.state.service, app.state.hub, app.state.clock = service, hub, clock
+    app.add_middleware(SecurityMiddleware, environment=environment)
+    problems.install(app)
+    openapi.install(app)
+    for room in (routes_health, routes_market, routes_decide, routes_book, routes_control, routes_train, stream):
+        app.include_router(room.router)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service = app.state.service
+    service.start()
+    yield
+    await service.stop()

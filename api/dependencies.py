@@ -1,0 +1,68 @@
+"""What routes ask for: the engine, and bodies read strictly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Annotated, Any, NoReturn
+
+from fastapi import Body, Depends, HTTPException, Query, Request, Response
+from fastapi.routing import APIRoute
+
+from api.requests import NothingAsked
+from core.service import Service
+
+Clock = Callable[[], datetime]
+
+
+async def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+async def _now(request: Request) -> datetime:
+    clock: Clock = request.app.state.clock
+    return clock()
+
+
+Engine = Annotated[Service, Depends(_service)]
+Now = Annotated[datetime, Depends(_now)]
+Nothing = Annotated[NothingAsked, Body(default_factory=NothingAsked)]
+Limit = Annotated[int, Query(ge=1, le=500, description="How many, newest first.")]
+
+
+class StrictRequest(Request):
+    """Reads JSON as RFC 8259 has it: Python's reader would let NaN and Infinity through."""
+
+    async def json(self) -> Any:
+        """Give the body's value.
+
+        Raises
+        ------
+        HTTPException
+            Status 400 for a body that is no JSON, or nests too deeply.
+        """
+        try:
+            return json.loads(await self.body(), parse_constant=_refuse_constant)
+        except RecursionError as error:
+            raise HTTPException(400, "The body is not JSON that can be read: it nests too deeply.") from error
+        except ValueError as error:
+            raise HTTPException(400, f"The body is not JSON: {str(error)[:160]}.") from error
+
+
+class StrictRoute(APIRoute):
+    """A route whose body is read strictly."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Give the handler, wrapped."""
+        handle = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return strict
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

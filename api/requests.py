@@ -1,0 +1,153 @@
+"""What a caller may ask: every body is optional, every unknown field refused."""
+
+from __future__ import annotations
+
+import difflib
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StrictBool, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from config.sectors import STOCKS, UNIVERSE
+from core.errors import RequestError
+from core.times import NEW_YORK, market_date
+
+EARLIEST = datetime(2001, 1, 1, tzinfo=UTC)  # the exchange calendar reaches back to 2000
+LAST_MOMENT = time(23, 59, 59)
+IDENTIFIER = r"^[0-9A-Za-z_.\-]{1,128}$"
+
+
+def parse_moment(value: object) -> datetime | date:
+    """Read an ISO date, or an ISO date and time with its zone.
+
+    Raises
+    ------
+    PydanticCustomError
+        For anything else, numbers included.
+    """
+    try:
+        if isinstance(value, date):
+            return value
+        if isinstance(value, str) and len(value) <= 10:
+            return date.fromisoformat(value)
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise PydanticCustomError(
+            "moment",
+            "as_of is neither a date nor a date and time with its zone",
+            {"hint": "Write it like 2025-06-30 or 2025-06-30T15:45:00-04:00."},
+        )
+    return moment
+
+
+def known_ticker(name: str) -> str:
+    """Give the ticker in capitals.
+
+    Raises
+    ------
+    PydanticCustomError
+        When the engine cannot decide on it, with the nearest known names.
+    """
+    ticker = name.upper()
+    if ticker in STOCKS:
+        return ticker
+    if ticker in UNIVERSE:
+        raise PydanticCustomError(
+            "watched_ticker",
+            "{ticker} is a benchmark: watched, never traded",
+            {"ticker": ticker, "hint": "Name stocks of SECTOR_MAP."},
+        )
+    near = difflib.get_close_matches(ticker, STOCKS, n=3, cutoff=0.3) or STOCKS[:3]
+    raise PydanticCustomError(
+        "unknown_ticker",
+        "{ticker} is not in the universe",
+        {"ticker": ticker, "hint": f"The nearest known names are {', '.join(near)}."},
+    )
+
+
+Moment = Annotated[
+    datetime | date,
+    PlainValidator(parse_moment),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}),
+]
+Ticker = Annotated[
+    str,
+    Field(min_length=1, max_length=8),
+    AfterValidator(known_ticker),
+    WithJsonSchema({"type": "string", "enum": list(STOCKS)}),
+]
+
+
+class Asked(BaseModel):
+    """A body whose unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NothingAsked(Asked):
+    """No options: an empty object, or no body."""
+
+
+class DecideRequest(Asked):
+    """When, on what, and whether to send the orders."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{}, {"as_of": "2025-06-30", "tickers": ["NVDA", "AAPL"]}]}
+    )
+
+    as_of: Moment | None = Field(
+        default=None,
+        description="Decide as of this past moment, against an empty book; a date means its end in New York. "
+        "Default: now.",
+    )
+    tickers: Annotated[list[Ticker], Field(min_length=1, max_length=len(STOCKS))] | None = Field(
+        None, description="Decide on these only. Default: the whole watchlist."
+    )
+    execute: StrictBool = Field(default=False, description="Also send the approved orders.")
+
+
+class ExecuteRequest(Asked):
+    """Which decision to execute, and whether for real."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"dry_run": False}]})
+
+    decision_id: Annotated[str, Field(pattern=IDENTIFIER)] | None = Field(
+        None, description="Default: the last decision."
+    )
+    dry_run: StrictBool = Field(default=True, description="Only say what would be sent.")
+
+
+class HaltRequest(Asked):
+    """Why trading stops."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=200)] = "asked for by POST /halt"
+
+
+def past_moment(asked: datetime | date | None, now: datetime) -> datetime | None:
+    """Turn what was asked into a moment that has been, UTC; None stays None (now).
+
+    Raises
+    ------
+    RequestError
+        Status 422 when it lies in the future, or before any data.
+    """
+    if asked is None:
+        return None
+    if not isinstance(asked, datetime):
+        if asked > market_date(now):
+            raise _out_of_range(asked)
+        asked = min(now, datetime.combine(asked, LAST_MOMENT, NEW_YORK))
+    if not EARLIEST <= asked <= now:
+        raise _out_of_range(asked)
+    return asked.astimezone(UTC)
+
+
+def _out_of_range(asked: Any) -> RequestError:
+    return RequestError(
+        f"as_of {asked.isoformat()} is in the future or before {EARLIEST:%Y}.",
+        hint="Ask for a moment that has been, or leave as_of out for now.",
+        status=422,
+    )

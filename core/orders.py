@@ -1,0 +1,108 @@
+"""Orders, what the limits said of them, and the trades that came of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    """Which way an order trades."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands.
+
+    PROPOSED was decided but nobody asked to send it; RECORDED is the intent written down before the send.
+    """
+
+    PROPOSED = "proposed"
+    RECORDED = "recorded"
+    SUBMITTED = "submitted"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    DRY_RUN = "dry_run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is to be traded.
+
+    Attributes
+    ----------
+    client_order_id : str
+        Derived from the decision: the same decision can never send two.
+    quantity : Decimal
+        Shares, positive; fractions allowed where the broker allows them.
+    reference_price : Decimal
+        The newest price known when it was decided, US dollars.
+    trigger_price : Decimal or None
+        For a resting protective order: the level at which it trades.
+    """
+
+    client_order_id: str
+    decision_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    reference_price: Decimal
+    rule: str
+    trigger_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One limit applied to one order: what was observed against what is allowed."""
+
+    rule: str
+    limit: str
+    observed: str
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovedOrder:
+    """An order that passed every limit. Only risk/ makes one.
+
+    Attributes
+    ----------
+    weight : float
+        Share of equity after the trade's sizing, in [0, 1].
+    """
+
+    order: Order
+    weight: float
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedOrder:
+    """A decision that a limit stopped, with the rule, the limit and what was observed."""
+
+    symbol: str
+    side: Side
+    rule: str
+    limit: str
+    observed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """A trade that happened. `fill_id` is unique for ever: it books once."""
+
+    fill_id: str
+    client_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    at: datetime

@@ -1,0 +1,119 @@
+"""What the stream is told of a step, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from core.types import Action, ApprovedOrder, Fill, Portfolio, Regime, SectorScore, StepReport, TradingState
+
+Announcement = tuple[str, dict[str, Any]]
+
+
+def announcements(report: StepReport, before: TradingState) -> Iterator[Announcement]:
+    """List a step's events, (topic, data), in the order in which things happened."""
+    plan = report.plan
+    data: dict[str, Any] = {"decision_id": report.decision_id, "source": report.source}
+    for fill in report.fills:
+        yield "order.filled", filled(fill)
+    if plan.opinion.regime is not None:
+        yield "regime.update", data | regime_data(plan.opinion.regime)
+    for sector in plan.opinion.sectors:
+        if sector.hot:
+            yield "sector.hot", data | sector_data(sector)
+    for decision in plan.decisions:
+        if decision.action is not Action.HOLD:
+            topic = "signal.buy" if decision.action is Action.ENTER else "signal.sell"
+            yield (
+                topic,
+                data | {"ticker": decision.symbol, "score": round(decision.score, 4), "rule": decision.rule},
+            )
+    if plan.decisions:
+        yield (
+            "decision.made",
+            data
+            | {
+                "cycle": report.cycle.name,
+                "approved": [approved.order.symbol for approved in plan.approved],
+                "refused": [refused.symbol for refused in plan.refused],
+                "unchanged": len(plan.unchanged),
+            },
+        )
+    for refused in plan.refused:
+        yield (
+            "order.refused",
+            data
+            | {
+                "ticker": refused.symbol,
+                "side": refused.side.value,
+                "rule": refused.rule,
+                "limit": refused.limit,
+                "observed": refused.observed,
+            },
+        )
+    for alert in (*plan.alerts, *report.notes):
+        yield "risk.alert", data | {"message": alert}
+    if plan.state is not before:
+        yield "state.changed", data | {"from": before.value, "to": plan.state.value}
+    yield "portfolio.update", data | portfolio_data(plan.portfolio)
+
+
+def submitted(approved: ApprovedOrder, status: str, route: str) -> Announcement:
+    """Tell that an order was sent, and what the broker said."""
+    order = approved.order
+    return "order.submitted", {
+        "client_order_id": order.client_order_id,
+        "ticker": order.symbol,
+        "side": order.side.value,
+        "quantity": str(order.quantity),
+        "reference_price": str(order.reference_price),
+        "rule": order.rule,
+        "status": status,
+        "route": route,
+    }
+
+
+def filled(fill: Fill) -> dict[str, Any]:
+    """Describe a fill."""
+    return {
+        "client_order_id": fill.client_order_id,
+        "ticker": fill.symbol,
+        "side": fill.side.value,
+        "quantity": str(fill.quantity),
+        "price": str(fill.price),
+        "fee": str(fill.fee),
+        "at": fill.at.isoformat(),
+    }
+
+
+def regime_data(regime: Regime) -> dict[str, Any]:
+    """Describe a regime."""
+    return {
+        "regime": regime.name,
+        "probabilities": {name: round(p, 6) for name, p in regime.probabilities.items()},
+        "exposure_scale": round(regime.exposure_scale, 6),
+        "as_of": regime.as_of.isoformat(),
+    }
+
+
+def sector_data(sector: SectorScore) -> dict[str, Any]:
+    """Describe a hot sector."""
+    return {"sector": sector.sector, "etf": sector.etf, "rank": sector.rank, "picks": list(sector.picks)}
+
+
+def portfolio_data(portfolio: Portfolio) -> dict[str, Any]:
+    """Describe the book."""
+    return {
+        "equity": str(portfolio.equity),
+        "cash": str(portfolio.cash),
+        "positions": {
+            symbol: {
+                "quantity": str(held.quantity),
+                "average_price": str(held.average_price),
+                "last_price": str(held.last_price),
+            }
+            for symbol, held in sorted(portfolio.positions.items())
+        },
+        "daily_return": round(portfolio.daily_return, 6),
+        "drawdown": round(portfolio.drawdown, 6),
+    }

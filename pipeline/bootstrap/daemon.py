@@ -1,0 +1,188 @@
+"""The daemon, wired. Heavy classes are imported where they are made."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from filelock import FileLock, Timeout
+
+from adapters.clock import ManualClock, SystemClock
+from adapters.event_hub import EventHub
+from config.environment import Environment, OrderRoute, order_route
+from config.loader import FOLDER, digest, load_trading
+from config.sectors import UNIVERSE
+from config.watch import WatchedRisk
+from core.errors import SettingsError
+from core.ports import Broker, Clock, Feed
+from core.types import StepReport
+from pipeline.bootstrap.assembly import RL_ABSENT, SENTIMENT_ABSENT, assemble_risk, assemble_team
+from pipeline.bootstrap.retrain import RankerDesk
+from pipeline.engine import Engine, Parts
+from pipeline.service import EngineService
+from pipeline.status import status_bytes
+
+if TYPE_CHECKING:
+    from adapters.ledger import SqliteLedger
+
+log = structlog.get_logger("start")
+
+
+class Forgetful:
+    """The memory until the graph has one of its own: every report is in the ledger already."""
+
+    def remember(self, report: StepReport) -> None:
+        """Keep nothing more."""
+
+
+class Daemon(EngineService):
+    """The service wired to its parts; nothing heavy happens before `start`."""
+
+    def __init__(self, environment: Environment, folder: Path = FOLDER) -> None:
+        self.trading = load_trading(folder)
+        self.route = order_route(environment, self.trading)
+        self.limits = WatchedRisk(folder, self.trading.profile)
+        self.port = environment.port or self.trading.server.port
+        self.hub = EventHub()
+        self.desk = RankerDesk(environment.artefact_dir, self.trading, self.hub)
+        self._environment = environment
+        self._lock = hold(environment.state_dir)
+        self._notes: list[str] = []
+        self._ledger: SqliteLedger | None = None
+        super().__init__(
+            clock=SystemClock(),
+            events=self.hub,
+            build=self._build_engine,
+            readers=self._open_ledger,
+            status_of=lambda service: status_bytes(service, self.desk.cards, self.degraded),
+            models_loaded=lambda: self.desk.loaded,
+            long_work={"quant_retrain": self.desk.start},
+            after_start=self.desk.train_if_missing,
+        )
+
+    def degraded(self) -> list[str]:
+        """Say what is missing or fallen back."""
+        return [
+            *self._notes,
+            *([self.limits.fault] if self.limits.fault else []),
+            *self.desk.faults,
+            f"rl: {RL_ABSENT}",
+            f"sentiment: {SENTIMENT_ABSENT}",
+        ]
+
+    def _build_engine(self) -> Engine:
+        from models.factor_store import FactorStore  # noqa: PLC0415  # heavy: imported at first use
+
+        feed, clock = self._feed()
+        factors = FactorStore()
+        self.desk.open(clock)
+        broker, route = self._broker(clock)
+        engine = Engine(
+            Parts(
+                clock=clock,
+                feed=feed,
+                broker=broker,
+                ledger=self._open_ledger(),
+                team=assemble_team(self.trading, self.desk.shelf, factors),
+                risk=assemble_risk(self.trading, self.limits),
+                events=self.hub,
+                memory=Forgetful(),
+                config_digest=lambda: digest(self.trading, self.limits.settings),
+                refresh_limits=self._refresh_limits,
+                route=route.value,
+                initial_cash=Decimal(repr(self.trading.broker.initial_cash_usd)),
+            )
+        )
+        log.info(
+            "engine.built",
+            feed=feed.view(clock.now()).source,
+            orders_go_to=route.value,
+            profile=self.trading.profile,
+            ledger=self._open_ledger().found,
+            degraded=self.degraded(),
+        )
+        return engine
+
+    def _feed(self) -> tuple[Feed, Clock]:
+        from adapters.calendar import FIRST_DAY, NyseCalendar  # noqa: PLC0415  # heavy: imported at first use
+        from adapters.feeds.choose import choose_source  # noqa: PLC0415  # heavy: imported at first use
+        from adapters.feeds.daily_feed import DailyFeed  # noqa: PLC0415  # heavy: imported at first use
+        from adapters.feeds.panel_feed import PanelFeed  # noqa: PLC0415  # heavy: imported at first use
+        from adapters.feeds.parquet_bars import ParquetBars  # noqa: PLC0415  # heavy: imported at first use
+
+        calendar, settings = NyseCalendar(), self.trading.data
+        chosen = choose_source(
+            self._environment,
+            settings,
+            calendar,
+            route_is_builtin=self.route is OrderRoute.PAPER_BUILTIN,
+            now=self.clock.now(),
+        )
+        self._notes += [note for note in chosen.notes if note not in self._notes]
+        source = chosen.source
+        if isinstance(source, ParquetBars):
+            last_day, closes_at = source.last_session()
+            panel = source.bars(UNIVERSE, FIRST_DAY, last_day)
+            return PanelFeed(panel, settings, calendar, source=source.name), ManualClock(closes_at)
+        return DailyFeed(source, calendar, UNIVERSE, settings, headlines=chosen.headlines), SystemClock()
+
+    def _broker(self, clock: Clock) -> tuple[Broker, OrderRoute]:
+        from adapters.brokers.dry_run import DryRunBroker  # noqa: PLC0415  # brings sqlite
+        from adapters.brokers.paper import PaperBroker  # noqa: PLC0415  # brings sqlite
+        from adapters.brokers.paper_store import SqliteStore  # noqa: PLC0415  # brings sqlite
+
+        if self.route is OrderRoute.PAPER_BUILTIN:
+            store = SqliteStore(self._environment.state_dir / "paper_broker.sqlite")
+            return PaperBroker(self.trading.broker, clock, store), self.route
+        if self.route is not OrderRoute.DRY_RUN:
+            self._notes.append(
+                f"orders: sending to {self.route.value} is not built yet; orders are recorded as dry_run"
+            )
+        return DryRunBroker("dry run"), OrderRoute.DRY_RUN
+
+    def _open_ledger(self) -> SqliteLedger:
+        from adapters.ledger import SqliteLedger  # noqa: PLC0415  # brings sqlite
+
+        if self._ledger is None:
+            route = self.route if self.route is OrderRoute.PAPER_BUILTIN else OrderRoute.DRY_RUN
+            self._ledger = SqliteLedger(self._environment.state_dir / "ledger.sqlite", route=route)
+        return self._ledger
+
+    def _refresh_limits(self) -> tuple[str, ...]:
+        if not self.limits.refresh():
+            return ()
+        return (self.limits.fault or "The risk file's edit is in force.",)
+
+
+def build_service(environment: Environment, folder: Path = FOLDER) -> Daemon:
+    """Check the settings and make the service.
+
+    Raises
+    ------
+    SettingsError
+        When the configuration cannot be used, or another engine holds the state directory.
+    """
+    return Daemon(environment, folder)
+
+
+def hold(state_dir: Path) -> FileLock:
+    """Take the state directory for this process: one engine a directory.
+
+    Raises
+    ------
+    SettingsError
+        When another process has it, or it cannot be written.
+    """
+    lock = FileLock(state_dir / "engine.lock")
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise SettingsError(
+            f"Another engine runs on {state_dir}.", hint="Stop it, or set STATE_DIR to another folder."
+        ) from error
+    except OSError as error:
+        raise SettingsError(f"{state_dir} cannot be written: {error.strerror}.", hint="Set STATE_DIR.") from error
+    return lock

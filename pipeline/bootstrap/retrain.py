@@ -1,0 +1,140 @@
+"""Training the ranker in the daemon: the first one by itself, later ones on request; promotion; the card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from config.trading import TradingSettings
+from core.errors import DataError, RequestError
+from core.ports import Clock, EventSink
+from core.service import Job
+
+if TYPE_CHECKING:
+    from models.quant_artefact import QuantArtefact
+    from models.shelf import StoredRanker
+    from pipeline.engine import Engine
+    from pipeline.jobs import JobRunner
+    from pipeline.service import EngineService
+
+log = structlog.get_logger("quant")
+KIND = "quant_retrain"
+
+
+class RankerDesk:
+    """Keeps the ranker of the daemon: which one is in use, and how a new one comes to be."""
+
+    def __init__(self, folder: Path, trading: TradingSettings, events: EventSink) -> None:
+        self._folder = folder
+        self._trading = trading
+        self._events = events
+        self._clock: Clock | None = None
+        self._shelf: StoredRanker | None = None
+
+    def open(self, clock: Clock) -> None:
+        """Read the stored ranker; a corrupt one is set aside in words, never used."""
+        from models.shelf import StoredRanker  # noqa: PLC0415  # heavy: imported at first use
+
+        self._clock = clock
+        self._shelf = StoredRanker(self._folder)
+        if self._shelf.fault:
+            log.error("quant.artefact_refused", reason=self._shelf.fault)
+
+    @property
+    def shelf(self) -> StoredRanker:
+        """The shelf that the quant agent takes its ranker from."""
+        if self._shelf is None:
+            raise DataError("The ranker's shelf is not open yet.", hint="Wait for GET /ready.")
+        return self._shelf
+
+    @property
+    def loaded(self) -> bool:
+        """Whether a ranker is in use."""
+        return self._shelf is not None and self._shelf.artefact is not None
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong with the stored ranker, if anything."""
+        if self._shelf is None:
+            return []
+        if self._shelf.fault:
+            return [f"quant: {self._shelf.fault}"]
+        return [] if self.loaded else ["quant: no ranker is trained yet"]
+
+    def train_if_missing(self, service: EngineService) -> None:
+        """Train the first ranker where there is none and nothing is wrong with a stored file."""
+        if not self.loaded and not self.shelf.fault:
+            log.info("quant.first_training", reason="there is no stored ranker")
+            service.start_job(KIND, {})
+
+    def start(self, engine: Engine, runner: JobRunner, parameters: Mapping[str, Any]) -> Job:
+        """Start a training in a child process on the bars known now.
+
+        Raises
+        ------
+        RequestError
+            409 when one runs already; 503 when there are no bars.
+        """
+        from models.quant_child import retrain  # noqa: PLC0415  # heavy: imported at first use
+
+        del parameters
+        view = engine.last_view
+        if view is None or view.row < 0:
+            raise RequestError("There are no bars to train on yet.", hint="See the feed in /status.", status=503)
+        source = view.source
+        return runner.start(
+            KIND, retrain, (view.bars, self._trading.quant), lambda plain: self._finish(plain, source)
+        )
+
+    def _finish(self, plain: Mapping[str, Any], source: str) -> Mapping[str, Any]:
+        from models.artefacts import save  # noqa: PLC0415  # heavy: imported at first use
+        from models.quant_artefact import from_plain  # noqa: PLC0415  # heavy: imported at first use
+        from models.quant_promotion import promote  # noqa: PLC0415  # heavy: imported at first use
+
+        new, current = from_plain(plain), self.shelf.artefact
+        log.info(f"QuantAgent v8: trained on {new.samples} samples", model_id=new.model_id, **new.metrics)
+        promoted, why = promote(new, current)
+        now = datetime.now(UTC) if self._clock is None else self._clock.now()
+        if promoted:
+            save(new, self._folder, now)
+            self.shelf.reload()
+            self._events.publish(
+                "model.updated", now, {"agent": "quant", "model_id": new.model_id, "reason": why}
+            )
+        log.info("quant.promotion", promoted=promoted, reason=why)
+        return {
+            "samples": new.samples,
+            "window": dict(new.window),
+            "data": {"source": source, "as_of": new.window["labels_end"]},
+            "new": {"model_id": new.model_id, "metrics": dict(new.metrics)},
+            "current": {"model_id": current.model_id, "metrics": dict(current.metrics)} if current else None,
+            "promoted": promoted,
+            "reason": why,
+        }
+
+    def cards(self, now: datetime) -> Mapping[str, Any]:
+        """Describe each model: version, window, out-of-sample metrics, age."""
+        artefact = self._shelf.artefact if self._shelf else None
+        return {
+            "quant": quant_card(artefact, now) if artefact else {"state": (self.faults or ["not read yet"])[0]},
+            "rl": {"state": "no RL models are trained"},
+            "sentiment": {"state": "no news is read yet"},
+        }
+
+
+def quant_card(artefact: QuantArtefact, now: datetime) -> Mapping[str, Any]:
+    """Describe a ranker; its age counts from the day its labels end."""
+    labels_end = datetime.fromisoformat(artefact.labels_end).replace(tzinfo=UTC)
+    return {
+        "state": "in use",
+        "model_id": artefact.model_id,
+        "version": artefact.version,
+        "window": dict(artefact.window),
+        "samples": artefact.samples,
+        "out_of_sample": dict(artefact.metrics),
+        "age_days": max(0, (now - labels_end).days),
+    }

@@ -1,0 +1,227 @@
+"""The engine: one synchronous step, the same for the daemon, the API and the backtest.
+
+Single writer: one thread owns it, so two jobs can never sell the same position twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+
+from core.errors import Recoverable
+from core.ports import Broker, Clock, EventSink, Feed, Ledger, MemoryWriter, RiskManager, Team
+from core.service import Outlook
+from core.times import market_date
+from core.types import (
+    ApprovedOrder,
+    Cycle,
+    Fill,
+    MarketView,
+    OrderStatus,
+    Plan,
+    Portfolio,
+    StepReport,
+    TradingState,
+)
+from pipeline.announce import announcements, submitted
+from pipeline.book import apply_fills
+from pipeline.step import decide
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What an engine is made of; only `pipeline.bootstrap` and the backtest put it together.
+
+    Attributes
+    ----------
+    config_digest : callable
+        Gives the SHA-256 of the settings in force.
+    refresh_limits : callable
+        Rereads watched limits; gives alerts when an edit was refused.
+    route : str
+        Where orders go, in words; written on every order.
+    """
+
+    clock: Clock
+    feed: Feed
+    broker: Broker
+    ledger: Ledger
+    team: Team
+    risk: RiskManager
+    events: EventSink
+    memory: MemoryWriter
+    config_digest: Callable[[], str]
+    refresh_limits: Callable[[], Sequence[str]]
+    route: str
+    initial_cash: Decimal
+
+
+class Engine:
+    """Decides, records, sends and tells; remembers only what the ledger has."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.portfolio = parts.ledger.portfolio() or opening_book(parts.initial_cash)
+        self.state = parts.ledger.trading_state()
+        self.notes: tuple[str, ...] = ()
+        self.stop_sending = threading.Event()
+        self.last_report: StepReport | None = None
+        self.last_view: MarketView | None = None
+        self.faults = 0
+
+    def step(self, cycle: Cycle) -> StepReport:
+        """Run one step: see, settle, decide, record, send, tell.
+
+        Raises
+        ------
+        core.errors.Recoverable
+            The feed or the broker failed; nothing was decided, the next step tries again.
+        """
+        if cycle.as_of is not None:
+            return self._what_if(cycle)
+        alerts = tuple(self.parts.refresh_limits())
+        view = self.last_view = self.parts.feed.view(self.parts.clock.now())
+        fills = self._settle(view)
+        book = self._with_fills(fills)
+        name, plan = self._decide(view, book, self.state, cycle)
+        before = self.state
+        report = self._report(name, view, cycle, intended(plan, cycle), fills, alerts)
+        self.parts.ledger.record(report)
+        self.parts.broker.acknowledge([fill.fill_id for fill in fills])
+        self.portfolio, self.state, self.last_report = report.plan.portfolio, report.plan.state, report
+        for topic, data in announcements(report, before):
+            self.parts.events.publish(topic, view.as_of, data)
+        if cycle.submits:
+            self.send(plan.approved)
+        self.parts.memory.remember(report)
+        return report
+
+    def outlook(self, cycle: Cycle) -> Outlook:
+        """Hear the team; decide and record nothing."""
+        view = self.parts.feed.view(cycle.as_of or self.parts.clock.now())
+        opinion = self.parts.team.opine(view, self.portfolio, cycle)
+        opinion = self.parts.team.explain(view, opinion, [stock.symbol for stock in opinion.ranking])
+        return Outlook(
+            as_of=view.as_of,
+            source=view.source,
+            bars_until=str(view.session) if view.row >= 0 else "",
+            opinion=opinion,
+            stale=view.stale,
+            feed_fault=view.feed_fault,
+        )
+
+    def send(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:
+        """Send recorded orders, unless a halt came in the meantime; write down what became of each."""
+        if not approved:
+            return {}
+        if self.stop_sending.is_set():
+            statuses = {a.order.client_order_id: OrderStatus.CANCELLED.value for a in approved}
+        else:
+            statuses = dict(self.parts.broker.submit(approved))
+        self.parts.ledger.mark(statuses)
+        at = self.parts.clock.now()
+        for order in approved:
+            topic, data = submitted(order, statuses[order.order.client_order_id], self.parts.route)
+            self.parts.events.publish(topic, at, data)
+        return statuses
+
+    def set_state(self, state: TradingState, reason: str) -> None:
+        """Change the trading state by a person's word, written down first."""
+        before, self.state = self.state, state
+        self.parts.ledger.set_state(state, reason)
+        data = {"from": before.value, "to": state.value, "reason": reason}
+        self.parts.events.publish("state.changed", self.parts.clock.now(), data)
+
+    def rebase(self) -> None:
+        """Measure losses from here on: else the breaker that a person resumes from would trip again at once."""
+        equity = self.portfolio.equity
+        self.portfolio = replace(self.portfolio, session_open_equity=equity, peak_equity=equity)
+
+    def fault(self, error: Recoverable) -> None:
+        """Count a failed step and tell of it; the breaker may tighten the state after several in a row."""
+        self.faults += 1
+        state, alerts = self.parts.risk.after_faults(self.faults, self.state)
+        at = self.parts.clock.now()
+        for message in (f"The step failed and nothing was decided: {error}", *alerts):
+            self.parts.events.publish("risk.alert", at, {"message": message, "faults": self.faults})
+        if state is not self.state:
+            self.set_state(state, f"{self.faults} steps failed in a row")
+
+    def last_bar_age_seconds(self, now: datetime) -> float | None:
+        """Tell how old the newest bar of the last view is."""
+        if self.last_view is None or self.last_view.row < 0:
+            return None
+        known_at = self.last_view.bars.known_at[-1].item().replace(tzinfo=UTC)
+        return float((now - known_at).total_seconds())
+
+    def _what_if(self, cycle: Cycle) -> StepReport:
+        """Decide at a past moment against an empty book; recorded, never sent, the real book untouched."""
+        assert cycle.as_of is not None  # noqa: S101  # the caller has looked
+        view = self.parts.feed.view(cycle.as_of)
+        book = opening_book(self.portfolio.equity)
+        name, plan = self._decide(view, book, TradingState.ACTIVE, cycle)
+        note = "what if: decided at a past moment against an empty book; it cannot be executed"
+        report = self._report(name, view, cycle, plan, (), (note,))
+        self.parts.ledger.record(report)
+        return report
+
+    def _settle(self, view: MarketView) -> tuple[Fill, ...]:
+        """Take the fills not booked yet: the broker may deliver one again, the ledger books it once."""
+        return self.parts.ledger.unbooked(self.parts.broker.settle(view))
+
+    def _with_fills(self, fills: tuple[Fill, ...]) -> Portfolio:
+        """Book the fills, and write down what became of orders that are no longer open at the broker."""
+        pending = self.parts.broker.account().pending
+        still = {order.client_order_id for order in pending}
+        gone = [o.client_order_id for o in self.portfolio.pending if o.client_order_id not in still]
+        if gone:
+            self.parts.ledger.mark(self.parts.broker.statuses(gone))
+        return replace(apply_fills(self.portfolio, fills, market_date), pending=pending)
+
+    def _decide(self, view: MarketView, book: Portfolio, state: TradingState, cycle: Cycle) -> tuple[str, Plan]:
+        seals = (self.parts.config_digest(), hashlib.sha256(msgspec.json.encode(book)).hexdigest())
+        return decide(view, book, self.parts.team, self.parts.risk, state, cycle, seals)
+
+    def _report(  # a report names each part of the step once
+        self,
+        name: str,
+        view: MarketView,
+        cycle: Cycle,
+        plan: Plan,
+        fills: tuple[Fill, ...],
+        alerts: tuple[str, ...],
+    ) -> StepReport:
+        notes = (*self.notes, *alerts, *((view.feed_fault,) if view.feed_fault else ()))
+        return StepReport(
+            decision_id=name,
+            cycle=cycle,
+            as_of=view.as_of,
+            source=view.source,
+            bars_until=str(view.session) if view.row >= 0 else "",
+            view_digest=view.digest(),
+            config_digest=self.parts.config_digest(),
+            plan=plan,
+            fills=fills,
+            stale=view.stale,
+            notes=notes,
+        )
+
+
+def opening_book(cash: Decimal) -> Portfolio:
+    """Give a book that holds only cash."""
+    return Portfolio(cash=cash, session_open_equity=cash, peak_equity=cash)
+
+
+def intended(plan: Plan, cycle: Cycle) -> Plan:
+    """Write into the book, before the send, which orders are on their way."""
+    if not cycle.submits or not plan.approved:
+        return plan
+    orders = tuple(approved.order for approved in plan.approved)
+    book = replace(plan.portfolio, pending=(*plan.portfolio.pending, *orders))
+    return replace(plan, portfolio=book)

@@ -1,0 +1,99 @@
+"""Hold books of target weights through history: many at once, after costs, nothing known early."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.market import Floats
+
+COST_ROUNDS = 5  # each round shrinks the error of the cost by cost_bps / 1e4
+
+
+class Target(NamedTuple):
+    """What the books should hold, decided at the close of `row`.
+
+    Attributes
+    ----------
+    weights : ndarray of float64, shape (B, N)
+        Shares of equity, summing to at most 1; a row of NaN leaves that book as it is.
+    """
+
+    row: int
+    weights: Floats
+
+
+def filled_forward(prices: Floats) -> Floats:
+    """Carry each column's last known price over its gaps; NaN before its first, shape (T, N)."""
+    row = np.where(np.isfinite(prices), np.arange(len(prices))[:, None], 0)
+    return np.take_along_axis(prices, np.maximum.accumulate(row, axis=0), axis=0)
+
+
+def month_ends(sessions: NDArray[np.datetime64]) -> NDArray[np.intp]:
+    """Rows of each calendar month's last session; the last row is none, its month may go on."""
+    months = sessions.astype("datetime64[M]").astype(int)
+    return np.flatnonzero(months[1:] != months[:-1])
+
+
+def hold(
+    open_: Floats, close: Floats, targets: Iterable[Target], *, books: int, first: int, cost_bps: float
+) -> Floats:
+    """Give the daily returns of B books that trade to their targets at the next session's open.
+
+    Between trades the shares stand still and the weights drift. A name without a price at that open
+    keeps its shares; a missing close is valued at the last one. Every dollar traded pays the cost, out of
+    the book: holdings and cash add up to the equity before less the cost.
+
+    Parameters
+    ----------
+    open_, close : ndarray of float64, shape (T, N)
+        Total-return prices, NaN where there is no bar.
+    targets : iterable of Target
+        Rows ascending, in [first - 1, T - 2].
+    first : int
+        First session that counts; the books are cash before.
+    cost_bps : float
+        Cost of a one-way trade in basis points of its value.
+
+    Returns
+    -------
+    ndarray of float64, shape (B, T - first)
+    """
+    known = np.nan_to_num(filled_forward(close))
+    shares, cash = np.zeros((books, close.shape[1])), np.ones(books)
+    spans, valued = [], first - 1
+    for row, weights in targets:
+        spans.append(cash[:, None] + shares @ known[valued : row + 1].T)
+        valued = row + 1
+        shares, cash = _trade(shares, cash, weights, _prices(open_[row + 1], known[row]), cost_bps / 1e4)
+    spans.append(cash[:, None] + shares @ known[valued:].T)
+    equity = np.concatenate(spans, axis=1)
+    return np.asarray(equity[:, 1:] / equity[:, :-1] - 1.0)
+
+
+class _Prices(NamedTuple):
+    """What each name can be traded or valued at, (N,), and whether it can be traded."""
+
+    price: Floats
+    tradable: NDArray[np.bool_]
+
+
+def _prices(opens: Floats, last_close: Floats) -> _Prices:
+    tradable = np.isfinite(opens)
+    return _Prices(np.where(tradable, opens, last_close), tradable)
+
+
+def _trade(shares: Floats, cash: Floats, weights: Floats, market: _Prices, cost: float) -> tuple[Floats, Floats]:
+    """Trade to the weights; give new shares (B, N) and cash (B,)."""
+    moves = market.tradable & np.isfinite(weights)
+    values = shares * market.price
+    before = cash + values.sum(axis=1)
+    goal, wanted, paid = np.where(moves, weights, 0.0), values, np.zeros(len(shares))
+    for _ in range(COST_ROUNDS):
+        wanted = np.where(moves, goal * (before - paid)[:, None], values)
+        paid = cost * np.abs(wanted - values).sum(axis=1)
+    new = np.where(moves, wanted / np.where(market.tradable, market.price, 1.0), shares)
+    return new, before - paid - wanted.sum(axis=1)

@@ -1,0 +1,115 @@
+"""How well predictions ranked the names: rank IC and AUC, out of sample, by year."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.market import Floats
+
+NAMES_MIN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YearOfRanking:
+    """One year of a ranking's skill.
+
+    Attributes
+    ----------
+    days : int
+        Sessions with enough names to rank.
+    rank_ic : float or None
+        Mean daily Spearman correlation of prediction and forward return, in [-1, 1].
+    auc : float or None
+        Chance that a name of the top group was predicted above one outside it, in [0, 1]; pooled over
+        the year's names and sessions, ties count a half.
+    """
+
+    year: int
+    days: int
+    rank_ic: float | None
+    auc: float | None
+
+
+def unit_ranks(values: Floats, known: NDArray[np.bool_]) -> Floats:
+    """Rank each row among its `known` names, centre, and scale to length 1; 0 elsewhere, shape (T, N).
+
+    The product of two such rows is their Spearman correlation. A row whose known values are all equal is 0.
+    """
+    from scipy.stats import rankdata  # noqa: PLC0415  heavy: imported at first use
+
+    ranks = rankdata(np.where(known, values, np.inf), axis=1)
+    count = known.sum(axis=1, keepdims=True)
+    mean = np.where(known, ranks, 0.0).sum(axis=1, keepdims=True) / np.maximum(count, 1)
+    centred = np.where(known, ranks - mean, 0.0)
+    length = np.sqrt((centred**2).sum(axis=1, keepdims=True))
+    return np.asarray(centred / np.where(length > 0, length, 1.0))
+
+
+def rank_ic(predictions: Floats, forward: Floats, *, names_min: int = NAMES_MIN) -> Floats:
+    """Spearman correlation of each session's predictions (T, N) with its forward returns (T, N).
+
+    Returns
+    -------
+    ndarray of float64, shape (T,)
+        NaN where fewer than `names_min` names have both, or where one side does not differ among them.
+    """
+    known = np.isfinite(predictions) & np.isfinite(forward)
+    left, right = unit_ranks(predictions, known), unit_ranks(forward, known)
+    tells = (known.sum(axis=1) >= names_min) & left.any(axis=1) & right.any(axis=1)
+    return np.where(tells, (left * right).sum(axis=1), np.nan)
+
+
+def top_group(forward: Floats, *, share: float = 0.25) -> Floats:
+    """Label each session's best `share` of names by forward return: 1, else 0; NaN where unknown, (T, N)."""
+    from scipy.stats import rankdata  # noqa: PLC0415  heavy: imported at first use
+
+    known = np.isfinite(forward)
+    count = known.sum(axis=1, keepdims=True)
+    place = rankdata(np.where(known, forward, -np.inf), axis=1, method="ordinal") - (forward.shape[1] - count)
+    return np.where(known, (place > count - np.floor(count * share + 0.5)).astype(np.float64), np.nan)
+
+
+def auc(scores: Floats, labels: Floats) -> float | None:
+    """Area under the ROC curve by the Mann-Whitney statistic; NaN pairs are left out, None with one class."""
+    from scipy.stats import rankdata  # noqa: PLC0415  heavy: imported at first use
+
+    known = np.isfinite(scores) & np.isfinite(labels)
+    ranks, hit = rankdata(scores[known]), labels[known] > 0.5
+    positive, negative = int(hit.sum()), int((~hit).sum())
+    if not positive or not negative:
+        return None
+    return float((ranks[hit].sum() - positive * (positive + 1) / 2) / (positive * negative))
+
+
+def ranking_by_year(
+    predictions: Floats, forward: Floats, sessions: NDArray[np.datetime64], *, share: float = 0.25
+) -> tuple[YearOfRanking, ...]:
+    """Give each year's rank IC and AUC (label: the session's best `share` by forward return).
+
+    Parameters
+    ----------
+    predictions, forward : ndarray of float64, shape (T, N)
+        Out-of-sample predictions made at each session, and the returns that followed; NaN where unknown.
+    sessions : ndarray of datetime64[D], shape (T,)
+        A session counts in the year the prediction was made.
+    """
+    daily = rank_ic(predictions, forward)
+    labels = top_group(forward, share=share)
+    years = sessions.astype("datetime64[Y]").astype(int) + 1970
+    return tuple(
+        _year(int(year), daily[years == year], predictions[years == year], labels[years == year])
+        for year in np.unique(years)
+    )
+
+
+def _year(year: int, daily: Floats, predictions: Floats, labels: Floats) -> YearOfRanking:
+    told = daily[np.isfinite(daily)]
+    return YearOfRanking(
+        year=year,
+        days=len(told),
+        rank_ic=float(told.mean()) if len(told) else None,
+        auc=auc(predictions, labels),
+    )

@@ -1,0 +1,70 @@
+"""The decision, pure: a view and a book in, a plan out. No I/O, no clock, no randomness of its own.
+
+It does not know whether it is live: the daemon and the backtest call the same function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from core.ids import decision_id
+from core.ports import RiskManager, Team
+from core.types import Cycle, Decision, MarketView, Plan, Portfolio, TradingState
+
+
+def decide(
+    view: MarketView,
+    portfolio: Portfolio,
+    team: Team,
+    risk: RiskManager,
+    state: TradingState,
+    cycle: Cycle,
+    seals: tuple[str, ...],
+) -> tuple[str, Plan]:
+    """Hear the team, judge exits, size and check entries.
+
+    Parameters
+    ----------
+    seals : tuple of str
+        Digests of what else the decision depends on (configuration, book), for its name.
+
+    Returns
+    -------
+    tuple of (str, Plan)
+        The decision's id, derived from all that it was made from, and what it intends.
+    """
+    opinion = team.opine(view, portfolio, cycle)
+    name = decision_id(
+        cycle=cycle.name,
+        as_of=view.as_of,
+        seals=(view.digest(), *seals, state.value, repr(sorted(opinion.models.items())), repr(cycle)),
+    )
+    book = risk.mark(view, portfolio, opinion, cycle)
+    wanted = team.decide(opinion, book, cycle)
+    forced = risk.exits(view, book, opinion, cycle)
+    decisions = overrule(wanted, forced)
+    plan = risk.review(
+        decision_id=name,
+        decisions=decisions,
+        view=view,
+        portfolio=book,
+        opinion=opinion,
+        state=state,
+        cycle=cycle,
+    )
+    explained = team.explain(view, opinion, [decision.symbol for decision in decisions])
+    return name, replace(plan, opinion=explained)
+
+
+def overrule(wanted: Sequence[Decision], forced: Sequence[Decision]) -> tuple[Decision, ...]:
+    """Let an exit rule overrule the vote on the same symbol, which keeps its votes as the why."""
+    by_symbol = {decision.symbol: decision for decision in wanted}
+    for exit_ in forced:
+        voted = by_symbol.get(exit_.symbol)
+        if voted is not None:
+            exit_ = replace(  # noqa: PLW2901  # the same exit, with the votes it overruled
+                exit_, votes=voted.votes, reasons=(*exit_.reasons, *voted.reasons), p_win=voted.p_win
+            )
+        by_symbol[exit_.symbol] = exit_
+    return tuple(by_symbol[symbol] for symbol in sorted(by_symbol))

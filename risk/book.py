@@ -1,0 +1,107 @@
+"""Mark the book to the view: last prices, peaks, the session's figures, miss counts."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from math import inf
+from zoneinfo import ZoneInfo
+
+from core.money import to_price
+from core.types import Cycle, MarketView, Opinion, Portfolio, Position
+
+EXCHANGE_ZONE = ZoneInfo("America/New_York")
+_to_price = lru_cache(maxsize=1024)(to_price)  # one step asks for the same few prices several times
+
+
+def live_price(view: MarketView, symbol: str) -> Decimal | None:
+    """Give the price that may be traded on: None when there is none, or the symbol is stale."""
+    if symbol in view.stale:
+        return None
+    price = view.price(symbol)
+    return (_to_price(price) or None) if price is not None and 0 < price < inf else None
+
+
+def decides(cycle: Cycle) -> bool:
+    """Tell whether the cycle is a full decision (`decide`, `decide_v2`), which judges held names."""
+    return cycle.name.startswith("decide")
+
+
+def candidates_of(opinion: Opinion, cycle: Cycle) -> frozenset[str] | None:
+    """Give the candidates; None when nobody named any because the ranker did not speak or was not asked."""
+    known = decides(cycle) and (opinion.ranking or opinion.candidates)
+    return frozenset(opinion.candidates) if known else None
+
+
+def current_session(view: MarketView, before: date | None) -> date | None:
+    """Give the session the view stands in: today's while the exchange is open, else the last one known.
+
+    Before the open and on closed days the last session goes on, so its daily figures stand until the bell.
+    """
+    known = [before] if before else []
+    if view.market_open:
+        known.append(view.as_of.astimezone(EXCHANGE_ZONE).date())
+    elif view.row >= 0:
+        known.append(view.session.astype(date))
+    return max(known, default=None)
+
+
+def mark(view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle) -> Portfolio:
+    """Mark the book to the view; no trade is applied.
+
+    A position without a live price keeps its last one (its entry price, if it never had any). `peak_price` is
+    the highest of the prices seen by a step (quotes and closes), not the session's high: a high is known only
+    after the close, and part of it may precede the entry.
+
+    With the first step of a session `trades_today` starts at 0 and `session_open_equity` is the equity as the
+    session before left it, so an overnight gap counts as today's loss.
+
+    `missed_count` is the number of sessions begun since the name was last seen as a candidate. Daily bars name
+    the same candidates all day, so a session counts once however many decisions it sees; a decision whose
+    ranker was silent counts nothing.
+    """
+    session = current_session(view, portfolio.session)
+    begun = portfolio.session is not None and session != portfolio.session
+    candidates = candidates_of(opinion, cycle)
+    missed = int(begun and not (decides(cycle) and candidates is None))
+    positions = {
+        symbol: _marked(held, live_price(view, symbol), candidates or (), missed)
+        for symbol, held in portfolio.positions.items()
+    }
+    opening = portfolio.session_open_equity
+    if begun or not opening:
+        opening = _carried_equity(portfolio, positions)
+    equity = sum((held.value for held in positions.values()), portfolio.cash)
+    return replace(
+        portfolio,
+        positions=positions,
+        session=session,
+        session_open_equity=opening,
+        peak_equity=max(portfolio.peak_equity, equity),
+        trades_today=0 if begun else portfolio.trades_today,
+    )
+
+
+def _marked(held: Position, price: Decimal | None, candidates: Container[str], missed: int) -> Position:
+    last = price or held.last_price or held.average_price
+    return Position(
+        symbol=held.symbol,
+        quantity=held.quantity,
+        average_price=held.average_price,
+        entry_at=held.entry_at,
+        entry_session=held.entry_session,
+        peak_price=max(held.peak_price, last),
+        missed_count=0 if held.symbol in candidates else held.missed_count + missed,
+        last_price=last,
+    )
+
+
+def _carried_equity(before: Portfolio, now: dict[str, Position]) -> Decimal:
+    """Equity at the prices of the last mark; a position never marked counts at the price of now."""
+    values = (
+        held.quantity * (held.last_price or now[name].last_price) for name, held in before.positions.items()
+    )
+    return sum(values, before.cash)

@@ -1,0 +1,144 @@
+"""What a plan may still spend: shrinks with each order approved, so that together they respect every limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from config.risk import RiskSettings
+from core.trading import ZERO
+from core.types import Order, Portfolio, Side
+from risk.exact import exact
+
+UNCLASSIFIED = "unclassified"
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """A limit in US dollars, and as people read it."""
+
+    usd: Decimal
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """The limits of one plan.
+
+    Attributes
+    ----------
+    floor_usd : Decimal
+        The smallest order worth placing.
+    """
+
+    position: Cap
+    exposure: Cap
+    sector: Cap
+    floor_usd: Decimal
+
+    @classmethod
+    def of(cls, settings: RiskSettings, equity: Decimal, exposure_scale: float) -> Caps:
+        """Work out the caps; the regime's scale takes from the whole book's exposure."""
+        sizing, limits = settings.position_sizing, settings.portfolio_limits
+        exposure_usd = share_of(equity, limits.max_exposure_pct) * exact(exposure_scale)
+        return cls(
+            position=Cap(share_of(equity, sizing.max_position_pct), f"{sizing.max_position_pct:.3%}"),
+            exposure=Cap(exposure_usd, f"{limits.max_exposure_pct * exposure_scale:.3%}"),
+            sector=Cap(share_of(equity, limits.max_sector_pct), f"{limits.max_sector_pct:.3%}"),
+            floor_usd=max(share_of(equity, sizing.min_position_pct), exact(limits.min_order_usd)),
+        )
+
+
+def share_of(equity: Decimal, fraction: float) -> Decimal:
+    """Give a fraction of the equity, US dollars."""
+    return equity * exact(fraction)
+
+
+@dataclass(slots=True, kw_only=True)
+class Budget:
+    """The book as it would stand if all that is pending and approved were bought and nothing were sold.
+
+    A sale frees cash, exposure and its place only once it has filled: until then nobody knows that it will.
+
+    Attributes
+    ----------
+    cash : Decimal
+        Less what pending and approved buys cost, US dollars.
+    invested : Decimal
+        Value of positions, pending and approved buys.
+    names : set of str
+        Symbols held or being bought.
+    busy : set of str
+        Symbols with an order under way; resting protective orders do not count.
+    trades : int
+        Orders approved in this session so far.
+    """
+
+    equity: Decimal
+    cash: Decimal
+    cost_rate: Decimal
+    invested: Decimal
+    sectors: dict[str, Decimal]
+    sector_of: Mapping[str, str]
+    names: set[str]
+    busy: set[str]
+    trades: int
+
+    @classmethod
+    def of(cls, portfolio: Portfolio, sector_of: Mapping[str, str], cost_rate: Decimal) -> Budget:
+        """Open the budget from the marked book and its pending orders."""
+        budget = cls(
+            equity=portfolio.equity,
+            cash=portfolio.cash,
+            cost_rate=cost_rate,
+            invested=ZERO,
+            sectors={},
+            sector_of=sector_of,
+            names=set(),
+            busy={order.symbol for order in portfolio.pending if order.trigger_price is None},
+            trades=portfolio.trades_today,
+        )
+        for position in portfolio.positions.values():
+            budget._hold(position.symbol, position.value)
+        for order in portfolio.pending:
+            if order.side is Side.BUY:
+                budget._buy(order)
+        return budget
+
+    def sector(self, symbol: str) -> str:
+        """Name a symbol's sector; symbols of no sector share one."""
+        return self.sector_of.get(symbol, UNCLASSIFIED)
+
+    def sector_value(self, symbol: str) -> Decimal:
+        """Give what is invested in a symbol's sector, US dollars."""
+        return self.sectors.get(self.sector(symbol), ZERO)
+
+    def cost_of(self, notional: Decimal) -> Decimal:
+        """Give what buying for `notional` takes from the cash, costs included."""
+        return notional * (1 + self.cost_rate)
+
+    def room(self, symbol: str, caps: Caps) -> Decimal:
+        """Give the largest buy of `symbol` that exposure, sector and cash still allow, US dollars."""
+        return min(
+            caps.exposure.usd - self.invested,
+            caps.sector.usd - self.sector_value(symbol),
+            self.cash / (1 + self.cost_rate),
+        )
+
+    def approve(self, order: Order) -> None:
+        """Take an approved order out of the budget."""
+        self.busy.add(order.symbol)
+        self.trades += 1
+        if order.side is Side.BUY:
+            self._buy(order)
+
+    def _buy(self, order: Order) -> None:
+        notional = order.quantity * order.reference_price
+        self.cash -= self.cost_of(notional)
+        self._hold(order.symbol, notional)
+
+    def _hold(self, symbol: str, value: Decimal) -> None:
+        self.invested += value
+        self.sectors[self.sector(symbol)] = self.sector_value(symbol) + value
+        self.names.add(symbol)

@@ -1,0 +1,145 @@
+"""Which held positions a rule says must go. Rules only: votes are the synthesizer's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+
+from config.risk import RiskCheck, RiskSettings, SwingExit
+from core.protection import Levels
+from core.types import Action, Cycle, Decision, MarketView, Opinion, Portfolio, Position
+from risk.book import candidates_of, decides, live_price
+from risk.levels import offset_price, protective_levels, swing_levels, usable_atr
+
+
+def exits(
+    view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle, settings: RiskSettings
+) -> tuple[Decision, ...]:
+    """Give one EXIT for each held position that the cycle's rules close, in the book's order."""
+    held = _in_scope(portfolio, cycle)
+    if cycle.name == "flatten":
+        return flatten_exits(held)
+    if cycle.name == "risk_check":
+        return risk_check_exits(view, held, opinion.atr, settings.risk_check)
+    if decides(cycle):
+        known = candidates_of(opinion, cycle) is not None
+        return swing_exits(view, held, portfolio.session, settings.swing_exit, candidates_known=known)
+    return ()
+
+
+def _in_scope(portfolio: Portfolio, cycle: Cycle) -> tuple[Position, ...]:
+    return tuple(p for p in portfolio.positions.values() if not cycle.symbols or p.symbol in cycle.symbols)
+
+
+def flatten_exits(held: tuple[Position, ...]) -> tuple[Decision, ...]:
+    """Close everything: a person said so. Needs no price."""
+    return tuple(_exit(position, "flatten", "a person asked to sell everything") for position in held)
+
+
+def risk_check_exits(
+    view: MarketView, held: tuple[Position, ...], atr: Mapping[str, float], risk_check: RiskCheck
+) -> tuple[Decision, ...]:
+    """Judge RISK_CONFIG: static, trailing and ATR levels against the live price.
+
+    A position without a live price is left alone; `unprotected` says so.
+    """
+    out = []
+    for position in held:
+        price = live_price(view, position.symbol)
+        if price is None:
+            continue
+        levels = protective_levels(position, atr.get(position.symbol), risk_check)
+        rule = levels.crossed(price)
+        if rule:
+            out.append(_exit(position, rule, _crossing(position, price, levels)))
+    return tuple(out)
+
+
+def swing_exits(
+    view: MarketView,
+    held: tuple[Position, ...],
+    session: date | None,
+    swing: SwingExit,
+    *,
+    candidates_known: bool,
+) -> tuple[Decision, ...]:
+    """Judge SWING_EXIT_CONFIG: stop, target, age, misses; the first that holds names the exit.
+
+    Parameters
+    ----------
+    session : date or None
+        The session the book is marked to.
+    candidates_known : bool
+        Whether this step has candidates: without any, misses close nothing.
+    """
+    out = []
+    for position in held:
+        price = live_price(view, position.symbol)
+        if price is None:
+            continue
+        levels = swing_levels(position, swing)
+        rule = levels.crossed(price)
+        if rule:
+            out.append(_exit(position, rule, _crossing(position, price, levels)))
+        elif age := _too_old(view, position, price, session, swing):
+            out.append(_exit(position, "max_hold_days", age))
+        elif candidates_known and position.missed_count >= swing.consecutive_miss_limit:
+            told = f"no candidate in {position.missed_count} sessions, limit {swing.consecutive_miss_limit}"
+            out.append(_exit(position, "consecutive_misses", told))
+    return tuple(out)
+
+
+def sessions_held(view: MarketView, position: Position, session: date | None) -> int:
+    """Count the trading sessions after the entry's, up to and with the current one (bars' sessions)."""
+    entry = np.datetime64(position.entry_session, "D")
+    bars = view.bars.sessions
+    after = len(bars) - int(np.searchsorted(bars, entry, side="right"))
+    last_bar = view.session.astype(date) if view.row >= 0 else position.entry_session
+    unfinished = session is not None and session > max(last_bar, position.entry_session)
+    return after + int(unfinished)
+
+
+def _too_old(view: MarketView, position: Position, price: Decimal, session: date | None, swing: SwingExit) -> str:
+    """Say why a position has been held too long: `max_hold_days` sessions with too little profit."""
+    if session is None or (session - position.entry_session).days < swing.max_hold_days:
+        return ""  # sessions are never more than calendar days: no need to count them
+    count = sessions_held(view, position, session)
+    if count < swing.max_hold_days or price > offset_price(position.average_price, swing.min_profit_pct):
+        return ""
+    profit = price / position.average_price - 1
+    return (
+        f"held {count} sessions, limit {swing.max_hold_days}; "
+        f"profit {profit:.2%} is not above {swing.min_profit_pct:.2%}"
+    )
+
+
+def unprotected(view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle) -> Iterator[str]:
+    """Say which positions the cycle's rules could not judge in full, and why."""
+    checks = cycle.name == "risk_check"
+    if not checks and not decides(cycle):
+        return
+    for position in _in_scope(portfolio, cycle):
+        symbol = position.symbol
+        if live_price(view, symbol) is None:
+            reason = view.stale.get(symbol, "the feed has no price")
+            yield f"{symbol} has no live price ({reason}): no exit rule was applied. Check the feed."
+        elif checks and not usable_atr(opinion.atr.get(symbol)):
+            yield f"{symbol} has no ATR: only its static stop and target hold."
+
+
+def _crossing(position: Position, price: Decimal, levels: Levels) -> str:
+    below = price <= levels.stop_price
+    level = levels.stop_price if below else levels.target_price
+    return (
+        f"price {price} {'at or below' if below else 'at or above'} {level}; "
+        f"entry {position.average_price:.4f}, peak {position.peak_price:.4f}"
+    )
+
+
+def _exit(position: Position, rule: str, reason: str) -> Decision:
+    return Decision(
+        symbol=position.symbol, action=Action.EXIT, score=-1.0, confidence=1.0, rule=rule, reasons=(reason,)
+    )

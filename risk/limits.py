@@ -1,0 +1,145 @@
+"""The limits, one small function each: what is allowed, what was observed, and whether it passes."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from config.risk import DailyLimits, PortfolioLimits, PositionSizing
+from core.money import to_cents
+from core.types import Check, Cycle, MarketView, Portfolio, Position, Side, TradingState
+from risk.budget import Budget, Cap, Caps
+
+EXIT_ONLY_CYCLES = ("risk_check", "flatten")
+_ALLOWED = {
+    TradingState.ACTIVE: (Side.BUY, Side.SELL),
+    TradingState.REDUCING: (Side.SELL,),
+    TradingState.HALTED: (),
+}
+
+
+def trading_state(state: TradingState, side: Side) -> Check:
+    """HALTED refuses all, REDUCING refuses buys."""
+    needed = "active" if side is Side.BUY else "active or reducing"
+    return Check(rule="trading_state", limit=needed, observed=state.value, passed=side in _ALLOWED[state])
+
+
+def entries_allowed(cycle: Cycle) -> Check:
+    """Buy only in a cycle that considers buying; the risk check and flatten never do."""
+    passed = cycle.entries and cycle.name not in EXIT_ONLY_CYCLES
+    return Check(
+        rule="entries_allowed", limit="a cycle with entries", observed=f"cycle {cycle.name}", passed=passed
+    )
+
+
+def feed_fault(view: MarketView) -> Check:
+    """A feed that cannot be trusted as a whole stops entries."""
+    observed = view.feed_fault or "a sound feed"
+    return Check(rule="feed_fault", limit="a sound feed", observed=observed, passed=not view.feed_fault)
+
+
+def max_daily_loss(portfolio: Portfolio, limits: DailyLimits) -> Check:
+    """Stop entries once the session has lost its limit; a limit of 0 stops them at once."""
+    limit, day = limits.max_daily_loss_pct, portfolio.daily_return
+    passed = limit < 0 and day > limit
+    return Check(rule="max_daily_loss_pct", limit=f"above {limit:.3%}", observed=f"{day:.3%}", passed=passed)
+
+
+def symbol_stale(view: MarketView, symbol: str) -> Check:
+    """A symbol that was left out of the view is not traded."""
+    reason = view.stale.get(symbol)
+    return Check(rule="symbol_stale", limit="fresh bars", observed=reason or "fresh", passed=reason is None)
+
+
+def price_present(price: Decimal | None) -> Check:
+    """Nothing is traded without a price."""
+    observed = f"{price}" if price else "none"
+    return Check(rule="price_present", limit="a price above 0", observed=observed, passed=bool(price))
+
+
+def not_held_twice(budget: Budget, symbol: str) -> Check:
+    """Buy only what is neither held nor under way."""
+    held = "already held" if symbol in budget.names else "free"
+    observed = "order pending" if symbol in budget.busy else held
+    return Check(rule="duplicate", limit="neither held nor pending", observed=observed, passed=observed == "free")
+
+
+def not_sold_twice(budget: Budget, symbol: str) -> Check:
+    """Sell only what has no order under way: a second one would sell the same shares again."""
+    busy = symbol in budget.busy
+    return Check(
+        rule="duplicate",
+        limit="no order pending",
+        observed="order pending" if busy else "none pending",
+        passed=not busy,
+    )
+
+
+def position_held(position: Position | None) -> Check:
+    """Sell only what is held."""
+    observed = f"{position.quantity} shares" if position else "no position"
+    return Check(rule="position_held", limit="a position", observed=observed, passed=position is not None)
+
+
+def max_positions(budget: Budget, limits: PortfolioLimits) -> Check:
+    """Count the names after this one, pending buys included."""
+    after, limit = len(budget.names) + 1, limits.max_positions
+    return Check(rule="max_positions", limit=str(limit), observed=str(after), passed=after <= limit)
+
+
+def max_daily_trades(budget: Budget, limits: DailyLimits) -> Check:
+    """Count the session's orders after this one. Sells count too, but only entries are ever refused by it."""
+    after, limit = budget.trades + 1, limits.max_daily_trades
+    return Check(rule="max_daily_trades", limit=str(limit), observed=str(after), passed=after <= limit)
+
+
+def edge(weight: float) -> Check:
+    """Bet only where the odds are better than a fair bet's."""
+    return Check(rule="no_edge", limit="above 0%", observed=f"{weight:.3%}", passed=weight > 0)
+
+
+def min_position(weight: float, sizing: PositionSizing) -> Check:
+    """Take no position too small to matter."""
+    limit = sizing.min_position_pct
+    return Check(rule="min_position_pct", limit=f"{limit:.3%}", observed=f"{weight:.3%}", passed=weight >= limit)
+
+
+def max_position(budget: Budget, notional: Decimal, caps: Caps) -> Check:
+    """Keep one position within its share of equity."""
+    return _within("max_position_pct", notional, caps.position, budget.equity)
+
+
+def max_exposure(budget: Budget, notional: Decimal, caps: Caps) -> Check:
+    """Keep the whole book within what the limit and the regime allow."""
+    return _within("max_exposure_pct", budget.invested + notional, caps.exposure, budget.equity)
+
+
+def max_sector(budget: Budget, symbol: str, notional: Decimal, caps: Caps) -> Check:
+    """Keep one sector within its share of equity."""
+    return _within("max_sector_pct", budget.sector_value(symbol) + notional, caps.sector, budget.equity)
+
+
+def buying_power(budget: Budget, notional: Decimal) -> Check:
+    """Pay from cash at hand, costs included: no margin, no sale that has not filled."""
+    cost = budget.cost_of(notional)
+    return Check(
+        rule="buying_power",
+        limit=f"${budget.cash:.2f}",
+        observed=f"${cost:.2f}",
+        passed=notional > 0 and cost <= budget.cash,
+    )
+
+
+def min_order(quantity: Decimal, notional: Decimal, limits: PortfolioLimits) -> Check:
+    """Send no order that is too small, or that rounding down left without a share."""
+    usd, limit = to_cents(notional), limits.min_order_usd
+    return Check(
+        rule="min_order_usd", limit=f"${limit:.2f}", observed=f"${usd}", passed=quantity > 0 and usd >= limit
+    )
+
+
+def _within(rule: str, usd: Decimal, cap: Cap, equity: Decimal) -> Check:
+    return Check(rule=rule, limit=cap.label, observed=_share(usd, equity), passed=usd <= cap.usd)
+
+
+def _share(usd: Decimal, equity: Decimal) -> str:
+    return f"{float(usd) / float(equity):.3%}" if equity > 0 else f"${usd:.2f} of no equity"

@@ -1,0 +1,152 @@
+"""The risk manager: marks the book, names exits, and is the only one who approves orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from config.risk import RiskSettings
+from core.types import (
+    Action,
+    ApprovedOrder,
+    Cycle,
+    Decision,
+    MarketView,
+    Opinion,
+    Plan,
+    Portfolio,
+    RefusedOrder,
+    TradingState,
+)
+from risk import book, breaker, exits
+from risk.budget import Budget, Caps
+from risk.exact import exact
+from risk.review import Desk, Outcome, entry_gates
+from risk.sizing import payoff_ratio
+
+BASIS_POINTS = Decimal(10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """`core.ports.RiskManager`: pure, so the same inputs always give the same plan.
+
+    Attributes
+    ----------
+    settings_of : callable
+        Gives the settings in force; asked once a call, so an edit takes effect at the next step.
+    sector_of : mapping of str to str
+        Sector by symbol.
+    fractional_shares : bool
+        Whether the broker takes fractions of a share.
+    cost_bps : float
+        What a buy costs beyond the reference price (half the spread, slippage, fees), basis points.
+    """
+
+    settings_of: Callable[[], RiskSettings]
+    sector_of: Mapping[str, str]
+    fractional_shares: bool
+    cost_bps: float
+
+    def mark(self, view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle) -> Portfolio:
+        """Mark the book to the view; see `risk.book.mark`."""
+        return book.mark(view, portfolio, opinion, cycle)
+
+    def exits(
+        self, view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle
+    ) -> tuple[Decision, ...]:
+        """Name the held positions that a rule says must go; see `risk.exits.exits`."""
+        return exits.exits(view, portfolio, opinion, cycle, self.settings_of())
+
+    def review(
+        self,
+        *,
+        decision_id: str,
+        decisions: Sequence[Decision],
+        view: MarketView,
+        portfolio: Portfolio,
+        opinion: Opinion,
+        state: TradingState,
+        cycle: Cycle,
+    ) -> Plan:
+        """Size, check and sort every decision into approved, refused or unchanged.
+
+        Sells come first, as given; then buys by falling score (by symbol among equals), each judged against
+        what the ones before it left. Together they respect every limit, even if no sell of the plan fills.
+        Orders approved in a cycle that submits count as trades of the session.
+
+        Parameters
+        ----------
+        portfolio : Portfolio
+            The book as `mark` gave it.
+        state : TradingState
+            Before the breakers; the plan's is what they made of it.
+        """
+        settings = self.settings_of()
+        state, alerts = breaker.next_state(portfolio, settings, state)
+        outcomes: list[Outcome] = []
+        if wanted := in_order(decisions):
+            desk = self._desk(decision_id, view, portfolio, settings, opinion=opinion, state=state, cycle=cycle)
+            outcomes = [desk.judge(decision) for decision in wanted]
+        approved = tuple(o for o in outcomes if isinstance(o, ApprovedOrder))
+        counted = len(approved) if cycle.submits else 0
+        return Plan(
+            decisions=tuple(decisions),
+            approved=approved,
+            refused=tuple(o for o in outcomes if isinstance(o, RefusedOrder)),
+            unchanged=tuple(decision.symbol for decision in decisions if decision.action is Action.HOLD),
+            opinion=opinion,
+            portfolio=replace(portfolio, trades_today=portfolio.trades_today + counted) if counted else portfolio,
+            state=state,
+            alerts=(
+                *alerts,
+                *exits.unprotected(view, portfolio, opinion, cycle),
+                *_unscaled(opinion, decisions),
+            ),
+        )
+
+    def after_faults(self, faults: int, state: TradingState) -> tuple[TradingState, tuple[str, ...]]:
+        """Give the state, never looser, and alerts after so many failed steps in a row."""
+        return breaker.after_faults(faults, self.settings_of(), state)
+
+    def _desk(
+        self,
+        decision_id: str,
+        view: MarketView,
+        portfolio: Portfolio,
+        settings: RiskSettings,
+        *,
+        opinion: Opinion,
+        state: TradingState,
+        cycle: Cycle,
+    ) -> Desk:
+        scale = min(max(0.0, opinion.regime.exposure_scale), 1.0) if opinion.regime else 1.0
+        budget = Budget.of(portfolio, self.sector_of, exact(self.cost_bps) / BASIS_POINTS)
+        return Desk(
+            decision_id=decision_id,
+            view=view,
+            portfolio=portfolio,
+            state=state,
+            cycle=cycle,
+            settings=settings,
+            exposure_scale=scale,
+            fractional_shares=self.fractional_shares,
+            caps=Caps.of(settings, budget.equity, scale),
+            budget=budget,
+            entry_gates=entry_gates(state, cycle, view, portfolio, settings),
+            payoff=payoff_ratio(settings.swing_exit),
+        )
+
+
+def in_order(decisions: Sequence[Decision]) -> list[Decision]:
+    """Put sells first, as given, then buys by falling score, by symbol among equals; leave holds out."""
+    sells = [decision for decision in decisions if decision.action is Action.EXIT]
+    buys = [decision for decision in decisions if decision.action is Action.ENTER]
+    return sells + sorted(buys, key=lambda decision: (-decision.score, decision.symbol))
+
+
+def _unscaled(opinion: Opinion, decisions: Sequence[Decision]) -> tuple[str, ...]:
+    if opinion.regime or not any(decision.action is Action.ENTER for decision in decisions):
+        return ()
+    return ("No regime is known: exposure is not scaled by it. See /status for the regime model.",)

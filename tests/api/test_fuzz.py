@@ -1,0 +1,55 @@
+"""Schemathesis over the OpenAPI document: no 5xx, no undeclared status, answers as documented."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from api.app import create_app
+from config.environment import read_environment
+from tests.api.conftest import Daemon
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+OPERATIONS_MIN = 20
+TOO_LONG_TO_FUZZ = "/quant/retrain"  # every accepted call trains a model; tests/api/test_endpoints.py has it
+
+
+nobody = cast(Any, None)  # the document is the routes' alone; the calls go to the running daemon
+document = create_app(nobody, nobody, read_environment({})).openapi()
+schema = schemathesis.openapi.from_dict(document).exclude(path=TOO_LONG_TO_FUZZ)
+
+
+@schema.parametrize()  # type: ignore[untyped-decorator]  # schemathesis ships no types
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+def test_no_input_breaks_it(case: Any, daemon: Daemon) -> None:
+    case.call_and_validate(base_url=daemon.url, checks=CHECKS)
+
+
+def test_the_document_is_complete() -> None:
+    operations = [
+        (path, method, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    assert len(operations) >= OPERATIONS_MIN
+    for path, _, operation in operations:
+        assert {"401", "403", "421"} <= set(operation["responses"]), path
+        for status, response in operation["responses"].items():
+            if int(status) >= 400:
+                assert set(response["content"]) == {"application/problem+json"}, (path, status)
+
+
+@pytest.mark.parametrize("answer", ["DecisionAnswer", "RegimeAnswer", "ScanAnswer", "RankAnswer", "JobAnswer"])
+def test_answers_have_examples(answer: str) -> None:
+    schemas = document["components"]["schemas"]
+    example = schemas[answer]["examples"][0]
+    assert set(schemas[answer]["required"]) <= set(example)

@@ -1,0 +1,98 @@
+"""The real alpaca-py against a local server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adapters.calendar import NyseCalendar
+from adapters.feeds.alpaca_bars import AlpacaBars, connect
+from core.errors import DataError
+from tests.servers.alpaca_data import AlpacaData, alpaca_data_server, bar
+
+CALENDAR = NyseCalendar()
+START, END = date(2024, 1, 2), date(2024, 2, 15)
+DAYS = [str(day) for day, *_ in CALENDAR.sessions(START, date(2024, 3, 1))]
+
+
+@pytest.fixture
+def alpaca() -> Iterator[AlpacaData]:
+    bars = {
+        name: [bar(day, base + k) for k, day in enumerate(DAYS)]
+        for name, base in (("AAPL", 100.0), ("SPY", 400.0))
+    }
+    with alpaca_data_server(AlpacaData(bars=bars)) as server:
+        yield server
+
+
+def client(alpaca: AlpacaData) -> AlpacaBars:
+    vendor = connect("key", "secret", timeout_seconds=2.0, url_override=alpaca.url)
+    vendor._retry_wait = 0  # the vendor's three seconds between attempts
+    return AlpacaBars(vendor, CALENDAR)
+
+
+def test_bars_arrive_over_all_pages_fully_adjusted(alpaca: AlpacaData) -> None:
+    alpaca.bars_a_page = 7
+    panel = client(alpaca).bars(("SPY", "GONE", "AAPL"), START, END)
+    count = sum(day <= END.isoformat() for day in DAYS)
+    assert [str(day) for day in panel.sessions] == DAYS[:count]
+    np.testing.assert_array_equal(panel.close[:, 0], 400.0 + np.arange(count))
+    np.testing.assert_array_equal(panel.open[:, 2], 99.0 + np.arange(count))
+    assert np.isnan(panel.close[:, 1]).all()
+    assert len(alpaca.asked) == -(-2 * count // 7)
+    query = alpaca.asked[0][1]
+    assert (query["adjustment"], query["timeframe"], query["feed"]) == ("all", "1Day", "sip")
+    assert query["end"] == "2024-02-15T21:00:00+00:00"  # no later, or the free plan refuses
+
+
+def test_a_passing_rate_limit_is_survived(alpaca: AlpacaData) -> None:
+    alpaca.refusals = [429, 429]
+    assert np.isfinite(client(alpaca).bars(("SPY",), START, END).close).all()
+    assert len(alpaca.asked) == 3
+
+
+def test_a_lasting_rate_limit_is_a_data_error(alpaca: AlpacaData) -> None:
+    alpaca.refusals = [429] * 10
+    with pytest.raises(DataError, match=r"refused \(429\)"):
+        client(alpaca).bars(("SPY",), START, END)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_wrong_keys_are_a_data_error_with_a_hint(alpaca: AlpacaData, status: int) -> None:
+    alpaca.refusals = [status]
+    with pytest.raises(DataError, match="ALPACA_API_KEY"):
+        client(alpaca).bars(("SPY",), START, END)
+    assert len(alpaca.asked) == 1
+
+
+def test_a_dead_server_is_a_data_error() -> None:
+    with alpaca_data_server(AlpacaData()) as gone:
+        pass
+    with pytest.raises(DataError, match="can't be reached"):
+        client(gone).bars(("SPY",), START, END)
+
+
+def test_bars_without_a_field_are_refused_by_name(alpaca: AlpacaData) -> None:
+    for row in alpaca.bars["SPY"]:
+        del row["v"]
+    with pytest.raises(DataError, match="SPY have no v"):
+        client(alpaca).bars(("SPY",), START, END)
+
+
+def test_quotes_are_the_last_trades_with_todays_opening(alpaca: AlpacaData) -> None:
+    traded: dict[str, Any] = {"t": "2024-03-01T15:59:58.123456789Z", "p": 180.5, "s": 1}
+    alpaca.snapshots = {
+        "AAPL": {"latestTrade": traded, "dailyBar": bar("2024-03-01", 181.0)},
+        "SPY": {"latestTrade": {**traded, "t": "2024-02-29T20:00:00Z"}, "dailyBar": bar("2024-02-29", 500.0)},
+        "MSFT": {"latestTrade": None, "dailyBar": None},
+    }
+    quotes = client(alpaca).quotes(("AAPL", "SPY", "MSFT", "GONE"), datetime(2024, 3, 1, 16, tzinfo=UTC))
+    assert set(quotes) == {"AAPL", "SPY"}
+    assert quotes["AAPL"].price == 180.5 and quotes["AAPL"].session_open == 180.0
+    assert quotes["AAPL"].at == datetime(2024, 3, 1, 15, 59, 58, 123456, tzinfo=UTC)
+    assert quotes["SPY"].session_open is None and quotes["SPY"].at == datetime(2024, 2, 29, 20, tzinfo=UTC)
+    assert alpaca.asked[0][1]["feed"] == "iex"

@@ -1,0 +1,140 @@
+"""Double entry: the paper broker's book, the engine's book and the ledger's fills agree after any week."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.brokers.paper import PaperBroker
+from adapters.brokers.paper_store import MemoryStore, PaperStore, SqliteStore
+from config.trading import BrokerSettings
+from core.times import market_date
+from core.types import ApprovedOrder, BarPanel, Fill, MarketView, Order, OrderStatus, Portfolio, Quote, Side
+from pipeline.book import apply_fills
+
+SYMBOLS = ("AAPL", "MSFT", "XOM")
+SESSIONS = 30
+MONDAY = datetime(2024, 1, 1, 21, tzinfo=UTC)
+CASH = Decimal(20_000)
+
+
+class HandClock:
+    at = MONDAY
+
+    def now(self) -> datetime:
+        return self.at
+
+
+def walk(seed: int) -> BarPanel:
+    rng = np.random.default_rng(seed)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.03, (SESSIONS, len(SYMBOLS))), axis=0))
+    opened = close * np.exp(rng.normal(0, 0.02, close.shape))
+    opened[rng.random(close.shape) < 0.05] = np.nan
+    spread = np.exp(np.abs(rng.normal(0, 0.02, close.shape)))
+    days = np.datetime64("2024-01-01") + np.arange(SESSIONS)
+    known = np.array([MONDAY.replace(tzinfo=None) + timedelta(days=n) for n in range(SESSIONS)], "datetime64[us]")
+    return BarPanel(
+        sessions=days, known_at=known, symbols=SYMBOLS,
+        open=opened, high=np.fmax(opened, close) * spread, low=np.fmin(opened, close) / spread,
+        close=close, volume=np.full(close.shape, 1e6),
+    )  # fmt: skip
+
+
+def orders_of(rng: np.random.Generator, name: str, account: Portfolio, view: MarketView) -> list[ApprovedOrder]:
+    """Make any orders: entries with a bracket, exits of what is held, and nonsense that must be rejected."""
+    out: list[ApprovedOrder] = []
+    for symbol in SYMBOLS:
+        kind, price = rng.integers(0, 6), Decimal(repr(round(view.price(symbol) or 100.0, 4)))
+        held = account.positions.get(symbol)
+        sized = Decimal(repr(round(float(rng.uniform(1, 90)), 6)))
+        wanted: list[tuple[Side, Decimal, Decimal | None]] = []
+        if kind == 0:
+            wanted = [(Side.BUY, sized, None), (Side.SELL, sized, price * Decimal("0.97"))]
+            wanted.append((Side.SELL, sized, price * Decimal("1.04")))
+        elif kind == 1 and held:
+            wanted = [(Side.SELL, held.quantity, None)]
+        elif kind == 2:
+            wanted = [(Side.SELL, sized, None)]
+        out += [
+            ApprovedOrder(
+                order=Order(
+                    client_order_id=f"{name}-{symbol}-{index}", decision_id=name, symbol=symbol, side=side,
+                    quantity=quantity, reference_price=price, rule="any", trigger_price=trigger,
+                ),
+                weight=0.1,
+            )
+            for index, (side, quantity, trigger) in enumerate(wanted)
+        ]  # fmt: skip
+    return out
+
+
+def live_through(seed: int, store: PaperStore, costs: BrokerSettings) -> tuple[list[Fill], dict[str, str]]:
+    """Live through a month by closes and noon quotes, comparing the two books after every step."""
+    rng, bars, clock = np.random.default_rng(seed + 1), walk(seed), HandClock()
+    broker = PaperBroker(costs, clock, store)
+    book = Portfolio(cash=CASH)
+    booked: list[Fill] = []
+    sent: dict[str, str] = {}
+    for step in range(2 * SESSIONS):
+        day, noon = step // 2, step % 2 == 0
+        clock.at = MONDAY + timedelta(days=day) - (timedelta(hours=5) if noon else timedelta(0))
+        known = bars.prefix(bars.rows_known(clock.at))
+        price = float(bars.close[day, 0])
+        quotes = {"AAPL": Quote(symbol="AAPL", price=price, at=clock.at)} if noon else {}
+        view = MarketView(as_of=clock.at, bars=known, quotes=quotes, market_open=noon)
+        fills = [fill for fill in broker.settle(view) if fill not in booked]
+        assert all(clock.at - timedelta(days=2) < fill.at <= clock.at for fill in fills)
+        book = apply_fills(book, fills, market_date)
+        booked += fills
+        if rng.random() < 0.7:
+            broker.acknowledge([fill.fill_id for fill in booked])
+        same_books(broker.account(), book)
+        sent.update(broker.submit(orders_of(rng, f"s{step}", broker.account(), view)))
+    return booked, dict(broker.statuses(list(sent)))
+
+
+def same_books(theirs: Portfolio, ours: Portfolio) -> None:
+    assert theirs.cash == ours.cash >= 0
+    assert set(theirs.positions) == set(ours.positions)
+    for symbol, held in theirs.positions.items():
+        mine = ours.positions[symbol]
+        assert (held.quantity, held.entry_at, held.entry_session) == (
+            mine.quantity, mine.entry_at, mine.entry_session,
+        )  # fmt: skip
+        assert abs(held.average_price - mine.average_price) < Decimal("1e-18")
+
+
+COSTS = BrokerSettings(initial_cash_usd=float(CASH), spread_bps=5, slippage_bps=3, fee_bps=2)
+
+
+@given(seed=st.integers(0, 10_000), fractional=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_both_books_agree_at_every_step(seed: int, fractional: bool) -> None:
+    costs = COSTS.model_copy(update={"fractional_shares": fractional})
+    booked, statuses = live_through(seed, MemoryStore(), costs)
+    names = {fill.client_order_id for fill in booked}
+    assert len(names) == len({fill.fill_id for fill in booked}) == len(booked)
+    for name, status in statuses.items():
+        if status == OrderStatus.FILLED:
+            assert name in names
+        if status in (OrderStatus.EXPIRED, OrderStatus.REJECTED, OrderStatus.SUBMITTED):
+            assert name not in names
+
+
+def test_the_months_trade_protect_expire_and_reject(tmp_path: Path) -> None:
+    seen: set[str] = set()
+    sides: set[tuple[Side, str]] = set()
+    for seed in range(4):
+        booked, statuses = live_through(seed, MemoryStore(), COSTS)
+        store = SqliteStore(tmp_path / f"{seed}.db")
+        assert live_through(seed, store, COSTS) == (booked, statuses)
+        store.close()
+        seen |= set(statuses.values())
+        sides |= {(fill.side, fill.client_order_id[-1]) for fill in booked}
+    assert seen >= {"filled", "cancelled", "rejected", "expired"}
+    assert sides >= {(Side.BUY, "0"), (Side.SELL, "0"), (Side.SELL, "1"), (Side.SELL, "2")}

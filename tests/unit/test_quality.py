@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.calendar import NyseCalendar
+from adapters.feeds.panel_feed import PanelFeed
+from adapters.feeds.quality import RECENT_SESSIONS, Inspection, inspect
+from adapters.feeds.simulated import SimulatedMarket
+from config.trading import DataSettings
+from core.types import BarPanel
+
+SETTINGS = DataSettings()
+SYMBOLS = ("AAPL", "MSFT", "NVDA", "JPM", "XOM", "COST", "AMD", "SPY")
+FIELDS = ("open", "high", "low", "close", "volume")
+CALENDAR = NyseCalendar()
+PANEL = SimulatedMarket(CALENDAR, seed=5).bars(SYMBOLS, date(2020, 1, 2), date(2023, 6, 30))
+LAST = len(PANEL.sessions) - 1
+LATER = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def edited(row: int, symbol: str, values: dict[str, float], panel: BarPanel = PANEL) -> BarPanel:
+    arrays = {name: getattr(panel, name).copy() for name in values}
+    for name, value in values.items():
+        arrays[name][row, panel.column[symbol]] = value
+    return replace(panel, **arrays)
+
+
+def split_at(row: int, symbol: str, ratio: float) -> BarPanel:
+    """The panel with an unadjusted split: prices from `row` on are divided by the ratio."""
+    arrays = {name: getattr(PANEL, name).copy() for name in FIELDS}
+    for name in FIELDS:
+        arrays[name][row:, PANEL.column[symbol]] *= ratio if name == "volume" else 1 / ratio
+    return replace(PANEL, **arrays)
+
+
+def gate(panel: BarPanel) -> Inspection:
+    return inspect(panel, SETTINGS, fetched_at=LATER)
+
+
+def test_a_clean_panel_passes_unchanged() -> None:
+    seen = gate(PANEL)
+    assert seen.panel.digest == PANEL.digest
+    assert seen.notes == ()
+    assert seen.verdict(LAST).left_out == {} and seen.verdict(LAST).feed_fault == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"high": 0.01}, "contradict"),
+        ({"low": 1e9}, "contradict"),
+        ({"close": 1e-9, "low": 1.0}, "contradict"),
+        ({"close": 0.0}, "not positive"),
+        ({"open": -5.0}, "not positive"),
+        ({"close": float("inf")}, "not positive"),
+        ({"volume": -1.0}, "negative volume"),
+        ({"open": float("nan")}, "incomplete"),
+        ({"volume": float("nan")}, "incomplete"),
+    ],
+)
+def test_a_broken_bar_is_masked_and_its_symbol_named_until_no_feature_sees_it(
+    values: dict[str, float], reason: str
+) -> None:
+    row = 100
+    seen = gate(edited(row, "AAPL", values))
+    column = PANEL.column["AAPL"]
+    assert all(np.isnan(getattr(seen.panel, name)[row, column]) for name in FIELDS)
+    assert np.isfinite(np.delete(seen.panel.close, row, axis=0)).all()
+    assert seen.verdict(row - 1).left_out == {}
+    for later in (row, row + 1, row + RECENT_SESSIONS - 1):
+        assert list(seen.verdict(later).left_out) == ["AAPL"]
+        assert reason in seen.verdict(later).left_out["AAPL"]
+        assert str(PANEL.sessions[row]) in seen.verdict(later).left_out["AAPL"]
+        assert seen.verdict(later).feed_fault == ""
+    assert seen.verdict(row + RECENT_SESSIONS).left_out == {}
+    assert len(seen.notes) == 1 and "AAPL" in seen.notes[0]
+
+
+@pytest.mark.parametrize("ratio", [1.5, 2, 3, 4, 5, 10, 20, 1 / 2, 1 / 10, 1 / 20])
+def test_an_unadjusted_split_is_found_and_nothing_of_it_is_served(ratio: float) -> None:
+    row = next(
+        r for r in range(50, LAST)
+        if abs(PANEL.close[r, 0] / PANEL.close[r - 1, 0] - 1) < 0.005
+        and abs(PANEL.open[r, 0] / PANEL.close[r - 1, 0] - 1) < 0.005
+    )  # fmt: skip
+    seen = gate(split_at(row, "AAPL", ratio))
+    assert "unadjusted split" in seen.verdict(row).left_out["AAPL"]
+    assert np.isnan(seen.panel.close[row : row + RECENT_SESSIONS, 0]).all()
+    assert np.isfinite(seen.panel.close[:row, 0]).all()
+    assert np.isfinite(seen.panel.close[:, 1:]).all()
+
+
+def test_a_crash_within_the_day_is_no_split() -> None:
+    row = 200
+    before = float(PANEL.close[row - 1, 0])
+    crashed = edited(row, "AAPL", {"open": before, "high": before, "low": before * 0.45, "close": before * 0.5})
+    assert gate(crashed).verdict(row).left_out == {}
+
+
+@pytest.mark.parametrize("factor", [0.649, 1.523, 1.549])  # NFLX 2022-04-20, AMD 2016-04-22, ROKU 2017-11-09
+def test_real_moves_of_the_past_are_no_splits(factor: float) -> None:
+    row = 200
+    before = float(PANEL.close[row - 1, 0]) * factor
+    moved = edited(row, "AAPL", dict.fromkeys(FIELDS[:4], before))
+    assert "AAPL" not in gate(moved).verdict(row).left_out
+
+
+def test_a_symbol_without_todays_bar_is_left_out_today_only() -> None:
+    row = 300
+    seen = gate(edited(row, "JPM", dict.fromkeys(FIELDS, float("nan"))))
+    assert seen.verdict(row).left_out == {"JPM": f"no bar for the session {PANEL.sessions[row]}"}
+    assert seen.verdict(row + 1).left_out == {}
+
+
+def test_without_the_benchmark_the_feed_is_at_fault() -> None:
+    seen = gate(edited(LAST, "SPY", {"close": float("nan")}))
+    assert "SPY has no good bar" in seen.verdict(LAST).feed_fault
+    assert seen.verdict(LAST - 1).feed_fault == ""
+    without = SimulatedMarket(CALENDAR).bars(("AAPL",), date(2023, 1, 3), date(2023, 6, 30))
+    assert "SPY" in gate(without).verdict(10).feed_fault
+
+
+def test_too_many_missing_symbols_are_a_fault_of_the_feed() -> None:
+    panel = edited(LAST, "AAPL", {"close": float("nan")})
+    assert gate(panel).verdict(LAST).feed_fault == ""
+    panel = edited(LAST, "MSFT", {"close": 0.0}, panel)
+    assert gate(panel).verdict(LAST).feed_fault == "2 of 8 symbols are left out, more than 20%."
+
+
+def test_the_unfinished_session_is_dropped() -> None:
+    closes_at = PANEL.known_at[LAST].astype(datetime).replace(tzinfo=UTC)
+    assert len(inspect(PANEL, SETTINGS, fetched_at=closes_at - timedelta(seconds=1)).panel.sessions) == LAST
+    assert len(inspect(PANEL, SETTINGS, fetched_at=closes_at).panel.sessions) == LAST + 1
+
+
+def test_no_bars_at_all_is_a_fault() -> None:
+    assert "no bars" in gate(PANEL.prefix(0)).verdict(-1).feed_fault
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    row=st.integers(260, LAST - 1), seed=st.integers(0, 2**31), poison=st.sampled_from(["nan", "other", "bad"])
+)
+def test_bars_after_a_row_change_no_view_up_to_it(row: int, seed: int, poison: str) -> None:
+    base = split_at(220, "NVDA", 4)
+    base = edited(240, "AAPL", {"high": 0.01}, base)
+    rng = np.random.default_rng(seed)
+    arrays = {name: getattr(base, name).copy() for name in FIELDS}
+    for array in arrays.values():
+        shape = array[row + 1 :].shape
+        array[row + 1 :] = {
+            "nan": np.full(shape, np.nan), "other": rng.uniform(1, 900, shape), "bad": rng.normal(0, 100, shape),
+        }[poison]  # fmt: skip
+    poisoned = replace(base, **arrays)
+    honest = PanelFeed(base, SETTINGS, CALENDAR, source="simulated")
+    lied_to = PanelFeed(poisoned, SETTINGS, CALENDAR, source="simulated")
+    for at in (row, row - 1, 245, 230):
+        as_of = base.known_at[at].astype(datetime).replace(tzinfo=UTC)
+        mine, theirs = honest.view(as_of), lied_to.view(as_of)
+        assert mine.digest() == theirs.digest()
+        assert mine.stale == theirs.stale and mine.feed_fault == theirs.feed_fault
+        for name in FIELDS:
+            assert getattr(mine.bars, name).tobytes() == getattr(theirs.bars, name).tobytes()
+    assert "NVDA" in honest.view(as_of).stale  # the gate had something to say
