@@ -7,6 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from core.money import to_cents
+
 
 class Side(StrEnum):
     """Which way an order trades."""
@@ -44,8 +46,6 @@ class Order:
         Shares, positive; fractions allowed where the broker allows them.
     reference_price : Decimal
         The newest price known when it was decided, US dollars.
-    trigger_price : Decimal or None
-        For a resting protective order: the level at which it trades.
     """
 
     client_order_id: str
@@ -55,7 +55,6 @@ class Order:
     quantity: Decimal
     reference_price: Decimal
     rule: str
-    trigger_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +95,13 @@ class RefusedOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
-    """A trade that happened. `fill_id` is unique for ever: it books once."""
+    """A trade that happened. `fill_id` is unique for ever: it books once.
+
+    Attributes
+    ----------
+    rule : str
+        Why: the rule of its order, or of the protection that closed the position.
+    """
 
     fill_id: str
     client_order_id: str
@@ -106,3 +111,10 @@ class Fill:
     price: Decimal
     fee: Decimal
     at: datetime
+    rule: str = ""
+
+    @property
+    def cash_change(self) -> Decimal:
+        """What it does to cash, fee included, rounded to the cent once, US dollars."""
+        value = self.quantity * self.price
+        return to_cents(value - self.fee if self.side is Side.SELL else -value - self.fee)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Protocol
 
+from core.protection import Protection
 from core.service import OrderRecord
 from core.types import (
     ApprovedOrder,
@@ -83,6 +84,14 @@ class Broker(Protocol):
 
     def submit(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:
         """Send orders, each at most once by its client_order_id; give each one's status."""
+        ...
+
+    def protect(self, protections: Sequence[Protection]) -> None:
+        """Watch these stops and targets, and no others, within the daily bars to come."""
+        ...
+
+    def cancel(self, client_order_id: str) -> str:
+        """Cancel an order if it is still open; give its status."""
         ...
 
     def acknowledge(self, fill_ids: Sequence[str]) -> None:

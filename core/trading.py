@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from core.opinions import Opinion, Signal
 from core.orders import ApprovedOrder, Fill, Order, RefusedOrder
+from core.protection import Protection
 
 ZERO = Decimal(0)
 
@@ -44,6 +45,9 @@ class Cycle:
         Whether buying is considered at all.
     submits : bool
         Whether approved orders are sent; otherwise they wait for `POST /execute`.
+    protects : bool
+        Whether the broker is given stops and targets to watch within the daily bars to come. A backtest on
+        daily bars does so; the daemon's risk check watches quotes instead.
     as_of : datetime or None
         A past moment to decide at, against an empty book; None for now.
     symbols : tuple of str
@@ -54,6 +58,7 @@ class Cycle:
     agents: tuple[str, ...] = ()
     entries: bool = True
     submits: bool = False
+    protects: bool = False
     as_of: datetime | None = None
     symbols: tuple[str, ...] = ()
 
@@ -189,6 +194,8 @@ class Plan:
         The state after the breakers spoke.
     alerts : tuple of str
         What a person should know.
+    protections : tuple of Protection
+        What guards each position held and each entry approved; only in a cycle that protects.
     """
 
     decisions: tuple[Decision, ...]
@@ -199,6 +206,7 @@ class Plan:
     portfolio: Portfolio
     state: TradingState
     alerts: tuple[str, ...] = ()
+    protections: tuple[Protection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from decimal import Decimal
 
 from core.errors import InvariantError
-from core.money import to_cents
 from core.trading import ZERO
 from core.types import Fill, Order, Portfolio, Position, Side
 
@@ -37,12 +35,6 @@ def apply_fills(portfolio: Portfolio, fills: Sequence[Fill], session_of: Session
     return portfolio
 
 
-def cash_change(fill: Fill) -> Decimal:
-    """Give what a fill does to cash, fee included, rounded to the cent once."""
-    value = fill.quantity * fill.price
-    return to_cents(value - fill.fee if fill.side is Side.SELL else -value - fill.fee)
-
-
 def _apply(portfolio: Portfolio, fill: Fill, session_of: SessionOf) -> Portfolio:
     if fill.quantity <= 0 or fill.price <= 0:
         raise InvariantError(f"The fill {fill.fill_id} trades {fill.quantity} shares at {fill.price} USD.")
@@ -50,7 +42,7 @@ def _apply(portfolio: Portfolio, fill: Fill, session_of: SessionOf) -> Portfolio
     position = _sold(held, fill) if fill.side is Side.SELL else _bought(held, fill, session_of)
     return replace(
         portfolio.with_position(position),
-        cash=portfolio.cash + cash_change(fill),
+        cash=portfolio.cash + fill.cash_change,
         pending=_left_pending(portfolio.pending, fill),
     )
 

@@ -99,6 +99,8 @@ class Engine:
             self.parts.events.publish(topic, view.as_of, data)
         if cycle.submits:
             self.send(plan.approved)
+        if cycle.protects:
+            self.parts.broker.protect(plan.protections)
         self.parts.memory.remember(report)
         return report
 

@@ -70,7 +70,7 @@ class Budget:
     names : set of str
         Symbols held or being bought.
     busy : set of str
-        Symbols with an order under way; resting protective orders do not count.
+        Symbols with an order under way.
     trades : int
         Orders approved in this session so far.
     """
@@ -96,7 +96,7 @@ class Budget:
             sectors={},
             sector_of=sector_of,
             names=set(),
-            busy={order.symbol for order in portfolio.pending if order.trigger_price is None},
+            busy={order.symbol for order in portfolio.pending},
             trades=portfolio.trades_today,
         )
         for position in portfolio.positions.values():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from config.risk import RiskSettings
+from core.protection import Protection
 from core.types import (
     Action,
     ApprovedOrder,
@@ -17,9 +18,10 @@ from core.types import (
     Plan,
     Portfolio,
     RefusedOrder,
+    Side,
     TradingState,
 )
-from risk import book, breaker, exits
+from risk import book, breaker, exits, levels
 from risk.budget import Budget, Caps
 from risk.exact import exact
 from risk.review import Desk, Outcome, entry_gates
@@ -104,6 +106,9 @@ class Manager:
                 *exits.unprotected(view, portfolio, opinion, cycle),
                 *_unscaled(opinion, decisions),
             ),
+            protections=_protections(decision_id, portfolio, opinion, approved, settings)
+            if cycle.protects
+            else (),
         )
 
     def after_faults(self, faults: int, state: TradingState) -> tuple[TradingState, tuple[str, ...]]:
@@ -150,3 +155,20 @@ def _unscaled(opinion: Opinion, decisions: Sequence[Decision]) -> tuple[str, ...
     if opinion.regime or not any(decision.action is Action.ENTER for decision in decisions):
         return ()
     return ("No regime is known: exposure is not scaled by it. See /status for the regime model.",)
+
+
+def _protections(
+    decision_id: str,
+    portfolio: Portfolio,
+    opinion: Opinion,
+    approved: Sequence[ApprovedOrder],
+    settings: RiskSettings,
+) -> tuple[Protection, ...]:
+    """Guard what is held and what is being bought; what is being sold is guarded until it is gone."""
+    entering = [a.order.symbol for a in approved if a.order.side is Side.BUY]
+    peaks: dict[str, Decimal | None] = dict.fromkeys(entering)
+    peaks |= {symbol: position.peak_price for symbol, position in portfolio.positions.items()}
+    return tuple(
+        levels.protection(symbol, decision_id, opinion.atr.get(symbol), settings.risk_check, peaks[symbol])
+        for symbol in sorted(peaks)
+    )

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
-from enum import StrEnum
 from math import isfinite
 
 from config.trading import BrokerSettings
 from core.money import CENT, SHARE_TICK, to_cents, to_price
-from core.types import Order, Side
+from core.protection import Levels
+from core.types import Side
 
 BPS = Decimal(10_000)
-
-
-class Protection(StrEnum):
-    """What a resting order guards: a loss or a gain."""
-
-    STOP = "stop"
-    TARGET = "target"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,38 +46,19 @@ def affordable(cash: Decimal, price: Decimal, costs: BrokerSettings) -> Decimal:
     return shares.quantize(SHARE_TICK if costs.fractional_shares else Decimal(1), ROUND_DOWN)
 
 
-def protection(order: Order) -> Protection:
-    """Tell a stop (trigger at or below the price it was set at) from a target (above it)."""
-    if order.trigger_price is None:
-        raise ValueError(f"{order.client_order_id} has no trigger.")
-    return Protection.TARGET if order.trigger_price > order.reference_price else Protection.STOP
+def protective_fill(levels: Levels, bar: Bar) -> tuple[str, float] | None:
+    """Tell which rule closes a guarded position within a bar, and at which price before costs; None when none.
 
-
-def protective_price(order: Order, bar: Bar) -> float | None:
-    """Give the price at which a bar trades a resting sell, before costs; None when it does not.
-
-    A gap through the level trades at the open, which is worse than a stop's level and better than a target's.
+    A bar that opens beyond a level trades at the open: worse than the stop, better than the target. Otherwise
+    the order of events within a day is not known, and the worst is assumed: the stop before the target.
     """
-    if not bar.traded or order.trigger_price is None:
+    if not bar.traded:
         return None
-    level = float(order.trigger_price)
-    if protection(order) is Protection.STOP:
-        return min(bar.open, level) if min(bar.open, bar.low) <= level else None
-    return max(bar.open, level) if max(bar.open, bar.high) >= level else None
-
-
-def first_triggered(orders: list[Order], bar: Bar) -> tuple[Order, float] | None:
-    """Choose which of a symbol's resting sells a bar trades, and its price before costs.
-
-    Where the bar opens through a level, that one came first. Else the order of events within a day is not
-    known, and the worst is assumed: the stop before the target, the highest stop and the lowest target first.
-    """
-    hits = [(order, price) for order in orders if (price := protective_price(order, bar)) is not None]
-    return min(hits, key=lambda hit: _precedence(hit[0], bar)) if hits else None
-
-
-def _precedence(order: Order, bar: Bar) -> tuple[bool, bool, float]:
-    level = float(order.trigger_price or 0)
-    is_target = protection(order) is Protection.TARGET
-    at_open = bar.open >= level if is_target else bar.open <= level
-    return not at_open, is_target, level if is_target else -level
+    stop, target = float(levels.stop_price), float(levels.target_price)
+    if bar.open <= stop:
+        return levels.stop_rule, bar.open
+    if bar.open >= target:
+        return levels.target_rule, bar.open
+    if bar.low <= stop:
+        return levels.stop_rule, stop
+    return (levels.target_rule, target) if bar.high >= target else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from core.protection import Protection
 from core.trading import ZERO
 from core.types import ApprovedOrder, Fill, MarketView, Order, OrderStatus, Portfolio
 
@@ -35,6 +36,13 @@ class DryRunBroker:
     def submit(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:
         """Send nothing and say so."""
         return {approval.order.client_order_id: OrderStatus.DRY_RUN.value for approval in approved}
+
+    def protect(self, protections: Sequence[Protection]) -> None:
+        """Nothing is held, so nothing is guarded."""
+
+    def cancel(self, client_order_id: str) -> str:  # noqa: ARG002  no order was ever sent
+        """Nothing was sent, so nothing is open."""
+        return OrderStatus.DRY_RUN.value
 
     def acknowledge(self, fill_ids: Sequence[str]) -> None:
         """Nothing was given, so nothing is to be noted."""

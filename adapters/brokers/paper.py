@@ -18,6 +18,7 @@ from config.trading import BrokerSettings
 from core.errors import BrokerError, LedgerError
 from core.money import to_cents
 from core.ports import Clock
+from core.protection import Protection
 from core.trading import ZERO
 from core.types import ApprovedOrder, Fill, MarketView, Order, OrderStatus, Portfolio, Side
 
@@ -28,8 +29,8 @@ class PaperBroker:
     When an order fills. Only on what happened after it was sent: during market hours on a quote seen later
     than that; else at the opening price of the first session that opens later (09:30 New York), once its bar
     is known. Half the spread and the slippage are paid on each fill. An order lives until the end of that
-    first session, then it expires. A sell with a trigger price rests until it is hit or its position is gone;
-    a stop and a target of one symbol cancel each other.
+    first session, then it expires. Protections are held against each daily bar that follows: the stop before
+    the target, a gap at the open.
 
     What cash does. A buy that buying power does not cover is rejected when it is sent. When the price has moved
     since, it is cut down to what cash allows, or rejected if that is less than 95 % of it: cash is never
@@ -65,7 +66,7 @@ class PaperBroker:
             self._settled_at = view.as_of
             if len(view.bars.sessions):
                 self._last_session = view.bars.sessions[-1]
-            if self._desk.open:
+            if self._desk.open or self._desk.book.guards:
                 self._desk.match(view)
                 self._commit()
         return tuple(self._waiting.values())
@@ -78,6 +79,17 @@ class PaperBroker:
             statuses[order.client_order_id] = kept.status.value
         self._commit()
         return statuses
+
+    def protect(self, protections: Sequence[Protection]) -> None:
+        """Hold these stops and targets, and no others, against the daily bars to come."""
+        book = self._desk.book
+        guards = {protection.symbol: protection for protection in protections}
+        if guards == book.guards:
+            return
+        book.guards = guards
+        if self._last_session is not None:
+            book.guarded_from = session_date(self._last_session) + timedelta(days=1)
+        self._store.save(Changes(), book)
 
     def acknowledge(self, fill_ids: Sequence[str]) -> None:
         """Take note that the ledger has these fills: they are not given again."""
@@ -156,13 +168,9 @@ class PaperBroker:
             return f"the quantity {order.quantity} is not positive"
         if not self._settings.fractional_shares and order.quantity != order.quantity.to_integral_value():
             return f"the quantity {order.quantity} is not whole and fractional shares are off"
-        if order.side is Side.BUY:
-            return self._buy_refusal(order)
-        return "" if order.trigger_price is not None else self._sell_refusal(order)
+        return self._buy_refusal(order) if order.side is Side.BUY else self._sell_refusal(order)
 
     def _buy_refusal(self, order: Order) -> str:
-        if order.trigger_price is not None:
-            return "a resting order must sell"
         needed, power = -self._expected(order), self._buying_power()
         return f"it needs {needed} USD and the buying power is {power} USD" if needed > power else ""
 
@@ -184,12 +192,12 @@ class PaperBroker:
         )
 
     def _market(self, side: Side) -> list[Order]:
-        return [o for o in self.open_orders() if o.side is side and o.trigger_price is None]
+        return [o for o in self.open_orders() if o.side is side]
 
     def _commit(self) -> None:
         """Write what changed; when that fails, go back to what is written."""
         changes, self._desk.changes = self._desk.changes, Changes()
-        if not changes.orders:
+        if not changes.orders and not changes.fills:
             return
         try:
             self._store.save(changes, self._desk.book)

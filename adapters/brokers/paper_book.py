@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from core.errors import InvariantError
-from core.money import to_cents
+from core.protection import Protection
 from core.times import market_date
 from core.trading import ZERO
 from core.types import Fill, Order, Portfolio, Position, Side
@@ -25,10 +25,18 @@ class Holding:
 
 @dataclass(slots=True, kw_only=True)
 class PaperBook:
-    """Cash in US dollars to the cent, and holdings by symbol."""
+    """Cash in US dollars to the cent, holdings and what guards them by symbol.
+
+    Attributes
+    ----------
+    guarded_from : date
+        The first session whose bar the guards have not been held against.
+    """
 
     cash: Decimal
     holdings: dict[str, Holding] = field(default_factory=dict)
+    guards: dict[str, Protection] = field(default_factory=dict)
+    guarded_from: date = date.max
 
     def held(self, symbol: str) -> Decimal:
         """Give the shares held; 0 for none."""
@@ -37,12 +45,10 @@ class PaperBook:
 
     def book(self, fill: Fill) -> None:
         """Take a fill; cash changes by its value and fee, rounded to the cent once."""
-        value = fill.quantity * fill.price
+        self.cash += fill.cash_change
         if fill.side is Side.BUY:
-            self.cash += to_cents(-value - fill.fee)
-            self._add(fill, value)
+            self._add(fill, fill.quantity * fill.price)
         else:
-            self.cash += to_cents(value - fill.fee)
             self._remove(fill)
         if self.cash < 0:
             raise InvariantError(f"The paper broker's cash fell to {self.cash} USD with {fill.fill_id}.")

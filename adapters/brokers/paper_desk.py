@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 
-from adapters.brokers.bar_fills import Bar, affordable, fee, first_triggered, protection, traded_price
+from adapters.brokers.bar_fills import Bar, affordable, fee, protective_fill, traded_price
 from adapters.brokers.hours import opening
 from adapters.brokers.paper_book import PaperBook
 from adapters.brokers.paper_store import Changes, PaperOrder
@@ -44,13 +44,17 @@ class PaperDesk:
         """Trade on the sessions that became known, then on the quotes; on an untrusted feed on nothing."""
         if view.feed_fault:
             return
-        first = np.datetime64(min(kept.session_from for kept in self.open.values()), "D")
-        start = int(np.searchsorted(view.bars.sessions.astype("datetime64[D]"), first))
-        for row in range(start, len(view.bars.sessions)):
+        for row in range(self._first_row(view), len(view.bars.sessions)):
             self._match_session(view, row)
         if view.market_open:
             self._match_quotes(view)
-        self._cancel_orphans()
+
+    def _first_row(self, view: MarketView) -> int:
+        """Find the first session that an order or a guard has not been held against."""
+        first = min((kept.session_from for kept in self.open.values()), default=date.max)
+        if self.book.guards and self.book.holdings:
+            first = min(first, self.book.guarded_from)
+        return int(np.searchsorted(view.bars.sessions, np.datetime64(first, "D")))
 
     def put(self, kept: PaperOrder) -> None:
         """Keep an order, open or not."""
@@ -73,13 +77,11 @@ class PaperDesk:
         due = [kept for kept in self.open.values() if kept.session_from <= session]
         self._trade_market(due, look)
         for kept in due:
-            if kept.order.trigger_price is None and kept.order.client_order_id in self.open:
-                self._finish(kept, OrderStatus.EXPIRED, f"no price to trust in the session {session}")
-        since_open = [k for k in self._holding(due) if self.book.holdings[k.order.symbol].entry_at <= opens_at]
-        self._trade_resting(since_open, look, known_at)
-        for kept in due:
             if kept.order.client_order_id in self.open:
-                self.put(replace(kept, session_from=session + ONE_DAY))
+                self._finish(kept, OrderStatus.EXPIRED, f"no price to trust in the session {session}")
+        if self.book.guards and self.book.guarded_from <= session:
+            self._trade_guarded(view, row, opens_at, known_at)
+            self.book.guarded_from = session + ONE_DAY
 
     def _match_quotes(self, view: MarketView) -> None:
         opens_at = opening(market_date(view.as_of))
@@ -92,42 +94,32 @@ class PaperDesk:
             return (bar, quote.at) if bar.traded and quote.at > kept.submitted_at else None
 
         self._trade_market(list(self.open.values()), look)
-        self._trade_resting(self._holding(self.open.values()), look, view.as_of)
-
-    def _holding(self, orders: Iterable[PaperOrder]) -> list[PaperOrder]:
-        return [kept for kept in orders if kept.order.symbol in self.book.holdings]
 
     def _trade_market(self, orders: Iterable[PaperOrder], look: Look) -> None:
-        """Trade orders without a trigger at the price shown first, sells before buys."""
-        market = [kept for kept in orders if kept.order.trigger_price is None]
-        for kept in sorted(market, key=lambda kept: kept.order.side is Side.BUY):
+        """Trade orders at the price shown first, sells before buys."""
+        for kept in sorted(orders, key=lambda kept: kept.order.side is Side.BUY):
             seen = look(kept)
             if seen is not None:
                 bar, at = seen
                 trade = self._buy if kept.order.side is Side.BUY else self._sell
                 trade(kept, bar.open, at)
 
-    def _trade_resting(self, orders: Iterable[PaperOrder], look: Look, until: datetime) -> None:
-        """Trade protective orders; the hour within a bar is unknown, so it is taken to be its end."""
-        by_symbol: dict[str, list[PaperOrder]] = {}
-        for kept in orders:
-            if kept.order.trigger_price is not None:
-                by_symbol.setdefault(kept.order.symbol, []).append(kept)
-        for resting in by_symbol.values():
-            seen = [(kept.order, shown) for kept in resting if (shown := look(kept)) is not None]
-            if seen:
-                bar, at = seen[0][1]
-                self._protect([order for order, _ in seen], bar, at, until)
-
-    def _protect(self, orders: list[Order], bar: Bar, at: datetime, until: datetime) -> None:
-        """Trade one symbol's protective orders on one bar; a stop and a target cancel each other."""
-        while hit := first_triggered([order for order in orders if order.client_order_id in self.open], bar):
-            order, price = hit
-            self._sell(self.open[order.client_order_id], price, at if price == bar.open else until)
-            for other in orders:
-                kept = self.open.get(other.client_order_id)
-                if kept is not None and protection(other) is not protection(order):
-                    self._finish(kept, OrderStatus.CANCELLED, f"{order.client_order_id} was hit first")
+    def _trade_guarded(self, view: MarketView, row: int, opens_at: datetime, until: datetime) -> None:
+        """Close guarded positions held since the open; the hour within a bar is taken to be its end."""
+        for symbol, guard in list(self.book.guards.items()):
+            holding = self.book.holdings.get(symbol)
+            if holding is None or holding.entry_at > opens_at:
+                continue
+            bar = _bar(view, row, symbol)
+            hit = protective_fill(guard.levels(holding.cost / holding.quantity), bar)
+            if hit is not None:
+                rule, price = hit
+                sold = traded_price(price, Side.SELL, self._costs)
+                self._book(
+                    f"{guard.decision_id}-{symbol}-protect", symbol, Side.SELL, holding.quantity, sold,
+                    at=opens_at if price == bar.open else until, rule=rule,
+                )  # fmt: skip
+                del self.book.guards[symbol]
 
     def _buy(self, kept: PaperOrder, price: float, at: datetime) -> None:
         paid = traded_price(price, Side.BUY, self._costs)
@@ -145,23 +137,10 @@ class PaperDesk:
             self._finish(kept, OrderStatus.CANCELLED, "the position is gone")
             return
         self._fill(kept, quantity, traded_price(price, Side.SELL, self._costs), at)
-        if not self.book.held(kept.order.symbol):
-            self._cancel_resting(kept.order.symbol)
 
     def _fill(self, kept: PaperOrder, quantity: Decimal, price: Decimal, at: datetime) -> None:
         order = kept.order
-        fill = Fill(
-            fill_id=f"{order.client_order_id}-1",
-            client_order_id=order.client_order_id,
-            symbol=order.symbol,
-            side=order.side,
-            quantity=quantity,
-            price=price,
-            fee=fee(quantity, price, self._costs),
-            at=at,
-        )
-        self.book.book(fill)
-        self.changes.fills.append(fill)
+        self._book(order.client_order_id, order.symbol, order.side, quantity, price, at=at, rule=order.rule)
         if quantity == order.quantity:
             self._finish(kept, OrderStatus.FILLED, "")
         else:
@@ -169,20 +148,33 @@ class PaperDesk:
                 kept, OrderStatus.CANCELLED, f"{quantity} of {order.quantity} shares traded, the rest not"
             )
 
+    def _book(
+        self,
+        client_order_id: str,
+        symbol: str,
+        side: Side,
+        quantity: Decimal,
+        price: Decimal,
+        *,
+        at: datetime,
+        rule: str,
+    ) -> None:
+        fill = Fill(
+            fill_id=f"{client_order_id}-1",
+            client_order_id=client_order_id,
+            symbol=symbol,
+            side=side,
+            quantity=quantity,
+            price=price,
+            fee=fee(quantity, price, self._costs),
+            at=at,
+            rule=rule,
+        )
+        self.book.book(fill)
+        self.changes.fills.append(fill)
+
     def _finish(self, kept: PaperOrder, status: OrderStatus, reason: str) -> None:
         self.put(replace(kept, status=status, reason=reason))
-
-    def _cancel_resting(self, symbol: str) -> None:
-        for kept in list(self.open.values()):
-            if kept.order.symbol == symbol and kept.order.trigger_price is not None:
-                self._finish(kept, OrderStatus.CANCELLED, "the position is gone")
-
-    def _cancel_orphans(self) -> None:
-        """Cancel protection whose entry never happened."""
-        buying = {kept.order.symbol for kept in self.open.values() if kept.order.side is Side.BUY}
-        guarded = {kept.order.symbol for kept in self.open.values() if kept.order.trigger_price is not None}
-        for symbol in guarded - buying - set(self.book.holdings):
-            self._cancel_resting(symbol)
 
 
 def pending(orders: Iterable[PaperOrder]) -> tuple[Order, ...]:

@@ -20,11 +20,7 @@ from core.types import ApprovedOrder, Fill, Portfolio, StepReport, TradingState
 
 _ORDERS = f"SELECT {ORDER_COLUMNS} FROM orders"  # noqa: S608  constants
 _FILLS = f"SELECT {FILL_COLUMNS} FROM fills"  # noqa: S608  constants
-_TRADED = """
-    SELECT f.fill_id, f.client_order_id, f.symbol, f.side, f.quantity, f.price, f.fee, f.at,
-           coalesce(o.rule, ''), f.sequence
-    FROM fills f LEFT JOIN orders o USING (client_order_id) WHERE f.sequence > ? ORDER BY f.sequence
-"""
+_TRADED = f"SELECT {FILL_COLUMNS}, sequence FROM fills WHERE sequence > ? ORDER BY sequence"  # noqa: S608  constants
 
 
 class LedgerReader:
@@ -102,7 +98,7 @@ class LedgerReader:
         """Give closed round trips, newest first; each fill is read once in the ledger's life."""
         with self._trips_lock:
             for row in self._database.read(_TRADED, (self._trips_until,)):
-                self._trips.add(fill_of(row), row[8])
+                self._trips.add(fill_of(row))
                 self._trips_until = row[9]
             return self._trips.newest(limit)
 

@@ -18,7 +18,7 @@ ORDER_COLUMNS = (
     "client_order_id, decision_id, symbol, side, quantity, reference_price, rule, status, route, "
     "created_at, updated_at"
 )
-FILL_COLUMNS = "fill_id, client_order_id, symbol, side, quantity, price, fee, at"
+FILL_COLUMNS = "fill_id, client_order_id, symbol, side, quantity, price, fee, at, rule"
 
 
 def encode_report(report: StepReport) -> bytes:
@@ -95,7 +95,7 @@ def fill_row(fill: Fill) -> Row:
     """Give a fill's row, in the order of `FILL_COLUMNS`."""
     return (
         fill.fill_id, fill.client_order_id, fill.symbol, fill.side.value, str(fill.quantity),
-        str(fill.price), str(fill.fee), stamp(fill.at),
+        str(fill.price), str(fill.fee), stamp(fill.at), fill.rule,
     )  # fmt: skip
 
 
@@ -110,6 +110,7 @@ def fill_of(row: Row) -> Fill:
         price=Decimal(row[5]),
         fee=Decimal(row[6]),
         at=datetime.fromisoformat(row[7]),
+        rule=row[8],
     )
 
 

@@ -50,7 +50,8 @@ LEDGER = Schema(
                 quantity TEXT NOT NULL,
                 price TEXT NOT NULL,
                 fee TEXT NOT NULL,
-                at TEXT NOT NULL
+                at TEXT NOT NULL,
+                rule TEXT NOT NULL
             ) STRICT
             """,
             "CREATE INDEX fills_by_order ON fills (client_order_id)",

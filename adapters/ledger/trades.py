@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from core.money import PRICE_TICK, to_cents
+from core.money import PRICE_TICK
 from core.service import Trade
 from core.trading import ZERO
 from core.types import Fill, Side
@@ -38,34 +38,34 @@ class RoundTrips:
         self._open: dict[str, _Trip] = {}
         self._closed: list[Trade] = []
 
-    def add(self, fill: Fill, rule: str) -> None:
-        """Take the next fill, with the rule of the order it belongs to."""
+    def add(self, fill: Fill) -> None:
+        """Take the next fill."""
         if fill.side is Side.BUY:
             self._buy(self._open.setdefault(fill.symbol, _Trip(fill.at)), fill)
         elif fill.symbol in self._open:
-            self._sell(self._open[fill.symbol], fill, rule)
+            self._sell(self._open[fill.symbol], fill)
 
     def newest(self, limit: int) -> Sequence[Trade]:
         """Give up to `limit` closed trades, newest first."""
         return tuple(self._closed[: -limit - 1 : -1])
 
     def _buy(self, trip: _Trip, fill: Fill) -> None:
-        cost = to_cents(fill.quantity * fill.price + fill.fee)
+        cost = -fill.cash_change
         trip.bought += fill.quantity
         trip.paid += fill.quantity * fill.price
         trip.spent += cost
         trip.profit -= cost
 
-    def _sell(self, trip: _Trip, fill: Fill, rule: str) -> None:
+    def _sell(self, trip: _Trip, fill: Fill) -> None:
         trip.sold += fill.quantity
         trip.received += fill.quantity * fill.price
-        trip.profit += to_cents(fill.quantity * fill.price - fill.fee)
+        trip.profit += fill.cash_change
         if trip.sold >= trip.bought:
             del self._open[fill.symbol]
-            self._closed.append(_closed(trip, fill, rule))
+            self._closed.append(_closed(trip, fill))
 
 
-def _closed(trip: _Trip, last: Fill, rule: str) -> Trade:
+def _closed(trip: _Trip, last: Fill) -> Trade:
     return Trade(
         symbol=last.symbol,
         quantity=str(trip.bought),
@@ -75,5 +75,5 @@ def _closed(trip: _Trip, last: Fill, rule: str) -> Trade:
         exit_price=str((trip.received / trip.sold).quantize(PRICE_TICK)),
         profit_usd=str(trip.profit),
         profit_pct=float(trip.profit / trip.spent),
-        exit_rule=rule,
+        exit_rule=last.rule,
     )

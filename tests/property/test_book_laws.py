@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from core.errors import InvariantError
 from core.types import Fill, Order, Portfolio, Position, Side
-from pipeline.book import apply_fills, cash_change
+from pipeline.book import apply_fills
 
 START = datetime(2024, 1, 2, 15, tzinfo=UTC)
 CASH = Decimal("100000.00")
@@ -64,7 +64,7 @@ def test_cash_and_cost_and_realised_profit_add_up_at_every_step(history: list[Fi
             assert held is not None
             realised += made.quantity * (made.price - held.average_price)
         value = made.quantity * made.price * (1 if made.side is Side.SELL else -1)
-        rounding += cash_change(made) - (value - made.fee)
+        rounding += made.cash_change - (value - made.fee)
         fees += made.fee
         book = apply_fills(book, (made,), session_of)
         assert abs(book.cash + cost_basis(book) - realised + fees - rounding - CASH) < Decimal("1e-12")
@@ -95,7 +95,7 @@ def test_selling_everything_leaves_cash_only(history: list[Fill]) -> None:
     ]
     flat = apply_fills(book, out, session_of)
     assert not flat.positions
-    assert flat.cash == CASH + sum(cash_change(made) for made in (*history, *out))
+    assert flat.cash == CASH + sum(made.cash_change for made in (*history, *out))
 
 
 def test_average_price_entry_and_peak() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from adapters.brokers.paper import PaperBroker
 from adapters.brokers.paper_store import MemoryStore, PaperStore, SqliteStore
 from config.trading import BrokerSettings
+from core.protection import Protection
 from core.times import market_date
 from core.types import ApprovedOrder, BarPanel, Fill, MarketView, Order, OrderStatus, Portfolio, Quote, Side
 from pipeline.book import apply_fills
@@ -46,31 +47,42 @@ def walk(seed: int) -> BarPanel:
 
 
 def orders_of(rng: np.random.Generator, name: str, account: Portfolio, view: MarketView) -> list[ApprovedOrder]:
-    """Make any orders: entries with a bracket, exits of what is held, and nonsense that must be rejected."""
+    """Make any orders: entries, exits of what is held, and nonsense that must be rejected."""
     out: list[ApprovedOrder] = []
     for symbol in SYMBOLS:
         kind, price = rng.integers(0, 6), Decimal(repr(round(view.price(symbol) or 100.0, 4)))
         held = account.positions.get(symbol)
         sized = Decimal(repr(round(float(rng.uniform(1, 90)), 6)))
-        wanted: list[tuple[Side, Decimal, Decimal | None]] = []
+        wanted: list[tuple[Side, Decimal]] = []
         if kind == 0:
-            wanted = [(Side.BUY, sized, None), (Side.SELL, sized, price * Decimal("0.97"))]
-            wanted.append((Side.SELL, sized, price * Decimal("1.04")))
+            wanted = [(Side.BUY, sized)]
         elif kind == 1 and held:
-            wanted = [(Side.SELL, held.quantity, None)]
+            wanted = [(Side.SELL, held.quantity)]
         elif kind == 2:
-            wanted = [(Side.SELL, sized, None)]
+            wanted = [(Side.SELL, sized)]
         out += [
             ApprovedOrder(
                 order=Order(
                     client_order_id=f"{name}-{symbol}-{index}", decision_id=name, symbol=symbol, side=side,
-                    quantity=quantity, reference_price=price, rule="any", trigger_price=trigger,
+                    quantity=quantity, reference_price=price, rule="any",
                 ),
                 weight=0.1,
             )
-            for index, (side, quantity, trigger) in enumerate(wanted)
+            for index, (side, quantity) in enumerate(wanted)
         ]  # fmt: skip
     return out
+
+
+def guards_of(rng: np.random.Generator, name: str) -> list[Protection]:
+    """Guard any symbols, held or not, near or far."""
+    return [
+        Protection(
+            symbol=symbol, decision_id=name, stop_loss_pct=Decimal(int(rng.integers(-9, 0))) / 100,
+            take_profit_pct=Decimal(int(rng.integers(1, 9))) / 100,
+        )
+        for symbol in SYMBOLS
+        if rng.random() < 0.8
+    ]  # fmt: skip
 
 
 def live_through(seed: int, store: PaperStore, costs: BrokerSettings) -> tuple[list[Fill], dict[str, str]]:
@@ -94,6 +106,7 @@ def live_through(seed: int, store: PaperStore, costs: BrokerSettings) -> tuple[l
         if rng.random() < 0.7:
             broker.acknowledge([fill.fill_id for fill in booked])
         same_books(broker.account(), book)
+        broker.protect(guards_of(rng, f"s{step}"))
         sent.update(broker.submit(orders_of(rng, f"s{step}", broker.account(), view)))
     return booked, dict(broker.statuses(list(sent)))
 
@@ -126,15 +139,15 @@ def test_both_books_agree_at_every_step(seed: int, fractional: bool) -> None:
             assert name not in names
 
 
-def test_the_months_trade_protect_expire_and_reject(tmp_path: Path) -> None:
+def test_the_months_trade_guard_expire_and_reject(tmp_path: Path) -> None:
     seen: set[str] = set()
-    sides: set[tuple[Side, str]] = set()
+    rules: set[tuple[Side, str]] = set()
     for seed in range(4):
         booked, statuses = live_through(seed, MemoryStore(), COSTS)
         store = SqliteStore(tmp_path / f"{seed}.db")
         assert live_through(seed, store, COSTS) == (booked, statuses)
         store.close()
         seen |= set(statuses.values())
-        sides |= {(fill.side, fill.client_order_id[-1]) for fill in booked}
-    assert seen >= {"filled", "cancelled", "rejected", "expired"}
-    assert sides >= {(Side.BUY, "0"), (Side.SELL, "0"), (Side.SELL, "1"), (Side.SELL, "2")}
+        rules |= {(fill.side, fill.rule) for fill in booked}
+    assert seen >= {"filled", "rejected", "expired"}
+    assert rules == {(Side.BUY, "any"), (Side.SELL, "any"), (Side.SELL, "stop_loss"), (Side.SELL, "take_profit")}

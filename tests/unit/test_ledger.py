@@ -53,6 +53,7 @@ def fill(of: Order, price: str = "101.00", quantity: str = "10", part: int = 1) 
         price=Decimal(price),
         fee=Decimal("0.10"),
         at=START + timedelta(days=part),
+        rule=of.rule,
     )
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.brokers.dry_run import DryRunBroker
-from adapters.brokers.hours import next_opening_date, opening
+from adapters.brokers.hours import opening
 from adapters.brokers.paper import PaperBroker
 from adapters.brokers.paper_store import MemoryStore, PaperStore, SqliteStore
 from config.trading import BrokerSettings
 from core.errors import BrokerError, LedgerError
 from core.ports import Broker
+from core.protection import Protection
 from core.types import ApprovedOrder, BarPanel, MarketView, Order, Portfolio, Quote, Side
 
 FREE = BrokerSettings(initial_cash_usd=10_000, spread_bps=0, slippage_bps=0, fee_bps=0)
@@ -67,8 +67,13 @@ def order(name: str, side: Side = Side.BUY, quantity: str = "10", **changes: obj
     return ApprovedOrder(order=replace(made, **changes), weight=0.1)  # type: ignore[arg-type]  # as above
 
 
-def guard(name: str, trigger: str, quantity: str = "10") -> ApprovedOrder:
-    return order(name, Side.SELL, quantity, trigger_price=Decimal(trigger))
+def guard(stop_pct: str, target_pct: str) -> list[Protection]:
+    """Guard AAPL at fractions of its entry price."""
+    return [
+        Protection(
+            symbol="AAPL", decision_id="d", stop_loss_pct=Decimal(stop_pct), take_profit_pct=Decimal(target_pct)
+        )
+    ]
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -175,7 +180,6 @@ def test_the_same_id_is_taken_once(store: PaperStore) -> None:
         (order("x", quantity="100"), "buying power is 10000.00"),
         (order("x", quantity="0"), "not positive"),
         (order("x", Side.SELL), "0 are free to sell"),
-        (order("x", quantity="1", trigger_price=Decimal(90)), "must sell"),
     ],
 )
 def test_what_cannot_be_is_rejected_with_the_reason(asked: ApprovedOrder, why: str) -> None:
@@ -286,53 +290,67 @@ def test_cancelling(store: PaperStore) -> None:
         broker.cancel("stranger")
 
 
-class TestResting:
+def entered(store: PaperStore, stop_pct: str, target_pct: str) -> PaperBroker:
+    """Send a buy after Monday's close, guarded from its fill on."""
+    broker = broker_at(closing(0), store)
+    broker.settle(at_close(0))
+    broker.submit([order("buy")])
+    broker.protect(guard(stop_pct, target_pct))
+    return broker
+
+
+class TestGuarded:
     def test_the_stop_is_hit_within_the_bar_of_the_entry(self, store: PaperStore) -> None:
-        broker = broker_at(closing(0), store)
-        broker.submit([order("buy"), guard("stop", "98.50"), guard("target", "103.50")])
+        broker = entered(store, "-0.03", "0.01")
         entry, out = broker.settle(at_close(1))  # open 102, high 104, low 98: both levels touched
         assert (entry.fill_id, entry.price) == ("buy-1", Decimal("102.0000"))
-        assert (out.fill_id, out.price, out.at) == ("stop-1", Decimal("98.5000"), closing(1))
-        assert broker.statuses(["stop", "target"]) == {"stop": "filled", "target": "cancelled"}
-        assert broker.account() == Portfolio(cash=Decimal("9965.00"))
+        assert (out.fill_id, out.price, out.at) == ("d-AAPL-protect-1", Decimal("98.9400"), closing(1))
+        assert (out.rule, out.side, out.quantity) == ("stop_loss", Side.SELL, Decimal(10))
+        assert broker.account() == Portfolio(cash=Decimal("9969.40"))
 
     def test_a_gap_through_the_stop_fills_at_the_open(self, store: PaperStore) -> None:
-        broker = broker_at(closing(0), store)
-        broker.submit([order("buy"), guard("stop", "97"), guard("target", "110")])
+        broker = entered(store, "-0.05", "0.10")
         broker.settle(at_close(1))
         broker.acknowledge(["buy-1"])
         assert broker.settle(at_close(2)) == ()
         (out,) = broker.settle(at_close(3))
         assert (out.price, out.at) == (Decimal("95.0000"), opening(DAYS[3]))
 
-    def test_days_away_are_looked_at_one_by_one(self) -> None:
-        broker = broker_at(closing(0))
-        broker.submit([order("buy"), guard("stop", "97"), guard("target", "105.50")])
-        assert [(f.fill_id, f.price) for f in broker.settle(at_close(4))] == [
-            ("buy-1", Decimal("102.0000")),
-            ("target-1", Decimal("105.5000")),
+    def test_days_away_are_looked_at_one_by_one(self, store: PaperStore) -> None:
+        broker = entered(store, "-0.05", "0.034")
+        assert [(f.rule, f.price) for f in broker.settle(at_close(4))] == [
+            ("score", Decimal("102.0000")),
+            ("take_profit", Decimal("105.4680")),
         ]
 
-    def test_is_cancelled_with_the_position_or_when_the_entry_never_came(self) -> None:
-        broker = broker_at(closing(0))
-        broker.submit([order("buy"), guard("stop", "90")])
+    def test_without_a_position_nothing_is_sold_and_a_market_exit_comes_first(self) -> None:
+        broker = entered(MemoryStore(), "-0.05", "0.10")
         broker.settle(at_close(1))
         broker.submit([order("sell", Side.SELL)])
-        broker.settle(at_close(2))
-        assert broker.statuses(["stop"]) == {"stop": "cancelled"}
-        broker.submit([order("dear", quantity="1000"), guard("orphan", "90")])
-        broker.settle(at_close(3))
-        assert broker.statuses(["orphan"]) == {"orphan": "cancelled"}
+        fills = broker.settle(at_close(4))
+        assert [fill.fill_id for fill in fills] == ["buy-1", "sell-1"]
 
-    def test_watches_quotes_and_not_the_bar_of_a_day_it_was_entered_in(self) -> None:
+    def test_a_bar_is_looked_at_once_and_new_levels_replace_old(self) -> None:
+        broker = entered(MemoryStore(), "-0.50", "0.50")
+        broker.settle(at_close(1))  # low 98
+        broker.protect(guard("-0.03", "0.50"))  # 98.94 would have been hit on the bar before
+        assert [fill.fill_id for fill in broker.settle(at_close(2))] == ["buy-1"]
+
+    def test_an_entry_on_a_quote_is_not_judged_by_that_days_bar(self) -> None:
         broker = broker_at(intraday(1, 14, 0.5).as_of)  # before Tuesday's opening
-        broker.submit([order("buy"), guard("stop", "99")])
-        (entry,) = broker.settle(intraday(1, 15, 102.0))
-        broker.acknowledge([entry.fill_id])
-        assert broker.settle(at_close(1)) == ()  # the day's low of 98 may have been before the entry
-        assert broker.settle(intraday(2, 15, 99.5)) == ()
-        (out,) = broker.settle(intraday(2, 15.25, 98.0))
-        assert (out.fill_id, out.price) == ("stop-1", Decimal("98.0000"))
+        broker.settle(at_close(0))
+        broker.submit([order("buy")])
+        broker.protect(guard("-0.03", "0.50"))
+        broker.settle(intraday(1, 15, 102.0))
+        assert [fill.fill_id for fill in broker.settle(at_close(1))] == ["buy-1"]
+
+    def test_guards_outlive_the_process(self, tmp_path: Path) -> None:
+        path = tmp_path / "paper.db"
+        first = entered(SqliteStore(path), "-0.03", "0.50")
+        first.close()
+        second = broker_at(closing(0), SqliteStore(path))
+        assert [fill.rule for fill in second.settle(at_close(1))] == ["score", "stop_loss"]
+        second.close()
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def hold(symbol: str) -> Decision:
     return Decision(symbol=symbol, action=Action.HOLD, score=0.1, confidence=0.5, rule="score")
 
 
-def pending(symbol: str, side: Side, quantity: str, price: str, trigger: str | None = None) -> Order:
+def pending(symbol: str, side: Side, quantity: str, price: str) -> Order:
     return Order(
         client_order_id=f"old-{symbol}-{side}",
         decision_id="old",
@@ -120,7 +120,6 @@ def pending(symbol: str, side: Side, quantity: str, price: str, trigger: str | N
         quantity=Decimal(quantity),
         reference_price=Decimal(price),
         rule="score",
-        trigger_price=Decimal(trigger) if trigger else None,
     )
 
 

@@ -151,11 +151,6 @@ def test_a_position_is_sold_once() -> None:
     assert [r.rule for r in twice.refused] == ["duplicate", "duplicate"]
 
 
-def test_a_resting_stop_does_not_keep_a_position_from_being_sold() -> None:
-    guarded = book("0", position("AAA"), pending=(pending("AAA", Side.SELL, "10", "100", "95"),))
-    assert [a.order.symbol for a in plan_of(guarded, leave("AAA")).approved] == ["AAA"]
-
-
 def test_only_what_is_held_is_sold() -> None:
     plan = plan_of(book("9000", position("AAA")), leave("AAA"), leave("BBB"))
     assert rules(plan) == {"BBB": "position_held"}
