@@ -12,8 +12,8 @@ $(VENV)/base: pyproject.toml constraints.txt
 	$(PIP) install --quiet -c constraints.txt -e .
 	touch $@
 
-$(VENV)/dev: $(VENV)/base
-	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
+$(VENV)/dev: $(VENV)/all
+	$(PIP) install --quiet -c constraints.txt -e '.[cluster,dev]'
 	touch $@
 
 $(VENV)/all: $(VENV)/base

@@ -7,8 +7,10 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 
+import structlog
 import uvicorn
 
 from api.app import create_app
@@ -18,11 +20,27 @@ from pipeline.bootstrap import build_service
 from pipeline.logs import configure_logging
 
 EXIT_SETTINGS = 2
-SHUTDOWN_SECONDS_MAX = 3
+SHUTDOWN_SECONDS_MAX = 2  # for open requests; the engine's step has as long again
+BACKLOG = 2048
+log = structlog.get_logger("start")
+
+
+class Server(uvicorn.Server):
+    """Tells the engine of a stop before it waits for open requests, which may wait for the engine."""
+
+    def __init__(self, config: uvicorn.Config, begin_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._begin_stop = begin_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, answer what is open, then leave."""
+        self._begin_stop()
+        await super().shutdown(sockets)
 
 
 def main() -> int:
     """Parse, build, run; give the exit code."""
+    on_signal(lambda: sys.exit(0))
     configure_logging()
     try:
         environment = read_environment(os.environ)
@@ -32,19 +50,37 @@ def main() -> int:
         print(f"trading-engine cannot start: {error}", file=sys.stderr)  # noqa: T201  # before any log reader
         return EXIT_SETTINGS
     app = create_app(service, service.hub, environment)
-    server = uvicorn.Server(
+    server = Server(
         uvicorn.Config(
             app,
             log_level="warning",
             access_log=False,
             ws="websockets-sansio",
             timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
-        )
+        ),
+        service.begin_stop,
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _already_stopping)
+    on_signal(lambda: setattr(server, "should_exit", True))
+    host, port = listening.getsockname()[:2]
+    log.info(
+        "server.listening",
+        url=f"http://{f'[{host}]' if ':' in host else host}:{port}",
+        state_dir=str(environment.state_dir),
+        token_required=environment.token is not None,
+    )
     server.run(sockets=[listening])
+    log.info("server.stopped")
     return 0
+
+
+def on_signal(stop: Callable[[], object]) -> None:
+    """Let SIGTERM and SIGINT stop the process; uvicorn has its own handlers while it runs, then raises again."""
+
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # the shape of a handler
+        stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
 
 
 def listen(environment: Environment, port: int) -> socket.socket:
@@ -63,17 +99,14 @@ def listen(environment: Environment, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((environment.host, port))
+        listening.listen(BACKLOG)  # now: two sockets may share a port until one of them listens
     except OSError as error:
         listening.close()
         raise SettingsError(
             f"{environment.host}:{port} cannot be listened on: {error.strerror}.",
-            hint="Stop what holds the port (lsof -i:8787), or set TRADING_PORT.",
+            hint=f"Stop what holds the port (lsof -i:{port}), or set TRADING_PORT.",
         ) from error
     return listening
-
-
-def _already_stopping(number: int, frame: FrameType | None) -> None:
-    """Take the signal that uvicorn raises again after its clean stop, so that the exit code is 0."""
 
 
 def leave(code: int) -> None:

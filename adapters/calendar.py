@@ -6,6 +6,7 @@ import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from core.errors import DataError
 
@@ -75,6 +76,7 @@ class NyseCalendar:
         self._from, self._until = since, until
 
 
+@lru_cache(maxsize=8)
 def _schedule(start: date, end: date) -> tuple[Session, ...]:
     # heavy: imported at first use (0.7 s)
     from exchange_calendars.exchange_calendar_xnys import XNYSExchangeCalendar  # noqa: PLC0415

@@ -62,6 +62,8 @@ class Synthesizer:
         weights = self._weights.get(cycle.name)
         if weights is None:
             return ()
+        if opinion.targets:
+            return hold_targets(opinion, portfolio, cycle, self._settings.diversified.entry_weight_min_pct)
         said = defaultdict(list)
         for signal in opinion.signals:
             said[signal.symbol].append(signal)
@@ -106,3 +108,41 @@ class Synthesizer:
         if score > buy:
             return Action.ENTER, "score", f"score {score:+.2f} is above {buy:+.2f}"
         return Action.HOLD, "score", f"score {score:+.2f} is not above {buy:+.2f}"
+
+
+def hold_targets(
+    opinion: Opinion, portfolio: Portfolio, cycle: Cycle, entry_weight_min_pct: float
+) -> tuple[Decision, ...]:
+    """Decide to hold the book that an agent sized: enter, resize, and leave what has no target.
+
+    Other agents' signals are shown as votes without weight: they explain, they do not decide.
+    """
+    said = defaultdict(list)
+    for signal in opinion.signals:
+        said[signal.symbol].append(Vote(signal=signal, weight=0.0))
+    large = {symbol for symbol, target in opinion.targets.items() if target >= entry_weight_min_pct}
+    judged = {*large, *portfolio.positions}
+    if cycle.symbols:
+        judged &= set(cycle.symbols)
+    return tuple(
+        _held_at(symbol, opinion.targets.get(symbol, 0.0), symbol in portfolio.positions, tuple(said[symbol]))
+        for symbol in sorted(judged)
+    )
+
+
+def _held_at(symbol: str, target: float, held: bool, votes: tuple[Vote, ...]) -> Decision:
+    if target <= 0:
+        action, reason = Action.EXIT, "the diversified book no longer holds it"
+    else:
+        action = Action.RESIZE if held else Action.ENTER
+        reason = f"the diversified book holds {target:.2%} of equity in it"
+    return Decision(
+        symbol=symbol,
+        action=action,
+        score=target,
+        confidence=1.0,
+        rule="allocation",
+        votes=votes,
+        reasons=(reason,),
+        target_weight=target if target > 0 else None,
+    )

@@ -16,7 +16,13 @@ from models.factor_store import FactorStore
 
 
 class Agents:
-    """The agents by name, and the synthesizer. Implements `core.ports.Team`."""
+    """The agents by name, and the synthesizer. Implements `core.ports.Team`.
+
+    Parameters
+    ----------
+    allocator : Voice or None
+        Sizes the whole book in each decision; None where votes decide.
+    """
 
     def __init__(
         self,
@@ -25,10 +31,12 @@ class Agents:
         synthesizer: Synthesizer,
         factors: FactorStore,
         stocks: Sequence[str],
+        allocator: Voice | None = None,
     ) -> None:
         self._quant = quant
         self._voices: dict[str, Voice] = {voice.name: voice for voice in (quant, *voices)}
         self._synthesizer = synthesizer
+        self._allocator = allocator
         self._factors = factors
         self._stocks = tuple(stocks)
 
@@ -36,13 +44,17 @@ class Agents:
         """Hear the cycle's agents on the watchlist (and on what is held), less what is stale."""
         wanted = cycle.symbols or tuple(sorted({*self._stocks, *portfolio.positions}))
         symbols = [s for s in wanted if s not in view.stale and s in view.bars.column]
-        parts = [self._voices[name].speak(view, symbols) for name in cycle.agents] if view.row >= 0 else []
+        heard = [self._voices[name] for name in cycle.agents]
+        if self._allocator is not None and cycle.entries and cycle.name == "decide":
+            heard.append(self._allocator)
+        parts = [voice.speak(view, symbols) for voice in heard] if view.row >= 0 else []
         candidates = {symbol for part in parts for symbol in part.candidates}
         return Opinion(
             regime=next((part.regime for part in parts if part.regime), None),
             sectors=next((part.sectors for part in parts if part.sectors), ()),
             ranking=next((part.ranking for part in parts if part.ranking), ()),
             candidates=tuple(sorted(candidates.intersection(self._stocks))),
+            targets=next((part.targets for part in parts if part.targets), {}),
             signals=tuple(chain.from_iterable(part.signals for part in parts)),
             abstentions=tuple(chain.from_iterable(part.abstentions for part in parts)),
             atr=self._average_true_ranges(view, portfolio),

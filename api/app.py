@@ -11,11 +11,13 @@ from fastapi import FastAPI
 from api import (
     openapi,
     problems,
+    routes_backtest,
     routes_book,
     routes_control,
     routes_decide,
     routes_health,
     routes_market,
+    routes_rl,
     routes_train,
     stream,
 )
@@ -63,7 +65,10 @@ def create_app(service: Service, hub: Hub, environment: Environment, clock: Cloc
     app.add_middleware(SecurityMiddleware, environment=environment)
     problems.install(app)
     openapi.install(app)
-    for room in (routes_health, routes_market, routes_decide, routes_book, routes_control, routes_train, stream):
+    for room in (
+        routes_health, routes_market, routes_decide, routes_book, routes_control, routes_train, routes_rl,
+        routes_backtest, stream,
+    ):  # fmt: skip
         app.include_router(room.router)
     return app
 

@@ -13,6 +13,7 @@ from api.dependencies import Engine, Nothing, StrictRoute
 from api.openapi import problems
 from api.requests import HaltRequest
 from api.routes_decide import FRESH_ORDERS, recorded
+from core.cycles import RISK_CHECK
 from core.service import Service
 
 router = APIRouter(tags=["control"], route_class=StrictRoute)
@@ -36,6 +37,13 @@ async def resume(service: Engine, _: Nothing) -> StateAnswer:
 async def flatten(service: Engine, _: Nothing) -> DecisionAnswer:
     """Sell every position and enter nothing until resumed."""
     report = await service.flatten()
+    return DecisionAnswer.of(report, recorded(service, report, FRESH_ORDERS))
+
+
+@router.post("/risk/check", responses=problems(409, 422, 503))
+async def risk_check(service: Engine, _: Nothing) -> DecisionAnswer:
+    """Hold every position against its stops and targets now, and sell what crossed one."""
+    report = await service.step(RISK_CHECK)
     return DecisionAnswer.of(report, recorded(service, report, FRESH_ORDERS))
 
 

@@ -31,12 +31,23 @@ class PositionSizing(Frozen):
 
 
 class PortfolioLimits(Frozen):
-    """What the whole book may hold."""
+    """What the whole book may hold.
+
+    Attributes
+    ----------
+    min_resize_pct : float
+        A held position is resized only if that moves at least this share of equity.
+    spend_pending_sales : bool
+        Whether what a sell of the same plan frees may be spent by its buys. Off, a rotation takes two steps,
+        but nothing is bought with money that may not come.
+    """
 
     max_positions: Annotated[int, Field(ge=0)] = 10
     max_exposure_pct: Fraction = 0.80
     max_sector_pct: Fraction = 0.40
     min_order_usd: Annotated[float, Field(ge=0)] = 10.0
+    min_resize_pct: Fraction = 0.005
+    spend_pending_sales: bool = False
 
 
 class DailyLimits(Frozen):

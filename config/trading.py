@@ -50,6 +50,54 @@ class EnsembleSettings(Frozen):
     minimum_weight: Fraction = 0.1
 
 
+class RlSettings(Frozen):
+    """How the RL ensemble is trained, and which of its members may vote.
+
+    Attributes
+    ----------
+    require_skill : bool
+        A member that is not better than chance on the judged sessions does not vote.
+    long_only : bool
+        Positions below 0 are held flat.
+    tickers_max : int
+        How many of the most picked tickers `POST /train` takes by itself.
+    seeds : int
+        Trainings a member; the one with the best stopping Sharpe is kept, all give the spread.
+    factor_window_sessions : int
+        Sessions of factors that a policy sees.
+    cost_bps : float
+        Paid on what is traded, basis points: half the spread and the slippage of the paper broker.
+    drawdown_penalty : float
+        Times each new drawdown, taken off the reward.
+    validation_sessions : int
+        After the fitted sessions: the first half says when to stop, the second half judges.
+    purge_sessions : int
+        Left out between the three; a reward reaches two sessions ahead.
+    patience_evaluations : int
+        Training stops after so many evaluations (of 20) without a better stopping Sharpe.
+    chance_p_max : float
+        A member above it is not better than the same positions dealt to other tickers and days.
+    threads : int
+        Of torch, in each of the training processes.
+    """
+
+    require_skill: bool = True
+    long_only: bool = True
+    tickers_max: Annotated[int, Field(ge=1, le=64)] = 15
+    timesteps: Annotated[int, Field(ge=1_000, le=5_000_000)] = 50_000
+    seeds: Annotated[int, Field(ge=1, le=20)] = 2
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 7
+    factor_window_sessions: Annotated[int, Field(ge=1, le=63)] = 5
+    episode_sessions: Annotated[int, Field(ge=5, le=252)] = 63
+    cost_bps: Annotated[float, Field(ge=0, le=500)] = 3.5
+    drawdown_penalty: Annotated[float, Field(ge=0, le=10)] = 0.1
+    validation_sessions: Annotated[int, Field(ge=42, le=1260)] = 252
+    purge_sessions: Annotated[int, Field(ge=2)] = 5
+    patience_evaluations: Annotated[int, Field(ge=1)] = 6
+    chance_p_max: Annotated[float, Field(gt=0, le=1)] = 0.05
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+
+
 class WatchlistSettings(Frozen):
     """The stocks that may be bought; each must belong to a sector."""
 
@@ -109,6 +157,48 @@ class QuantSettings(Frozen):
         return self
 
 
+class SentimentSettings(Frozen):
+    """News and its tone. FINBERT_PATH names a model's folder and goes before `model`.
+
+    Attributes
+    ----------
+    model, revision : str
+        FinBERT on the hub; both its tokenizer and its weights are of this revision.
+    download : bool
+        Whether the model may be fetched from the hub; otherwise only its cache is looked at.
+    without_model : str
+        What happens when there is no FinBERT: `lexicon` scores instead, or the agent abstains.
+    lexicon_confidence : float
+        Times the confidence of what the lexicon says.
+    difference_max : float
+        Largest difference in a probability that int8 may make; above it fp32 is served.
+    threads : int
+        Of onnxruntime; a second one nearly doubles the speed on idle cores and halves it on busy ones.
+    archive : str
+        A parquet or CSV file of recorded news; empty for none.
+    half_life_hours : float
+        After so long a story weighs half.
+    prior_stories : float
+        How many neutral stories the news is weighed against.
+    """
+
+    model: str = "ProsusAI/finbert"
+    revision: str = "main"
+    download: bool = False
+    without_model: Literal["lexicon", "abstain"] = "lexicon"
+    lexicon_confidence: Fraction = 0.5
+    difference_max: Fraction = 0.1
+    tokens_max: Annotated[int, Field(ge=8, le=512)] = 128
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    news: Literal["auto", "alpaca", "yfinance", "none"] = "auto"
+    archive: str = ""
+    refresh_seconds: Annotated[float, Field(ge=10)] = 300.0
+    window_hours: Annotated[float, Field(gt=0, le=720)] = 120.0
+    half_life_hours: Annotated[float, Field(gt=0)] = 24.0
+    prior_stories: Annotated[float, Field(gt=0)] = 1.0
+    stories_max: Annotated[int, Field(ge=1, le=200)] = 50
+
+
 class SectorScanSettings(Frozen):
     """The sector rotation scanner."""
 
@@ -150,8 +240,40 @@ class LegacyWeights(Frozen):
     regime: Annotated[float, Field(ge=0)] = 0.15
 
 
+class DiversifiedSettings(Frozen):
+    """The least-correlated book, scaled to a volatility; the decisions of the `measured` profile.
+
+    Attributes
+    ----------
+    lookback_sessions : tuple of int
+        One book a lookback; their mean is held.
+    shrinkage : float
+        Of the correlations towards none, in [0, 1]; 1 is equal weight.
+    target_volatility_pct : float
+        A year, as a fraction; the book then realises a little more, since it understates its own.
+    entry_weight_min_pct : float
+        A share smaller than this is not worth entering; one that is held already stays.
+    """
+
+    lookback_sessions: tuple[Annotated[int, Field(ge=20)], ...] = (126, 252)
+    shrinkage: Fraction = 0.25
+    target_volatility_pct: Annotated[float, Field(gt=0, le=1)] = 0.11
+    volatility_sessions: Annotated[int, Field(ge=5)] = 21
+    entry_weight_min_pct: Fraction = 0.005
+
+
 class SynthesizerSettings(Frozen):
-    """How votes become decisions."""
+    """How opinions become decisions.
+
+    Attributes
+    ----------
+    allocation : str
+        `votes`: weighted votes buy and sell. `diversified`: the least-correlated book is held and the votes
+        are shown beside it without weight.
+    """
+
+    allocation: Literal["votes", "diversified"] = "votes"
+    diversified: DiversifiedSettings = DiversifiedSettings()
 
     weights: AgentWeights = AgentWeights()
     legacy_weights: LegacyWeights = LegacyWeights()
@@ -166,9 +288,11 @@ class TradingSettings(Frozen):
     server: ServerSettings = ServerSettings()
     broker: BrokerSettings = BrokerSettings()
     ensemble: EnsembleSettings = EnsembleSettings()
+    rl: RlSettings = RlSettings()
     watchlist: WatchlistSettings = WatchlistSettings()
     data: DataSettings = DataSettings()
     regime: RegimeSettings = RegimeSettings()
     quant: QuantSettings = QuantSettings()
+    sentiment: SentimentSettings = SentimentSettings()
     sector_scan: SectorScanSettings = SectorScanSettings()
     synthesizer: SynthesizerSettings = SynthesizerSettings()

@@ -180,8 +180,12 @@ class MarketView:
         late = [q.symbol for q in self.quotes.values() if q.at > self.as_of]
         late += [h.text for h in self.headlines if max(h.received_at, h.published_at) > self.as_of]
         late += [m.fact for m in self.memories if m.valid_at > self.as_of]
-        if late or self.bars.rows_known(self.as_of) != len(self.bars.sessions):
+        if late or self._bars_reach_beyond():
             raise InvariantError(f"The view as of {self.as_of} holds something later: {late[:3] or 'bars'}.")
+
+    def _bars_reach_beyond(self) -> bool:
+        stamp = np.datetime64(self.as_of.astimezone(UTC).replace(tzinfo=None), "us")
+        return bool(len(self.bars.known_at) and self.bars.known_at[-1] > stamp)
 
     @property
     def row(self) -> int:
@@ -208,6 +212,10 @@ class MarketView:
 
     def digest(self) -> str:
         """Seal all that the decision saw: SHA-256 over bars, quotes, news, memories and exclusions."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         seal = hashlib.sha256(self.bars.digest)
         parts = (
             self.as_of.isoformat(), self.source, self.feed_fault, self.market_open,

@@ -110,6 +110,8 @@ class Opinion:
     ----------
     candidates : tuple of str
         Symbols that may be bought, sorted.
+    targets : mapping of str to float
+        Share of equity to hold by symbol, where an agent sizes the whole book; empty otherwise.
     atr : mapping of str to float
         Average true range over 14 sessions by symbol, US dollars; a symbol without one is left out.
     models : mapping of str to str
@@ -122,5 +124,6 @@ class Opinion:
     candidates: tuple[str, ...] = ()
     signals: tuple[Signal, ...] = ()
     abstentions: tuple[Abstention, ...] = ()
+    targets: Mapping[str, float] = field(default_factory=dict)
     atr: Mapping[str, float] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)

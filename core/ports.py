@@ -15,8 +15,10 @@ from core.types import (
     Decision,
     Event,
     Fill,
+    Headline,
     MarketView,
     Opinion,
+    Order,
     Plan,
     Portfolio,
     Quote,
@@ -65,6 +67,22 @@ class BarSource(Protocol):
         ...
 
 
+class NewsSource(Protocol):
+    """Fetches headlines of one vendor, cleaned; the same story may come several times."""
+
+    name: str
+
+    def news(self, symbols: Sequence[str], start: datetime, end: datetime) -> Sequence[Headline]:
+        """Fetch what came out from start to end, oldest first.
+
+        Raises
+        ------
+        core.errors.DataError
+            When the vendor does not answer.
+        """
+        ...
+
+
 class Feed(Protocol):
     """Gives the view of a moment: the past only."""
 
@@ -100,6 +118,10 @@ class Broker(Protocol):
 
     def statuses(self, client_order_ids: Sequence[str]) -> Mapping[str, str]:
         """Say what became of orders; those never taken are left out."""
+        ...
+
+    def open_orders(self) -> tuple[Order, ...]:
+        """Give the orders that may still trade, oldest first."""
         ...
 
     def account(self) -> Portfolio:
@@ -221,5 +243,5 @@ class MemoryWriter(Protocol):
 
 __all__ = [
     "BarSource", "Broker", "Calendar", "Clock", "EventSink", "Feed", "Ledger", "MemoryWriter",
-    "RiskManager", "Team",
+    "NewsSource", "RiskManager", "Team",
 ]  # fmt: skip

@@ -21,6 +21,7 @@ class Action(StrEnum):
     ENTER = "enter"
     EXIT = "exit"
     HOLD = "hold"
+    RESIZE = "resize"
 
 
 class TradingState(StrEnum):
@@ -83,6 +84,9 @@ class Decision:
         In [0, 1].
     rule : str
         The rule that decided: `score`, or the exit rule (`stop_loss`, `take_profit`, ...).
+    target_weight : float or None
+        Share of equity to hold, in [0, 1], where the team sizes the book itself (needed by RESIZE); None where
+        sizing is left to the risk manager.
     p_win : float or None
         Probability of ending in the universe's top quarter that the vote stands for; None without votes.
     """
@@ -95,6 +99,7 @@ class Decision:
     votes: tuple[Vote, ...] = ()
     reasons: tuple[str, ...] = ()
     p_win: float | None = None
+    target_weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

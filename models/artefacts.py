@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from core.errors import ArtefactError
+from models.atomic_file import replace_atomically
 from models.plain_pickle import BYTES_MAX, HINT, dump, load
 from models.quant_artefact import QuantArtefact, from_plain
 
@@ -58,11 +57,11 @@ def save(artefact: QuantArtefact, folder: Path, saved_at: datetime) -> Version:
         model_id=artefact.model_id, sha256=hashlib.sha256(body).hexdigest(), saved_at=saved_at.isoformat(),
         labels_end=artefact.labels_end, samples=artefact.samples,
     )  # fmt: skip
-    _replace(_kept(folder, version), body)
+    replace_atomically(_kept(folder, version), body)
     others = [known for known in _known_or_none(folder) if known.sha256 != version.sha256]
     kept = [*others, version][-VERSIONS_KEPT:]
-    _replace(folder / REGISTRY, _registry_body(kept))
-    _replace(folder / FILE, body)
+    replace_atomically(folder / REGISTRY, _registry_body(kept))
+    replace_atomically(folder / FILE, body)
     for gone in set(others) - set(kept):
         _kept(folder, gone).unlink(missing_ok=True)
     return version
@@ -126,7 +125,7 @@ def rollback(folder: Path) -> QuantArtefact:
         raise ArtefactError(f"The kept model {kept} is gone.", hint=TRAIN_HINT)
     body = _read(kept)
     artefact = _checked(body, (known[place],), kept)
-    _replace(path, body)
+    replace_atomically(path, body)
     return artefact
 
 
@@ -169,18 +168,3 @@ def _version(entry: dict[str, Any]) -> Version:
 def _registry_body(kept: list[Version]) -> bytes:
     entries = [{name: getattr(version, name) for name in Version.__dataclass_fields__} for version in kept]
     return (json.dumps({"versions": entries}, indent=2) + "\n").encode()
-
-
-def _replace(path: Path, body: bytes) -> None:
-    """Write a file so that a reader sees the old or the new one, never a part, even after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

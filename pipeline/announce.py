@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from core.ports import EventSink
 from core.types import Action, ApprovedOrder, Fill, Portfolio, Regime, SectorScore, StepReport, TradingState
 
 Announcement = tuple[str, dict[str, Any]]
+
+
+def announce_to(events: EventSink) -> Callable[[StepReport, TradingState], None]:
+    """Give the function that tells `events` of a report."""
+
+    def announce(report: StepReport, before: TradingState) -> None:
+        for topic, data in announcements(report, before):
+            events.publish(topic, report.as_of, data)
+
+    return announce
 
 
 def announcements(report: StepReport, before: TradingState) -> Iterator[Announcement]:

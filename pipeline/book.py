@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from decimal import Decimal
 
 from core.errors import InvariantError
 from core.trading import ZERO
@@ -30,21 +31,23 @@ def apply_fills(portfolio: Portfolio, fills: Sequence[Fill], session_of: Session
     """
     if len({fill.fill_id for fill in fills}) != len(fills):
         raise InvariantError("A fill was to be booked twice.")
+    if not fills:
+        return portfolio
+    cash, positions = portfolio.cash, dict(portfolio.positions)
     for fill in fills:
-        portfolio = _apply(portfolio, fill, session_of)
-    return portfolio
+        position = _after(positions.get(fill.symbol), fill, session_of)
+        cash += fill.cash_change
+        if position.quantity:
+            positions[fill.symbol] = position
+        else:
+            del positions[fill.symbol]
+    return replace(portfolio, cash=cash, positions=positions, pending=_left_pending(portfolio.pending, fills))
 
 
-def _apply(portfolio: Portfolio, fill: Fill, session_of: SessionOf) -> Portfolio:
+def _after(held: Position | None, fill: Fill, session_of: SessionOf) -> Position:
     if fill.quantity <= 0 or fill.price <= 0:
         raise InvariantError(f"The fill {fill.fill_id} trades {fill.quantity} shares at {fill.price} USD.")
-    held = portfolio.positions.get(fill.symbol)
-    position = _sold(held, fill) if fill.side is Side.SELL else _bought(held, fill, session_of)
-    return replace(
-        portfolio.with_position(position),
-        cash=portfolio.cash + fill.cash_change,
-        pending=_left_pending(portfolio.pending, fill),
-    )
+    return _sold(held, fill) if fill.side is Side.SELL else _bought(held, fill, session_of)
 
 
 def _bought(held: Position | None, fill: Fill, session_of: SessionOf) -> Position:
@@ -79,11 +82,14 @@ def _sold(held: Position | None, fill: Fill) -> Position:
     return replace(held, quantity=quantity - fill.quantity, last_price=fill.price)
 
 
-def _left_pending(pending: tuple[Order, ...], fill: Fill) -> tuple[Order, ...]:
-    """Shrink the order that the fill belongs to; filled in full, it is pending no more."""
+def _left_pending(pending: tuple[Order, ...], fills: Sequence[Fill]) -> tuple[Order, ...]:
+    """Shrink the orders that the fills belong to; filled in full, one is pending no more."""
+    filled: dict[str, Decimal] = {}
+    for fill in fills:
+        filled[fill.client_order_id] = filled.get(fill.client_order_id, ZERO) + fill.quantity
     left = []
     for order in pending:
-        rest = order.quantity - (fill.quantity if order.client_order_id == fill.client_order_id else ZERO)
+        rest = order.quantity - filled.get(order.client_order_id, ZERO)
         if rest > 0:
-            left.append(replace(order, quantity=rest))
+            left.append(order if rest == order.quantity else replace(order, quantity=rest))
     return tuple(left)

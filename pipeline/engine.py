@@ -29,7 +29,7 @@ from core.types import (
     StepReport,
     TradingState,
 )
-from pipeline.announce import announcements, submitted
+from pipeline.announce import submitted
 from pipeline.book import apply_fills
 from pipeline.step import decide
 
@@ -40,6 +40,8 @@ class Parts:
 
     Attributes
     ----------
+    announce : callable
+        Tells of a report, given the trading state before it.
     config_digest : callable
         Gives the SHA-256 of the settings in force.
     refresh_limits : callable
@@ -55,6 +57,7 @@ class Parts:
     team: Team
     risk: RiskManager
     events: EventSink
+    announce: Callable[[StepReport, TradingState], None]
     memory: MemoryWriter
     config_digest: Callable[[], str]
     refresh_limits: Callable[[], Sequence[str]]
@@ -95,8 +98,7 @@ class Engine:
         self.parts.ledger.record(report)
         self.parts.broker.acknowledge([fill.fill_id for fill in fills])
         self.portfolio, self.state, self.last_report = report.plan.portfolio, report.plan.state, report
-        for topic, data in announcements(report, before):
-            self.parts.events.publish(topic, view.as_of, data)
+        self.parts.announce(report, before)
         if cycle.submits:
             self.send(plan.approved)
         if cycle.protects:
@@ -108,7 +110,8 @@ class Engine:
         """Hear the team; decide and record nothing."""
         view = self.parts.feed.view(cycle.as_of or self.parts.clock.now())
         opinion = self.parts.team.opine(view, self.portfolio, cycle)
-        opinion = self.parts.team.explain(view, opinion, [stock.symbol for stock in opinion.ranking])
+        explained = self.parts.team.explain(view, opinion, [stock.symbol for stock in opinion.ranking])
+        opinion = replace(explained, signals=opinion.signals)
         return Outlook(
             as_of=view.as_of,
             source=view.source,
@@ -179,9 +182,9 @@ class Engine:
 
     def _with_fills(self, fills: tuple[Fill, ...]) -> Portfolio:
         """Book the fills, and write down what became of orders that are no longer open at the broker."""
-        pending = self.parts.broker.account().pending
-        still = {order.client_order_id for order in pending}
-        gone = [o.client_order_id for o in self.portfolio.pending if o.client_order_id not in still]
+        pending = self.parts.broker.open_orders()
+        accounted = {order.client_order_id for order in pending} | {fill.client_order_id for fill in fills}
+        gone = [o.client_order_id for o in self.portfolio.pending if o.client_order_id not in accounted]
         if gone:
             self.parts.ledger.mark(self.parts.broker.statuses(gone))
         return replace(apply_fills(self.portfolio, fills, market_date), pending=pending)

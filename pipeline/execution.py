@@ -5,10 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core.errors import RequestError
+import structlog
+
+from core.errors import Recoverable, RequestError
+from core.ports import Ledger
 from core.service import Execution, OrderRecord
-from core.types import ApprovedOrder, MarketView, OrderStatus, RefusedOrder, StepReport, TradingState
+from core.types import (
+    ApprovedOrder,
+    Cycle,
+    MarketView,
+    OrderStatus,
+    RefusedOrder,
+    Side,
+    StepReport,
+    TradingState,
+)
 from pipeline.engine import Engine
+
+SETTLE = Cycle(name="settle", entries=False)  # books fills and marks the book; decides nothing
+LOOK_BACK = (10, 100, 1000)
+log = structlog.get_logger("engine")
 
 
 def execute(engine: Engine, decision_id: str | None, *, dry_run: bool) -> Execution:
@@ -45,15 +61,43 @@ def execute(engine: Engine, decision_id: str | None, *, dry_run: bool) -> Execut
     return _execution(engine, report, dry_run=False)
 
 
+def is_decision(report: StepReport) -> bool:
+    """Tell a decision about now from a what-if, a risk check, a recovery."""
+    return report.cycle.name.startswith("decide") and report.cycle.as_of is None
+
+
+def newest_decision(ledger: Ledger) -> StepReport | None:
+    """Find the newest decision about now among the steps since; None when there is none among the last 1000."""
+    for steps in LOOK_BACK:
+        found = next((report for report in ledger.decisions(steps) if is_decision(report)), None)
+        if found is not None:
+            return found
+    return None
+
+
+def cancel_entries(engine: Engine) -> None:
+    """Cancel every open buy; one that cannot be cancelled is told of and keeps no sale waiting."""
+    parts = engine.parts
+    for order in parts.broker.account().pending:
+        if order.side is not Side.BUY:
+            continue
+        try:
+            parts.ledger.mark({order.client_order_id: parts.broker.cancel(order.client_order_id)})
+        except Recoverable as error:
+            told = f"The open buy {order.client_order_id} could not be cancelled: {error}"
+            log.error("cancel.failed", reason=told)
+            parts.events.publish("risk.alert", parts.clock.now(), {"message": told})
+
+
 def _recorded(engine: Engine, decision_id: str | None) -> StepReport:
     ledger = engine.parts.ledger
     if decision_id is None:
-        newest = ledger.decisions(1)
-        if not newest:
+        newest = newest_decision(ledger)
+        if newest is None:
             raise RequestError(
                 "There is no decision to execute yet.", hint="Decide first: POST /decide/v3.", status=404
             )
-        return newest[0]
+        return newest
     report = ledger.decision(decision_id)
     if report is None:
         raise RequestError(f"There is no decision {decision_id}.", hint="GET /decisions lists them.", status=404)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
+import os
+import signal
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +22,9 @@ from core.service import Job, JobStatus
 Progress = Callable[[float, str], None]
 Work = Callable[..., Any]
 Finish = Callable[[Any], Mapping[str, Any]]
+FinishOn = Callable[[Callable[[], Mapping[str, Any]]], Mapping[str, Any]]
 REMEMBERED_JOBS_MAX = 200
+CHILD_NICENESS = 10
 
 
 class JobRunner:
@@ -27,16 +32,25 @@ class JobRunner:
 
     Each work function takes a `Progress` callback first, then the given arguments; it must be importable
     from a fresh interpreter, and its result must be plain data.
+
+    Parameters
+    ----------
+    finish_on : callable
+        Runs the finishing of a job and gives its answer: on the engine's thread, so that no step sees a model
+        change under it.
     """
 
-    def __init__(self, clock: Clock, events: EventSink) -> None:
+    def __init__(self, clock: Clock, events: EventSink, finish_on: FinishOn = lambda finish: finish()) -> None:
         self._clock = clock
         self._events = events
+        self._finish_on = finish_on
         self._context = multiprocessing.get_context("spawn")
         self._jobs: dict[str, Job] = {}
         self._ended: dict[str, threading.Event] = {}
         self._children: dict[str, BaseProcess] = {}
         self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._stopping = False
 
     def start(self, kind: str, work: Work, arguments: Sequence[Any], finish: Finish) -> Job:
         """Start work unless one of its kind runs.
@@ -49,9 +63,11 @@ class JobRunner:
         Raises
         ------
         RequestError
-            Status 409 when one of the kind already runs.
+            Status 409 when one of the kind already runs, 503 when the daemon is stopping.
         """
         with self._lock:
+            if self._stopping:
+                raise RequestError(f"The daemon is stopping: no {kind} begins.", status=503)
             running = next(
                 (j for j in self._jobs.values() if j.kind == kind and j.status is JobStatus.RUNNING), None
             )
@@ -63,13 +79,14 @@ class JobRunner:
                 )
             at = self._clock.now()
             job = Job(
-                job_id=f"{kind}-{len(self._jobs) + 1}-{at:%Y%m%dT%H%M%S}",
+                job_id=f"{kind}-{next(self._numbers)}-{at:%Y%m%dT%H%M%S}",
                 kind=kind,
                 status=JobStatus.RUNNING,
                 started_at=at,
             )
             self._jobs[job.job_id] = job
             self._ended[job.job_id] = threading.Event()
+            self._forget_old()
         threading.Thread(
             target=self._follow, args=(job.job_id, work, tuple(arguments), finish), daemon=True, name=job.job_id
         ).start()
@@ -81,7 +98,8 @@ class JobRunner:
 
     def all(self) -> list[Job]:
         """Give the jobs since the start, newest first."""
-        return list(reversed(list(self._jobs.values())))[:REMEMBERED_JOBS_MAX]
+        with self._lock:
+            return list(reversed(self._jobs.values()))
 
     def wait(self, job_id: str, timeout_seconds: float | None = None) -> Job:
         """Block until a job has ended (or the time is over)."""
@@ -89,39 +107,50 @@ class JobRunner:
         return self._jobs[job_id]
 
     def stop(self) -> None:
-        """End the children: unfinished work is lost, finished work is already saved."""
+        """End the children and begin no other: unfinished work is lost, finished work is already saved."""
+        with self._lock:
+            self._stopping = True
         for child in list(self._children.values()):
-            child.terminate()
+            if child.pid is not None:
+                child.terminate()
+
+    def _forget_old(self) -> None:
+        ended = [j.job_id for j in self._jobs.values() if j.status is not JobStatus.RUNNING]
+        for job_id in ended[: max(0, len(self._jobs) - REMEMBERED_JOBS_MAX)]:
+            del self._jobs[job_id], self._ended[job_id]
 
     def _follow(self, job_id: str, work: Work, arguments: tuple[Any, ...], finish: Finish) -> None:
-        receiving, sending = self._context.Pipe(duplex=False)
-        child = self._context.Process(target=_child, args=(sending, work, arguments), daemon=True, name=job_id)
-        child.start()
-        sending.close()
+        ours, theirs = self._context.Pipe()
+        child = self._context.Process(target=_child, args=(theirs,), daemon=True, name=job_id)
         self._children[job_id] = child
         try:
-            result = self._receive(job_id, receiving)
-            self._update(job_id, status=JobStatus.DONE, progress=1.0, result=finish(result))
-        except EOFError:
+            child.start()
+            theirs.close()
+            if self._stopping:
+                child.terminate()
+            ours.send((work, arguments))  # not with the start: a child must be there to be ended meanwhile
+            result = self._receive(job_id, ours)
+            answer = self._finish_on(lambda: finish(result))
+            self._update(job_id, status=JobStatus.DONE, progress=1.0, result=answer)
+        except (EOFError, ConnectionError):
             child.join()
-            self._update(
-                job_id,
-                status=JobStatus.FAILED,
-                error=f"The child process died with exit code {child.exitcode}; nothing was changed.",
-            )
+            why = "was ended: the daemon stops" if self._stopping else f"died with exit code {child.exitcode}"
+            self._update(job_id, status=JobStatus.FAILED, error=f"The child process {why}; nothing was changed.")
         except EngineError as error:
             self._update(job_id, status=JobStatus.FAILED, error=str(error))
         except Exception as error:  # noqa: BLE001  # the thread's edge: a fault must end the job, not vanish
             detail = traceback.format_exc(limit=-3)
             self._update(job_id, status=JobStatus.FAILED, error=f"{type(error).__name__}: {error}\n{detail}")
         finally:
-            child.join()
+            ours.close()
+            if child.pid is not None:
+                child.join()
             self._children.pop(job_id, None)
             self._ended[job_id].set()
 
-    def _receive(self, job_id: str, receiving: Connection) -> Any:
+    def _receive(self, job_id: str, child: Connection) -> Any:
         while True:
-            kind, *content = receiving.recv()
+            kind, *content = child.recv()
             if kind == "progress":
                 self._update(job_id, progress=content[0], message=content[1])
             elif kind == "done":
@@ -157,13 +186,20 @@ def _iso(at: datetime | None) -> str | None:
     return at.isoformat() if at else None
 
 
-def _child(sending: Connection, work: Work, arguments: tuple[Any, ...]) -> None:
+def _child(parent: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its children
+    if hasattr(os, "nice"):
+        os.nice(CHILD_NICENESS)  # the engine and the event loop come first
+
     def progress(fraction: float, message: str) -> None:
-        sending.send(("progress", fraction, message))
+        parent.send(("progress", fraction, message))
 
     try:
-        sending.send(("done", work(progress, *arguments)))
+        work, arguments = parent.recv()
+        parent.send(("done", work(progress, *arguments)))
     except EngineError as error:
-        sending.send(("failed", str(error)))
+        parent.send(("failed", str(error)))
+    except (EOFError, ConnectionError):
+        return  # the parent is gone: nobody is left to tell
     except Exception:  # noqa: BLE001  # the process's edge: the parent must learn why
-        sending.send(("failed", traceback.format_exc(limit=-5)))
+        parent.send(("failed", traceback.format_exc(limit=-5)))

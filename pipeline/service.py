@@ -3,59 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, TypeVar
+from datetime import datetime
+from typing import Any, TypeVar
 
 import structlog
 
 from core.cycles import FLATTEN
-from core.errors import EngineError, Recoverable, RequestError
+from core.errors import EngineError, LedgerError, Recoverable, RequestError
 from core.ports import Clock, EventSink
 from core.service import Execution, Job, OrderRecord, Outlook, Trade
 from core.types import Cycle, Fill, Portfolio, StepReport, TradingState
 from pipeline.engine import Engine
-from pipeline.execution import execute
+from pipeline.engine_thread import EngineThread
+from pipeline.execution import SETTLE, cancel_entries, execute, is_decision, newest_decision
+from pipeline.guard import guarded, guarded_step
 from pipeline.jobs import JobRunner
-from pipeline.recovery import recover
+from pipeline.readers import LongWork, Readers
+from pipeline.recovery import Recovery, recover
 
 Result = TypeVar("Result")
 log = structlog.get_logger("engine")
 RETRY_SECONDS_MAX = 60.0
-
-
-class LongWork(Protocol):
-    """A kind of long job: how to start it, given the runner."""
-
-    def __call__(self, engine: Engine, runner: JobRunner, parameters: Mapping[str, Any]) -> Job:
-        """Start it."""
-        ...
-
-
-class Readers(Protocol):
-    """The ledger's read side; safe from any thread."""
-
-    def decisions(self, limit: int) -> Sequence[StepReport]:
-        """Give recorded decisions, newest first."""
-        ...
-
-    def decision(self, decision_id: str) -> StepReport | None:
-        """Give one recorded decision."""
-        ...
-
-    def orders(self, limit: int) -> Sequence[OrderRecord]:
-        """Give orders, newest first."""
-        ...
-
-    def fills(self, limit: int) -> Sequence[Fill]:
-        """Give fills, newest first."""
-        ...
-
-    def trades(self, limit: int) -> Sequence[Trade]:
-        """Give closed round trips, newest first."""
-        ...
+STOP_SECONDS_MAX = 2.0
 
 
 class EngineService:
@@ -71,6 +42,15 @@ class EngineService:
         Turns (engine or None, this service) into the status' JSON bytes.
     after_start : callable
         Runs on the engine thread once ready (a first training where there is no model).
+    close : callable
+        Lets go of the files, on the engine thread, as its last work.
+
+    Attributes
+    ----------
+    recovery : Recovery or None
+        What the start found between ledger and broker, once it has looked.
+    last_decision : StepReport or None
+        The newest decision about now, also from before the start.
     """
 
     def __init__(
@@ -84,11 +64,15 @@ class EngineService:
         models_loaded: Callable[[], bool],
         long_work: Mapping[str, LongWork],
         after_start: Callable[[EngineService], None],
+        close: Callable[[], None],
     ) -> None:
-        self.clock = clock
         self.events = events
-        self.runner = JobRunner(clock, events)
         self.engine: Engine | None = None
+        self.recovery: Recovery | None = None
+        self.last_decision: StepReport | None = None
+        self.clock = clock
+        self._thread = EngineThread()
+        self.runner = JobRunner(clock, events, lambda finish: self._thread.submit(finish).result())
         self._build = build
         self._make_readers = readers
         self._readers: Readers | None = None
@@ -96,8 +80,8 @@ class EngineService:
         self._models_loaded = models_loaded
         self._long_work = long_work
         self._after_start = after_start
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
-        self._stopping = threading.Event()
+        self._close = close
+        self._halts = 0
         self._not_ready = "The engine is starting."
         self._started = time.monotonic()
         self._status_cache: tuple[float, bytes] = (-1.0, b"")
@@ -106,22 +90,29 @@ class EngineService:
         """Begin building and recovering on the engine thread; returns at once."""
         self._thread.submit(self._begin)
 
-    async def stop(self) -> None:
-        """Let the running step finish, begin no other, end the children."""
-        self._stopping.set()
+    def begin_stop(self) -> None:
+        """Begin nothing new and end the children, so that those who wait for them are answered."""
+        self._thread.stopping.set()
         self.runner.stop()
-        await asyncio.get_running_loop().run_in_executor(None, self._shut_down)
+
+    async def stop(self) -> None:
+        """Let the running step finish (or be recovered at the next start), then let go of the files."""
+        self.begin_stop()
+        await self._thread.stop(self._close, STOP_SECONDS_MAX)
+
+    def now(self) -> datetime:
+        """Give the engine's moment: with recorded bars it is not the wall clock's."""
+        return (self.engine.parts.clock if self.engine else self.clock).now()
 
     def health(self) -> Mapping[str, Any]:
         """Answer at once: no network, no models, no lock."""
-        engine = self.engine
-        report = engine.last_report if engine else None
-        now = engine.parts.clock.now() if engine else self.clock.now()
+        engine, report, now = self.engine, self.last_decision, self.now()
         return {
             "status": "ok",
             "models_loaded": self._models_loaded(),
             "server_uptime": round(time.monotonic() - self._started, 3),
             "ready": not self._not_ready,
+            "not_ready": self._not_ready,
             "trading_state": engine.state.value if engine else None,
             "last_decision_age_seconds": round((now - report.as_of).total_seconds(), 3) if report else None,
             "last_bar_age_seconds": engine.last_bar_age_seconds(now) if engine else None,
@@ -148,32 +139,45 @@ class EngineService:
         return await self._on_engine(lambda engine: self._step(engine, cycle))
 
     async def execute(self, decision_id: str | None, *, dry_run: bool) -> Execution:
-        """Send a recorded decision's orders."""
-        return await self._on_engine(lambda engine: execute(engine, decision_id, dry_run=dry_run))
+        """Send a recorded decision's orders, on the book of now."""
+
+        def go(engine: Engine) -> Execution:
+            if not dry_run:
+                self._step(engine, SETTLE)
+            return guarded(engine, lambda: execute(engine, decision_id, dry_run=dry_run))
+
+        return await self._on_engine(go)
 
     async def halt(self, reason: str) -> None:
         """Stop sending at once, even inside a running step; then write HALTED down."""
         self._require_engine().stop_sending.set()
+        self._halts += 1
         await self._on_engine(lambda engine: engine.set_state(TradingState.HALTED, reason))
 
     async def resume(self) -> None:
-        """Go back to ACTIVE."""
+        """Go back to ACTIVE, unless a halt was asked for later; losses are measured from here on."""
+        halts = self._halts
 
         def go(engine: Engine) -> None:
-            engine.stop_sending.clear()
+            if self._halts == halts:
+                engine.stop_sending.clear()
             engine.faults = 0
             engine.rebase()
             engine.set_state(TradingState.ACTIVE, "resumed by a person")
+            self._write_book(engine)
 
         await self._on_engine(go)
 
     async def flatten(self) -> StepReport:
-        """Sell everything; entries stay off until a person resumes."""
+        """Cancel open buys and sell everything; entries stay off until a person resumes."""
+        halts = self._halts
 
         def go(engine: Engine) -> StepReport:
-            engine.stop_sending.clear()
+            if self._halts == halts:
+                engine.stop_sending.clear()
             if engine.state is TradingState.ACTIVE:
                 engine.set_state(TradingState.REDUCING, "flattened by a person")
+            guarded(engine, lambda: cancel_entries(engine))
             return self._step(engine, FLATTEN)
 
         return await self._on_engine(go)
@@ -197,6 +201,13 @@ class EngineService:
     def trades(self, limit: int) -> Sequence[Trade]:
         """Give closed round trips, newest first."""
         return self._require_readers().trades(limit)
+
+    def state_reason(self) -> str:
+        """Say why the trading state is what it is; empty when nobody changed it. Never fails."""
+        try:
+            return self._readers.state_reason() if self._readers else ""
+        except LedgerError as error:
+            return str(error)
 
     def portfolio(self) -> Portfolio:
         """Give the book after the last step."""
@@ -222,39 +233,40 @@ class EngineService:
         return self.runner.all()
 
     def _begin(self) -> None:
+        try:
+            if self._recovered():
+                self._not_ready = ""
+                if not self._thread.stopping.is_set():
+                    self._after_start(self)
+        except Exception as error:  # the thread's edge: a fault must be told, not vanish
+            if self._not_ready:
+                self._not_ready = f"The start failed: {error}"
+            log.error("start.failed", reason=str(error), exc_info=not isinstance(error, EngineError))
+
+    def _recovered(self) -> bool:
+        """Build and reconcile, again and again while what failed may come back; False when stopping."""
         wait_seconds = 1.0
-        while not self._stopping.is_set():
+        while not self._thread.stopping.is_set():
             try:
-                engine = self._build() if self.engine is None else self.engine
-                self.engine = engine
+                engine = self.engine = self.engine or self._build()
                 self._readers = self._make_readers()
-                found = recover(engine)
+                found = self.recovery = recover(engine)
             except Recoverable as error:
                 self._not_ready = f"The start waits for what failed, and tries again: {error}"
                 log.warning("start.retry", reason=str(error), wait_seconds=wait_seconds)
-                self._stopping.wait(wait_seconds)
+                self._thread.stopping.wait(wait_seconds)
                 wait_seconds = min(2 * wait_seconds, RETRY_SECONDS_MAX)
                 continue
-            except EngineError as error:
-                self._not_ready = f"The start failed: {error}"
-                log.error("start.failed", reason=str(error))
-                return
-            log.info("start.recovered", mended=found.mended, differences=found.differences)
-            self._not_ready = ""
-            self._after_start(self)
-            return
+            self.last_decision = newest_decision(engine.parts.ledger)
+            tell = log.error if found.differences else log.info
+            tell("start.recovered", mended=found.mended, differences=found.differences)
+            return True
+        return False
 
     def _step(self, engine: Engine, cycle: Cycle) -> StepReport:
-        if self._stopping.is_set():
-            raise RequestError("The engine is stopping: no new step begins.", status=503)
-        try:
-            report = engine.step(cycle)
-        except Recoverable as error:
-            if cycle.as_of is not None:
-                raise RequestError(error.message, hint=error.hint, status=422) from error
-            engine.fault(error)
-            raise
-        engine.faults = 0
+        report = guarded_step(engine, cycle)
+        if is_decision(report):
+            self.last_decision = report
         self._status_cache = (-1.0, b"")
         log.info(
             "step", cycle=cycle.name, decision_id=report.decision_id, approved=len(report.plan.approved),
@@ -262,9 +274,16 @@ class EngineService:
         )  # fmt: skip
         return report
 
+    def _write_book(self, engine: Engine) -> None:
+        """Let a step write the book down, so that a restart knows it too."""
+        try:
+            self._step(engine, SETTLE)
+        except Recoverable as error:
+            log.warning("resume.book_not_written", reason=str(error))
+
     async def _on_engine(self, ask: Callable[[Engine], Result]) -> Result:
         engine = self._require_engine()
-        return await asyncio.get_running_loop().run_in_executor(self._thread, ask, engine)
+        return await self._thread.ask(lambda: ask(engine))
 
     def _require_engine(self) -> Engine:
         if self.engine is None or self._not_ready:
@@ -275,6 +294,3 @@ class EngineService:
         if self._readers is None:
             raise RequestError(self._not_ready, hint="GET /ready tells when it is.", status=503)
         return self._readers
-
-    def _shut_down(self) -> None:
-        self._thread.shutdown(wait=True, cancel_futures=True)

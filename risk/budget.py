@@ -59,7 +59,8 @@ def share_of(equity: Decimal, fraction: float) -> Decimal:
 class Budget:
     """The book as it would stand if all that is pending and approved were bought and nothing were sold.
 
-    A sale frees cash, exposure and its place only once it has filled: until then nobody knows that it will.
+    A sale frees cash, exposure and its place only once it has filled: until then nobody knows that it will;
+    unless the settings spend pending sales.
 
     Attributes
     ----------
@@ -84,9 +85,17 @@ class Budget:
     names: set[str]
     busy: set[str]
     trades: int
+    spend_pending_sales: bool = False
 
     @classmethod
-    def of(cls, portfolio: Portfolio, sector_of: Mapping[str, str], cost_rate: Decimal) -> Budget:
+    def of(
+        cls,
+        portfolio: Portfolio,
+        sector_of: Mapping[str, str],
+        cost_rate: Decimal,
+        *,
+        spend_pending_sales: bool = False,
+    ) -> Budget:
         """Open the budget from the marked book and its pending orders."""
         budget = cls(
             equity=portfolio.equity,
@@ -98,6 +107,7 @@ class Budget:
             names=set(),
             busy={order.symbol for order in portfolio.pending},
             trades=portfolio.trades_today,
+            spend_pending_sales=spend_pending_sales,
         )
         for position in portfolio.positions.values():
             budget._hold(position.symbol, position.value)
@@ -126,12 +136,22 @@ class Budget:
             self.cash / (1 + self.cost_rate),
         )
 
-    def approve(self, order: Order) -> None:
-        """Take an approved order out of the budget."""
+    def approve(self, order: Order, *, whole: bool = True) -> None:
+        """Take an approved order out of the budget; `whole` where a sell leaves nothing of the position."""
         self.busy.add(order.symbol)
         self.trades += 1
         if order.side is Side.BUY:
             self._buy(order)
+        elif self.spend_pending_sales:
+            self._free(order, whole=whole)
+
+    def _free(self, order: Order, *, whole: bool) -> None:
+        notional = order.quantity * order.reference_price
+        self.cash += notional * (1 - self.cost_rate)
+        self.invested -= notional
+        self.sectors[self.sector(order.symbol)] -= notional
+        if whole:
+            self.names.discard(order.symbol)
 
     def _buy(self, order: Order) -> None:
         notional = order.quantity * order.reference_price

@@ -88,16 +88,19 @@ class Manager:
         settings = self.settings_of()
         state, alerts = breaker.next_state(portfolio, settings, state)
         outcomes: list[Outcome] = []
-        if wanted := in_order(decisions):
+        unchanged = {decision.symbol for decision in decisions if decision.action is Action.HOLD}
+        if wanted := in_order(decisions, portfolio):
             desk = self._desk(decision_id, view, portfolio, settings, opinion=opinion, state=state, cycle=cycle)
-            outcomes = [desk.judge(decision) for decision in wanted]
+            judged = [(decision, desk.judge(decision)) for decision in wanted]
+            outcomes = [outcome for _, outcome in judged if outcome is not None]
+            unchanged |= {decision.symbol for decision, outcome in judged if outcome is None}
         approved = tuple(o for o in outcomes if isinstance(o, ApprovedOrder))
         counted = len(approved) if cycle.submits else 0
         return Plan(
             decisions=tuple(decisions),
             approved=approved,
             refused=tuple(o for o in outcomes if isinstance(o, RefusedOrder)),
-            unchanged=tuple(decision.symbol for decision in decisions if decision.action is Action.HOLD),
+            unchanged=tuple(decision.symbol for decision in decisions if decision.symbol in unchanged),
             opinion=opinion,
             portfolio=replace(portfolio, trades_today=portfolio.trades_today + counted) if counted else portfolio,
             state=state,
@@ -106,9 +109,7 @@ class Manager:
                 *exits.unprotected(view, portfolio, opinion, cycle),
                 *_unscaled(opinion, decisions),
             ),
-            protections=_protections(decision_id, portfolio, opinion, approved, settings)
-            if cycle.protects
-            else (),
+            protections=_protections(decision_id, portfolio, opinion, approved, settings, cycle),
         )
 
     def after_faults(self, faults: int, state: TradingState) -> tuple[TradingState, tuple[str, ...]]:
@@ -127,7 +128,12 @@ class Manager:
         cycle: Cycle,
     ) -> Desk:
         scale = min(max(0.0, opinion.regime.exposure_scale), 1.0) if opinion.regime else 1.0
-        budget = Budget.of(portfolio, self.sector_of, exact(self.cost_bps) / BASIS_POINTS)
+        budget = Budget.of(
+            portfolio,
+            self.sector_of,
+            exact(self.cost_bps) / BASIS_POINTS,
+            spend_pending_sales=settings.portfolio_limits.spend_pending_sales,
+        )
         return Desk(
             decision_id=decision_id,
             view=view,
@@ -144,11 +150,19 @@ class Manager:
         )
 
 
-def in_order(decisions: Sequence[Decision]) -> list[Decision]:
+def in_order(decisions: Sequence[Decision], portfolio: Portfolio) -> list[Decision]:
     """Put sells first, as given, then buys by falling score, by symbol among equals; leave holds out."""
-    sells = [decision for decision in decisions if decision.action is Action.EXIT]
-    buys = [decision for decision in decisions if decision.action is Action.ENTER]
+    moving = [decision for decision in decisions if decision.action is not Action.HOLD]
+    sells = [decision for decision in moving if _sells(decision, portfolio)]
+    buys = [decision for decision in moving if not _sells(decision, portfolio)]
     return sells + sorted(buys, key=lambda decision: (-decision.score, decision.symbol))
+
+
+def _sells(decision: Decision, portfolio: Portfolio) -> bool:
+    if decision.action is Action.RESIZE:
+        held = portfolio.positions.get(decision.symbol)
+        return held is not None and exact(decision.target_weight or 0.0) * portfolio.equity < held.value
+    return decision.action is Action.EXIT
 
 
 def _unscaled(opinion: Opinion, decisions: Sequence[Decision]) -> tuple[str, ...]:
@@ -163,8 +177,11 @@ def _protections(
     opinion: Opinion,
     approved: Sequence[ApprovedOrder],
     settings: RiskSettings,
+    cycle: Cycle,
 ) -> tuple[Protection, ...]:
     """Guard what is held and what is being bought; what is being sold is guarded until it is gone."""
+    if not cycle.protects:
+        return ()
     entering = [a.order.symbol for a in approved if a.order.side is Side.BUY]
     peaks: dict[str, Decimal | None] = dict.fromkeys(entering)
     peaks |= {symbol: position.peak_price for symbol, position in portfolio.positions.items()}

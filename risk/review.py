@@ -25,7 +25,7 @@ from core.types import (
 )
 from risk import limits, sizing
 from risk.book import live_price
-from risk.budget import Budget, Caps
+from risk.budget import Budget, Caps, share_of
 from risk.sizing import Size
 
 Outcome = ApprovedOrder | RefusedOrder
@@ -56,9 +56,50 @@ class Desk:
     entry_gates: tuple[Check, ...]
     payoff: float
 
-    def judge(self, decision: Decision) -> Outcome:
-        """Approve or refuse one EXIT or ENTER."""
-        return self.sell(decision) if decision.action is Action.EXIT else self.buy(decision)
+    def judge(self, decision: Decision) -> Outcome | None:
+        """Approve or refuse what a decision wants traded; None where it comes to nothing worth trading."""
+        if decision.action is Action.EXIT:
+            return self.sell(decision)
+        return self.resize(decision) if decision.action is Action.RESIZE else self.buy(decision)
+
+    def resize(self, decision: Decision) -> Outcome | None:
+        """Trade the difference between what is held and what the team wants held."""
+        position = self.portfolio.positions.get(decision.symbol)
+        if position is None:
+            return self.buy(decision)
+        target = self._capped(decision.target_weight or 0.0)
+        gap = share_of(self.budget.equity, target) - position.value
+        if abs(gap) < share_of(self.budget.equity, self.settings.portfolio_limits.min_resize_pct):
+            return None
+        price = live_price(self.view, decision.symbol) or ZERO
+        size = sizing.sized_usd(
+            abs(gap),
+            weight=target,
+            room_usd=self.budget.room(decision.symbol, self.caps) if gap > 0 else abs(gap),
+            floor_usd=self.caps.floor_usd,
+            price=price,
+            fractional_shares=self.fractional_shares,
+        )
+        checks, failed = _judged(self._resize_checks(position, price, size, buys=gap > 0))
+        side = Side.BUY if gap > 0 else Side.SELL
+        if failed:
+            return _refused(decision, side, failed)
+        return self._approved(
+            decision, side, min(size.quantity, position.quantity) if gap < 0 else size.quantity, price, checks
+        )
+
+    def _resize_checks(self, position: Position, price: Decimal, size: Size, *, buys: bool) -> Iterator[Check]:
+        yield limits.not_sold_twice(self.budget, position.symbol)
+        yield limits.symbol_stale(self.view, position.symbol)
+        yield limits.price_present(price)
+        if not buys:
+            yield limits.trading_state(self.state, Side.SELL)
+        else:
+            yield from self.entry_gates
+            yield limits.max_daily_trades(self.budget, self.settings.daily_limits)
+            yield limits.max_position(self.budget, position.value + size.notional_usd, self.caps)
+            yield from self._room_checks(position.symbol, size)
+        yield limits.min_order(size.quantity, size.quantity * price, self.settings.portfolio_limits)
 
     def sell(self, decision: Decision) -> Outcome:
         """Sell a whole position, or say what forbids it."""
@@ -93,20 +134,28 @@ class Desk:
         return self._approved(decision, Side.BUY, size.quantity, price, self.entry_gates + checks)
 
     def _size(self, decision: Decision, price: Decimal) -> Size:
-        return sizing.sized(
-            weight=sizing.target_weight(
+        if decision.target_weight is not None:
+            weight = self._capped(decision.target_weight)
+        else:
+            weight = sizing.target_weight(
                 decision.p_win,
                 decision.score,
                 self.exposure_scale,
                 self.settings.position_sizing,
                 self.payoff,
-            ),
-            equity=self.budget.equity,
+            )
+        return sizing.sized_usd(
+            share_of(self.budget.equity, weight),
+            weight=weight,
             room_usd=self.budget.room(decision.symbol, self.caps),
             floor_usd=self.caps.floor_usd,
             price=price,
             fractional_shares=self.fractional_shares,
         )
+
+    def _capped(self, target_weight: float) -> float:
+        """Cut a share that the team chose to what one position may be."""
+        return min(target_weight, self.settings.position_sizing.max_position_pct)
 
     def _buy_checks(self, symbol: str, price: Decimal, size: Size) -> Iterator[Check]:
         settings, budget, caps = self.settings, self.budget, self.caps
@@ -118,10 +167,13 @@ class Desk:
         yield limits.edge(size.weight)
         yield limits.min_position(size.weight, settings.position_sizing)
         yield limits.max_position(budget, size.notional_usd, caps)
-        yield limits.max_exposure(budget, size.notional_usd, caps)
-        yield limits.max_sector(budget, symbol, size.notional_usd, caps)
-        yield limits.buying_power(budget, size.notional_usd)
+        yield from self._room_checks(symbol, size)
         yield limits.min_order(size.quantity, size.quantity * price, settings.portfolio_limits)
+
+    def _room_checks(self, symbol: str, size: Size) -> Iterator[Check]:
+        yield limits.max_exposure(self.budget, size.notional_usd, self.caps)
+        yield limits.max_sector(self.budget, symbol, size.notional_usd, self.caps)
+        yield limits.buying_power(self.budget, size.notional_usd)
 
     def _approved(
         self,
@@ -140,7 +192,8 @@ class Desk:
             reference_price=price,
             rule=decision.rule,
         )
-        self.budget.approve(order)
+        held = self.portfolio.positions.get(decision.symbol)
+        self.budget.approve(order, whole=held is None or quantity >= held.quantity)
         weight = float(quantity * price / self.budget.equity) if side is Side.BUY else 0.0
         return ApprovedOrder(order=order, weight=weight, checks=checks)
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from config.risk import PositionSizing, SwingExit
 from core.money import SHARE_TICK
 from core.trading import ZERO
-from risk.exact import exact
 
 TOP_QUARTER_RATE = 0.25
 WHOLE_SHARE = Decimal(1)
@@ -90,16 +89,16 @@ def target_weight(
     return min(round(bet * exposure_scale, WEIGHT_DECIMALS), sizing.max_position_pct)
 
 
-def sized(
+def sized_usd(
+    wanted_usd: Decimal,
     *,
     weight: float,
-    equity: Decimal,
     room_usd: Decimal,
     floor_usd: Decimal,
     price: Decimal,
     fractional_shares: bool,
 ) -> Size:
-    """Turn a share of equity into shares.
+    """Turn an amount into shares.
 
     The order is clipped to the room that is left. Where that is less than the smallest order worth placing it
     keeps its whole size instead, and the limit that leaves no room refuses it.
@@ -111,8 +110,7 @@ def sized(
     price : Decimal
         US dollars; 0 when there is none, which gives no shares.
     """
-    wanted = equity * exact(weight)
-    notional = wanted if room_usd < floor_usd else min(wanted, room_usd.quantize(MICRODOLLAR, ROUND_DOWN))
+    clipped = wanted_usd if room_usd < floor_usd else min(wanted_usd, room_usd.quantize(MICRODOLLAR, ROUND_DOWN))
     tick = SHARE_TICK if fractional_shares else WHOLE_SHARE
-    quantity = (notional / price).quantize(tick, ROUND_DOWN) if price else ZERO
-    return Size(weight=weight, notional_usd=notional, quantity=quantity)
+    quantity = (clipped / price).quantize(tick, ROUND_DOWN) if price else ZERO
+    return Size(weight=weight, notional_usd=clipped, quantity=quantity)

@@ -73,9 +73,12 @@ class PaperBroker:
 
     def submit(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:
         """Take orders, each once by its client_order_id; give each one's status (`reason` says why)."""
-        statuses = {}
+        statuses, power = {}, self._buying_power()
         for order in (approval.order for approval in approved):
-            kept = self._find(order.client_order_id) or self._take(order)
+            kept = self._find(order.client_order_id)
+            if kept is None:
+                kept = self._take(order, power)
+                power += self._expected(order) if kept.status is OrderStatus.SUBMITTED else ZERO
             statuses[order.client_order_id] = kept.status.value
         self._commit()
         return statuses
@@ -145,13 +148,13 @@ class PaperBroker:
             or self._store.find(client_order_id)
         )
 
-    def _take(self, order: Order) -> PaperOrder:
+    def _take(self, order: Order, power: Decimal) -> PaperOrder:
         now = self._clock.now()
         sent = max(now, self._settled_at) if self._settled_at else now
         first = next_opening_date(sent)
         if self._last_session is not None:
             first = max(first, session_date(self._last_session) + timedelta(days=1))
-        refusal = self._refusal(order)
+        refusal = self._refusal(order, power)
         kept = PaperOrder(
             order=order,
             submitted_at=sent,
@@ -162,26 +165,27 @@ class PaperBroker:
         self._desk.put(kept)
         return kept
 
-    def _refusal(self, order: Order) -> str:
+    def _refusal(self, order: Order, power: Decimal) -> str:
         """Say why an order cannot be taken; empty when it can."""
         if order.quantity <= 0:
             return f"the quantity {order.quantity} is not positive"
         if not self._settings.fractional_shares and order.quantity != order.quantity.to_integral_value():
             return f"the quantity {order.quantity} is not whole and fractional shares are off"
-        return self._buy_refusal(order) if order.side is Side.BUY else self._sell_refusal(order)
-
-    def _buy_refusal(self, order: Order) -> str:
-        needed, power = -self._expected(order), self._buying_power()
+        if order.side is Side.SELL:
+            return self._sell_refusal(order)
+        needed = -self._expected(order)
         return f"it needs {needed} USD and the buying power is {power} USD" if needed > power else ""
 
     def _sell_refusal(self, order: Order) -> str:
-        selling = sum((o.quantity for o in self._market(Side.SELL) if o.symbol == order.symbol), ZERO)
+        selling = sum(
+            (o.quantity for o in self.open_orders() if o.symbol == order.symbol and o.side is Side.SELL), ZERO
+        )
         free = self._desk.book.held(order.symbol) - selling
         return f"it sells {order.quantity} shares and {free} are free to sell" if order.quantity > free else ""
 
     def _buying_power(self) -> Decimal:
-        moving = self._market(Side.BUY) + self._market(Side.SELL)
-        return self._desk.book.cash + sum((self._expected(order) for order in moving), ZERO)
+        """Give cash less what open buys should take, plus what open sells should bring."""
+        return self._desk.book.cash + sum((self._expected(order) for order in self.open_orders()), ZERO)
 
     def _expected(self, order: Order) -> Decimal:
         """Give the cash an order should move at its reference price."""
@@ -190,9 +194,6 @@ class PaperBroker:
         return to_cents(
             (value if order.side is Side.SELL else -value) - fee(order.quantity, price, self._settings)
         )
-
-    def _market(self, side: Side) -> list[Order]:
-        return [o for o in self.open_orders() if o.side is side]
 
     def _commit(self) -> None:
         """Write what changed; when that fails, go back to what is written."""

@@ -50,22 +50,24 @@ class BarStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._moved = ""
 
     def load(self) -> Held:
-        """Read the file; a corrupt one is moved aside as `*.corrupt` and nothing is held."""
+        """Read the file; a corrupt one is moved aside as `*.corrupt`, named until a new one is there."""
         # heavy: imported at first use
         import pyarrow as pa  # noqa: PLC0415
         import pyarrow.parquet as pq  # noqa: PLC0415
 
         if not self._path.exists():
-            return Held()
+            return Held(note=self._moved)
         try:
             return _read(pq.read_table(self._path))
         except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
             aside = self._path.with_name(f"{self._path.name}.corrupt")
             self._path.replace(aside)
             why = " ".join(str(error).split())[:120]
-            return Held(note=f"{self._path.name} was corrupt ({why}): moved to {aside.name}, bars fetched anew")
+            self._moved = f"{self._path.name} was corrupt ({why}): moved to {aside.name}, bars fetched anew"
+            return Held(note=self._moved)
 
     def save(self, held: Held) -> None:
         """Replace the file in one go."""

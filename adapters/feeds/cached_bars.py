@@ -74,9 +74,9 @@ class CachedBars:
 
     def lacking(self, symbols: Sequence[str], start: date, end: date) -> set[str]:
         """Name the symbols that are not held from start to the last session, and would have to be fetched."""
-        return {
-            name for names in self._wanted(self._store.load(), symbols, start, end).values() for name in names
-        }
+        held = self._store.load()
+        self.notes = {"cache": held.note} if held.note else {}
+        return {name for names in self._wanted(held, symbols, start, end).values() for name in names}
 
     def _save(self, held: Held) -> dict[str, str]:
         try:

@@ -100,7 +100,7 @@ def _yahoo_or_simulated(
             f"is invented. Start again with a network, or set DATA_PROVIDER. ({error})"
         )
         LOG.warning("%s", note)
-        return _simulated(calendar, note)
+        return _simulated(calendar, note, *cached.notes.values())
     return Choice(source=cached)
 
 

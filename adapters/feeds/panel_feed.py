@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
 from adapters.feeds.quality import inspect
-from adapters.feeds.views import NewsSource, QuoteSource, compose, moment
+from adapters.feeds.views import LOOK_BACK, NewsSource, QuoteSource, compose, moment
 from config.trading import DataSettings
 from core.ports import Calendar
 from core.types import BarPanel, Headline, MarketView, Quote
@@ -48,6 +48,9 @@ class PanelFeed:
         finished_at = panel.known_at[-1].astype(datetime).replace(tzinfo=UTC) if len(panel.sessions) else _epoch()
         self._inspection = inspect(panel, settings, fetched_at=finished_at)
         self._calendar = calendar
+        if len(panel.sessions):  # one schedule for the whole span, not one every two years
+            first, last = panel.sessions[[0, -1]].astype("datetime64[D]").astype(date)
+            calendar.sessions(first - LOOK_BACK, last)
         self._source = source
         self._quotes = quotes or self._opening_quotes
         self._headlines = headlines or _no_headlines

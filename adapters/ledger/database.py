@@ -94,7 +94,7 @@ class Database:
     def transaction(self, survives: Survives) -> Iterator[Cursor]:
         """Give a cursor whose statements are written together or not at all."""
         with self._translated("write"), self._turn():
-            if survives is not self._level:
+            if survives is not self._level and self._path is not None:
                 self._writer.execute(f"PRAGMA synchronous = {survives.value}")
                 self._level = survives
             cursor = self._writer.execute("BEGIN IMMEDIATE")

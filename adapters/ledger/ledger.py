@@ -61,11 +61,17 @@ _INTEND = """
         updated_at = max(created_at, coalesce((SELECT as_of FROM book), ''))
     WHERE client_order_id = ? AND status = 'proposed'
 """
-_SET_STATUS = """
-    UPDATE orders SET status = ?, reason = ?,
-        updated_at = max(created_at, coalesce((SELECT as_of FROM book), ''))
-    WHERE client_order_id = ?
+_FILLED_OF = """
+    SELECT fills.quantity, orders.quantity FROM fills, orders
+    WHERE fills.client_order_id = ? AND orders.client_order_id = ?
 """
+_RANK = " ".join(f"WHEN '{status.value}' THEN {rank}" for status, rank in _PROGRESS.items())
+_SET_STATUS = f"""
+    UPDATE orders SET status = :status,
+        reason = CASE :reason WHEN '' THEN reason ELSE :reason END,
+        updated_at = max(created_at, coalesce((SELECT as_of FROM book), ''))
+    WHERE client_order_id = :name AND CASE status {_RANK} END < :rank
+"""  # noqa: S608  constants
 
 
 class SqliteLedger(LedgerReader):
@@ -162,8 +168,7 @@ class SqliteLedger(LedgerReader):
         news = {name: _status(text) for name, text in statuses.items()}
         sends = OrderStatus.RECORDED in news.values()
         with self._database.transaction(Survives.POWER_CUT if sends else Survives.KILL) as cursor:
-            for name, status in news.items():
-                _advance(cursor, name, status, (reasons or {}).get(name, ""))
+            _advance(cursor, news, reasons or {})
 
     def set_state(self, state: TradingState, reason: str) -> None:
         """Write down a trading state that a person or the start-up set, and why."""
@@ -197,16 +202,14 @@ def _write_fills(cursor: Cursor, fills: Sequence[Fill]) -> None:
     if not fills:
         return
     cursor.executemany(_INSERT_FILL, [fill_row(fill) for fill in fills])
+    statuses = {}
     for client_order_id in dict.fromkeys(fill.client_order_id for fill in fills):
-        ordered = cursor.execute(
-            "SELECT quantity FROM orders WHERE client_order_id = ?", (client_order_id,)
-        ).fetchone()
-        if ordered is None:
-            continue  # a fill is a fact even where the order is not ours; reconciliation names it
-        rows = cursor.execute("SELECT quantity FROM fills WHERE client_order_id = ?", (client_order_id,))
-        filled = sum((Decimal(row[0]) for row in rows.fetchall()), ZERO)
-        whole = filled >= Decimal(ordered[0])
-        _advance(cursor, client_order_id, OrderStatus.FILLED if whole else OrderStatus.PARTIALLY_FILLED, "")
+        rows = cursor.execute(_FILLED_OF, (client_order_id, client_order_id)).fetchall()
+        if rows:  # a fill is a fact even where the order is not ours; reconciliation names it
+            filled = sum((Decimal(quantity) for quantity, _ in rows), ZERO)
+            whole = filled >= Decimal(rows[0][1])
+            statuses[client_order_id] = OrderStatus.FILLED if whole else OrderStatus.PARTIALLY_FILLED
+    _advance(cursor, statuses, {})
 
 
 def _status(text: str) -> OrderStatus:
@@ -217,9 +220,12 @@ def _status(text: str) -> OrderStatus:
         raise InvariantError(f"{text!r} is no order status.", hint=f"Brokers answer one of {known}.") from error
 
 
-def _advance(cursor: Cursor, client_order_id: str, status: OrderStatus, reason: str) -> None:
-    row = cursor.execute(
-        "SELECT status, reason FROM orders WHERE client_order_id = ?", (client_order_id,)
-    ).fetchone()
-    if row is not None and _PROGRESS[status] > _PROGRESS[OrderStatus(row[0])]:
-        cursor.execute(_SET_STATUS, (status.value, reason or row[1], client_order_id))
+def _advance(cursor: Cursor, statuses: Mapping[str, OrderStatus], reasons: Mapping[str, str]) -> None:
+    """Move orders on; one that is further already stays where it is."""
+    cursor.executemany(
+        _SET_STATUS,
+        [
+            {"status": status.value, "reason": reasons.get(name, ""), "name": name, "rank": _PROGRESS[status]}
+            for name, status in statuses.items()
+        ],
+    )

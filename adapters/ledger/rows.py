@@ -12,7 +12,7 @@ import msgspec
 from adapters.ledger.database import Row
 from core.errors import InvariantError, LedgerError
 from core.service import OrderRecord
-from core.types import Fill, Order, OrderStatus, Portfolio, Side, StepReport
+from core.types import Fill, Opinion, Order, OrderStatus, Portfolio, Side, StepReport
 
 ORDER_COLUMNS = (
     "client_order_id, decision_id, symbol, side, quantity, reference_price, rule, status, route, "
@@ -20,9 +20,11 @@ ORDER_COLUMNS = (
 )
 FILL_COLUMNS = "fill_id, client_order_id, symbol, side, quantity, price, fee, at, rule"
 
+SILENCE = Opinion()
+
 
 def encode_report(report: StepReport) -> bytes:
-    """Give a report as JSON that was seen to decode again.
+    """Give a report as JSON; one in which somebody spoke was seen to decode again.
 
     Raises
     ------
@@ -31,7 +33,8 @@ def encode_report(report: StepReport) -> bytes:
     """
     try:
         body = _encoder.encode(report)
-        _report_decoder.decode(body)
+        if report.plan.decisions or report.plan.opinion != SILENCE:
+            _report_decoder.decode(body)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
         raise InvariantError(
             f"The report {report.decision_id} cannot be written down: {error}.",

@@ -2,23 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
+from config.risk import RiskSettings
 from config.sectors import BENCHMARK, SECTOR_MAP, SECTOR_OF
 from config.trading import TradingSettings
-from config.watch import WatchedRisk
 from core.ports import RiskManager, Team
+from core.types import Event, StepReport, TradingState
 
 if TYPE_CHECKING:
     from agents.quant import RankerShelf
+    from agents.voice import Voice
     from models.factor_store import FactorStore
+    from models.regime import RegimeTracker
+    from models.rl_ensemble import EnsembleShelf
 
-RL_ABSENT = "no RL models are trained"
-SENTIMENT_ABSENT = "no news is read yet"
+RL_ABSENT = "no RL models take part"
+SENTIMENT_ABSENT = "no news is read in this run"
 
 
-def assemble_team(trading: TradingSettings, shelf: RankerShelf, factors: FactorStore) -> Team:
+class Forgetful:
+    """The memory until the graph has one of its own: every report is in the ledger already."""
+
+    def remember(self, report: StepReport) -> None:
+        """Keep nothing more."""
+
+
+def untold(report: StepReport, before: TradingState) -> None:
+    """Tell nobody of a report."""
+
+
+class Silent:
+    """The stream of a backtest: nobody listens."""
+
+    def publish(self, topic: str, at: datetime, data: Mapping[str, Any]) -> Event:
+        """Pass nothing on."""
+        return Event(topic=topic, sequence=0, at=at, data=data)
+
+
+def assemble_team(
+    trading: TradingSettings,
+    shelf: RankerShelf,
+    factors: FactorStore,
+    ensemble: EnsembleShelf | None = None,
+    sentiment: Voice | None = None,
+) -> Team:
     """Put the agents together; the same for the daemon and the backtest."""
+    from agents.diversified import DiversifiedAgent  # noqa: PLC0415  # with the agents
     from agents.market import MomentumAgent, RegimeAgent, RsiAgent, SectorAgent  # noqa: PLC0415  # heavy
     from agents.quant import QuantAgent  # noqa: PLC0415  # heavy: imported at first use
     from agents.synthesizer import Synthesizer  # noqa: PLC0415  # with the agents
@@ -27,25 +59,46 @@ def assemble_team(trading: TradingSettings, shelf: RankerShelf, factors: FactorS
     from models.regime import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
 
     stocks = trading.watchlist.tickers
+    tracker = RegimeTracker(trading.regime)
+    rl = (Absent("rl", RL_ABSENT),) if ensemble is None else rl_voices(trading, ensemble, factors, tracker)
     voices = (
         SectorAgent(SECTOR_MAP, trading.sector_scan),
-        Absent("rl", RL_ABSENT),
-        Absent("sentiment", SENTIMENT_ABSENT),
+        *rl,
+        sentiment or Absent("sentiment", SENTIMENT_ABSENT),
         MomentumAgent(stocks, trading.sector_scan),
-        RegimeAgent(RegimeTracker(trading.regime), BENCHMARK),
+        RegimeAgent(tracker, BENCHMARK),
         RsiAgent(factors),
     )
     quant = QuantAgent(shelf, factors, stocks, SECTOR_OF, trading.quant.candidate_probability_min)
-    return Agents(quant, voices, Synthesizer(trading.synthesizer), factors, stocks)
+    chosen = trading.synthesizer
+    allocator = DiversifiedAgent(stocks, chosen.diversified) if chosen.allocation == "diversified" else None
+    return Agents(quant, voices, Synthesizer(chosen), factors, stocks, allocator)
 
 
-def assemble_risk(trading: TradingSettings, limits: WatchedRisk) -> RiskManager:
+def team_for(trading: TradingSettings, shelf: RankerShelf, factors: FactorStore) -> Team:
+    """Give the team a backtest decides with: the daemon's, without what has no history to walk forward on."""
+    return assemble_team(trading, shelf, factors)
+
+
+def rl_voices(
+    trading: TradingSettings, shelf: EnsembleShelf, factors: FactorStore, tracker: RegimeTracker
+) -> tuple[Voice, ...]:
+    """Give the ensemble's vote and its members, both of one judgement a view."""
+    from agents.rl import RlAgent, RlMembersAgent  # noqa: PLC0415  # with the agents
+    from models.rl_ensemble import Ensemble  # noqa: PLC0415  # with the agents
+
+    stocks = trading.watchlist.tickers
+    ensemble = Ensemble(shelf, factors, tracker, stocks, trading.ensemble, trading.rl)
+    return RlAgent(ensemble), RlMembersAgent(ensemble)
+
+
+def assemble_risk(trading: TradingSettings, settings_of: Callable[[], RiskSettings]) -> RiskManager:
     """Put the risk manager together; the same for the daemon and the backtest."""
     from risk.manager import Manager  # noqa: PLC0415  # imported where it is made
 
     broker = trading.broker
     return Manager(
-        settings_of=lambda: limits.settings,
+        settings_of=settings_of,
         sector_of=SECTOR_OF,
         fractional_shares=broker.fractional_shares,
         cost_bps=broker.spread_bps / 2 + broker.slippage_bps + broker.fee_bps,

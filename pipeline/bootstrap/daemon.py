@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from filelock import FileLock, Timeout
@@ -16,25 +18,26 @@ from config.loader import FOLDER, digest, load_trading
 from config.sectors import UNIVERSE
 from config.watch import WatchedRisk
 from core.errors import SettingsError
-from core.ports import Broker, Clock, Feed
-from core.types import StepReport
-from pipeline.bootstrap.assembly import RL_ABSENT, SENTIMENT_ABSENT, assemble_risk, assemble_team
+from core.ports import Broker, Clock
+from pipeline.announce import announce_to
+from pipeline.bootstrap.assembly import Forgetful, assemble_risk, assemble_team
+from pipeline.bootstrap.backtest_jobs import BacktestDesk
 from pipeline.bootstrap.retrain import RankerDesk
-from pipeline.engine import Engine, Parts
+from pipeline.bootstrap.rl_desk import EnsembleDesk
+from pipeline.bootstrap.sentiment_desk import SentimentDesk
+from pipeline.engine import Engine, Parts, opening_book
 from pipeline.service import EngineService
 from pipeline.status import status_bytes
 
 if TYPE_CHECKING:
+    from adapters.brokers.paper import PaperBroker
+    from adapters.feeds.daily_feed import DailyFeed
+    from adapters.feeds.panel_feed import PanelFeed
     from adapters.ledger import SqliteLedger
 
 log = structlog.get_logger("start")
-
-
-class Forgetful:
-    """The memory until the graph has one of its own: every report is in the ledger already."""
-
-    def remember(self, report: StepReport) -> None:
-        """Keep nothing more."""
+NOTES_SHOWN_MAX = 10
+NO_JOBS = "jobs: ENABLE_CRON is set but there are no jobs yet; nothing runs by itself"
 
 
 class Daemon(EngineService):
@@ -47,37 +50,76 @@ class Daemon(EngineService):
         self.port = environment.port or self.trading.server.port
         self.hub = EventHub()
         self.desk = RankerDesk(environment.artefact_dir, self.trading, self.hub)
+        self.ensemble = EnsembleDesk(environment.artefact_dir, self.trading, self.hub)
+        self.sentiment = SentimentDesk(environment, self.trading)
+        self.backtests = BacktestDesk(folder)
         self._environment = environment
         self._lock = hold(environment.state_dir)
         self._notes: list[str] = []
+        self._feed_in_use: DailyFeed | PanelFeed | None = None
         self._ledger: SqliteLedger | None = None
+        self._paper: PaperBroker | None = None
         super().__init__(
             clock=SystemClock(),
             events=self.hub,
             build=self._build_engine,
             readers=self._open_ledger,
-            status_of=lambda service: status_bytes(service, self.desk.cards, self.degraded),
+            status_of=lambda service: status_bytes(
+                service,
+                models=self.cards,
+                degraded=self.degraded,
+                settings=self.shown,
+            ),
             models_loaded=lambda: self.desk.loaded,
-            long_work={"quant_retrain": self.desk.start},
+            long_work={
+                "quant_retrain": self.desk.start,
+                "train": self.ensemble.start,
+                "backtest": self.backtests.start_backtest,
+                "scan_backtest": self.backtests.start_scan,
+            },
             after_start=self.desk.train_if_missing,
+            close=self._close_files,
         )
 
     def degraded(self) -> list[str]:
         """Say what is missing or fallen back."""
         return [
             *self._notes,
+            *self._feed_notes(),
+            *([NO_JOBS] if self._environment.enable_cron else []),
             *([self.limits.fault] if self.limits.fault else []),
             *self.desk.faults,
-            f"rl: {RL_ABSENT}",
-            f"sentiment: {SENTIMENT_ABSENT}",
+            *self.ensemble.faults,
+            *self.sentiment.faults,
         ]
+
+    @property
+    def _initial_cash(self) -> Decimal:
+        return Decimal(repr(self.trading.broker.initial_cash_usd))
+
+    @property
+    def shown(self) -> Mapping[str, Any]:
+        """The settings that the status shows."""
+        trading = self.trading
+        return {
+            "profile": trading.profile,
+            "broker_mode": trading.broker.mode,
+            "regime_window_sessions": trading.regime.window_sessions,
+        }
+
+    def cards(self, now: datetime) -> Mapping[str, Any]:
+        """Describe each model."""
+        return {**self.desk.cards(now), "rl": self.ensemble.card(now), "sentiment": self.sentiment.card()}
 
     def _build_engine(self) -> Engine:
         from models.factor_store import FactorStore  # noqa: PLC0415  # heavy: imported at first use
 
+        self.sentiment.open()
         feed, clock = self._feed()
+        self._feed_in_use = feed
         factors = FactorStore()
         self.desk.open(clock)
+        self.ensemble.open(clock)
         broker, route = self._broker(clock)
         engine = Engine(
             Parts(
@@ -85,14 +127,17 @@ class Daemon(EngineService):
                 feed=feed,
                 broker=broker,
                 ledger=self._open_ledger(),
-                team=assemble_team(self.trading, self.desk.shelf, factors),
-                risk=assemble_risk(self.trading, self.limits),
+                team=assemble_team(
+                    self.trading, self.desk.shelf, factors, self.ensemble.shelf, self.sentiment.agent()
+                ),
+                risk=assemble_risk(self.trading, lambda: self.limits.settings),
                 events=self.hub,
+                announce=announce_to(self.hub),
                 memory=Forgetful(),
                 config_digest=lambda: digest(self.trading, self.limits.settings),
                 refresh_limits=self._refresh_limits,
                 route=route.value,
-                initial_cash=Decimal(repr(self.trading.broker.initial_cash_usd)),
+                initial_cash=self._initial_cash,
             )
         )
         log.info(
@@ -105,7 +150,7 @@ class Daemon(EngineService):
         )
         return engine
 
-    def _feed(self) -> tuple[Feed, Clock]:
+    def _feed(self) -> tuple[DailyFeed | PanelFeed, Clock]:
         from adapters.calendar import FIRST_DAY, NyseCalendar  # noqa: PLC0415  # heavy: imported at first use
         from adapters.feeds.choose import choose_source  # noqa: PLC0415  # heavy: imported at first use
         from adapters.feeds.daily_feed import DailyFeed  # noqa: PLC0415  # heavy: imported at first use
@@ -124,9 +169,22 @@ class Daemon(EngineService):
         source = chosen.source
         if isinstance(source, ParquetBars):
             last_day, closes_at = source.last_session()
+            clock = ManualClock(closes_at)
+            news = self.sentiment.headlines(None, source.name, calendar, clock)
             panel = source.bars(UNIVERSE, FIRST_DAY, last_day)
-            return PanelFeed(panel, settings, calendar, source=source.name), ManualClock(closes_at)
-        return DailyFeed(source, calendar, UNIVERSE, settings, headlines=chosen.headlines), SystemClock()
+            return PanelFeed(panel, settings, calendar, source=source.name, headlines=news), clock
+        news = self.sentiment.headlines(chosen.headlines, source.name, calendar, self.clock)
+        return DailyFeed(source, calendar, UNIVERSE, settings, headlines=news), SystemClock()
+
+    def _feed_notes(self) -> list[str]:
+        """Give what the source and the quality gate found, the first few of it."""
+        notes = self._feed_in_use.notes if self._feed_in_use else ()
+        more = (
+            [f"data: and {len(notes) - NOTES_SHOWN_MAX} more, see the log"]
+            if len(notes) > NOTES_SHOWN_MAX
+            else []
+        )
+        return [*(f"data: {note}" for note in notes[:NOTES_SHOWN_MAX]), *more]
 
     def _broker(self, clock: Clock) -> tuple[Broker, OrderRoute]:
         from adapters.brokers.dry_run import DryRunBroker  # noqa: PLC0415  # brings sqlite
@@ -135,12 +193,13 @@ class Daemon(EngineService):
 
         if self.route is OrderRoute.PAPER_BUILTIN:
             store = SqliteStore(self._environment.state_dir / "paper_broker.sqlite")
-            return PaperBroker(self.trading.broker, clock, store), self.route
+            self._paper = PaperBroker(self.trading.broker, clock, store)
+            return self._paper, self.route
         if self.route is not OrderRoute.DRY_RUN:
             self._notes.append(
                 f"orders: sending to {self.route.value} is not built yet; orders are recorded as dry_run"
             )
-        return DryRunBroker("dry run"), OrderRoute.DRY_RUN
+        return DryRunBroker("dry run", lambda: opening_book(self._initial_cash)), OrderRoute.DRY_RUN
 
     def _open_ledger(self) -> SqliteLedger:
         from adapters.ledger import SqliteLedger  # noqa: PLC0415  # brings sqlite
@@ -149,6 +208,12 @@ class Daemon(EngineService):
             route = self.route if self.route is OrderRoute.PAPER_BUILTIN else OrderRoute.DRY_RUN
             self._ledger = SqliteLedger(self._environment.state_dir / "ledger.sqlite", route=route)
         return self._ledger
+
+    def _close_files(self) -> None:
+        self.sentiment.stop()
+        for file in (self._ledger, self._paper):
+            if file is not None:
+                file.close()
 
     def _refresh_limits(self) -> tuple[str, ...]:
         if not self.limits.refresh():

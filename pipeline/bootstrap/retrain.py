@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,7 +97,11 @@ class RankerDesk:
         from models.quant_artefact import from_plain  # noqa: PLC0415  # heavy: imported at first use
         from models.quant_promotion import promote  # noqa: PLC0415  # heavy: imported at first use
 
-        new, current = from_plain(plain), self.shelf.artefact
+        new = from_plain(plain)
+        self.shelf.reload()  # the file may have been deleted or changed since it was read
+        if self.shelf.fault:
+            set_aside(self._folder)
+        current = self.shelf.artefact
         log.info(f"QuantAgent v8: trained on {new.samples} samples", model_id=new.model_id, **new.metrics)
         promoted, why = promote(new, current)
         now = datetime.now(UTC) if self._clock is None else self._clock.now()
@@ -121,9 +127,19 @@ class RankerDesk:
         artefact = self._shelf.artefact if self._shelf else None
         return {
             "quant": quant_card(artefact, now) if artefact else {"state": (self.faults or ["not read yet"])[0]},
-            "rl": {"state": "no RL models are trained"},
-            "sentiment": {"state": "no news is read yet"},
         }
+
+
+def set_aside(folder: Path) -> None:
+    """Keep a copy of a refused model and its registry before a new one takes their place."""
+    from models.artefacts import FILE, REGISTRY  # noqa: PLC0415  # heavy: imported at first use
+
+    for path in (folder / FILE, folder / REGISTRY):
+        if path.exists():
+            seal = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+            aside = path.with_name(f"{path.name}.refused-{seal}")
+            shutil.copy2(path, aside)
+            log.warning("quant.refused_file_kept", kept_as=str(aside))
 
 
 def quant_card(artefact: QuantArtefact, now: datetime) -> Mapping[str, Any]:

@@ -209,3 +209,28 @@ def test_execute_sends_each_order_once(client: httpx.Client) -> None:
     assert all(known.count(order["client_order_id"]) == 1 for order in sent["orders"])
     pending = client.get("/positions").json()["pending"]
     assert set(pending) <= set(known)
+
+
+def test_a_risk_check_sells_only(client: httpx.Client) -> None:
+    body = client.post("/risk/check").json()
+    assert body["cycle"] == "risk_check"
+    assert all(order["side"] == "sell" for order in body["orders"])
+
+
+def test_the_status_holds_what_the_contract_promises(client: httpx.Client) -> None:
+    client.post("/decide/v3")
+    status = client.get("/status").json()
+    for name in ("regime", "quant"):
+        assert {"state", "version", "model_id", "window", "out_of_sample", "age_days"} <= set(
+            status["models"][name]
+        )
+    assert status["models"]["quant"]["out_of_sample"]["auc"] > 0
+    assert {"rl", "sentiment"} <= set(status["models"])
+    assert {"source", "as_of", "bars_until", "last_bar_age_seconds", "fault", "stale"} <= set(status["data"])
+    assert status["broker"] == {"mode": "paper", "orders_go_to": "built-in paper broker", "name": "paper"}
+    assert {"equity", "cash", "positions", "pending"} <= set(status["portfolio"])
+    assert status["memory"]["resident_mb"] > 0
+    assert len(status["config_digest"]) == 64
+    assert status["recovery"]["differences"] == []
+    newest = client.get("/decisions").json()["decisions"][0]
+    assert status["last_decision_id"] == newest["decision_id"]

@@ -20,7 +20,7 @@ from tests.api.conftest import Daemon
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 OPERATIONS_MIN = 20
-TOO_LONG_TO_FUZZ = "/quant/retrain"  # every accepted call trains a model; tests/api/test_endpoints.py has it
+TOO_LONG_TO_FUZZ = ["/quant/retrain", "/train"]  # each call trains; test_endpoints.py and test_rl.py have them
 
 
 nobody = cast(Any, None)  # the document is the routes' alone; the calls go to the running daemon

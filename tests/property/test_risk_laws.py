@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from config.risk import RiskCheck, RiskSettings
 from core.money import to_cents
 from core.ports import RiskManager
-from core.types import Action, Decision, Opinion, Order, Plan, Side, TradingState
+from core.trading import ZERO
+from core.types import Action, Decision, Opinion, Order, Plan, Portfolio, Side, TradingState
 from risk.levels import protective_levels
 from risk.manager import in_order
 from tests.unit.test_risk_builders import (
@@ -214,7 +215,7 @@ def sizes(plan: Plan, decisions: list[Decision]) -> list[Decimal]:
     """Quantity of each wanted order, in the order of judgement; 0 where it was refused."""
     left = {(a.order.symbol, a.order.side): a.order.quantity for a in plan.approved}
     side = {Action.ENTER: Side.BUY, Action.EXIT: Side.SELL}
-    return [left.pop((d.symbol, side[d.action]), Decimal(0)) for d in in_order(decisions)]
+    return [left.pop((d.symbol, side[d.action]), Decimal(0)) for d in in_order(decisions, Portfolio(cash=ZERO))]
 
 
 def tightened(world: World, which: tuple[str, str]) -> RiskSettings:

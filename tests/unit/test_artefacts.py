@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from core.errors import ArtefactError
 from models import artefacts, plain_pickle
 from models.artefacts import FILE, REGISTRY, load_current, rollback, save, versions
+from models.atomic_file import replace_atomically
 from models.factors import FACTOR_NAMES
 from models.quant_artefact import VERSION, QuantArtefact, model_name
 
@@ -134,7 +135,7 @@ def test_a_broken_registry_is_named_and_a_new_model_begins_it_anew(tmp_path: Pat
 
 def test_a_stop_between_the_writes_leaves_a_model_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(make(0), tmp_path, AT)
-    written = artefacts._replace
+    written = replace_atomically
     for allowed in (0, 1, 2):
         done = iter(range(allowed))
 
@@ -143,10 +144,10 @@ def test_a_stop_between_the_writes_leaves_a_model_in_use(tmp_path: Path, monkeyp
                 raise OSError("the power is gone")
             written(path, body)
 
-        monkeypatch.setattr(artefacts, "_replace", stopping)
+        monkeypatch.setattr(artefacts, "replace_atomically", stopping)
         with pytest.raises(OSError, match="power"):
             save(make(5), tmp_path, AT)
-        monkeypatch.setattr(artefacts, "_replace", written)
+        monkeypatch.setattr(artefacts, "replace_atomically", written)
         assert load_current(tmp_path) == make(0)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.brokers.hours import opening
+from adapters.brokers.dry_run import DryRunBroker
+from adapters.brokers.hours import next_opening_date, opening
 from adapters.brokers.paper import PaperBroker
 from adapters.brokers.paper_store import MemoryStore, PaperStore, SqliteStore
 from config.trading import BrokerSettings

@@ -1,0 +1,1 @@
+"""News of several vendors behind one port, cleaned, each story once."""

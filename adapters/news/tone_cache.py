@@ -1,0 +1,103 @@
+"""Tones on disk: what a model said of a text, asked once. A lost or corrupt file costs only time."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sqlite3
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+LOG = logging.getLogger(__name__)
+ROWS_MAX = 500_000
+VALUES_A_QUERY = 500
+SCHEMA = """create table if not exists tones (
+    model text not null, text_hash blob not null, tone real not null, primary key (model, text_hash))"""
+
+
+class ToneCache:
+    """SQLite keyed by the model's id and the text's SHA-256; the first tone written stays.
+
+    Any thread may call. Faults of the disk are logged and answered as if nothing were cached.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file; None for one in memory.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._db = _opened(path)
+
+    def get(self, model_id: str, texts: Sequence[str]) -> Mapping[str, float]:
+        """Give the tones that are known."""
+        by_hash = {_hash(text): text for text in texts}
+        hashes = list(by_hash)
+        found: dict[str, float] = {}
+        try:
+            with self._lock:
+                for first in range(0, len(hashes), VALUES_A_QUERY):
+                    some = hashes[first : first + VALUES_A_QUERY]
+                    marks = ",".join("?" * len(some))
+                    query = f"select text_hash, tone from tones where model = ? and text_hash in ({marks})"  # noqa: S608  # question marks only
+                    found.update((by_hash[key], tone) for key, tone in self._db.execute(query, (model_id, *some)))
+        except sqlite3.Error as error:
+            LOG.warning("the tone cache cannot be read: %s", error)
+        return found
+
+    def put(self, model_id: str, tones: Mapping[str, float]) -> None:
+        """Keep tones; a text that has one already keeps it."""
+        rows = [(model_id, _hash(text), float(tone)) for text, tone in tones.items()]
+        try:
+            with self._lock, self._db:
+                self._db.executemany("insert or ignore into tones values (?, ?, ?)", rows)
+        except sqlite3.Error as error:
+            LOG.warning("the tone cache cannot be written: %s", error)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+
+def _opened(path: Path | None) -> sqlite3.Connection:
+    if path is None:
+        return _connected(":memory:")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _connected(str(path))
+    except (sqlite3.DatabaseError, OSError) as error:
+        LOG.warning("the tone cache %s is begun anew: %s", path.name, error)
+        with suppress(OSError):
+            path.replace(path.with_name(f"{path.name}.corrupt"))
+    try:
+        return _connected(str(path))
+    except (sqlite3.DatabaseError, OSError):
+        return _connected(":memory:")
+
+
+def _connected(place: str) -> sqlite3.Connection:
+    db = sqlite3.connect(place, check_same_thread=False, timeout=2.0)
+    try:
+        db.execute("pragma journal_mode = wal")
+        db.execute("pragma synchronous = off")
+        with db:
+            db.execute(SCHEMA)
+            surplus = db.execute("select count(*) from tones").fetchone()[0] - ROWS_MAX
+            if surplus > 0:
+                db.execute(
+                    "delete from tones where rowid in (select rowid from tones order by rowid limit ?)",
+                    (surplus,),
+                )
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

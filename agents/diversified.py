@@ -1,0 +1,101 @@
+"""The diversified book: the stocks that move least together, scaled to a volatility."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from agents.voice import signals_of
+from config.trading import DiversifiedSettings
+from core.types import Abstention, Floats, MarketView, Opinion
+
+SESSIONS_PER_YEAR = 252
+
+
+class DiversifiedAgent:
+    """Sizes the whole book and votes for none: it needs no forecast of returns.
+
+    Weights minimise w'Cw over the simplex, C the shrunk correlation of daily returns (the maximum
+    decorrelation portfolio, Christoffersen, Errunza, Jacobs and Langlois 2012); C = 1 would be equal weight.
+    """
+
+    name = "diversified"
+
+    def __init__(self, stocks: Sequence[str], settings: DiversifiedSettings) -> None:
+        self._stocks = tuple(stocks)
+        self._settings = settings
+        self._last: tuple[bytes, tuple[str, ...], Floats] = (b"", (), np.empty(0))
+
+    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+        """Give the share of equity to hold in each stock."""
+        stocks = tuple(s for s in self._stocks if s in view.bars.column and s not in view.stale)
+        if view.row < max(self._settings.lookback_sessions) or not stocks:
+            reason = f"it needs {max(self._settings.lookback_sessions)} sessions of returns"
+            return Opinion(abstentions=(Abstention(agent=self.name, reason=reason),))
+        weights = self._weights(view, stocks)
+        targets = {s: float(w) for s, w in zip(stocks, weights, strict=True) if w > 0}
+        said = {s: (w, f"{w:.2%} of the least-correlated book") for s, w in targets.items()}
+        wanted = [s for s in symbols if s in targets]
+        spoken = signals_of(self.name, said, wanted, confidence=1.0, missing="")
+        return replace(spoken, targets=targets, candidates=tuple(sorted(targets)))
+
+    def _weights(self, view: MarketView, stocks: tuple[str, ...]) -> Floats:
+        """Give the weights, shape (len(stocks),); computed once a session however often it is asked."""
+        if self._last[:2] != (view.bars.digest, stocks):
+            columns = [view.bars.column[s] for s in stocks]
+            close = view.bars.close[-max(self._settings.lookback_sessions) - 1 :, columns]
+            self._last = (view.bars.digest, stocks, book_weights(close, self._settings))
+        return self._last[2]
+
+
+def book_weights(close: Floats, settings: DiversifiedSettings) -> Floats:
+    """Size the book from closes.
+
+    Parameters
+    ----------
+    close : ndarray of float64, shape (L + 1, N)
+        The last closes, L the longest lookback; a stock without a full lookback is left out of that one.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        Shares of equity, summing to at most 1.
+    """
+    total = np.zeros(close.shape[1])
+    for lookback in settings.lookback_sessions:
+        returns = close[-lookback:] / close[-lookback - 1 : -1] - 1.0
+        full = np.isfinite(returns).all(axis=0) & (returns.std(axis=0) > 0)
+        if full.any():
+            total[full] += least_correlated(returns[:, full], settings.shrinkage)
+    total /= len(settings.lookback_sessions)
+    recent = np.nan_to_num(
+        close[-settings.volatility_sessions :] / close[-settings.volatility_sessions - 1 : -1] - 1
+    )
+    volatility = (recent @ total).std(ddof=1) * np.sqrt(SESSIONS_PER_YEAR)
+    scale = min(1.0, settings.target_volatility_pct / volatility) if volatility > 0 else 0.0
+    return np.asarray(total * scale)
+
+
+def least_correlated(returns: Floats, shrinkage: float) -> Floats:
+    """Give the weights (N,) over the simplex that minimise w'Cw, exactly, by non-negative least squares.
+
+    With C = KK' the stationary point of y'Cy/2 - 1'y over y >= 0 solves min ||K'y - K^-1 1||; w = y / sum(y).
+
+    Parameters
+    ----------
+    returns : ndarray of float64, shape (L, N)
+        Finite, no column constant.
+    shrinkage : float
+        C = (1 - shrinkage) corr + shrinkage I; above 0 it is positive definite.
+    """
+    from scipy.optimize import nnls  # noqa: PLC0415  # heavy: imported at first use
+
+    count = returns.shape[1]
+    if count == 1:
+        return np.ones(1)
+    shrunk = (1 - shrinkage) * np.corrcoef(returns.T) + shrinkage * np.eye(count)
+    root = np.linalg.cholesky(shrunk)
+    solution, _ = nnls(root.T, np.linalg.solve(root, np.ones(count)))
+    return np.asarray(solution / solution.sum())

@@ -1,0 +1,111 @@
+"""The RL agents: the ensemble's vote, and its members one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from agents.voice import signals_of
+from core.types import Abstention, MarketView, Opinion
+
+if TYPE_CHECKING:
+    from models.rl_ensemble import MemberView, Verdict
+
+MISSING = "its factors are missing"
+
+
+class RlJudge(Protocol):
+    """Judges a view with the ensemble's members."""
+
+    def judge(self, view: MarketView) -> Verdict | Abstention:
+        """Give each member's actions and the vote, or say why there is none."""
+        ...
+
+
+class RlAgent:
+    """Votes with the weighted mean of the members' target positions."""
+
+    name = "rl"
+
+    def __init__(self, ensemble: RlJudge) -> None:
+        self._ensemble = ensemble
+
+    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+        """Give one signal a stock whose factors are there; none while no member may vote."""
+        verdict = self._ensemble.judge(view)
+        if isinstance(verdict, Abstention):
+            return Opinion(abstentions=(verdict,))
+        voting = [one for one in verdict.members if one.weight > 0]
+        if not voting:
+            reasons = "; ".join(f"{one.member.name}: {one.silence}" for one in verdict.members)
+            return Opinion(abstentions=(Abstention(agent=self.name, reason=f"no member votes: {reasons}"),))
+        scores = {ticker: (float(verdict.votes[at]), _said(voting, at)) for ticker, at in _of(verdict, symbols)}
+        spoken = signals_of(
+            self.name,
+            scores,
+            symbols,
+            confidence=1.0,
+            missing=MISSING,
+            model_id="+".join(one.member.model_id for one in voting),
+        )
+        signals = tuple(
+            replace(signal, confidence=agreement(voting, verdict.tickers[signal.symbol]))
+            for signal in spoken.signals
+        )
+        return replace(spoken, signals=signals, models={f"rl.{m.member.name}": m.member.model_id for m in voting})
+
+
+class RlMembersAgent:
+    """Says what each member would hold, its weight as the confidence: for `/predict`, in no vote."""
+
+    name = "rl_members"
+
+    def __init__(self, ensemble: RlJudge) -> None:
+        self._ensemble = ensemble
+
+    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+        """Give one signal a member and stock."""
+        verdict = self._ensemble.judge(view)
+        if isinstance(verdict, Abstention):
+            return Opinion(abstentions=(verdict,))
+        spoken = [self._member(one, verdict, symbols) for one in verdict.members]
+        return Opinion(
+            signals=tuple(signal for part in spoken for signal in part.signals),
+            models={f"rl.{one.member.name}": one.member.model_id for one in verdict.members},
+        )
+
+    def _member(self, one: MemberView, verdict: Verdict, symbols: Sequence[str]) -> Opinion:
+        reason = one.silence or _earned(one)
+        return signals_of(
+            f"rl.{one.member.name}",
+            {ticker: (float(one.actions[at]), reason) for ticker, at in _of(verdict, symbols)},
+            symbols,
+            confidence=one.weight,
+            missing=MISSING,
+            model_id=one.member.model_id,
+        )
+
+
+def agreement(voting: Sequence[MemberView], at: int) -> float:
+    """Tell how far the members agree on a ticker: 1 when all point one way, 0 when they cancel out."""
+    pulls = np.array([one.weight * one.actions[at] for one in voting])
+    strength = float(np.abs(pulls).sum())
+    return float(min(1.0, abs(pulls.sum()) / strength)) if strength > 0 else 0.0
+
+
+def _of(verdict: Verdict, symbols: Sequence[str]) -> Sequence[tuple[str, int]]:
+    places: Mapping[str, int] = verdict.tickers
+    return [(symbol, places[symbol]) for symbol in symbols if symbol in places]
+
+
+def _said(voting: Sequence[MemberView], at: int) -> str:
+    return ", ".join(f"{one.member.name} {one.actions[at]:+.2f} (weight {one.weight:.2f})" for one in voting)
+
+
+def _earned(one: MemberView) -> str:
+    if one.trailing_sharpe is None:
+        return "too few sessions since its training to weigh it by"
+    return f"trailing Sharpe {one.trailing_sharpe:+.2f}"

@@ -1,0 +1,94 @@
+"""A team without models: holds the best of the universe by one score, in equal parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
+
+from core.types import Action, Cycle, Decision, Floats, MarketView, Opinion, Portfolio, Signal
+
+Score = Callable[[MarketView], Floats]
+EPOCH = np.datetime64("2000-01-03")
+
+
+class TopOfUniverse:
+    """Implements `core.ports.Team`: every few sessions it holds the `count` best symbols at equal weight.
+
+    Parameters
+    ----------
+    symbols : sequence of str
+        What may be held.
+    score : callable
+        Gives one number a column of the view's bars, shape (N,); NaN is never held.
+    every_sessions : int
+        How many weekdays lie between two rebalances, counted from 2000-01-03.
+    exposure : float
+        Share of equity in the whole book, in (0, 1].
+    """
+
+    def __init__(
+        self, symbols: Sequence[str], score: Score, *, count: int, every_sessions: int, exposure: float = 1.0
+    ) -> None:
+        self._symbols = tuple(symbols)
+        self._score = score
+        self._count = count
+        self._every = every_sessions
+        self._weight = exposure / count
+
+    def opine(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> Opinion:
+        """Name the best as candidates on a rebalancing day; say nothing on the others."""
+        del portfolio
+        if not cycle.entries or not self._is_due(view):
+            return Opinion()
+        scores = self._score(view)
+        columns = np.array([view.bars.column[s] for s in self._symbols if s not in view.stale])
+        names = [s for s in self._symbols if s not in view.stale]
+        known = np.flatnonzero(np.isfinite(scores[columns]))
+        best = known[np.argsort(-scores[columns][known], kind="stable")[: self._count]]
+        signals = tuple(
+            Signal(
+                agent="rule", symbol=names[i], score=1.0, confidence=1.0, reason=f"score {scores[columns[i]]:.6f}"
+            )
+            for i in best
+        )
+        return Opinion(candidates=tuple(sorted(signal.symbol for signal in signals)), signals=signals)
+
+    def decide(self, opinion: Opinion, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
+        """Leave what is no longer among the best, hold the rest at equal weight."""
+        del cycle
+        if not opinion.candidates:
+            return ()
+        best = set(opinion.candidates)
+        return tuple(
+            self._decision(symbol, held=symbol in portfolio.positions, wanted=symbol in best)
+            for symbol in sorted(best | set(portfolio.positions))
+        )
+
+    def explain(self, view: MarketView, opinion: Opinion, symbols: Collection[str]) -> Opinion:
+        """Nothing more is to be said."""
+        del view, symbols
+        return opinion
+
+    def _decision(self, symbol: str, *, held: bool, wanted: bool) -> Decision:
+        action = (Action.RESIZE if held else Action.ENTER) if wanted else Action.EXIT
+        return Decision(
+            symbol=symbol,
+            action=action,
+            score=1.0 if wanted else -1.0,
+            confidence=1.0,
+            rule="rebalance",
+            target_weight=self._weight if wanted else None,
+        )
+
+    def _is_due(self, view: MarketView) -> bool:
+        """Tell whether the view's last session is the first of its period."""
+        if view.row < 1:
+            return False
+        before, now = (view.bars.sessions[-2:].astype("datetime64[D]") - EPOCH).astype(int).tolist()
+        return weekdays(before) // self._every != weekdays(now) // self._every
+
+
+def weekdays(days: int) -> int:
+    """Count the weekdays in so many days from a Monday on."""
+    return days // 7 * 5 + min(days % 7, 5)

@@ -1,0 +1,91 @@
+"""The RL ensemble: asked, and trained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Body, Query, Response
+from pydantic import ConfigDict, Field, StrictInt
+from starlette.concurrency import run_in_threadpool
+
+from api.answers import Data
+from api.answers_daemon import JobAnswer
+from api.answers_rl import PredictAnswer, TrainAnswer
+from api.dependencies import Engine, StrictRoute
+from api.openapi import ASKING
+from api.requests import Asked, Ticker
+from config.sectors import STOCKS
+from core.errors import Recoverable
+from core.service import JobStatus
+from core.types import Cycle
+
+PREDICT = Cycle(name="predict", agents=("rl", "rl_members"), entries=False)
+TIMESTEPS_MIN, TIMESTEPS_MAX = 1_000, 5_000_000
+SEED_MAX = 2**31 - 1
+router = APIRouter(tags=["rl"], route_class=StrictRoute)
+Tickers = Annotated[list[Ticker], Field(min_length=1, max_length=len(STOCKS))]
+
+
+class PredictRequest(Asked):
+    """Which tickers to ask the ensemble about."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"tickers": ["NVDA", "AAPL"]}]})
+
+    tickers: Tickers | None = Field(None, description="Default: the whole watchlist.")
+
+
+class TrainRequest(Asked):
+    """What to train, on what, for how long."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{}, {"tickers": ["NVDA", "AAPL"], "timesteps": 50_000}]}
+    )
+
+    tickers: Tickers | None = Field(None, description="Default: those that recent scans picked most.")
+    timesteps: Annotated[StrictInt, Field(ge=TIMESTEPS_MIN, le=TIMESTEPS_MAX)] | None = Field(
+        None, description="Steps a member and seed; default: rl.timesteps."
+    )
+    algorithms: Annotated[list[Literal["ppo", "a2c", "ddpg"]], Field(min_length=1, max_length=3)] | None = Field(
+        None, description="Which members; default: ensemble.models."
+    )
+    seed: Annotated[StrictInt, Field(ge=0, le=SEED_MAX)] | None = Field(None, description="Default: rl.seed.")
+
+
+class TrainingFailed(Recoverable):
+    """The child process failed; the current members stay."""
+
+
+TRAIN_RESPONSES = {**ASKING, 202: {"model": JobAnswer, "description": "Started; it goes on by itself."}}
+
+
+@router.post("/predict", responses=ASKING)
+async def predict(
+    service: Engine, wanted: Annotated[PredictRequest, Body(default_factory=PredictRequest)]
+) -> PredictAnswer:
+    """Ask the ensemble for each member's action, its weight, and the vote."""
+    return PredictAnswer.of(await service.outlook(replace(PREDICT, symbols=tuple(wanted.tickers or ()))))
+
+
+@router.post("/train", responses=TRAIN_RESPONSES, response_model=TrainAnswer)
+async def train(
+    service: Engine,
+    wanted: Annotated[TrainRequest, Body(default_factory=TrainRequest)],
+    wait: Annotated[bool, Query(description="Wait for the result; false answers 202 with a job.")] = True,
+) -> TrainAnswer | Response:
+    """Train the ensemble in a child process; a client that hangs up does not stop it."""
+    job = await run_in_threadpool(service.start_job, "train", wanted.model_dump())
+    if not wait:
+        body = JobAnswer.of_now(job, Data.of_now(service)).model_dump_json()
+        location = {"Location": f"/jobs/{job.job_id}"}
+        return Response(body, 202, headers=location, media_type="application/json")
+    job = await service.finished(job.job_id)
+    if job.status is JobStatus.FAILED:
+        reason = (job.error.strip().splitlines() or ["no reason given"])[-1]
+        raise TrainingFailed(
+            f"The training failed and the current members stay: {reason}",
+            hint=f"GET /jobs/{job.job_id} has the whole error.",
+        )
+    return TrainAnswer.model_validate(
+        {**job.result, "job_id": job.job_id, "status": job.status.value, "data": Data.of_now(service)}
+    )

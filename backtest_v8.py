@@ -1,0 +1,10 @@
+"""The ranker alone over history, walked forward: `python backtest_v8.py --help`."""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    from pipeline.bootstrap.backtest_command import main  # spawned workers import this file and need none of it
+
+    sys.exit(main("quant_v8"))

@@ -1,0 +1,37 @@
+"""Which tickers the ensemble is trained on: those that recent scans picked most."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import chain, zip_longest
+
+from config.sectors import SECTOR_MAP
+from core.types import StepReport
+
+
+def most_picked(reports: Sequence[StepReport], stocks: Sequence[str], count: int) -> tuple[str, ...]:
+    """Name the stocks that were candidates or a sector's picks in most of the decisions.
+
+    Parameters
+    ----------
+    reports : sequence of StepReport
+        Recorded decisions.
+    stocks : sequence of str
+        Those that may be named.
+
+    Returns
+    -------
+    tuple of str
+        The most picked first, equals by name; filled up sector by sector where fewer were ever picked.
+    """
+    allowed = set(stocks)
+    picked: Counter[str] = Counter()
+    for report in reports:
+        opinion = report.plan.opinion
+        picks = chain.from_iterable(sector.picks for sector in opinion.sectors)
+        picked.update({*opinion.candidates, *picks} & allowed)
+    named = sorted(picked, key=lambda stock: (-picked[stock], stock))
+    rounds = zip_longest(*(sector.stocks for sector in SECTOR_MAP.values()))
+    others = [stock for stock in chain.from_iterable(rounds) if stock in allowed and stock not in picked]
+    return tuple([*named, *others][:count])

@@ -1,0 +1,1 @@
+"""Backtests: the same `Engine.step` under a clock moved by hand."""

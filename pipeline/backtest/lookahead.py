@@ -1,0 +1,199 @@
+"""The search for look-ahead: change the future, and nothing before it may change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+
+from core.errors import InvariantError
+from core.market import FIELDS
+from core.types import BarPanel, Floats
+
+Record = Callable[[BarPanel, Sequence[int]], Sequence[bytes]]
+Future = Callable[[BarPanel, int, int], BarPanel]
+DAILY_VOLATILITY = 0.02
+BAR_RANGE = 0.01
+REPORT_COLUMN = 5
+WHOLE = "the whole row"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """The first thing that knew the future.
+
+    Attributes
+    ----------
+    table : str
+        The ledger's: `steps`, `orders`, `fills` or `book`.
+    record : str
+        Which row: a decision's, order's or fill's id.
+    field : str
+        Path within the row, such as `plan.decisions[3].score`.
+    before, after : str
+        The value with the true future and with the changed one; empty where there is none.
+    """
+
+    table: str
+    record: str
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leak:
+    """A ledger that changed although only the future did."""
+
+    session: str
+    future: str
+    difference: Difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a search for look-ahead found.
+
+    Attributes
+    ----------
+    sessions : tuple of str
+        ISO dates of the cuts: everything after each was changed.
+    comparisons, bytes_compared : int
+        How many ledgers were compared with the true one, and their bytes together.
+    leaks : tuple of Leak
+        Empty when nothing looks ahead.
+    """
+
+    sessions: tuple[str, ...]
+    comparisons: int
+    bytes_compared: int
+    leaks: tuple[Leak, ...]
+
+
+def no_future(panel: BarPanel, row: int, seed: int) -> BarPanel:
+    """Give the panel with no bar after `row`."""
+    del seed
+    nothing = np.full(panel.close.shape, np.nan)
+    return _spliced(panel, row, dict.fromkeys(FIELDS, nothing))
+
+
+def another_future(panel: BarPanel, row: int, seed: int) -> BarPanel:
+    """Give the panel with another history after `row`: random walks from the last closes, sound bars."""
+    rng = np.random.default_rng([seed, row])
+    shape = panel.close.shape
+    start = np.where(np.isfinite(panel.close[row]), panel.close[row], 100.0)
+    steps = rng.normal(0, DAILY_VOLATILITY, shape)
+    steps[: row + 1] = 0
+    close = start * np.exp(np.cumsum(steps, axis=0))
+    open_ = close * np.exp(rng.normal(0, BAR_RANGE, shape))
+    spread = np.exp(np.abs(rng.normal(0, BAR_RANGE, shape)))
+    volume = np.round(rng.lognormal(15, 1, shape))
+    other = {
+        "open": open_, "high": np.maximum(open_, close) * spread, "low": np.minimum(open_, close) / spread,
+        "close": close, "volume": volume,
+    }  # fmt: skip
+    return _spliced(panel, row, other)
+
+
+FUTURES: Mapping[str, Future] = {"no bars": no_future, "other bars": another_future}
+
+
+def check_lookahead(
+    panel: BarPanel,
+    record: Record,
+    cuts: Sequence[int],
+    *,
+    seed: int = 7,
+    futures: Mapping[str, Future] = FUTURES,
+    progress: Callable[[int, int], None] = lambda done, of: None,  # noqa: ARG005  # the shape of a progress
+) -> Verdict:
+    """Compare the ledger of a panel, as it stood at each cut, with that of panels that differ only after it.
+
+    Parameters
+    ----------
+    record : callable
+        Runs a panel from the start and gives the ledger's canonical bytes as they stood after each of the
+        rows given (ascending); nothing may pass from one call to the next.
+    cuts : sequence of int
+        Rows of the panel, each before the last. A leak of one row can only show in the decision of the cut's
+        own session, so cut where something is decided.
+    progress : callable
+        Told how many of how many runs are done.
+
+    Raises
+    ------
+    core.errors.InvariantError
+        When a cut leaves no future, or the run has written nothing down by the first of them.
+    """
+    rows = sorted(set(cuts))
+    if not rows or rows[-1] >= len(panel.sessions) - 1:
+        raise InvariantError(f"The cuts {rows} leave no future in a panel of {len(panel.sessions)} sessions.")
+    runs = len(rows) * len(futures) + 1
+    true = record(panel, rows)
+    progress(1, runs)
+    if not true[0]:
+        raise InvariantError(f"Nothing was recorded by {panel.sessions[rows[0]]}: nothing can be compared.")
+    leaks = []
+    for done, (place, name) in enumerate(((p, n) for p in range(len(rows)) for n in futures), start=2):
+        row = rows[place]
+        (changed,) = record(futures[name](panel, row, seed), [row])
+        if changed != true[place]:
+            first = first_difference(true[place], changed)
+            leaks.append(Leak(session=str(panel.sessions[row]), future=name, difference=first))
+        progress(done, runs)
+    return Verdict(
+        sessions=tuple(str(panel.sessions[row]) for row in rows),
+        comparisons=runs - 1,
+        bytes_compared=len(futures) * sum(len(body) for body in true),
+        leaks=tuple(leaks),
+    )
+
+
+def first_difference(before: bytes, after: bytes) -> Difference:
+    """Find where two ledgers' bytes part: the earliest step, then orders, fills and the book."""
+    for one, other in zip_longest(before.split(b"\n"), after.split(b"\n"), fillvalue=b"null"):
+        if one != other:
+            return _row_difference(json.loads(one), json.loads(other))
+    raise InvariantError("The two ledgers are equal.")
+
+
+def _row_difference(one: list[Any] | None, other: list[Any] | None) -> Difference:
+    there = one or other or []
+    field, left, right = next(differences(_opened(one), _opened(other)), (WHOLE, one, other))
+    return Difference(
+        table=str(there[0]), record=str(there[2]), field=field, before=_shown(left), after=_shown(right)
+    )
+
+
+def _opened(row: list[Any] | None) -> Any:
+    """Give a row with its JSON column read."""
+    if row and row[0] == "steps":
+        return json.loads(row[REPORT_COLUMN])
+    return row
+
+
+def differences(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Give each place in which two JSON values differ: its path and both values."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in [*one, *(name for name in other if name not in one)]:
+            yield from differences(one.get(name), other.get(name), f"{path}.{name}".lstrip("."))
+    elif isinstance(one, list) and isinstance(other, list):
+        for index, (left, right) in enumerate(zip_longest(one, other)):
+            yield from differences(left, right, f"{path}[{index}]")
+    elif one != other:
+        yield path or WHOLE, one, other
+
+
+def _shown(value: Any) -> str:
+    text = "" if value is None else json.dumps(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def _spliced(panel: BarPanel, row: int, future: Mapping[str, Floats]) -> BarPanel:
+    past = (np.arange(len(panel.sessions)) <= row)[:, None]
+    mixed: dict[str, Any] = {name: np.where(past, getattr(panel, name), future[name]) for name in FIELDS}
+    return replace(panel, **mixed)

@@ -1,0 +1,147 @@
+"""The loop of a backtest: move the clock, take a step, note the book."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.types import Cycle, Fill, Floats, StepReport, TradingState
+from pipeline.engine import Engine
+
+Moment = tuple[datetime, Cycle]
+Progress = Callable[[int], None]
+
+
+class SettableClock(Protocol):
+    """A clock that is moved by hand."""
+
+    def set(self, at: datetime) -> None:
+        """Move to a later moment."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Run:
+    """What a backtest went through; one entry a decide step.
+
+    Attributes
+    ----------
+    sessions : ndarray of datetime64[D], shape (T,)
+        The last session each decision knew.
+    equity : ndarray of float64, shape (T,)
+        Cash plus market value at its close, US dollars.
+    exposure : ndarray of float64, shape (T,)
+        Market value over equity.
+    regimes : tuple of str, length T
+        Name of the regime; empty where none was known.
+    fills : tuple of Fill
+        Every fill in order.
+    refusals : dict of str to int
+        How many orders each rule refused.
+    resumed_at : tuple of datetime64[D]
+        When the operator resumed after a breaker.
+    """
+
+    sessions: NDArray[np.datetime64]
+    equity: Floats
+    exposure: Floats
+    regimes: tuple[str, ...]
+    fills: tuple[Fill, ...]
+    refusals: dict[str, int]
+    resumed_at: tuple[np.datetime64, ...]
+
+
+class Notes:
+    """What is noted of each step, until it becomes a `Run`."""
+
+    def __init__(self) -> None:
+        self.sessions: list[np.datetime64] = []
+        self.equity: list[float] = []
+        self.exposure: list[float] = []
+        self.regimes: list[str] = []
+        self.fills: list[Fill] = []
+        self.refusals: Counter[str] = Counter()
+
+    def take(self, report: StepReport) -> None:
+        """Note a step; the book only where it decided on entries."""
+        self.fills += report.fills
+        self.refusals.update(refused.rule for refused in report.plan.refused)
+        if report.cycle.entries:
+            book, regime = report.plan.portfolio, report.plan.opinion.regime
+            total = float(book.equity)
+            self.sessions.append(np.datetime64(report.bars_until, "D"))
+            self.equity.append(total)
+            self.exposure.append(1.0 - float(book.cash) / total)
+            self.regimes.append(regime.name if regime else "")
+
+    def as_run(self, resumed_at: Sequence[np.datetime64]) -> Run:
+        """Give what was noted as arrays."""
+        return Run(
+            sessions=np.array(self.sessions, dtype="datetime64[D]"),
+            equity=np.array(self.equity),
+            exposure=np.array(self.exposure),
+            regimes=tuple(self.regimes),
+            fills=tuple(self.fills),
+            refusals=dict(self.refusals),
+            resumed_at=tuple(resumed_at),
+        )
+
+
+class Operator:
+    """The person a breaker waits for, modelled: resumes after so many decide steps, every time."""
+
+    def __init__(self, engine: Engine, resume_after_sessions: int) -> None:
+        self._engine = engine
+        self._patience = resume_after_sessions
+        self._waited = 0
+        self.resumed_at: list[np.datetime64] = []
+
+    def look(self, at: datetime) -> None:
+        """Look at the engine before a decide step."""
+        if self._engine.state is TradingState.ACTIVE:
+            return
+        self._waited += 1
+        if self._waited > self._patience:
+            self._engine.rebase()
+            self._engine.set_state(TradingState.ACTIVE, "resumed by the modelled operator")
+            self.resumed_at.append(np.datetime64(at.replace(tzinfo=None), "D"))
+            self._waited = 0
+
+
+def untold(done: int) -> None:
+    """Tell nobody how far it is."""
+
+
+def run(
+    engine: Engine,
+    clock: SettableClock,
+    moments: Iterable[Moment],
+    *,
+    resume_after_sessions: int,
+    progress: Progress = untold,
+) -> Run:
+    """Take one step a moment.
+
+    Parameters
+    ----------
+    moments : iterable of (datetime, Cycle)
+        In order of time; steps that decide (cycles with entries) are noted.
+    resume_after_sessions : int
+        How long the modelled operator lets a breaker stand.
+    progress : callable
+        Told how many moments are done.
+    """
+    notes, operator = Notes(), Operator(engine, resume_after_sessions)
+    for done, (at, cycle) in enumerate(moments, start=1):
+        clock.set(at)
+        if cycle.entries:
+            operator.look(at)
+        notes.take(engine.step(cycle))
+        progress(done)
+    return notes.as_run(operator.resumed_at)

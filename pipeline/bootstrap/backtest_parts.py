@@ -1,0 +1,76 @@
+"""The pipeline run again with one agent or one exit rule switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, as_completed
+from functools import partial
+
+from core.orders import Side
+from core.types import BarPanel
+from models.quant_artefact import QuantArtefact
+from pipeline.backtest.attribution import Switched
+from pipeline.backtest.loop import Run
+from pipeline.bootstrap.backtest import Bench
+from pipeline.bootstrap.backtest_settings import Settings, settings_of, without_agent, without_exit_rules
+from pipeline.bootstrap.backtests import BacktestSpec, Progress, run_pipeline
+
+DECISIONS_READ = 500
+ALLOCATOR = "diversified"
+
+
+def switch_off(
+    spec: BacktestSpec,
+    panel: BarPanel,
+    source: str,
+    artefacts: tuple[QuantArtefact, ...],
+    whole: tuple[Bench, Run],
+    executor: Executor | None,
+    progress: Progress,
+) -> tuple[Switched, ...]:
+    """Run again without each agent that had weight, and without each exit rule that fired.
+
+    Parameters
+    ----------
+    whole : tuple of (Bench, Run)
+        The run with all of its parts.
+    """
+    bench, run = whole
+    chosen = settings_of(spec)
+    fired = {fill.rule for fill in run.fills if fill.side is Side.SELL}
+    parts = [("agent", agent, without_agent(chosen, agent)) for agent in heard(bench)]
+    parts += [("exit rule", rule, settings) for rule, settings in without_exit_rules(chosen, fired)]
+    again = partial(run_without, spec, panel, source, artefacts)
+    runs = _runs([partial(again, settings) for _, _, settings in parts], executor, progress)
+    return tuple(
+        Switched(kind=kind, part=part, run=other) for (kind, part, _), other in zip(parts, runs, strict=True)
+    )
+
+
+def run_without(
+    spec: BacktestSpec, panel: BarPanel, source: str, artefacts: tuple[QuantArtefact, ...], settings: Settings
+) -> Run:
+    """Run the pipeline under other settings; runs in a worker process too."""
+    return run_pipeline(spec, panel, artefacts, source=source, settings=settings)[1]
+
+
+def heard(bench: Bench) -> tuple[str, ...]:
+    """Name the agents whose vote had weight in the last decisions, and the allocator where it decided."""
+    agents, allocated = set(), False
+    for report in bench.ledger.decisions(DECISIONS_READ):
+        for decision in report.plan.decisions:
+            agents |= {vote.signal.agent for vote in decision.votes if vote.weight > 0}
+            allocated |= decision.rule == "allocation"
+    return (*sorted(agents), *((ALLOCATOR,) if allocated else ()))
+
+
+def _runs(tasks: Sequence[Callable[[], Run]], executor: Executor | None, progress: Progress) -> Iterator[Run]:
+    if executor is None:
+        for done, task in enumerate(tasks, start=1):
+            yield task()
+            progress(done, len(tasks))
+        return
+    futures = [executor.submit(task) for task in tasks]
+    for done, _ in enumerate(as_completed(futures), start=1):
+        progress(done, len(tasks))
+    yield from (future.result() for future in futures)

@@ -1,0 +1,133 @@
+"""The settings of a backtest: a profile's, those of the ranker alone, and each with one part switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from config.loader import load_risk, merge, read_json, validate
+from config.risk import RiskSettings
+from config.trading import TradingSettings
+from core.errors import SettingsError
+
+Model = TypeVar("Model", TradingSettings, RiskSettings)
+NEVER = 100_000  # sessions, and ATRs: further than any run or price goes
+EXIT_RULES_OFF: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "stop_loss": {"swing_exit": {"stop_loss_pct": -1.0}, "risk_check": {"stop_loss_pct": -1.0}},
+    "take_profit": {
+        "swing_exit": {"take_profit_pct": float(NEVER)},
+        "risk_check": {"take_profit_pct": float(NEVER)},
+    },
+    "trailing_stop": {"risk_check": {"trailing_stop_atr": float(NEVER)}},
+    "atr_stop and atr_target": {"risk_check": {"dynamic_stops": False}},
+    "max_hold_days": {"swing_exit": {"max_hold_days": NEVER}},
+    "consecutive_misses": {"swing_exit": {"consecutive_miss_limit": NEVER}},
+}
+EVERY_EXIT_RULE = "all of them"
+V8_COST_BPS = 10.0
+V8_LIMITS: Mapping[str, Mapping[str, Any]] = {
+    "position_sizing": {"max_position_pct": 1.0, "min_position_pct": 0.0},
+    "portfolio_limits": {
+        "max_positions": 64,
+        "max_exposure_pct": 1.0,
+        "max_sector_pct": 1.0,
+        "min_resize_pct": 0.0,
+        "spend_pending_sales": True,
+    },
+    "daily_limits": {"max_daily_loss_pct": -1.0, "max_daily_trades": NEVER},
+    "circuit_breakers": {"max_drawdown_pct": -1.0},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a run is under."""
+
+    trading: TradingSettings
+    risk: RiskSettings
+
+
+class Asked(Protocol):
+    """The part of a specification that settings follow from."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the settings are."""
+        ...
+
+    @property
+    def profile(self) -> str:
+        """Which profile; empty for the one that `trading.json` names."""
+        ...
+
+    @property
+    def seed(self) -> int | None:
+        """Seed of the models; None for the settings' own."""
+        ...
+
+
+def settings_of(asked: Asked) -> Settings:
+    """Read the settings as the daemon would, under the profile asked for.
+
+    Raises
+    ------
+    SettingsError
+        For an unknown profile, or a file that cannot be used.
+    """
+    folder = asked.folder
+    layers = [read_json(folder / "trading.default.json"), read_json(folder / "trading.json")]
+    profile = asked.profile or str(merge(*layers).get("profile", "runbook"))
+    known = sorted(path.stem for path in (folder / "profiles").glob("*.json"))
+    if profile not in known:
+        raise SettingsError(
+            f"There is no profile {profile}.", hint=f"config/profiles has {', '.join(known) or 'none'}."
+        )
+    named = read_json(folder / "profiles" / f"{profile}.json").get("trading", {})
+    content = merge(layers[0], named, layers[1], {"profile": profile}, _seeds(asked.seed))
+    return Settings(trading=validate(TradingSettings, content, "trading.json"), risk=load_risk(folder, profile))
+
+
+def v8_settings(settings: Settings) -> Settings:
+    """Give the ranker's book alone: fully invested, 10 bps a trade, no exit rule and no breaker."""
+    costs = {"spread_bps": 0.0, "slippage_bps": V8_COST_BPS, "fee_bps": 0.0}
+    trading = _changed(settings.trading, {"broker": costs})
+    return Settings(trading=trading, risk=_changed(settings.risk, merge(V8_LIMITS, *EXIT_RULES_OFF.values())))
+
+
+def one_way_cost_bps(trading: TradingSettings) -> float:
+    """Give what a trade costs, basis points of its value."""
+    return slippage_bps(trading) + trading.broker.fee_bps
+
+
+def slippage_bps(trading: TradingSettings) -> float:
+    """Give what of it is inside the fill prices."""
+    return trading.broker.spread_bps / 2 + trading.broker.slippage_bps
+
+
+def without_agent(settings: Settings, agent: str) -> Settings:
+    """Take an agent's weight away; without the allocator, votes decide."""
+    change: Mapping[str, Any] = {"weights": {agent: 0.0}}
+    if agent == "diversified":
+        change = {"allocation": "votes"}
+    return Settings(trading=_changed(settings.trading, {"synthesizer": change}), risk=settings.risk)
+
+
+def without_exit_rules(settings: Settings, fired: Collection[str]) -> Iterator[tuple[str, Settings]]:
+    """Switch off one by one the exit rules that fired, then all of them."""
+    off = {rule: change for rule, change in EXIT_RULES_OFF.items() if set(rule.split(" and ")) & set(fired)}
+    for rule, change in off.items():
+        yield rule, Settings(trading=settings.trading, risk=_changed(settings.risk, change))
+    if not off:
+        return
+    every = merge(*off.values())
+    yield EVERY_EXIT_RULE, Settings(trading=settings.trading, risk=_changed(settings.risk, every))
+
+
+def _seeds(seed: int | None) -> Mapping[str, Any]:
+    return {} if seed is None else {"quant": {"seed": seed}, "regime": {"seed": seed}}
+
+
+def _changed(settings: Model, change: Mapping[str, Any]) -> Model:
+    return type(settings).model_validate(merge(settings.model_dump(), change))

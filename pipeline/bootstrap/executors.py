@@ -1,0 +1,118 @@
+"""Where long work runs: in this process, in a pool of its own, or on a cluster that somebody started."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("core", "config", "models", "agents", "risk", "pipeline", "adapters")
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "hmmlearn", "TA-Lib", "xgboost", "xgboost-cpu")
+CONNECT_SECONDS = 10
+START = "dask scheduler; then in the project's folder, on each machine: dask worker tcp://HOST:8786"
+
+
+@contextmanager
+def executor_of(jobs: int, cluster: str = "") -> Iterator[Executor | None]:
+    """Give where tasks run; what runs there gives the same results byte for byte.
+
+    Parameters
+    ----------
+    jobs : int
+        Processes of a local pool, spawned; 1 for none at all.
+    cluster : str
+        Address of a dask scheduler, `tcp://HOST:PORT`; empty for none. Tasks of a worker that dies are run
+        again by another.
+
+    Yields
+    ------
+    Executor or None
+        None when tasks run one after the other in this process.
+
+    Raises
+    ------
+    core.errors.SettingsError
+        When both are asked for, `jobs` is below 1, or the cluster does not answer, is empty, or runs other
+        code or libraries than this process.
+    """
+    if jobs < 1 or (jobs > 1 and cluster):
+        raise SettingsError(
+            f"--jobs {jobs} with --cluster {cluster or 'none'} cannot be.",
+            hint="Give --jobs N from 1 up for this machine, or --cluster for others; not both.",
+        )
+    if cluster:
+        with _client(cluster) as client:
+            _same_everywhere(client)
+            yield client.get_executor(pure=False)  # hashing each task's arrays for a key would cost more
+    elif jobs > 1:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            yield pool
+    else:
+        yield None
+
+
+def fingerprint() -> Mapping[str, str]:
+    """Name what results depend on: the interpreter, the libraries of numbers, and our own code."""
+    seal = hashlib.sha256()
+    for path in (p for room in ROOMS for p in sorted((ROOT / room).rglob("*.py"))):
+        seal.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    found = {"python": platform.python_version(), "code": seal.hexdigest()[:12]}
+    return found | {name: _version(name) for name in LIBRARIES}
+
+
+def _client(address: str) -> Client:
+    if find_spec("distributed") is None:
+        raise SettingsError("--cluster needs dask.distributed.", hint="pip install -e .[cluster]")
+    from distributed import Client  # noqa: PLC0415  # an extra, and heavy
+
+    try:
+        return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"No dask scheduler answers at {address}: {error}.", hint=f"Start one: {START}."
+        ) from error
+
+
+def _same_everywhere(client: Client) -> None:
+    ours = _ours()
+    try:
+        theirs: Mapping[str, Mapping[str, str]] = client.run(fingerprint)
+    except ImportError as error:
+        raise SettingsError(f"A worker does not know the engine's code: {error}.", hint=f"{START}.") from error
+    if not theirs:
+        raise SettingsError("The dask scheduler has no workers.", hint=f"Start some: {START}.")
+    for worker, found in theirs.items():
+        if found != ours:
+            other = [
+                f"{name} {found.get(name)} there, {ours[name]} here"
+                for name in ours
+                if found.get(name) != ours[name]
+            ]
+            raise SettingsError(
+                f"The worker {worker} would give other results: {'; '.join(other)}.",
+                hint="Bring it to the same commit and the same requirements.txt.",
+            )
+
+
+def _ours() -> Mapping[str, str]:
+    return fingerprint()
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "absent"

@@ -1,0 +1,201 @@
+"""Five-minute bars: what is known when, and a risk check that walks them instead of resting levels."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from adapters.calendar import NyseCalendar
+from config.risk import RiskSettings
+from config.trading import TradingSettings
+from core.errors import DataError
+from core.types import Action, BarPanel, Cycle, Decision, MarketView, Opinion, Portfolio
+from pipeline.backtest.loop import Run, run
+from pipeline.bootstrap.backtest import build_bench
+from pipeline.bootstrap.intraday import FiveMinuteBars, adjustment
+
+SYMBOLS = ("AAPL", "SPY")
+CALENDAR = NyseCalendar()
+DAYS = ("2024-01-22", "2024-01-23", "2024-01-24")
+OPENS, BARS = timedelta(hours=14, minutes=30), 78
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+
+
+def at(day: str, clock: str) -> datetime:
+    return datetime.fromisoformat(f"{day}T{clock}:00").replace(tzinfo=UTC)
+
+
+def prices(day: str) -> list[float]:
+    """AAPL's 78 closes of a session: flat at 100, but for the second day's fall through 97.5."""
+    if day != DAYS[1]:
+        return [100.0] * BARS
+    return [99.0, 98.0, 97.2, 96.8, 99.5, *[101.0] * (BARS - 5)]
+
+
+def rows(days: Sequence[str] = DAYS) -> list[dict[str, object]]:
+    out: list[dict[str, object]] = []
+    for day in days:
+        begins = datetime.fromisoformat(day).replace(tzinfo=UTC) + OPENS
+        for name, closes in (("AAPL", prices(day)), ("SPY", [400.0] * BARS)):
+            opens = [closes[0] + (1.0 if name == "AAPL" and day == DAYS[1] else 0.0), *closes[:-1]]
+            for place, (first, last) in enumerate(zip(opens, closes, strict=True)):
+                start = begins + place * timedelta(minutes=5)
+                out.append({"timestamp": start, "ticker": name, "open": first, "close": last})
+    return out
+
+
+def write(folder: Path, content: list[dict[str, object]]) -> Path:
+    path = folder / "five.parquet"
+    table = pa.Table.from_pylist(content)
+    pq.write_table(table.set_column(1, "ticker", table["ticker"].dictionary_encode()), path)
+    return path
+
+
+def panel() -> BarPanel:
+    """The daily bars of the same prices; the low of the second day lies under the stop."""
+    days = np.array(DAYS, dtype="datetime64[D]")
+    aapl = [prices(day) for day in DAYS]
+    first = np.array([[100.0, 400.0]] * len(DAYS))
+    last = np.array([[closes[-1], 400.0] for closes in aapl])
+    high = np.array([[max(100.0, *closes), 400.0] for closes in aapl])
+    low = np.array([[min(closes) - 2.0, 400.0] for closes in aapl])
+    return BarPanel(
+        sessions=days, known_at=(days + np.timedelta64(21, "h")).astype("datetime64[us]"), symbols=SYMBOLS,
+        open=first, high=high, low=low, close=last, volume=np.full(low.shape, 1e6),
+    )  # fmt: skip
+
+
+class BuysOnce:
+    """Wants AAPL at the close of the first session, and nothing else ever."""
+
+    def opine(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> Opinion:
+        self._now = cycle.entries and str(view.session) == DAYS[0]
+        return Opinion()
+
+    def decide(self, opinion: Opinion, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
+        if not self._now:
+            return ()
+        return tuple(
+            Decision(
+                symbol=symbol, action=Action.ENTER, score=1.0, confidence=1.0, rule="score", target_weight=weight
+            )
+            for symbol, weight in (("AAPL", 0.5), ("SPY", 0.00001))
+        )
+
+    def explain(self, view: MarketView, opinion: Opinion, symbols: Collection[str]) -> Opinion:
+        return opinion
+
+
+def walked(path: Path) -> Run:
+    bars = FiveMinuteBars(path, SYMBOLS, CALENDAR)
+    trading = TradingSettings.model_validate({"broker": {"spread_bps": 0.0, "slippage_bps": 10.0}})
+    risk = RiskSettings.model_validate(
+        {
+            "position_sizing": {"max_position_pct": 0.6},
+            "portfolio_limits": {"max_sector_pct": 0.8},
+            "swing_exit": {"stop_loss_pct": -0.5, "take_profit_pct": 0.5},
+        }
+    )
+    bench = build_bench(panel(), trading, risk, lambda _: BuysOnce(), source="by hand", quotes=bars.quotes)
+    return run(bench.engine, bench.clock, bars.moments(panel(), 0, 2), resume_after_sessions=0)
+
+
+def test_a_stop_is_seen_at_a_five_minute_close_and_sold_at_the_next_not_at_the_level(tmp_path: Path) -> None:
+    done = walked(write(tmp_path, rows()))
+    bought, sold = done.fills
+    # the evening's order fills at the opening price 100, the moment the exchange opens
+    assert (bought.at, bought.price) == (at(DAYS[1], "14:30"), Decimal("100.1000"))
+    # the stop is 100.1 * 0.975 = 97.5975; the bar that ends 14:45 closes at 97.2, under it; the sale, sent then,
+    # trades at the price after: 96.8 at 14:50, less 10 bps
+    assert (sold.at, sold.price) == (at(DAYS[1], "14:50"), Decimal("96.7032"))
+    assert sold.rule == "stop_loss"
+    assert sold.quantity == bought.quantity
+    assert done.refusals == {"min_position_pct": 1}
+    assert [str(day) for day in done.sessions] == list(DAYS)
+
+
+def test_a_dip_that_no_five_minute_close_saw_stops_nothing(tmp_path: Path) -> None:
+    calm = [{**row, "close": max(float(str(row["close"])), 98.0)} for row in rows()]
+    done = walked(write(tmp_path, calm))
+    assert panel().low[1, 0] < 97.5
+    assert [fill.side.value for fill in done.fills] == ["buy"]
+
+
+def test_a_price_is_known_once_its_bar_has_ended_and_the_opening_at_the_open(tmp_path: Path) -> None:
+    bars = FiveMinuteBars(write(tmp_path, rows()), SYMBOLS, CALENDAR)
+    seen = {
+        clock: bars.quotes(at(DAYS[1], clock)).get("AAPL")
+        for clock in ("14:29", "14:30", "14:34", "14:35", "14:49", "14:50", "20:59", "23:00")
+    }
+    assert seen["14:29"] is None
+    told = {clock: (quote.price, f"{quote.at:%H:%M}") for clock, quote in seen.items() if quote}
+    assert told == {
+        "14:30": (100.0, "14:30"), "14:34": (100.0, "14:30"), "14:35": (99.0, "14:35"),
+        "14:49": (97.2, "14:45"), "14:50": (96.8, "14:50"), "20:59": (101.0, "20:55"), "23:00": (101.0, "21:00"),
+    }  # fmt: skip
+    assert all(quote.session_open == 100.0 for quote in seen.values() if quote)
+    assert bars.quotes(at("2024-01-21", "15:00")) == {}
+
+
+def test_no_quote_depends_on_a_bar_that_has_not_begun(tmp_path: Path) -> None:
+    whole = FiveMinuteBars(write(tmp_path, rows()), SYMBOLS, CALENDAR)
+    for clock in ("14:30", "14:42", "15:00", "20:57"):
+        moment = at(DAYS[1], clock)
+        begun = [row for row in rows() if row["timestamp"] <= moment]  # type: ignore[operator]
+        running = [
+            {**row, "close": 1e6} if row["timestamp"] > moment - timedelta(minutes=5) else row  # type: ignore[operator]
+            for row in begun
+        ]
+        assert FiveMinuteBars(write(tmp_path, running), SYMBOLS, CALENDAR).quotes(moment) == whole.quotes(moment)
+
+
+def test_every_session_is_checked_each_five_minutes_and_decided_at_its_close(tmp_path: Path) -> None:
+    bars = FiveMinuteBars(write(tmp_path, rows(DAYS[:2])), SYMBOLS, CALENDAR)
+    steps = bars.moments(panel(), 0, 2)
+    assert bars.sessions == tuple(datetime.fromisoformat(day).date() for day in DAYS[:2])
+    names = [cycle.name for _, cycle in steps]
+    assert names == [*["risk_check"] * 78, "decide", *["risk_check"] * 78, "decide", "decide"]
+    assert (steps[0][0], steps[1][0], steps[78][0]) == tuple(at(DAYS[0], t) for t in ("14:30", "14:35", "21:00"))
+    assert all(cycle.submits and not cycle.protects for _, cycle in steps)
+    assert [moment for moment, _ in steps] == sorted(moment for moment, _ in steps)
+
+
+def test_prices_are_put_on_the_daily_panels_footing(tmp_path: Path) -> None:
+    days = np.array(DAYS[:2], dtype="datetime64[D]")
+    factor = (days, np.array([[0.5, 1.0], [0.98, 1.0]]))
+    bars = FiveMinuteBars(write(tmp_path, rows()), SYMBOLS, CALENDAR, factor)
+    quote = bars.quotes(at(DAYS[1], "14:35"))["AAPL"]
+    assert (quote.price, quote.session_open) == (99.0 * 0.98, 100.0 * 0.98)
+    assert bars.quotes(at(DAYS[2], "14:35")) == {}
+
+
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, rows())
+    with pytest.raises(DataError, match="has no bars of XOM"):
+        FiveMinuteBars(path, ("XOM",), CALENDAR)
+    with pytest.raises(DataError, match="has no column date, adj_close"):
+        adjustment(path, SYMBOLS)
+    with pytest.raises(DataError, match="cannot be read as parquet"):
+        FiveMinuteBars(tmp_path / "gone.parquet", SYMBOLS, CALENDAR)
+
+
+@pytest.mark.shared
+def test_the_recorded_file_fits_its_daily_bars() -> None:
+    path, daily = SHARED / "intraday_5m.parquet", SHARED / "universe_daily.parquet"
+    if not path.exists():
+        pytest.skip("needs ../shared")
+    days, ratio = adjustment(daily, ("AAPL",))
+    bars = FiveMinuteBars(path, ("AAPL",), CALENDAR, (days, ratio))
+    assert len(bars.sessions) > 240
+    table = pq.read_table(daily, columns=["date", "ticker", "adj_close"]).to_pylist()
+    adjusted = {str(row["date"])[:10]: row["adj_close"] for row in table if row["ticker"] == "AAPL"}
+    for day, _, closes_at in CALENDAR.sessions(bars.sessions[0], bars.sessions[20]):
+        last = bars.quotes(closes_at)["AAPL"].price
+        assert last == pytest.approx(adjusted[day.isoformat()], rel=0.005)

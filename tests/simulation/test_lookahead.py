@@ -1,0 +1,177 @@
+"""The search for look-ahead finds none in the engine, and finds what is planted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from agents.rule_book import EPOCH
+from config.loader import load_risk
+from core.errors import InvariantError
+from core.ports import Team
+from core.types import BarPanel, Cycle, Decision, MarketView, Opinion, Portfolio
+from models.factor_store import FactorRow, FactorStore
+from models.quant_artefact import QuantArtefact
+from models.quant_ranker import Ranker
+from models.quant_training import train_ranker
+from models.shelf import WalkForwardRankers
+from pipeline.backtest.lookahead import (
+    another_future,
+    check_lookahead,
+    first_difference,
+    no_future,
+)
+from pipeline.backtest.loop import run
+from pipeline.bootstrap.assembly import assemble_team
+from pipeline.bootstrap.backtest import build_bench, closes
+from tests.panels import FIELDS, make_panel
+from tests.simulation import rules
+from tests.simulation.desk import market, settings
+
+TeamOf = Callable[[BarPanel], Team]
+FIRST, CUTS = 420, (445, 462)
+
+
+@cache
+def artefact() -> QuantArtefact:
+    return train_ranker(market(), FactorStore().history(market()), settings().quant, FIRST - 1)
+
+
+def whole_team(panel: BarPanel, factors: FactorStore) -> Team:
+    factors.prepare(panel)  # on all that the panel holds, its future too
+    return assemble_team(settings(), WalkForwardRankers([Ranker(artefact())]), factors)
+
+
+def recorder(team_of: TeamOf, fills: list[int]) -> Callable[[BarPanel, Sequence[int]], list[bytes]]:
+    """Run the pipeline end to end, feed and factors included, each time from nothing."""
+
+    def record(panel: BarPanel, rows: Sequence[int]) -> list[bytes]:
+        made = build_bench(panel, settings(), load_risk(), team_of, source="simulated")
+        out: list[bytes] = []
+
+        def keep(done: int) -> None:
+            if FIRST + done - 1 in rows:
+                out.append(made.ledger.dump())
+
+        steps = [(at, rules.WATCHED) for at in closes(made.panel, FIRST, max(rows))]
+        fills.append(len(run(made.engine, made.clock, steps, resume_after_sessions=5, progress=keep).fills))
+        return out
+
+    return record
+
+
+def test_nothing_in_the_pipeline_knows_the_future() -> None:
+    fills: list[int] = []
+    record = recorder(lambda panel: whole_team(panel, FactorStore()), fills)
+    told: list[tuple[int, int]] = []
+    found = check_lookahead(market(), record, CUTS, progress=lambda done, of: told.append((done, of)))
+    assert found.leaks == ()
+    assert found.comparisons == 4
+    assert found.bytes_compared > 100_000
+    assert found.sessions == tuple(str(market().sessions[row]) for row in CUTS)
+    assert told == [(done, 5) for done in range(1, 6)]
+    assert min(fills) > 10
+
+
+@dataclass(frozen=True)
+class Peeking:
+    """A team that drops candidates which the next session's bar says will fall: a one-row leak."""
+
+    honest: Team
+    panel: BarPanel
+
+    def opine(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> Opinion:
+        opinion = self.honest.opine(view, portfolio, cycle)
+        ahead = self.panel.close[view.row + 1] / self.panel.close[view.row] - 1
+        rising = [s for s in opinion.candidates if ahead[self.panel.column[s]] > 0]
+        return replace(opinion, candidates=tuple(rising))
+
+    def decide(self, opinion: Opinion, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
+        return self.honest.decide(opinion, portfolio, cycle)
+
+    def explain(self, view: MarketView, opinion: Opinion, symbols: Collection[str]) -> Opinion:
+        return self.honest.explain(view, opinion, symbols)
+
+
+class EarlyFactors(FactorStore):
+    """Factors of the session after: a leak deep inside."""
+
+    def at(self, bars: BarPanel) -> FactorRow:
+        table = self._find(bars)
+        return table.row(min(len(bars.sessions), len(table.z) - 1))
+
+
+LEAKY: dict[str, TeamOf] = {
+    "an agent that peeks": lambda panel: Peeking(whole_team(panel, FactorStore()), panel),
+    "factors a row early": lambda panel: whole_team(panel, EarlyFactors()),
+}
+
+
+@pytest.mark.parametrize("planted", LEAKY)
+def test_a_planted_leak_of_one_row_is_caught_and_named(planted: str) -> None:
+    found = check_lookahead(market(), recorder(LEAKY[planted], []), CUTS[:1])
+    assert {leak.future for leak in found.leaks} == {"no bars", "other bars"}
+    for leak in found.leaks:
+        assert leak.session == str(market().sessions[CUTS[0]])
+        assert leak.difference.table == "steps"
+        assert leak.difference.record.startswith(leak.session.replace("-", ""))
+        assert leak.difference.field.startswith("plan.")
+        assert leak.difference.before != leak.difference.after
+
+
+def test_a_rule_that_peeks_is_caught_too() -> None:
+    panel = make_panel(5, 120)
+
+    def record(changed: BarPanel, rows: Sequence[int]) -> list[bytes]:
+        made = rules.bench(changed, rules.trading(), lambda p: Peeking(rules.top_of(p), p))
+        out: dict[int, bytes] = {}
+        rules.run(made, rules.WATCHED, max(rows), lambda row: out.update({row: made.ledger.dump()}))
+        return [out[row] for row in rows]
+
+    periods = np.busday_count(EPOCH, panel.sessions) // rules.EVERY
+    due = [row for row in range(60, 80) if periods[row] != periods[row - 1]]
+    assert check_lookahead(panel, record, due[:2]).leaks
+    idle = due[0] + 1  # nothing is decided there, so there is nothing that a peek could change
+    assert not check_lookahead(panel, record, [idle]).leaks
+
+
+def test_a_cut_without_a_future_is_refused() -> None:
+    panel = make_panel(5, 60)
+    with pytest.raises(InvariantError, match="leave no future"):
+        check_lookahead(panel, lambda *_: [b"x"], [59])
+    with pytest.raises(InvariantError, match="nothing can be compared"):
+        check_lookahead(panel, lambda *_: [b""], [30])
+
+
+@pytest.mark.parametrize("future", [no_future, another_future])
+def test_a_changed_future_leaves_the_past_as_it_was(future: Callable[[BarPanel, int, int], BarPanel]) -> None:
+    panel = make_panel(5, 60, missing={"COIN": [(0, 40)]})
+    changed = future(panel, 30, 7)
+    for name in FIELDS:
+        np.testing.assert_array_equal(getattr(changed, name)[:31], getattr(panel, name)[:31])
+        assert not (getattr(changed, name)[31:] == getattr(panel, name)[31:]).any()
+    assert changed.row_digests[30] == panel.row_digests[30]
+    assert changed.row_digests[31] != panel.row_digests[31]
+
+
+def test_another_future_is_of_sound_bars_that_go_on_from_the_last_close() -> None:
+    panel = make_panel(5, 60)
+    bars = another_future(panel, 30, 7)
+    assert (bars.high >= np.maximum(bars.open, bars.close)).all()
+    assert (bars.low <= np.minimum(bars.open, bars.close)).all()
+    assert np.abs(bars.close[31] / panel.close[30] - 1).max() < 0.15
+    assert not np.array_equal(bars.close, another_future(panel, 30, 8).close)
+
+
+def test_the_first_difference_names_the_row_and_the_field() -> None:
+    one = b'["steps",1,"a","decide","t","{\\"plan\\":{\\"x\\":[1,2]}}"]\n["orders",1,"b"]'
+    other = one.replace(b"[1,2]", b"[1,3]")
+    first = first_difference(one, other)
+    assert (first.table, first.record, first.field) == ("steps", "a", "plan.x[1]")
+    assert (first.before, first.after) == ("2", "3")
+    gone = first_difference(one, one.split(b"\n", maxsplit=1)[0])
+    assert (gone.table, gone.record, gone.field, gone.after) == ("orders", "b", "the whole row", "")

@@ -1,0 +1,156 @@
+"""The scripts' tools end to end on a short span of the simulated market: look-ahead, sweep, replay."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from adapters.feeds.simulated import SimulatedMarket
+from config.environment import read_environment
+from config.loader import FOLDER
+from config.sectors import UNIVERSE
+from core.cycles import DECIDE
+from core.errors import RequestError, SettingsError
+from core.types import BarPanel
+from models.quant_artefact import QuantArtefact
+from models.walk_forward import fold_task
+from pipeline.backtest.plain import plain
+from pipeline.bootstrap import build_service
+from pipeline.bootstrap.backtest_settings import settings_of
+from pipeline.bootstrap.backtests import BacktestSpec, train
+from pipeline.bootstrap.checks import find_lookahead, replay_recorded
+from pipeline.bootstrap.executors import executor_of
+from pipeline.bootstrap.sweep import read_grid, run_sweep, settings_with
+from tests.simulation.desk import CALENDAR
+
+SPAN = (date(2017, 12, 1), date(2021, 3, 31))
+SMALL = {"n_estimators": 10, "learning_rate": 0.3}
+
+
+def silent(*told: Any) -> None:
+    """Tell nobody."""
+
+
+@cache
+def folder() -> TemporaryDirectory[str]:
+    """The committed settings with a ranker and a regime model small enough for a test."""
+    made = TemporaryDirectory()
+    for name in ("trading.default.json", "risk.default.json"):
+        shutil.copy(FOLDER / name, made.name)
+    shutil.copytree(FOLDER / "profiles", Path(made.name) / "profiles")
+    own = {"quant": SMALL, "regime": {"restarts": 1}}
+    (Path(made.name) / "trading.json").write_text(json.dumps(own))
+    return made
+
+
+def spec() -> BacktestSpec:
+    return BacktestSpec(start=date(2021, 2, 25), end=date(2021, 3, 12), folder=Path(folder().name))
+
+
+@cache
+def market() -> BarPanel:
+    return SimulatedMarket(CALENDAR).bars(UNIVERSE, *SPAN)
+
+
+@cache
+def folds() -> tuple[QuantArtefact, ...]:
+    return train(spec(), market())
+
+
+@pytest.mark.parametrize("strategy", ["pipeline", "quant_v8"])
+def test_neither_backtest_looks_ahead_training_included(strategy: str) -> None:
+    found = find_lookahead(strategy, spec(), market(), "simulated", folds(), silent, cuts=1)
+    assert found.leaks == ()
+    assert found.comparisons == 2
+    assert found.bytes_compared > 50_000
+
+
+def test_training_on_what_is_to_come_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.bootstrap import checks
+
+    def late(bars: BarPanel, table: Any, settings: Any, row: int) -> Any:
+        return fold_task(bars, table, settings, min(row + 21, len(bars.sessions) - 1))
+
+    monkeypatch.setattr(checks, "fold_task", late)
+    found = find_lookahead("quant_v8", spec(), market(), "simulated", folds(), silent, cuts=1)
+    assert any(leak.difference.table == "models" for leak in found.leaks)
+
+
+# --- sweeps ----------------------------------------------------------------------------------------------------
+
+
+def grid(folder: Path, content: object) -> Path:
+    path = folder / "grid.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_a_sweep_runs_every_combination_and_trains_once_for_each_set_of_ranker_settings(tmp_path: Path) -> None:
+    content = {"trading.quant.max_depth": [2, 3], "trading.broker.slippage_bps": [2.0, 50.0]}
+    changes = read_grid(grid(tmp_path, content))
+    assert [tuple(change.values()) for change in changes] == [(2, 2.0), (2, 50.0), (3, 2.0), (3, 50.0)]
+    told: list[tuple[str, int, int]] = []
+    made = run_sweep("pipeline", spec(), market(), "simulated", changes, None, lambda *said: told.append(said))
+    assert sum(stage == "fit rankers" and done == of for stage, done, of in told) == 2
+    assert told[-1] == ("run cells", 4, 4)
+    assert [cell.change for cell in made.cells] == list(changes)
+    assert min(cell.trades for cell in made.cells) > 0
+    table = np.array([cell.returns for cell in made.cells])
+    assert table.shape == (4, len(made.sessions))
+    assert len(np.unique(table, axis=0)) == 4
+    assert made.cells[1].total_return < made.cells[0].total_return
+    with executor_of(2) as pool:
+        again = run_sweep("pipeline", spec(), market(), "simulated", changes[:2], pool, silent)
+    assert msgspec.json.encode(plain(again.cells)) == msgspec.json.encode(plain(made.cells[:2]))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ([], "no object of settings"),
+        ({}, "no object of settings"),
+        ({"trading.quant.max_depth": 3}, "no object of settings"),
+        ({"quant.max_depth": [3]}, "neither trading"),
+        ({"trading.quant.max_depth": list(range(40)), "trading.quant.seed": list(range(40))}, "more than 1000"),
+    ],
+)
+def test_a_grid_that_cannot_be_run_is_refused(tmp_path: Path, content: object, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        read_grid(grid(tmp_path, content))
+
+
+def test_an_unknown_setting_is_named_with_its_nearest() -> None:
+    with pytest.raises(SettingsError, match=r"quant\.max_dept; the nearest known name is quant\.max_depth"):
+        settings_with(settings_of(spec()), {"trading.quant.max_dept": 3})
+    with pytest.raises(SettingsError, match=r"Of the ranker alone only trading\.quant\."):
+        run_sweep("quant_v8", spec(), market(), "simulated", [{"risk.x": 1}], None, silent)
+
+
+# --- replay ----------------------------------------------------------------------------------------------------
+
+
+def test_a_decision_of_the_daemons_ledger_is_decided_again(tmp_path: Path) -> None:
+    environment = replace(
+        read_environment({"DATA_PROVIDER": "simulated", "STATE_DIR": str(tmp_path)}),
+        artefact_dir=tmp_path / "models",
+    )
+    with pytest.raises(RequestError, match="no ledger"):
+        replay_recorded("x", spec(), environment, datetime.now(UTC))
+    daemon = build_service(environment, Path(folder().name))
+    engine = daemon._build_engine()
+    report = engine.step(DECIDE)
+    daemon._close_files()
+    daemon._lock.release()
+    done = replay_recorded(report.decision_id, spec(), environment, report.as_of)
+    assert [cause for cause in done.causes if "settings" in cause or "book" in cause] == []
+    assert done.same_plan, done
