@@ -1,8 +1,9 @@
 """The book of tones: what the model in use says of each text, scored ahead of the decisions on its own thread.
 
-A decision never waits for the model beyond the model's `at_once_max` texts (8 of FinBERT's): the feed shows it
-only headlines whose tone is known (`scored`), so that what it says follows from its view alone. onnxruntime lets go of
-Python's lock while it computes, and the thread pauses between small batches: the event loop and the engine go on.
+A decision never waits for the model beyond the model's `at_once_max` texts (8 of FinBERT's): the feed shows
+it only headlines whose tone is known (`scored`), so that what it says follows from its view alone. onnxruntime
+lets go of Python's lock while it computes, and the thread pauses between small batches: the event loop and the
+engine go on.
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ def _causes(recorded: Recorded, seen: Seen, view: MarketView, plan: Plan, config
     if not seen.proven:
         yield (
             "The book or the state it was made from is not recorded in full; the nearest known was used "
-            "(something changed it between the two steps)."
+            "(something changed it between the two steps, or another release wrote it)."
         )
     if config_digest != report.config_digest:
         yield f"The settings changed: their digest was {report.config_digest[:12]} and is {config_digest[:12]}."

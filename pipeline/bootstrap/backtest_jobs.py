@@ -70,6 +70,8 @@ def backtest(
 
     def stages(stage: str, done: int, of: int) -> None:
         first, last = STAGES[stage]
+        if not _worth_telling(done, of):
+            return
         progress(first + (last - first) * done / of, f"{stage}: {done} of {of}")
 
     study = conduct(
@@ -89,10 +91,15 @@ def scan(progress: Progress, bars: BarPanel, source: str, spec: BacktestSpec) ->
     from pipeline.bootstrap.backtest_scan import scan_backtest  # noqa: PLC0415  # heavy: imported at first use
 
     def tell(done: int, of: int) -> None:
-        if done % 20 == 0:
-            progress(done / of, f"scan {done} of {of}")
+        if _worth_telling(done, of):
+            progress(done / of, f"scan: {done} of {of}")
 
     return figures(scan_backtest(spec, bars, source, tell))
+
+
+def _worth_telling(done: int, of: int) -> bool:
+    """Tell of at most a hundred steps of a stage: each is an event on the stream."""
+    return done == of or done % max(1, of // 100) == 0
 
 
 def _bars(engine: Engine) -> tuple[BarPanel, str]:

@@ -58,27 +58,27 @@ def run_tool(
 ) -> int:
     """Do what was asked and say what came of it; give the exit code."""
     if asked.replay:
-        return _replay(asked, spec, environment, now)
+        return told(asked, replay_recorded(asked.replay, spec, environment, now))
     panel, source = load_panel(spec, environment, now)
     with executor_of(asked.jobs, asked.cluster) as executor, progress_bars() as stages:
         if asked.sweep:
             made = run_sweep(strategy, spec, panel, source, read_grid(asked.sweep), executor, stages)
         else:
             artefacts = train(spec, panel, executor, partial(stages, "fit rankers"))
-            told = partial(stages, "run with other futures")
-            found = find_lookahead(strategy, spec, panel, source, artefacts, told)
-    return _swept(asked, made) if asked.sweep else _looked(asked, found)
+            progress = partial(stages, "run with other futures")
+            found = find_lookahead(strategy, spec, panel, source, artefacts, progress)
+    return _swept(asked, made) if asked.sweep else told(asked, found)
 
 
-def _replay(asked: argparse.Namespace, spec: BacktestSpec, environment: Environment, now: datetime) -> int:
-    done = replay_recorded(asked.replay, spec, environment, now)
-    _say(asked, done, _replay_lines(done))
-    return 0 if done.same else FOUND_SOMETHING
-
-
-def _looked(asked: argparse.Namespace, found: Verdict) -> int:
-    _say(asked, found, _verdict_lines(found))
-    return FOUND_SOMETHING if found.leaks else 0
+def told(asked: argparse.Namespace, answer: Verdict | Replay) -> int:
+    """Print what a tool found; give the exit code."""
+    if asked.json:
+        text = msgspec.json.format(msgspec.json.encode(plain(answer)), indent=2).decode()
+    else:
+        text = "\n".join(_verdict_lines(answer) if isinstance(answer, Verdict) else _replay_lines(answer))
+    Console(soft_wrap=True).out(text, highlight=False)
+    fine = not answer.leaks if isinstance(answer, Verdict) else answer.same
+    return 0 if fine else FOUND_SOMETHING
 
 
 def _swept(asked: argparse.Namespace, made: Sweep) -> int:
@@ -103,15 +103,6 @@ def _swept(asked: argparse.Namespace, made: Sweep) -> int:
         )
     console.print(f"{path}: with every cell's daily returns")
     return 0
-
-
-def _say(asked: argparse.Namespace, answer: Verdict | Replay, lines: list[str]) -> None:
-    text = (
-        msgspec.json.format(msgspec.json.encode(plain(answer)), indent=2).decode()
-        if asked.json
-        else "\n".join(lines)
-    )
-    Console(soft_wrap=True).out(text, highlight=False)
 
 
 def _verdict_lines(found: Verdict) -> list[str]:

@@ -97,7 +97,7 @@ def load_panel(spec: BacktestSpec, environment: Environment, now: datetime) -> t
         When the feed does not answer.
     """
     settings, calendar = settings_of(spec).trading.data, NyseCalendar()
-    chosen = choose_source(_with_feed(environment, spec.feed), settings, calendar, route_is_builtin=True, now=now)
+    chosen = choose_source(with_feed(environment, spec.feed), settings, calendar, route_is_builtin=True, now=now)
     source = chosen.source
     last = source.last_session()[0] if isinstance(source, ParquetBars) else now.date()
     last = min(last, spec.end or last)
@@ -245,7 +245,7 @@ def _earliest(quant: QuantSettings) -> int:
     return WARM_UP_SESSIONS + quant.window_months * SESSIONS_PER_MONTH
 
 
-def _with_feed(environment: Environment, feed: str) -> Environment:
+def with_feed(environment: Environment, feed: str) -> Environment:
     """Give the environment with another DATA_PROVIDER."""
     if not feed:
         return environment

@@ -37,7 +37,14 @@ from pipeline.backtest.replay import Replay, find, replay
 from pipeline.bootstrap.assembly import assemble_risk, assemble_team
 from pipeline.bootstrap.backtest import Bench
 from pipeline.bootstrap.backtest_settings import Settings, settings_of
-from pipeline.bootstrap.backtests import RETRAIN_SESSIONS, BacktestSpec, decision_rows, run_pipeline, run_v8
+from pipeline.bootstrap.backtests import (
+    RETRAIN_SESSIONS,
+    BacktestSpec,
+    decision_rows,
+    run_pipeline,
+    run_v8,
+    with_feed,
+)
 
 CUTS = 4
 LEDGER = "ledger.sqlite"
@@ -109,7 +116,7 @@ def replay_recorded(decision_id: str, spec: BacktestSpec, environment: Environme
     tones = _tones(trading.sentiment)
     return replay(
         recorded,
-        feed=_feed(environment, chosen, tones, now),
+        feed=_feed(with_feed(environment, spec.feed), chosen, tones, now),
         team=assemble_team(
             trading,
             StoredRanker(environment.artefact_dir),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from argparse import Namespace
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
@@ -24,9 +25,12 @@ from core.errors import RequestError, SettingsError
 from core.types import BarPanel
 from models.quant_artefact import QuantArtefact
 from models.walk_forward import fold_task
+from pipeline.backtest.lookahead import Difference, Leak, Verdict
 from pipeline.backtest.plain import plain
 from pipeline.bootstrap import build_service
+from pipeline.bootstrap.backtest_command import main
 from pipeline.bootstrap.backtest_settings import settings_of
+from pipeline.bootstrap.backtest_tools import told
 from pipeline.bootstrap.backtests import BacktestSpec, train
 from pipeline.bootstrap.checks import find_lookahead, replay_recorded
 from pipeline.bootstrap.executors import executor_of
@@ -154,3 +158,22 @@ def test_a_decision_of_the_daemons_ledger_is_decided_again(tmp_path: Path) -> No
     done = replay_recorded(report.decision_id, spec(), environment, report.as_of)
     assert [cause for cause in done.causes if "settings" in cause or "book" in cause] == []
     assert done.same_plan, done
+
+
+# --- the command line ------------------------------------------------------------------------------------------
+
+
+def test_the_scripts_say_what_the_tools_found_and_exit_by_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    variables = {"DATA_PROVIDER": "simulated", "STATE_DIR": str(tmp_path)}
+    assert main("pipeline", ["--replay", "x"], variables) == 2
+    assert "There is no ledger" in capsys.readouterr().err
+    first = Difference(table="steps", record="a", field="plan.x", before="1", after="2")
+    leaks = (Leak(session="2021-03-05", future="no bars", difference=first),)
+    clean = Verdict(sessions=("2021-03-05",), comparisons=2, bytes_compared=10**6, leaks=())
+    for verdict, code, said in ((clean, 0, "No look-ahead"), (replace(clean, leaks=leaks), 1, "1 became 2")):
+        assert told(Namespace(json=False), verdict) == code
+        assert said in capsys.readouterr().out
+        assert told(Namespace(json=True), verdict) == code
+        assert len(json.loads(capsys.readouterr().out)["leaks"]) == code
