@@ -45,6 +45,7 @@ class Data(Answer):
             as_of=report.as_of,
             bars_until=report.bars_until or None,
             stale=dict(report.stale),
+            feed_fault=report.feed_fault,
         )
 
     @classmethod

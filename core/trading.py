@@ -226,6 +226,8 @@ class StepReport:
         SHA-256 of the view: what the decision saw.
     config_digest : str
         SHA-256 of the settings in force.
+    feed_fault : str
+        Why the feed as a whole could not be trusted; empty when it could.
     notes : tuple of str
         What was degraded.
     """
@@ -240,4 +242,5 @@ class StepReport:
     plan: Plan
     fills: tuple[Fill, ...] = ()
     stale: Mapping[str, str] = field(default_factory=dict)
+    feed_fault: str = ""
     notes: tuple[str, ...] = ()

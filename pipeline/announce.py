@@ -62,7 +62,7 @@ def announcements(report: StepReport, before: TradingState) -> Iterator[Announce
                 "observed": refused.observed,
             },
         )
-    for alert in (*plan.alerts, *report.notes):
+    for alert in (*plan.alerts, *report.notes, *((report.feed_fault,) if report.feed_fault else ())):
         yield "risk.alert", data | {"message": alert}
     if plan.state is not before:
         yield "state.changed", data | {"from": before.value, "to": plan.state.value}

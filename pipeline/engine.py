@@ -186,7 +186,8 @@ class Engine:
         accounted = {order.client_order_id for order in pending} | {fill.client_order_id for fill in fills}
         gone = [o.client_order_id for o in self.portfolio.pending if o.client_order_id not in accounted]
         if gone:
-            self.parts.ledger.mark(self.parts.broker.statuses(gone))
+            never_taken = dict.fromkeys(gone, OrderStatus.CANCELLED.value)
+            self.parts.ledger.mark({**never_taken, **self.parts.broker.statuses(gone)})
         return replace(apply_fills(self.portfolio, fills, market_date), pending=pending)
 
     def _decide(self, view: MarketView, book: Portfolio, state: TradingState, cycle: Cycle) -> tuple[str, Plan]:
@@ -202,7 +203,7 @@ class Engine:
         fills: tuple[Fill, ...],
         alerts: tuple[str, ...],
     ) -> StepReport:
-        notes = (*self.notes, *alerts, *((view.feed_fault,) if view.feed_fault else ()))
+        notes = (*self.notes, *alerts)
         return StepReport(
             decision_id=name,
             cycle=cycle,
@@ -214,6 +215,7 @@ class Engine:
             plan=plan,
             fills=fills,
             stale=view.stale,
+            feed_fault=view.feed_fault,
             notes=notes,
         )
 

@@ -12,7 +12,6 @@ from core.ports import Ledger
 from core.service import Execution, OrderRecord
 from core.types import (
     ApprovedOrder,
-    Cycle,
     MarketView,
     OrderStatus,
     RefusedOrder,
@@ -22,7 +21,6 @@ from core.types import (
 )
 from pipeline.engine import Engine
 
-SETTLE = Cycle(name="settle", entries=False)  # books fills and marks the book; decides nothing
 LOOK_BACK = (10, 100, 1000)
 log = structlog.get_logger("engine")
 

@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 
 import structlog
 
-from core.cycles import FLATTEN
+from core.cycles import FLATTEN, SETTLE
 from core.errors import EngineError, LedgerError, Recoverable, RequestError
 from core.ports import Clock, EventSink
 from core.service import Execution, Job, OrderRecord, Outlook, Trade
 from core.types import Cycle, Fill, Portfolio, StepReport, TradingState
 from pipeline.engine import Engine
 from pipeline.engine_thread import EngineThread
-from pipeline.execution import SETTLE, cancel_entries, execute, is_decision, newest_decision
+from pipeline.execution import cancel_entries, execute, is_decision, newest_decision
 from pipeline.guard import guarded, guarded_step
 from pipeline.jobs import JobRunner
 from pipeline.readers import LongWork, Readers

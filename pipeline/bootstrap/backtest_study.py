@@ -50,6 +50,7 @@ Strategy = Literal["pipeline", "quant_v8"]
 Stages = Callable[[str, int, int], None]
 TITLES = {
     "pipeline": "Whole pipeline: scan, ranker, vote, limits, exits",
+    "diversified": "Whole pipeline: the least-correlated book, limits; the votes are only shown",
     "quant_v8": f"Quant v8 alone: the ranker's top {V8_NAMES}, equal weight, every 21 sessions",
 }
 ORDERS_READ = 1_000_000
@@ -135,7 +136,7 @@ def measure(
     report = make_report(
         About(
             strategy=strategy,
-            title=TITLES[strategy],
+            title=TITLES[_title_of(strategy, chosen)],
             profile=chosen.trading.profile,
             source=source,
             seed=seed,
@@ -213,6 +214,11 @@ def recorded_trials(spec: BacktestSpec) -> Trials:
 def profile_caveats(spec: BacktestSpec, profile: str) -> tuple[str, ...]:
     """Give what the profile's file says against itself."""
     return tuple(read_json(spec.folder / "profiles" / f"{profile}.json").get("caveats", ()))
+
+
+def _title_of(strategy: Strategy, settings: Settings) -> str:
+    allocated = strategy == "pipeline" and settings.trading.synthesizer.allocation == "diversified"
+    return "diversified" if allocated else strategy
 
 
 def _limits(strategy: Strategy, cost_bps: float) -> BookLimits:
