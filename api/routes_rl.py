@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Response
 from pydantic import ConfigDict, Field, StrictInt
-from starlette.concurrency import run_in_threadpool
 
-from api.answers import Data
-from api.answers_daemon import JobAnswer
 from api.answers_rl import PredictAnswer, TrainAnswer
 from api.dependencies import Engine, StrictRoute
+from api.long_work import STARTED_OR_DONE, Wait, answer_when_done
 from api.openapi import ASKING
 from api.requests import Asked, Ticker
 from config.sectors import STOCKS
-from core.errors import Recoverable
-from core.service import JobStatus
 from core.types import Cycle
 
 PREDICT = Cycle(name="predict", agents=("rl", "rl_members"), entries=False)
@@ -52,13 +48,6 @@ class TrainRequest(Asked):
     seed: Annotated[StrictInt, Field(ge=0, le=SEED_MAX)] | None = Field(None, description="Default: rl.seed.")
 
 
-class TrainingFailed(Recoverable):
-    """The child process failed; the current members stay."""
-
-
-TRAIN_RESPONSES = {**ASKING, 202: {"model": JobAnswer, "description": "Started; it goes on by itself."}}
-
-
 @router.post("/predict", responses=ASKING)
 async def predict(
     service: Engine, wanted: Annotated[PredictRequest, Body(default_factory=PredictRequest)]
@@ -67,25 +56,10 @@ async def predict(
     return PredictAnswer.of(await service.outlook(replace(PREDICT, symbols=tuple(wanted.tickers or ()))))
 
 
-@router.post("/train", responses=TRAIN_RESPONSES, response_model=TrainAnswer)
+@router.post("/train", responses=STARTED_OR_DONE, response_model=TrainAnswer)
 async def train(
-    service: Engine,
-    wanted: Annotated[TrainRequest, Body(default_factory=TrainRequest)],
-    wait: Annotated[bool, Query(description="Wait for the result; false answers 202 with a job.")] = True,
+    service: Engine, wanted: Annotated[TrainRequest, Body(default_factory=TrainRequest)], wait: Wait = True
 ) -> TrainAnswer | Response:
     """Train the ensemble in a child process; a client that hangs up does not stop it."""
-    job = await run_in_threadpool(service.start_job, "train", wanted.model_dump())
-    if not wait:
-        body = JobAnswer.of_now(job, Data.of_now(service)).model_dump_json()
-        location = {"Location": f"/jobs/{job.job_id}"}
-        return Response(body, 202, headers=location, media_type="application/json")
-    job = await service.finished(job.job_id)
-    if job.status is JobStatus.FAILED:
-        reason = (job.error.strip().splitlines() or ["no reason given"])[-1]
-        raise TrainingFailed(
-            f"The training failed and the current members stay: {reason}",
-            hint=f"GET /jobs/{job.job_id} has the whole error.",
-        )
-    return TrainAnswer.model_validate(
-        {**job.result, "job_id": job.job_id, "status": job.status.value, "data": Data.of_now(service)}
-    )
+    failed = "The training failed and the current members stay"
+    return await answer_when_done(service, "train", wanted.model_dump(), TrainAnswer, wait=wait, failed=failed)

@@ -4,48 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Response
 
 from api.answers import Data
 from api.answers_daemon import JobAnswer, JobsAnswer, RetrainAnswer
 from api.dependencies import Engine, Nothing, StrictRoute
-from api.openapi import ASKING, problems
+from api.long_work import STARTED_OR_DONE, Wait, answer_when_done
+from api.openapi import problems
 from api.requests import IDENTIFIER
-from core.errors import Recoverable, RequestError
-from core.service import JobStatus
+from core.errors import RequestError
 
 router = APIRouter(tags=["training"], route_class=StrictRoute)
 
 
-class RetrainFailed(Recoverable):
-    """The child process failed; the current model stays."""
-
-
-RETRAIN_RESPONSES = {**ASKING, 202: {"model": JobAnswer, "description": "Started; it goes on by itself."}}
-
-
-@router.post("/quant/retrain", responses=RETRAIN_RESPONSES, response_model=RetrainAnswer)
-async def retrain(
-    service: Engine,
-    _: Nothing,
-    wait: Annotated[bool, Query(description="Wait for the result; false answers 202 with a job.")] = True,
-) -> RetrainAnswer | Response:
+@router.post("/quant/retrain", responses=STARTED_OR_DONE, response_model=RetrainAnswer)
+async def retrain(service: Engine, _: Nothing, wait: Wait = True) -> RetrainAnswer | Response:
     """Train the ranker on 18 months in a child process; a client that hangs up does not stop it."""
-    job = service.start_job("quant_retrain", {})
-    if not wait:
-        body = JobAnswer.of_now(job, Data.of_now(service)).model_dump_json()
-        location = {"Location": f"/jobs/{job.job_id}"}
-        return Response(body, 202, headers=location, media_type="application/json")
-    job = await service.finished(job.job_id)
-    if job.status is JobStatus.FAILED:
-        reason = (job.error.strip().splitlines() or ["no reason given"])[-1]
-        raise RetrainFailed(
-            f"The retrain failed and the current model stays: {reason}",
-            hint=f"GET /jobs/{job.job_id} has the whole error.",
-        )
-    return RetrainAnswer.model_validate(
-        {**job.result, "job_id": job.job_id, "status": job.status.value, "data": Data.of_now(service)}
-    )
+    failed = "The retrain failed and the current model stays"
+    return await answer_when_done(service, "quant_retrain", {}, RetrainAnswer, wait=wait, failed=failed)
 
 
 @router.get("/jobs")
