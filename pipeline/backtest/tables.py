@@ -129,7 +129,7 @@ def _traded(report: Report) -> RenderableType:
 
 def _attribution(found: Sequence[Contribution]) -> Table:
     windows = list(found[0].windows)
-    heads = ["switched off", "fills", *(f"{w}: {f}" for w in windows for f in ("return", "Sharpe", "adds"))]
+    heads = ["switched off", "fills", *(f"{w}\n{f}" for w in windows for f in ("return", "Sharpe", "adds"))]
     table = _table("Attribution: the run again without each part (adds = Sharpe given up without it)", heads)
     for one in found:
         table.add_row(f"{one.kind} {one.part}", str(one.trades), *_cells(one, windows))
@@ -147,7 +147,7 @@ def _cells(one: Contribution, windows: Sequence[str]) -> Iterator[str]:
 def _table(title: str, columns: Sequence[str]) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place else "left")
+        table.add_column(column, justify="right" if place else "left", no_wrap=not place)
     return table
 
 

@@ -21,7 +21,7 @@ from pipeline.bootstrap.backtest_study import Stages
 
 CHARTS = ROOT / "charts"
 NAMES = {"pipeline": "backtest_pipeline_results", "quant_v8": "backtest_v8_results"}
-TABLE_COLUMNS_MIN = 130
+TABLE_COLUMNS_MIN = 140
 
 
 def to_json(content: Any) -> bytes:

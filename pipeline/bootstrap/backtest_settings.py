@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -43,10 +43,17 @@ V8_LIMITS: Mapping[str, Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a run is under."""
+    """What a run is under.
+
+    Attributes
+    ----------
+    exits : RiskSettings or None
+        What the exit rules follow where that is not `risk`: sizes stay as they are.
+    """
 
     trading: TradingSettings
     risk: RiskSettings
+    exits: RiskSettings | None = None
 
 
 class Asked(Protocol):
@@ -118,11 +125,11 @@ def without_exit_rules(settings: Settings, fired: Collection[str]) -> Iterator[t
     """Switch off one by one the exit rules that fired, then all of them."""
     off = {rule: change for rule, change in EXIT_RULES_OFF.items() if set(rule.split(" and ")) & set(fired)}
     for rule, change in off.items():
-        yield rule, Settings(trading=settings.trading, risk=_changed(settings.risk, change))
+        yield rule, replace(settings, exits=_changed(settings.risk, change))
     if not off:
         return
     every = merge(*off.values())
-    yield EVERY_EXIT_RULE, Settings(trading=settings.trading, risk=_changed(settings.risk, every))
+    yield EVERY_EXIT_RULE, replace(settings, exits=_changed(settings.risk, every))
 
 
 def _seeds(seed: int | None) -> Mapping[str, Any]:

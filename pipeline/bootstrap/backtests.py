@@ -17,8 +17,9 @@ from adapters.feeds.parquet_bars import ParquetBars
 from agents.rule_book import TopOfUniverse
 from config.environment import Environment, read_environment
 from config.loader import FOLDER
+from config.risk import RiskSettings
 from config.sectors import UNIVERSE
-from config.trading import QuantSettings
+from config.trading import QuantSettings, TradingSettings
 from core.cycles import DECIDE
 from core.errors import RequestError
 from core.ports import Team
@@ -29,9 +30,10 @@ from models.quant_ranker import Ranker
 from models.shelf import WalkForwardRankers
 from models.walk_forward import fold_rows, walk_forward
 from pipeline.backtest.loop import Run, run
-from pipeline.bootstrap.assembly import team_for
+from pipeline.bootstrap.assembly import assemble_risk, team_for
 from pipeline.bootstrap.backtest import Bench, build_bench, closes
 from pipeline.bootstrap.backtest_settings import Settings, settings_of, v8_settings
+from pipeline.bootstrap.other_exits import OtherExits
 
 USUAL_START = date(2019, 1, 2)
 HISTORY_DAYS = 1900  # before the start: the regime's window of 1,000 sessions, with room
@@ -174,6 +176,8 @@ def run_pipeline(
         return team_for(chosen.trading, shelf, factors)
 
     bench = build_bench(panel, chosen.trading, chosen.risk, team_of, source=source)
+    if chosen.exits is not None:
+        _follow_other_exits(bench, chosen.trading, chosen.exits)
     return bench, _walk(spec, panel, bench, replace(DECIDE, submits=True, protects=True), progress)
 
 
@@ -238,6 +242,12 @@ def _walk(spec: BacktestSpec, panel: BarPanel, bench: Bench, cycle: Cycle, progr
         resume_after_sessions=spec.resume_after_sessions,
         progress=lambda done: progress(done, len(moments)),
     )
+
+
+def _follow_other_exits(bench: Bench, trading: TradingSettings, exits: RiskSettings) -> None:
+    parts = bench.engine.parts
+    leaving = assemble_risk(trading, lambda: exits)
+    bench.engine.parts = replace(parts, risk=OtherExits(sizing=parts.risk, leaving=leaving, settings=exits))
 
 
 def _earliest(quant: QuantSettings) -> int:

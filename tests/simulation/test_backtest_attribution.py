@@ -44,6 +44,11 @@ def test_a_rule_that_is_off_never_fires() -> None:
     sold = {fill.rule for fill in run.fills if fill.side is Side.SELL}
     assert sold
     assert "stop_loss" not in sold
+    _, endless = run_pipeline(spec(), panel(), folds(), settings=off["all of them"])
+    assert {fill.rule for fill in endless.fills if fill.side is Side.SELL} <= {"score"}
+    bought = [next(f for f in one.fills if f.side is Side.BUY) for one in (study("pipeline").run, endless)]
+    assert bought[0].symbol == bought[1].symbol
+    assert bought[0].quantity == bought[1].quantity, "the sizes have changed"
     assert dict(without_exit_rules(chosen, ())) == {}
     assert without_agent(chosen, "quant").trading.synthesizer.weights.quant == 0
 
