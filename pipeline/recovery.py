@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -32,21 +33,21 @@ def recover(engine: Engine) -> Recovery:
     The fills that came while we were away are booked first; an order that was written down but never
     reached the broker is cancelled, not sent late; positions that still differ halt the engine.
     """
+    unsent = [record.client_order_id for record in engine.parts.ledger.unsent_orders()]
     report = engine.step(RECOVER)
     mended = [
         f"booked the fill {fill.fill_id} ({fill.side.value} {fill.quantity} {fill.symbol}) of while we were away"
         for fill in report.fills
     ]
     book = engine.parts.broker.account()
-    mended += _cancel_unsent(engine)
+    mended += _settle_unsent(engine, unsent)
     differences = position_differences(engine.portfolio, book)
     if differences:
         engine.set_state(TradingState.HALTED, "reconciliation: " + "; ".join(differences))
     return Recovery(mended=tuple(mended), differences=differences)
 
 
-def _cancel_unsent(engine: Engine) -> list[str]:
-    unsent = [record.client_order_id for record in engine.parts.ledger.unsent_orders()]
+def _settle_unsent(engine: Engine, unsent: Sequence[str]) -> list[str]:
     known = engine.parts.broker.statuses(unsent)
     statuses = {name: known.get(name, OrderStatus.CANCELLED.value) for name in unsent}
     engine.parts.ledger.mark(statuses)
