@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from math import isfinite
 from typing import cast
 
 import numpy as np
@@ -205,10 +206,16 @@ class MarketView:
         if quote is not None:
             return quote.price
         column = self.bars.column.get(symbol)
-        if column is None or self.row < 0:
+        if column is None or not self._last_closes:
             return None
-        close = float(self.bars.close[-1, column])
-        return close if np.isfinite(close) else None
+        close = self._last_closes[column]
+        return close if isfinite(close) else None
+
+    @cached_property
+    def _last_closes(self) -> Sequence[float]:
+        """Give the last session's closes as Python's own numbers; empty when there is no session."""
+        closes: list[float] = self.bars.close[-1].tolist() if self.row >= 0 else []
+        return closes
 
     def digest(self) -> str:
         """Seal all that the decision saw: SHA-256 over bars, quotes, news, memories and exclusions."""

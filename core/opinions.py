@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Regime:
+
+class Regime(Struct, frozen=True, kw_only=True):
     """The market's state by the forward-filtered HMM.
 
     Attributes
@@ -33,8 +33,7 @@ class Regime:
         return self.probabilities[self.name]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SectorScore:
+class SectorScore(Struct, frozen=True, kw_only=True):
     """A sector's momentum against the benchmark.
 
     Attributes
@@ -56,8 +55,7 @@ class SectorScore:
     picks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RankedStock:
+class RankedStock(Struct, frozen=True, kw_only=True):
     """A stock by the ranker.
 
     Attributes
@@ -81,8 +79,7 @@ class RankedStock:
     contributions: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signal:
+class Signal(Struct, frozen=True, kw_only=True):
     """One agent's opinion of one symbol: score in [-1, 1], confidence in [0, 1], and the reason."""
 
     agent: str
@@ -93,8 +90,7 @@ class Signal:
     model_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Abstention:
+class Abstention(Struct, frozen=True, kw_only=True):
     """An agent that says nothing, and why. Not a zero. Symbol `*` stands for all of them."""
 
     agent: str
@@ -102,8 +98,7 @@ class Abstention:
     symbol: str = "*"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opinion:
+class Opinion(Struct, frozen=True, kw_only=True):
     """All that the team said in one step.
 
     Attributes

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct
 
 from core.money import to_cents
 
@@ -34,8 +35,7 @@ class OrderStatus(StrEnum):
     DRY_RUN = "dry_run"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(Struct, frozen=True, kw_only=True):
     """What is to be traded.
 
     Attributes
@@ -57,8 +57,7 @@ class Order:
     rule: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(Struct, frozen=True, kw_only=True):
     """One limit applied to one order: what was observed against what is allowed."""
 
     rule: str
@@ -67,8 +66,7 @@ class Check:
     passed: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovedOrder:
+class ApprovedOrder(Struct, frozen=True, kw_only=True):
     """An order that passed every limit. Only risk/ makes one.
 
     Attributes
@@ -82,8 +80,7 @@ class ApprovedOrder:
     checks: tuple[Check, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedOrder:
+class RefusedOrder(Struct, frozen=True, kw_only=True):
     """A decision that a limit stopped, with the rule, the limit and what was observed."""
 
     symbol: str
@@ -93,8 +90,7 @@ class RefusedOrder:
     observed: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fill:
+class Fill(Struct, frozen=True, kw_only=True):
     """A trade that happened. `fill_id` is unique for ever: it books once.
 
     Attributes

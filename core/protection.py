@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from core.money import PRICE_TICK
 
@@ -35,8 +36,7 @@ class Levels(NamedTuple):
         return self.target_rule if price >= self.target_price else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Protection:
+class Protection(Struct, frozen=True, kw_only=True):
     """What guards one position; the levels follow from its entry price.
 
     Attributes

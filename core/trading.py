@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from core.opinions import Opinion, Signal
 from core.orders import ApprovedOrder, Fill, Order, RefusedOrder
@@ -64,16 +67,14 @@ class Cycle:
     symbols: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vote:
+class Vote(Struct, frozen=True, kw_only=True):
     """A signal with the weight it had in the decision (weights of one decision sum to 1)."""
 
     signal: Signal
     weight: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """What the team wants for one symbol, and why.
 
     Attributes
@@ -102,8 +103,7 @@ class Decision:
     target_weight: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class Position(Struct, frozen=True, kw_only=True):
     """Shares held, long only.
 
     Attributes
@@ -140,8 +140,7 @@ class Position:
         return float(self.last_price / self.average_price - 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Portfolio:
+class Portfolio(Struct, frozen=True, kw_only=True):
     """Cash and positions, with what the breakers compare against.
 
     Attributes
@@ -187,8 +186,7 @@ class Portfolio:
         return replace(self, positions=kept)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """What a step intends. Every decision ends in exactly one of approved, refused, no change.
 
     Attributes
@@ -214,8 +212,7 @@ class Plan:
     protections: tuple[Protection, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepReport:
+class StepReport(Struct, frozen=True, kw_only=True):
     """All that a step saw, thought and did.
 
     Attributes

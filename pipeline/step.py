@@ -6,7 +6,8 @@ It does not know whether it is live: the daemon and the backtest call the same f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from core.ids import decision_id
 from core.ports import RiskManager, Team
@@ -54,7 +55,7 @@ def decide(
         cycle=cycle,
     )
     explained = team.explain(view, opinion, [decision.symbol for decision in decisions])
-    return name, replace(plan, opinion=explained)
+    return name, plan if explained is plan.opinion else replace(plan, opinion=explained)
 
 
 def overrule(wanted: Sequence[Decision], forced: Sequence[Decision]) -> tuple[Decision, ...]:

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from math import inf
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from core.money import to_price
 from core.types import Cycle, MarketView, Opinion, Portfolio, Position
 
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
-_to_price = lru_cache(maxsize=1024)(to_price)  # one step asks for the same few prices several times
+
+
+@lru_cache(maxsize=2)
+def _prices_asked(view: MarketView) -> dict[str, Decimal | None]:  # noqa: ARG001  the view is the key
+    """Keep a view's prices: one step asks for the same few several times."""
+    return {}
 
 
 def live_price(view: MarketView, symbol: str) -> Decimal | None:
     """Give the price that may be traded on: None when there is none, or the symbol is stale."""
-    if symbol in view.stale:
-        return None
-    price = view.price(symbol)
-    return (_to_price(price) or None) if price is not None and 0 < price < inf else None
+    asked = _prices_asked(view)
+    if symbol not in asked:
+        price = None if symbol in view.stale else view.price(symbol)
+        asked[symbol] = (to_price(price) or None) if price is not None and 0 < price < inf else None
+    return asked[symbol]
 
 
 def decides(cycle: Cycle) -> bool:

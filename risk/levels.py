@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from math import inf
 
 from config.risk import RiskCheck, SwingExit
@@ -12,6 +13,7 @@ from core.types import Position
 from risk.exact import exact
 
 
+@lru_cache(maxsize=1024)
 def offset_price(entry: Decimal, offset_pct: float) -> Decimal:
     """Give the price a fraction away from the entry, at a hundredth of a cent."""
     return (entry * (1 + exact(offset_pct))).quantize(PRICE_TICK, ROUND_HALF_EVEN)

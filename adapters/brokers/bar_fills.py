@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from math import isfinite
+from typing import NamedTuple
 
 from config.trading import BrokerSettings
 from core.money import CENT, SHARE_TICK, to_cents, to_price
@@ -14,8 +14,7 @@ from core.types import Side
 BPS = Decimal(10_000)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
+class Bar(NamedTuple):
     """One session of one symbol, US dollars; NaN where there was no trade."""
 
     open: float

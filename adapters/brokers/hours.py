@@ -16,6 +16,7 @@ def opening(session: date) -> datetime:
     return datetime.combine(session, OPENS, NEW_YORK).astimezone(UTC)
 
 
+@lru_cache(maxsize=8)
 def next_opening_date(at: datetime) -> date:
     """Give the first date whose opening is later than `at`; whether it is a session is the panel's to say."""
     today = market_date(at)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
+from msgspec.structs import replace
 
 from adapters.brokers.bar_fills import fee, traded_price
 from adapters.brokers.hours import next_opening_date

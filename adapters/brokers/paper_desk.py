@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import cast
 
 import numpy as np
+from msgspec.structs import replace
 
 from adapters.brokers.bar_fills import Bar, affordable, fee, protective_fill, traded_price
 from adapters.brokers.hours import opening

@@ -44,8 +44,7 @@ PAPER = Schema(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaperOrder:
+class PaperOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order as the paper broker keeps it.
 
     Attributes

@@ -96,8 +96,8 @@ class SqliteLedger(LedgerReader):
         When the file cannot be used; every method raises it when reading or writing fails.
     """
 
-    def __init__(self, path: Path | None, *, route: OrderRoute) -> None:
-        super().__init__(Database(path, LEDGER))
+    def __init__(self, path: Path | None, *, route: OrderRoute, database: Database | None = None) -> None:
+        super().__init__(database or Database(path, LEDGER))
         self._route = route
         self._sent_as = OrderStatus.DRY_RUN if route is OrderRoute.DRY_RUN else OrderStatus.RECORDED
 

@@ -16,6 +16,7 @@ from adapters.clock import ManualClock
 from adapters.feeds.panel_feed import PanelFeed
 from adapters.feeds.views import QuoteSource
 from adapters.ledger import SqliteLedger
+from adapters.ledger.deferred import DeferredLedger
 from config.environment import OrderRoute
 from config.loader import digest
 from config.risk import RiskSettings
@@ -62,7 +63,7 @@ def build_bench(
     """
     clock = ManualClock(datetime(1990, 1, 1, tzinfo=UTC))
     feed = PanelFeed(panel, trading.data, NyseCalendar(), source=source, quotes=quotes)
-    ledger = SqliteLedger(None, route=OrderRoute.PAPER_BUILTIN)
+    ledger = DeferredLedger(route=OrderRoute.PAPER_BUILTIN)
     seal = digest(trading, risk)
     engine = Engine(
         Parts(

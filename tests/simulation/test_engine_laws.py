@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from core.cycles import DECIDE
 from core.errors import RequestError
@@ -146,7 +147,7 @@ class Peeking:
         opinion = self.honest.opine(view, portfolio, cycle)
         ahead = self.panel.close[view.row + 1] / self.panel.close[view.row] - 1
         kept = [s for s in opinion.signals if ahead[self.panel.column[s.symbol]] > 0]
-        return replace(opinion, signals=tuple(kept))
+        return structs.replace(opinion, signals=tuple(kept))
 
     def decide(self, opinion: Opinion, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
         return self.honest.decide(opinion, portfolio, cycle)

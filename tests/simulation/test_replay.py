@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from adapters.feeds.panel_feed import PanelFeed
 from adapters.ledger.rows import encode_report
@@ -165,7 +166,7 @@ class Other:
     def opine(self, *told: Any) -> Any:
         opinion = self._team.opine(*told)
         models: Mapping[str, str] = {**opinion.models, "quant": "quant-v8-another"}
-        return replace(opinion, models=models)
+        return structs.replace(opinion, models=models)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._team, name)
@@ -182,8 +183,8 @@ def test_a_changed_model_is_named() -> None:
 def test_a_book_that_the_ledger_cannot_tell_is_said_to_be_so() -> None:
     recorded = find(desk().ledger, steps("decide")[0].decision_id)
     assert recorded.before is not None
-    richer = replace(recorded.before.plan.portfolio, cash=recorded.before.plan.portfolio.cash + 1)
-    before = replace(recorded.before, plan=replace(recorded.before.plan, portfolio=richer))
+    richer = structs.replace(recorded.before.plan.portfolio, cash=recorded.before.plan.portfolio.cash + 1)
+    before = structs.replace(recorded.before, plan=structs.replace(recorded.before.plan, portfolio=richer))
     done = again(replace(recorded, before=before))
     assert not done.same
     assert done.causes[0].startswith("The book or the state it was made from is not recorded in full")

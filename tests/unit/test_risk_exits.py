@@ -7,6 +7,7 @@ from math import nan
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from config.risk import RiskCheck
 from core.types import Cycle, Decision, MarketView, Opinion, Portfolio, Position
@@ -106,7 +107,7 @@ def test_held_sessions_are_trading_sessions() -> None:
     assert sessions_held(view, position("AAA", held=0), TODAY) == 0
     live = market({"AAA": 100.0}, live=True)
     assert sessions_held(live, position("AAA", held=7), live.as_of.date()) == 8
-    entered_today = replace(position("AAA"), entry_session=live.as_of.date())
+    entered_today = structs.replace(position("AAA"), entry_session=live.as_of.date())
     assert sessions_held(live, entered_today, live.as_of.date()) == 0
 
 

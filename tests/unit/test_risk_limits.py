@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from config.risk import RiskSettings
 from core.types import Cycle, Decision, Opinion, Plan, Portfolio, Side, TradingState
@@ -200,7 +201,7 @@ def test_the_regime_scales_the_books_exposure() -> None:
     limits = settings(portfolio_limits={**ROOMY, "max_exposure_pct": 0.4}, position_sizing=TENTH)
     portfolio = book("8000", position("AAA"), position("BBB"))
     assert bought(plan_of(portfolio, enter("CCC"), limits=limits)) == ["CCC"]
-    storm = Opinion(regime=replace(CALM, exposure_scale=0.5))
+    storm = Opinion(regime=structs.replace(CALM, exposure_scale=0.5))
     plan = plan_of(portfolio, enter("CCC"), limits=limits, opinion=storm)
     assert rules(plan) == {"CCC": "max_exposure_pct"}
     assert plan.refused[0].limit == "20.000%"

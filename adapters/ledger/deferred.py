@@ -1,0 +1,72 @@
+"""The ledger of a run whose rows nobody may ever ask for: written when first read."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from adapters.ledger.database import Database, Row
+from adapters.ledger.ledger import SqliteLedger
+from adapters.ledger.schema import LEDGER
+from config.environment import OrderRoute
+from core.types import ApprovedOrder, Fill, StepReport, TradingState
+
+
+class _WrittenWhenRead(Database):
+    """A database in memory that does what was put off before it answers."""
+
+    def __init__(self) -> None:
+        super().__init__(None, LEDGER)
+        self.put_off: deque[Callable[[], None]] = deque()
+
+    def read(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
+        """Give the rows of a query, once all that was put off is written."""
+        self.catch_up()
+        return super().read(sql, values)
+
+    def catch_up(self) -> None:
+        """Write all that was put off."""
+        while self.put_off:
+            self.put_off.popleft()()
+
+
+class DeferredLedger(SqliteLedger):
+    """A `SqliteLedger` in memory, with the same rows, for backtests: most of their rows are never read.
+
+    What an engine writes while it runs is kept as it is and becomes rows with the first question. A fault in
+    it, such as NaN in a report, is told then. One thread.
+    """
+
+    def __init__(self, *, route: OrderRoute) -> None:
+        self._rows = _WrittenWhenRead()
+        self._booked: set[str] = set()
+        super().__init__(None, route=route, database=self._rows)
+
+    def record(self, report: StepReport) -> None:
+        """Keep a step."""
+        self._booked.update([fill.fill_id for fill in report.fills])
+        self._rows.put_off.append(lambda: super(DeferredLedger, self).record(report))
+
+    def record_fills(self, fills: Sequence[Fill]) -> None:
+        """Keep fills that came outside a step."""
+        self._booked.update([fill.fill_id for fill in fills])
+        self._rows.put_off.append(lambda: super(DeferredLedger, self).record_fills(fills))
+
+    def intend(self, approved: Sequence[ApprovedOrder]) -> None:
+        """Write down, before the send, that proposed orders are sent now; see `SqliteLedger.intend`."""
+        self._rows.catch_up()
+        super().intend(approved)
+
+    def mark(self, statuses: Mapping[str, str], reasons: Mapping[str, str] | None = None) -> None:
+        """Keep what became of orders."""
+        if statuses:
+            self._rows.put_off.append(lambda: super(DeferredLedger, self).mark(statuses, reasons))
+
+    def set_state(self, state: TradingState, reason: str) -> None:
+        """Keep a trading state."""
+        self._rows.put_off.append(lambda: super(DeferredLedger, self).set_state(state, reason))
+
+    def unbooked(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
+        """Give those fills that no step has booked yet, each once."""
+        fresh = {fill.fill_id: fill for fill in fills}
+        return tuple(fill for name, fill in fresh.items() if name not in self._booked)
