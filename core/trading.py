@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -103,7 +104,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     target_weight: float | None = None
 
 
-class Position(Struct, frozen=True, kw_only=True):
+class Position(Struct, frozen=True, kw_only=True, gc=False):
     """Shares held, long only.
 
     Attributes
@@ -140,7 +141,7 @@ class Position(Struct, frozen=True, kw_only=True):
         return float(self.last_price / self.average_price - 1)
 
 
-class Portfolio(Struct, frozen=True, kw_only=True):
+class Portfolio(Struct, frozen=True, kw_only=True, dict=True):
     """Cash and positions, with what the breakers compare against.
 
     Attributes
@@ -163,7 +164,7 @@ class Portfolio(Struct, frozen=True, kw_only=True):
     trades_today: int = 0
     pending: tuple[Order, ...] = ()
 
-    @property
+    @cached_property
     def equity(self) -> Decimal:
         """Cash plus market value, US dollars."""
         return self.cash + sum((position.value for position in self.positions.values()), ZERO)

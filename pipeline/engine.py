@@ -184,6 +184,8 @@ class Engine:
     def _with_fills(self, fills: tuple[Fill, ...]) -> Portfolio:
         """Book the fills, and write down what became of orders that are no longer open at the broker."""
         pending = self.parts.broker.open_orders()
+        if not fills and pending == self.portfolio.pending:
+            return self.portfolio
         accounted = {order.client_order_id for order in pending} | {fill.client_order_id for fill in fills}
         gone = [o.client_order_id for o in self.portfolio.pending if o.client_order_id not in accounted]
         if gone:

@@ -6,6 +6,7 @@ It does not know whether it is live: the daemon and the backtest call the same f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -39,7 +40,7 @@ def decide(
     name = decision_id(
         cycle=cycle.name,
         as_of=view.as_of,
-        seals=(view.digest(), *seals, state.value, repr(sorted(opinion.models.items())), repr(cycle)),
+        seals=(view.digest(), *seals, state.value, repr(sorted(opinion.models.items())), _told(cycle)),
     )
     book = risk.mark(view, portfolio, opinion, cycle)
     wanted = team.decide(opinion, book, cycle)
@@ -56,6 +57,11 @@ def decide(
     )
     explained = team.explain(view, opinion, [decision.symbol for decision in decisions])
     return name, plan if explained is plan.opinion else replace(plan, opinion=explained)
+
+
+@lru_cache(maxsize=64)
+def _told(cycle: Cycle) -> str:
+    return repr(cycle)
 
 
 def overrule(wanted: Sequence[Decision], forced: Sequence[Decision]) -> tuple[Decision, ...]:

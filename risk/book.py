@@ -52,7 +52,7 @@ def current_session(view: MarketView, before: date | None) -> date | None:
     if view.market_open:
         known.append(view.as_of.astimezone(EXCHANGE_ZONE).date())
     elif view.row >= 0:
-        known.append(view.session.astype(date))
+        known.append(view.bars.dates[view.row])
     return max(known, default=None)
 
 

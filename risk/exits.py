@@ -97,7 +97,7 @@ def sessions_held(view: MarketView, position: Position, session: date | None) ->
     entry = np.datetime64(position.entry_session, "D")
     bars = view.bars.sessions
     after = len(bars) - int(np.searchsorted(bars, entry, side="right"))
-    last_bar = view.session.astype(date) if view.row >= 0 else position.entry_session
+    last_bar = view.bars.dates[view.row] if view.row >= 0 else position.entry_session
     unfinished = session is not None and session > max(last_bar, position.entry_session)
     return after + int(unfinished)
 

@@ -13,7 +13,6 @@ from core.types import Position
 from risk.exact import exact
 
 
-@lru_cache(maxsize=1024)
 def offset_price(entry: Decimal, offset_pct: float) -> Decimal:
     """Give the price a fraction away from the entry, at a hundredth of a cent."""
     return (entry * (1 + exact(offset_pct))).quantize(PRICE_TICK, ROUND_HALF_EVEN)
@@ -21,10 +20,15 @@ def offset_price(entry: Decimal, offset_pct: float) -> Decimal:
 
 def swing_levels(position: Position, swing: SwingExit) -> Levels:
     """Give the synthesizer's stop and target (SWING_EXIT_CONFIG)."""
+    return _static_levels(position.average_price, swing.stop_loss_pct, swing.take_profit_pct)
+
+
+@lru_cache(maxsize=1024)
+def _static_levels(entry: Decimal, stop_loss_pct: float, take_profit_pct: float) -> Levels:
     return Levels(
-        stop_price=offset_price(position.average_price, swing.stop_loss_pct),
+        stop_price=offset_price(entry, stop_loss_pct),
         stop_rule="stop_loss",
-        target_price=offset_price(position.average_price, swing.take_profit_pct),
+        target_price=offset_price(entry, take_profit_pct),
         target_rule="take_profit",
     )
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-import numpy as np
 from msgspec.structs import replace
 
 from adapters.brokers.bar_fills import fee, traded_price
 from adapters.brokers.hours import next_opening_date
 from adapters.brokers.paper_book import PaperBook
-from adapters.brokers.paper_desk import PaperDesk, pending, session_date
+from adapters.brokers.paper_desk import PaperDesk, pending
 from adapters.brokers.paper_store import Changes, PaperOrder, PaperStore
 from config.trading import BrokerSettings
 from core.errors import BrokerError, LedgerError
@@ -54,7 +53,7 @@ class PaperBroker:
         self._clock = clock
         self._store = store
         self._settled_at: datetime | None = None
-        self._last_session: np.datetime64 | None = None
+        self._last_session: date | None = None
         self._restore()
 
     def settle(self, view: MarketView) -> tuple[Fill, ...]:
@@ -64,8 +63,8 @@ class PaperBroker:
         """
         if self._settled_at is None or view.as_of > self._settled_at:
             self._settled_at = view.as_of
-            if len(view.bars.sessions):
-                self._last_session = view.bars.sessions[-1]
+            if view.row >= 0:
+                self._last_session = view.bars.dates[view.row]
             if self._desk.open or self._desk.book.guards:
                 self._desk.match(view)
                 self._commit()
@@ -77,8 +76,9 @@ class PaperBroker:
         for order in (approval.order for approval in approved):
             kept = self._find(order.client_order_id)
             if kept is None:
-                kept = self._take(order, power)
-                power += self._expected(order) if kept.status is OrderStatus.SUBMITTED else ZERO
+                expected = self._expected(order)
+                kept = self._take(order, expected, power)
+                power += expected if kept.status is OrderStatus.SUBMITTED else ZERO
             statuses[order.client_order_id] = kept.status.value
         self._commit()
         return statuses
@@ -91,7 +91,7 @@ class PaperBroker:
             return
         book.guards = guards
         if self._last_session is not None:
-            book.guarded_from = session_date(self._last_session) + timedelta(days=1)
+            book.guarded_from = self._last_session + timedelta(days=1)
         self._store.save(Changes(), book)
 
     def acknowledge(self, fill_ids: Sequence[str]) -> None:
@@ -148,13 +148,13 @@ class PaperBroker:
             or self._store.find(client_order_id)
         )
 
-    def _take(self, order: Order, power: Decimal) -> PaperOrder:
+    def _take(self, order: Order, expected: Decimal, power: Decimal) -> PaperOrder:
         now = self._clock.now()
         sent = max(now, self._settled_at) if self._settled_at else now
         first = next_opening_date(sent)
         if self._last_session is not None:
-            first = max(first, session_date(self._last_session) + timedelta(days=1))
-        refusal = self._refusal(order, power)
+            first = max(first, self._last_session + timedelta(days=1))
+        refusal = self._refusal(order, -expected, power)
         kept = PaperOrder(
             order=order,
             submitted_at=sent,
@@ -165,7 +165,7 @@ class PaperBroker:
         self._desk.put(kept)
         return kept
 
-    def _refusal(self, order: Order, power: Decimal) -> str:
+    def _refusal(self, order: Order, needed: Decimal, power: Decimal) -> str:
         """Say why an order cannot be taken; empty when it can."""
         if order.quantity <= 0:
             return f"the quantity {order.quantity} is not positive"
@@ -173,7 +173,6 @@ class PaperBroker:
             return f"the quantity {order.quantity} is not whole and fractional shares are off"
         if order.side is Side.SELL:
             return self._sell_refusal(order)
-        needed = -self._expected(order)
         return f"it needs {needed} USD and the buying power is {power} USD" if needed > power else ""
 
     def _sell_refusal(self, order: Order) -> str:

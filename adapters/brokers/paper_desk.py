@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import cast
+from math import nan
 
-import numpy as np
 from msgspec.structs import replace
 
 from adapters.brokers.bar_fills import Bar, affordable, fee, protective_fill, traded_price
@@ -16,10 +16,11 @@ from adapters.brokers.paper_book import PaperBook
 from adapters.brokers.paper_store import Changes, PaperOrder
 from config.trading import BrokerSettings
 from core.times import market_date
-from core.types import BarPanel, Fill, MarketView, Order, OrderStatus, Side
+from core.types import Fill, MarketView, Order, OrderStatus, Side
 
 SHORTFALL_PCT_MAX = Decimal("0.05")
 ONE_DAY = timedelta(days=1)
+NO_BAR = Bar(open=nan, high=nan, low=nan)
 Look = Callable[[PaperOrder], tuple[Bar, datetime] | None]
 
 
@@ -54,7 +55,7 @@ class PaperDesk:
         first = min((kept.session_from for kept in self.open.values()), default=date.max)
         if self.book.guards and self.book.holdings:
             first = min(first, self.book.guarded_from)
-        return int(np.searchsorted(view.bars.sessions, np.datetime64(first, "D")))
+        return bisect_left(view.bars.dates, first, hi=len(view.bars.sessions))
 
     def put(self, kept: PaperOrder) -> None:
         """Keep an order, open or not."""
@@ -66,8 +67,7 @@ class PaperDesk:
             self.open.pop(name, None)
 
     def _match_session(self, view: MarketView, row: int) -> None:
-        session = session_date(view.bars.sessions[row])
-        known_at = _utc(view.bars, row)
+        session, known_at = view.bars.dates[row], view.bars.closed_at[row]
         opens_at = min(opening(session), known_at)
 
         def look(kept: PaperOrder) -> tuple[Bar, datetime] | None:
@@ -182,19 +182,8 @@ def pending(orders: Iterable[PaperOrder]) -> tuple[Order, ...]:
     return tuple(kept.order for kept in orders)
 
 
-def session_date(session: np.datetime64) -> date:
-    """Give a panel's session as a date."""
-    return cast(date, session.astype("datetime64[D]").item())
-
-
 def _bar(view: MarketView, row: int, symbol: str) -> Bar:
     bars, column = view.bars, view.bars.column.get(symbol)
     if column is None or symbol in view.stale:
-        return Bar(open=float("nan"), high=float("nan"), low=float("nan"))
-    return Bar(
-        open=float(bars.open[row, column]), high=float(bars.high[row, column]), low=float(bars.low[row, column])
-    )
-
-
-def _utc(bars: BarPanel, row: int) -> datetime:
-    return cast(datetime, bars.known_at[row].astype("datetime64[us]").item()).replace(tzinfo=UTC)
+        return NO_BAR
+    return Bar(bars.open.item(row, column), bars.high.item(row, column), bars.low.item(row, column))
