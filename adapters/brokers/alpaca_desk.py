@@ -143,6 +143,7 @@ class AlpacaDesk:
         for fill in fills:
             self._listed[fill.client_order_id] = self._listed.get(fill.client_order_id, ZERO) + fill.quantity
         fills += splits_of(row for row in rows if row["activity_type"] == "SPLIT")
+        fills.sort(key=lambda fill: fill.at)
         self._acknowledged &= {fill.fill_id for fill in fills}
         self._forget_names(trades)
         return tuple(fill for fill in fills if fill.fill_id not in self._acknowledged)
