@@ -19,7 +19,6 @@ from core.errors import BrokerError, Recoverable
 from core.ports import Broker, Clock, EventSink, Feed, Ledger, MemoryWriter, RiskManager, Team
 from core.service import Outlook
 from core.times import market_date
-from core.trading import ZERO
 from core.types import (
     ApprovedOrder,
     Cycle,
@@ -32,7 +31,7 @@ from core.types import (
     TradingState,
 )
 from pipeline.announce import submitted
-from pipeline.book import apply_fills, quantities, that_concern
+from pipeline.book import apply_fills, that_concern
 from pipeline.step import decide
 
 REFUSALS = frozenset({OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.EXPIRED})
@@ -207,16 +206,14 @@ class Engine:
         pending = self.parts.broker.open_orders()
         if not fills and pending == self.portfolio.pending:
             return self.portfolio
-        open_names, filled = {order.client_order_id for order in pending}, quantities(fills)
-        gone = [
-            order.client_order_id
-            for order in self.portfolio.pending
-            if order.client_order_id not in open_names
-            and filled.get(order.client_order_id, ZERO) < order.quantity
-        ]
+        open_names = {order.client_order_id for order in pending}
+        gone = [o.client_order_id for o in self.portfolio.pending if o.client_order_id not in open_names]
         if gone:
             never_taken = dict.fromkeys(gone, OrderStatus.CANCELLED.value)
-            self._mark({**never_taken, **self.parts.broker.statuses(gone)})
+            became = {**never_taken, **self.parts.broker.statuses(gone)}
+            booked = {fill.client_order_id for fill in fills}  # the ledger writes "filled" with the fill
+            filled = [n for n, status in became.items() if status == OrderStatus.FILLED and n in booked]
+            self._mark({name: status for name, status in became.items() if name not in filled})
         return replace(apply_fills(self.portfolio, fills, market_date), pending=pending)
 
     def _mark(self, statuses: Mapping[str, str]) -> Mapping[str, str]:
