@@ -12,8 +12,10 @@ from adapters.brokers.alpaca_api import AlpacaApi, Refused, Row, Unanswered
 from adapters.brokers.alpaca_desk import AlpacaDesk, Seen
 from adapters.brokers.alpaca_orders import (
     ENDED,
+    moment,
     number,
     portfolio_of,
+    readable,
     request_of,
     status_of,
 )
@@ -29,6 +31,7 @@ FOREIGN = "foreign"
 STREAM_DOWN = "orders: Alpaca's trade_updates stream is down; fills are found when a step asks for them"
 DUPLICATE = "client_order_id"
 REASONS_MAX = 1000
+SKEW_SECONDS_MAX = 60.0
 log = structlog.get_logger("alpaca")
 
 
@@ -69,14 +72,15 @@ class AlpacaBroker:
         self._sleep = sleep
         self._posted: set[str] = set()
         self._assets: dict[str, Row | None] = {}
-        self._assets_of: date | None = None
+        self._session: date | None = None
+        self._clock_note = ""
         self._reasons: dict[str, str] = {}
 
+    @readable()
     def settle(self, view: MarketView) -> tuple[Fill, ...]:
         """Give the fills and splits that were not acknowledged, oldest first."""
-        if market_date(view.as_of) != self._assets_of:
-            self._assets_of = market_date(view.as_of)
-            self._assets.clear()
+        if market_date(view.as_of) != self._session:
+            self._begin(view)
         fills = self._desk.look(view.as_of)
         if self._stream is not None:
             self._stream.compare(fill.client_order_id for fill in fills if fill.client_order_id)
@@ -90,7 +94,8 @@ class AlpacaBroker:
         core.errors.BrokerError
             When the account cannot be asked what it may do; then nothing was sent.
         """
-        standing = Standing.of(self._api.account(), self._api.positions(), self._api.open_orders())
+        with readable():
+            standing = Standing.of(self._api.account(), self._api.positions(), self._api.open_orders())
         statuses: dict[str, str] = {}
         silent = ""
         for order in (approval.order for approval in approved):
@@ -107,7 +112,8 @@ class AlpacaBroker:
 
     def notes(self) -> tuple[str, ...]:
         """Say what is degraded."""
-        return (STREAM_DOWN,) if self._stream is not None and not self._stream.connected else ()
+        deaf = self._stream is not None and not self._stream.connected
+        return (*((STREAM_DOWN,) if deaf else ()), *((self._clock_note,) if self._clock_note else ()))
 
     def close(self) -> None:
         """Leave the stream."""
@@ -117,6 +123,7 @@ class AlpacaBroker:
     def protect(self, protections: Sequence[Protection]) -> None:
         """Leave no orders with the broker: the risk check watches quotes."""
 
+    @readable()
     def cancel(self, client_order_id: str) -> str:
         """Cancel an order if it is still open; give its status.
 
@@ -137,6 +144,7 @@ class AlpacaBroker:
         """Take note that the ledger has these fills."""
         self._desk.acknowledge(fill_ids)
 
+    @readable()
     def statuses(self, client_order_ids: Sequence[str]) -> Mapping[str, str]:
         """Say what became of orders; those never taken are left out."""
         seen = {name: self._desk.seen(name) for name in client_order_ids}
@@ -150,11 +158,23 @@ class AlpacaBroker:
         """Give our orders that may still trade or have fills to come, as the last `settle` saw them."""
         return self._desk.pending
 
+    @readable()
     def account(self) -> Portfolio:
         """Give the account's cash and positions; of open orders also those that somebody else placed."""
         foreign = tuple(_foreign(row) for row in self._desk.foreign)
         return portfolio_of(self._api.account(), self._api.positions(), (*self._desk.pending, *foreign))
 
+    def _begin(self, view: MarketView) -> None:
+        """With the first look of a day: hold our clock against Alpaca's, and ask for assets anew."""
+        skew_seconds = abs((moment(self._api.clock().get("timestamp")) - view.as_of).total_seconds())
+        skewed = skew_seconds > SKEW_SECONDS_MAX
+        self._clock_note = f"clock: it differs from Alpaca's by {skew_seconds:.0f} s" if skewed else ""
+        if skewed:
+            log.warning("clock.skewed", seconds=skew_seconds)
+        self._assets.clear()
+        self._session = market_date(view.as_of)
+
+    @readable()
     def _submit(self, order: Order, standing: Standing) -> OrderStatus:
         if order.client_order_id in self._posted:
             return self._resolved(order)

@@ -86,6 +86,10 @@ class AlpacaApi:
         """Give cash, buying power and what blocks the account."""
         return self._read(dict, lambda: self._client.get("/account"))
 
+    def clock(self) -> Row:
+        """Give Alpaca's time, and whether it takes the exchange to be open."""
+        return self._read(dict, lambda: self._client.get("/clock"))
+
     def positions(self) -> Rows:
         """Give all positions."""
         return self._read(list, lambda: self._client.get("/positions"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -24,6 +25,21 @@ STATUSES: Mapping[str, OrderStatus] = {
 }
 """All others (new, accepted, pending_*, held, done_for_day, ...) may still trade."""
 ENDED = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Turn what a strange answer breaks into a fault of the broker's: it is asked again, and halts nothing.
+
+    Raises
+    ------
+    core.errors.BrokerError
+        When a field is missing or is not what it should be.
+    """
+    try:
+        yield
+    except (KeyError, ValueError, TypeError, ArithmeticError) as error:
+        raise BrokerError(f"Alpaca's answer cannot be read: {error!r}.") from error
 
 
 def status_of(row: Row) -> OrderStatus:
@@ -57,27 +73,18 @@ def order_of(record: OrderRecord, quantity: Decimal) -> Order:
 
 
 def fill_of(row: Row, record: OrderRecord) -> Fill:
-    """Read a FILL activity of an order of ours.
-
-    Raises
-    ------
-    core.errors.BrokerError
-        When it is none.
-    """
-    try:
-        return Fill(
-            fill_id=str(row["id"]),
-            client_order_id=record.client_order_id,
-            symbol=record.symbol,
-            side=Side(str(row["side"]).replace("sell_short", "sell")),
-            quantity=Decimal(str(row["qty"])),
-            price=Decimal(str(row["price"])),
-            fee=ZERO,
-            at=moment(row["transaction_time"]),
-            rule=record.rule,
-        )
-    except (KeyError, ValueError, ArithmeticError) as error:
-        raise BrokerError(f"Alpaca's activity is no fill: {error!r}.") from error
+    """Read a FILL activity of an order of ours."""
+    return Fill(
+        fill_id=str(row["id"]),
+        client_order_id=record.client_order_id,
+        symbol=record.symbol,
+        side=record.side,
+        quantity=Decimal(str(row["qty"])),
+        price=Decimal(str(row["price"])),
+        fee=ZERO,
+        at=moment(row["transaction_time"]),
+        rule=record.rule,
+    )
 
 
 def splits_of(rows: Iterable[Row]) -> tuple[Fill, ...]:
@@ -107,19 +114,10 @@ def splits_of(rows: Iterable[Row]) -> tuple[Fill, ...]:
 
 
 def portfolio_of(account: Row, positions: Iterable[Row], pending: tuple[Order, ...]) -> Portfolio:
-    """Give the broker's own book. Alpaca does not say when a position was opened: the account's start stands in.
-
-    Raises
-    ------
-    core.errors.BrokerError
-        When the answer is no book.
-    """
-    try:
-        began = moment(account.get("created_at") or "1970-01-01")
-        held = {row["symbol"]: _position(row, began) for row in positions}
-        return Portfolio(cash=Decimal(str(account["cash"])), positions=held, pending=pending)
-    except (KeyError, ValueError, ArithmeticError) as error:
-        raise BrokerError(f"Alpaca's account cannot be read: {error!r}.") from error
+    """Give the broker's own book; since Alpaca names no entry times, the account's start stands in."""
+    began = moment(account.get("created_at") or "1970-01-01")
+    held = {row["symbol"]: _position(row, began) for row in positions}
+    return Portfolio(cash=Decimal(str(account["cash"])), positions=held, pending=pending)
 
 
 def moment(text: Any) -> datetime:

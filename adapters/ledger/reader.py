@@ -19,7 +19,7 @@ from adapters.ledger.trades import RoundTrips
 from core.service import OrderRecord, Trade
 from core.types import ApprovedOrder, Fill, Portfolio, StepReport, TradingState
 
-_ORDERS = f"SELECT {ORDER_COLUMNS} FROM orders"  # noqa: S608  constants
+_ORDERS = f"SELECT {ORDER_COLUMNS}, reason FROM orders"  # noqa: S608  constants
 _FILLS = f"SELECT {FILL_COLUMNS} FROM fills"  # noqa: S608  constants
 _TRADED = f"SELECT {FILL_COLUMNS}, sequence FROM fills WHERE sequence > ? ORDER BY sequence"  # noqa: S608  constants
 

@@ -91,11 +91,12 @@ class BrokerDesk:
         return PaperBroker(self._trading.broker, clock, store)
 
     def _open_dry_run(self) -> Broker:
-        from adapters.brokers.alpaca_orders import portfolio_of  # noqa: PLC0415  # imported where it is made
+        from adapters.brokers.alpaca_orders import portfolio_of, readable  # noqa: PLC0415  # imported where it is made
         from adapters.brokers.dry_run import DryRunBroker  # noqa: PLC0415  # imported where it is made
 
         api = self._api()
 
+        @readable()
         def account() -> Portfolio:
             return portfolio_of(api.account(), api.positions(), ())
 

@@ -170,6 +170,13 @@ def test_reads_are_asked_again_and_retry_after_is_honoured(trading: Trading) -> 
     assert len(trading.settle()) == 1
 
 
+def test_a_clock_that_differs_from_the_brokers_is_named(trading: Trading) -> None:
+    trading.settle()
+    assert trading.broker.notes() == ()
+    trading.settle(days=2)
+    assert trading.broker.notes() == ("clock: it differs from Alpaca's by 172800 s",)
+
+
 # --- rules before the send -------------------------------------------------------------------------------------
 
 
@@ -281,6 +288,14 @@ def test_a_split_comes_as_shares_for_nothing(trading: Trading) -> None:
     (split,) = trading.settle()
     assert (split.rule, split.side) == (SPLIT, Side.BUY)
     assert (split.quantity, split.cash_change) == (Decimal(30), Decimal(0))
+
+
+def test_a_strange_answer_is_a_fault_of_the_brokers(trading: Trading) -> None:
+    trading.send("one", "10")
+    with trading.stand_in.book.lock:
+        del trading.stand_in.book.activities[0].fields["price"]
+    with pytest.raises(BrokerError, match="cannot be read: KeyError"):
+        trading.settle()
 
 
 # --- the stream ------------------------------------------------------------------------------------------------
