@@ -166,7 +166,9 @@ class Engine:
     def rebase(self) -> None:
         """Measure losses from here on: else the breaker that a person resumes from would trip again at once."""
         equity = self.portfolio.equity
-        self.portfolio = replace(self.portfolio, session_open_equity=equity, peak_equity=equity)
+        self.portfolio = replace(
+            self.portfolio, session_open_equity=equity, peak_equity=equity, last_equity=equity
+        )
 
     def fault(self, error: Recoverable, told: str = NOTHING_DECIDED) -> None:
         """Count a failed step and tell of it; the breaker may tighten the state after several in a row."""

@@ -12,7 +12,6 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -83,9 +82,8 @@ class TradeUpdates:
 
     def _leave(self) -> None:
         stream = self._stream
-        if stream is not None and stream._loop is not None and self._thread.is_alive():
-            with suppress(RuntimeError):  # its loop has ended by itself
-                asyncio.run_coroutine_threadsafe(_end(stream), stream._loop)
+        if stream is not None and stream._loop is not None and stream._loop.is_running():
+            asyncio.run_coroutine_threadsafe(_end(stream), stream._loop)
 
     async def _take(self, message: Any) -> None:
         update = message["data"]
