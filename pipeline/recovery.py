@@ -57,7 +57,9 @@ def recover(engine: Engine) -> Recovery:
     mended += _take_cash(engine, book)
     differences = (*book_differences(engine.portfolio, book), *_unknown_orders(engine, book))
     if differences:
-        engine.set_state(TradingState.HALTED, "reconciliation: " + "; ".join(differences))
+        told = "; ".join(differences)
+        hint = "POST /resume takes the broker's cash and positions over"
+        engine.set_state(TradingState.HALTED, f"reconciliation: {told} ({hint})")
     return Recovery(mended=tuple(mended), differences=differences)
 
 

@@ -23,7 +23,7 @@ ROUGH = FaultPlan(
     rejected_later=0.03, unfilled=0.1, partial=0.5, waits=0.3, same_instant=0.3, late_activity=0.3,
 )  # fmt: skip
 SEEDS = (1, 2, 3)
-DAYS = 6
+DAYS, DAYS_TO_A_REFUSAL = 6, 8
 
 
 def assert_equal_to_the_brokers_book(lived: World) -> None:
@@ -94,7 +94,7 @@ def start_again(lived: World) -> None:
 def test_on_a_perfect_broker_it_trades_and_exits(tmp_path: Path) -> None:
     with world(tmp_path) as lived:
         recover(lived.engine)
-        reports = [report for moment in week(DAYS) if (report := lived.live(moment))]
+        reports = [report for moment in week(DAYS_TO_A_REFUSAL) if (report := lived.live(moment))]
         lived.calm_down()
         assert_it_did_something(reports)
         assert_equal_to_the_brokers_book(lived)
