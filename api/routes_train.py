@@ -26,8 +26,8 @@ async def retrain(service: Engine, _: Nothing, wait: Wait = True) -> RetrainAnsw
 
 @router.get("/jobs")
 async def jobs(service: Engine) -> JobsAnswer:
-    """List long jobs since the start, newest first."""
-    return JobsAnswer.of(service.jobs(), Data.of_now(service))
+    """List what runs by itself with its last and next run, and long jobs since the start, newest first."""
+    return JobsAnswer.of(service.timetable(), service.jobs(), Data.of_now(service))
 
 
 @router.get("/jobs/{job_id}", responses=problems(404, 422))

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from config.frozen import Fraction, Frozen
+from config.jobs import SchedulerSettings
 from config.sectors import STOCKS
-
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class Frozen(BaseModel):
-    """Settings cannot change under a running step, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ServerSettings(Frozen):
@@ -296,3 +290,4 @@ class TradingSettings(Frozen):
     sentiment: SentimentSettings = SentimentSettings()
     sector_scan: SectorScanSettings = SectorScanSettings()
     synthesizer: SynthesizerSettings = SynthesizerSettings()
+    scheduler: SchedulerSettings = SchedulerSettings()

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from core.events import Event
+from core.schedule import Timetable
 from core.types import Cycle, Fill, Opinion, OrderStatus, Portfolio, Side, StepReport
 
 
@@ -195,4 +196,8 @@ class Service(Protocol):
 
     def jobs(self) -> Sequence[Job]:
         """Give the jobs since the start, newest first."""
+        ...
+
+    def timetable(self) -> Timetable:
+        """Give what runs by itself, with its last and next runs."""
         ...
