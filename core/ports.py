@@ -140,6 +140,10 @@ class Ledger(Protocol):
         """Write down, before the send, that proposed orders are sent now, as sized now."""
         ...
 
+    def keep(self, portfolio: Portfolio) -> None:
+        """Write down the book as it stands between two steps."""
+        ...
+
     def mark(self, statuses: Mapping[str, str]) -> None:
         """Write down what became of orders, by client_order_id."""
         ...
