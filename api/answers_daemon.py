@@ -130,6 +130,31 @@ class RetrainAnswer(Answer):
     data: Data
 
 
+class VersionLine(Answer):
+    """A ranker that is kept."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    model_id: str
+    saved_at: datetime
+    labels_end: str
+    samples: int = Field(ge=0)
+    in_use: bool
+
+
+class RollbackAnswer(Answer):
+    """Which ranker is in use again, and which it replaced."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    model_id: str
+    replaced: str | None = Field(description="Null when there was none in use.")
+    window: dict[str, str]
+    out_of_sample: dict[str, float]
+    versions: list[VersionLine] = Field(description="All that are kept, newest first.")
+    data: Data
+
+
 def _facts(job: Job) -> Mapping[str, Any]:
     return {
         "job_id": job.job_id,

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from api.answers import Data
-from api.answers_daemon import JobAnswer, JobsAnswer, RetrainAnswer
+from api.answers_daemon import JobAnswer, JobsAnswer, RetrainAnswer, RollbackAnswer
 from api.dependencies import Engine, Nothing, StrictRoute
 from api.long_work import STARTED_OR_DONE, Wait, answer_when_done
 from api.openapi import problems
@@ -22,6 +22,12 @@ async def retrain(service: Engine, _: Nothing, wait: Wait = True) -> RetrainAnsw
     """Train the ranker on 18 months in a child process; a client that hangs up does not stop it."""
     failed = "The retrain failed and the current model stays"
     return await answer_when_done(service, "quant_retrain", {}, RetrainAnswer, wait=wait, failed=failed)
+
+
+@router.post("/quant/rollback", responses=problems(409, 422, 503))
+async def rollback(service: Engine, _: Nothing) -> RollbackAnswer:
+    """Put the ranker before the one in use back in use; the next step ranks with it."""
+    return RollbackAnswer(**await service.rollback(), data=Data.of_now(service))
 
 
 @router.get("/jobs")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from config.drift import DriftSettings
 from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
 from config.sectors import STOCKS
@@ -291,3 +292,4 @@ class TradingSettings(Frozen):
     sector_scan: SectorScanSettings = SectorScanSettings()
     synthesizer: SynthesizerSettings = SynthesizerSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
+    drift: DriftSettings = DriftSettings()

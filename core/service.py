@@ -201,3 +201,7 @@ class Service(Protocol):
     def timetable(self) -> Timetable:
         """Give what runs by itself, with its last and next runs."""
         ...
+
+    async def rollback(self) -> Mapping[str, Any]:
+        """Put the ranker before the one in use back in use; a RequestError with status 409 if there is none."""
+        ...

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from core.cycles import DECIDE, DECIDE_AND_SEND, REGIME, RISK_CHECK, SETTLE
-from core.errors import EngineError
+from core.errors import EngineError, Recoverable
 from core.service import Service
 from core.types import StepReport
 from scheduler.timetable import Verdict
@@ -31,8 +31,8 @@ async def cron_decide(service: Service, verdict: Verdict) -> str:
 
 
 async def cron_weekly_retrain(service: Service, _: Verdict) -> str:
-    """Train the ranker, then the ensemble; one that fails does not keep the other from training."""
-    return "; ".join([await _trained(service, kind) for kind in WEEKLY])
+    """Fetch the week's last bars, train the ranker, then the ensemble; each whatever became of the others."""
+    return "; ".join([await _looked(service), *[await _trained(service, kind) for kind in WEEKLY]])
 
 
 WORK: Mapping[str, Work] = {
@@ -50,6 +50,13 @@ def _told(report: StepReport) -> str:
         f"{report.cycle.name}: {len(plan.approved)} {sent}, {len(plan.refused)} refused, "
         f"{len(report.fills)} filled, {plan.state.value}"
     )
+
+
+async def _looked(service: Service) -> str:
+    try:
+        return f"bars until {(await service.step(SETTLE)).bars_until}"
+    except Recoverable as error:
+        return f"on older bars: {error}"
 
 
 async def _trained(service: Service, kind: str) -> str:

@@ -19,7 +19,6 @@ from config.sectors import UNIVERSE
 from config.watch import WatchedRisk
 from core.errors import SettingsError
 from core.ports import Broker, Clock
-from core.schedule import Timetable
 from pipeline.announce import announce_to
 from pipeline.bootstrap.assembly import Forgetful, assemble_risk, assemble_team
 from pipeline.bootstrap.backtest_jobs import BacktestDesk
@@ -27,8 +26,8 @@ from pipeline.bootstrap.jobs_desk import JobsDesk
 from pipeline.bootstrap.retrain import RankerDesk
 from pipeline.bootstrap.rl_desk import EnsembleDesk
 from pipeline.bootstrap.sentiment_desk import SentimentDesk
+from pipeline.bootstrap.unattended import UnattendedService
 from pipeline.engine import Engine, Parts, opening_book
-from pipeline.service import EngineService
 from pipeline.status import status_bytes
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ log = structlog.get_logger("start")
 NOTES_SHOWN_MAX = 10
 
 
-class Daemon(EngineService):
+class Daemon(UnattendedService):
     """The service wired to its parts; nothing heavy happens before `start`."""
 
     def __init__(self, environment: Environment, folder: Path, clock: Clock) -> None:
@@ -84,20 +83,6 @@ class Daemon(EngineService):
             close=self._close_files,
         )
 
-    def start(self) -> None:
-        """Begin building and recovering on the engine thread, and ring the jobs once that is done."""
-        super().start()
-        self.jobs_desk.start(self, self.clock, self.hub)
-
-    def begin_stop(self) -> None:
-        """Begin nothing new."""
-        self.jobs_desk.stop()
-        super().begin_stop()
-
-    def timetable(self) -> Timetable:
-        """Give what runs by itself."""
-        return self.jobs_desk.timetable()
-
     def degraded(self) -> list[str]:
         """Say what is missing or fallen back."""
         return [
@@ -135,7 +120,7 @@ class Daemon(EngineService):
         feed, clock = self._feed()
         self._feed_in_use = feed
         factors = FactorStore()
-        self.desk.open(clock)
+        self.desk.open(clock, factors)
         self.ensemble.open(clock)
         broker, route = self._broker(clock)
         engine = Engine(
