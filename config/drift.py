@@ -17,7 +17,8 @@ class DriftSettings(Frozen):
     recent_sessions : int
         The newest sessions, whose factors are held against the training window's.
     psi_max : float
-        Of any one factor; by the usual reading below 0.10 is stable and above 0.25 has shifted.
+        Of any one factor; by the usual reading below 0.10 is stable and above 0.25 has shifted. A factor that
+        moved no further than it did within the training window raises no alarm.
     rank_ic_sessions_min : int
         So many judged live sessions at least, before the live rank IC is held against the promised one.
     rank_ic_standard_errors_max : float

@@ -27,6 +27,14 @@ class InUse:
     since: np.datetime64
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stability:
+    """A factor's PSI, and the largest that stretches of the training window have among themselves."""
+
+    psi: float
+    usual_max: float
+
+
 def population_stability(expected: Floats, actual: Floats) -> float:
     r"""Population stability index of a sample against the one a model learnt from.
 
@@ -47,21 +55,32 @@ def population_stability(expected: Floats, actual: Floats) -> float:
     float
         At least 0; 0 for equal shares.
     """
-    inner = np.unique(np.quantile(expected, np.linspace(0, 1, BINS + 1)[1:-1]))
-    counts = [
-        np.bincount(np.searchsorted(inner, x, side="right"), minlength=len(inner) + 1) for x in (expected, actual)
-    ]
-    e, a = ((count + 0.5) / (count.sum() + 0.5 * len(count)) for count in counts)
+    inner = _tenths(expected)
+    return _divergence(_shares(expected, inner), _shares(actual, inner))
+
+
+def _tenths(expected: Floats) -> Floats:
+    edges: Floats = np.unique(np.quantile(expected, np.linspace(0, 1, BINS + 1)[1:-1]))
+    return edges
+
+
+def _shares(values: Floats, inner: Floats) -> Floats:
+    counts = np.bincount(np.searchsorted(inner, values, side="right"), minlength=len(inner) + 1)
+    return ((counts + 0.5) / (len(values) + 0.5 * len(counts))).astype(np.float64)
+
+
+def _divergence(e: Floats, a: Floats) -> float:
     return float(np.sum((a - e) * np.log(a / e)))
 
 
 def factor_stability(
     table: FactorTable, sessions: NDArray[np.datetime64], window: Mapping[str, str], recent_sessions: int
-) -> Mapping[str, float]:
-    """Give each factor's PSI: the newest sessions after the training window against that window.
+) -> Mapping[str, Stability]:
+    """Hold each factor's newest sessions after the training window against that window.
 
     The z-scores are compared, since they are what the ranker sees: a shift of the whole market's level is none
-    to it.
+    to it. Factors move slowly and a sector's is shared by its stocks, so a few weeks never look like the whole
+    window; what is usual is measured on stretches of the window itself, each as long as the newest one.
 
     Parameters
     ----------
@@ -72,8 +91,8 @@ def factor_stability(
 
     Returns
     -------
-    mapping of str to float
-        Empty while either side has no samples.
+    mapping of str to Stability
+        Without the factors of which either side has no samples.
     """
     days = sessions.astype("datetime64[D]")
     first, last = (np.datetime64(window[name], "D") for name in ("first", "last"))
@@ -81,10 +100,21 @@ def factor_stability(
     newest = table.z[max(int(np.searchsorted(days, last, side="right")), len(days) - recent_sessions) :]
     out = {}
     for place, name in enumerate(FACTOR_NAMES):
-        expected, actual = (part[..., place][np.isfinite(part[..., place])] for part in (learnt, newest))
-        if len(expected) and len(actual):
-            out[name] = population_stability(expected, actual)
+        found = _stability(learnt[..., place], newest[..., place])
+        if found is not None:
+            out[name] = found
     return out
+
+
+def _stability(learnt: Floats, newest: Floats) -> Stability | None:
+    expected, actual = learnt[np.isfinite(learnt)], newest[np.isfinite(newest)]
+    if not len(expected) or not len(actual):
+        return None
+    inner = _tenths(expected)
+    shares = _shares(expected, inner)
+    stretches = (learnt[at : at + len(newest)] for at in range(0, len(learnt) - len(newest) + 1, len(newest)))
+    usual = [_divergence(shares, _shares(part[np.isfinite(part)], inner)) for part in stretches]
+    return Stability(psi=_divergence(shares, _shares(actual, inner)), usual_max=max(usual, default=0.0))
 
 
 def live_scores(

@@ -18,7 +18,7 @@ from core.types import MarketView
 if TYPE_CHECKING:
     from models.factor_store import FactorStore
     from models.quant_artefact import QuantArtefact
-    from models.quant_drift import InUse
+    from models.quant_drift import InUse, Stability
 
 log = structlog.get_logger("drift")
 RANKERS_READ = 32
@@ -85,19 +85,23 @@ class DriftWatch:
             "model_id": artefact.model_id,
             "judged_at": view.as_of.isoformat(),
             "bars_until": str(view.session),
-            "psi": {name: round(value, 4) for name, value in psi.items()},
+            "psi": {name: round(found.psi, 4) for name, found in psi.items()},
+            "psi_usual_max": {name: round(found.usual_max, 4) for name, found in psi.items()},
             "psi_max": self._settings.psi_max,
             "live": known,
             "out_of_sample": promised,
             "alarms": [*self._shifted(psi), *self._worse(known, promised)],
         }
 
-    def _shifted(self, psi: Mapping[str, float]) -> Iterator[str]:
-        shifted = {name: value for name, value in psi.items() if value > self._settings.psi_max}
+    def _shifted(self, stability: Mapping[str, Stability]) -> Iterator[str]:
+        shifted = [
+            f"{name} {found.psi:.2f} (usual up to {found.usual_max:.2f})"
+            for name, found in stability.items()
+            if found.psi > max(self._settings.psi_max, found.usual_max)
+        ]
         if shifted:
-            listed = ", ".join(f"{name} {value:.2f}" for name, value in shifted.items())
             yield (
-                f"The ranker's factors have moved away from what it learnt: PSI {listed}, limit "
+                f"The ranker's factors have moved away from what it learnt: PSI of {', '.join(shifted)}, limit "
                 f"{self._settings.psi_max:g}. Check the feed, then POST /quant/retrain."
             )
 

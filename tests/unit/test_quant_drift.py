@@ -19,11 +19,12 @@ from config.drift import DriftSettings
 from config.trading import TradingSettings
 from core.errors import RequestError
 from core.types import BarPanel, Floats, MarketView
+from models import quant_drift
 from models.artefacts import load_current, save
 from models.factor_store import FactorStore, FactorTable
 from models.factors import FACTOR_NAMES
 from models.quant_artefact import QuantArtefact
-from models.quant_drift import BINS, InUse, factor_stability, live_scores, population_stability
+from models.quant_drift import BINS, InUse, Stability, factor_stability, live_scores, population_stability
 from models.quant_ranker import Ranker
 from models.quant_samples import forward_returns
 from pipeline.bootstrap.drift_watch import DriftWatch
@@ -75,8 +76,21 @@ def test_a_shifted_factor_is_found_and_no_other() -> None:
     planted = FactorTable(raw=z, z=z, atr=z[..., 0])
     window = {"first": str(panel.sessions[50]), "last": str(panel.sessions[-100])}
     found = factor_stability(planted, panel.sessions, window, 63)
-    assert found[FACTOR_NAMES[3]] > 0.25
-    assert max(value for name, value in found.items() if name != FACTOR_NAMES[3]) < 0.02
+    assert found[FACTOR_NAMES[3]].psi > 0.25 > found[FACTOR_NAMES[3]].usual_max
+    assert max(one.psi for name, one in found.items() if name != FACTOR_NAMES[3]) < 0.02
+
+
+def test_a_factor_that_always_wanders_is_not_called_shifted() -> None:
+    panel, random = market(), np.random.default_rng(3)
+    sessions = len(panel.sessions)
+    levels = np.repeat(random.normal(size=(sessions // 21 + 1, 1)), 21, axis=0)[:sessions]
+    z = np.zeros((sessions, len(panel.symbols), len(FACTOR_NAMES)))
+    z[..., 0] = levels + random.normal(0, 0.1, size=z.shape[:2])
+    planted = FactorTable(raw=z, z=z, atr=z[..., 0])
+    window = {"first": str(panel.sessions[0]), "last": str(panel.sessions[-22])}
+    found = factor_stability(planted, panel.sessions, window, 63)[FACTOR_NAMES[0]]
+    assert found.psi > 0.25
+    assert found.usual_max > found.psi / 2
 
 
 def test_the_live_rank_ic_is_spearmans_on_sessions_whose_outcome_is_known() -> None:
@@ -113,13 +127,14 @@ def alerts(hub: EventHub) -> list[str]:
     return [event.data["message"] for event in hub._log if event.topic == "risk.alert"]
 
 
-def test_a_passed_threshold_is_told_once_and_stays_in_the_status() -> None:
+def test_a_passed_threshold_is_told_once_and_stays_in_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
     hub, store, panel = EventHub(), FactorStore(), market()
     watch = make_watch(Path(models().name), hub, psi_max=1e-6)
+    monkeypatch.setattr(quant_drift, "_stability", lambda learnt, newest: Stability(psi=0.5, usual_max=0.1))
     for rows in (-2, -1, None):
         watch.judge(view(panel.prefix(len(panel.sessions) + (rows or 0))), store, artefact())
-    assert len(alerts(hub)) >= 1
-    assert all("PSI momentum_5d" in told for told in alerts(hub))
+    assert len(alerts(hub)) == 1
+    assert all("PSI of momentum_5d 0.50 (usual up to 0.10)" in told for told in alerts(hub))
     assert watch.found["alarms"] == watch.alarms != []
     assert set(watch.found["psi"]) == set(FACTOR_NAMES)
     before = hub.sequence
