@@ -35,4 +35,10 @@ test: check ## all checks and the test suite (what CI runs)
 bench: $(VENV)/dev ## every benchmark, one JSON line each
 	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
 
-.PHONY: help run check test bench
+chaos: $(VENV)/dev ## 500 seeded weeks of both jobs with faults and kill -9; one again: python -m tests.chaos --seed N
+	$(BIN)/python -m tests.chaos
+
+soak: $(VENV)/dev ## 30 simulated days of all four jobs in one process, which must not grow
+	$(BIN)/python -m tests.chaos.soak
+
+.PHONY: help run check test bench chaos soak

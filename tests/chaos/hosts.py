@@ -83,6 +83,7 @@ class HereHost:
         self._recovery: Recovery | None = None
         self._cron: Cron | None = None
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(lambda loop, context: None)  # of the dead: nobody asks what they raised
 
     def arm(self) -> None:
         if self._executioner.dead:

@@ -32,7 +32,7 @@ class Pump:
     def __init__(self, broker: AlpacaBroker) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._talks: dict[socket.socket, Any] = {}
-        self._held: list[socket.socket] = []
+        self._held: list[tuple[socket.socket, Any]] = []
         self._handler = _handler_of(broker)
         self.url = broker.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
 
@@ -63,8 +63,10 @@ class Pump:
 
     def close(self) -> None:
         """Close every connection."""
-        for open_one in (self._listening, *self._talks, *self._held):
-            open_one.close()
+        self._listening.close()
+        for connection, talk in (*self._talks.items(), *self._held):
+            talk.finish()
+            connection.close()
 
     def _answer(self, connection: socket.socket) -> None:
         talk = self._talks[connection]
@@ -72,7 +74,7 @@ class Pump:
         if talk.close_connection:
             del self._talks[connection]
             if talk.held:
-                self._held.append(connection)
+                self._held.append((connection, talk))
             else:
                 talk.finish()
                 connection.close()

@@ -77,11 +77,12 @@ def state_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="chaos-", dir=memory if memory.is_dir() else None)
 
 
+@dropped_quietly()
 def run_here(seed: int, sessions: int) -> Outcome:
     """Run a week in this process, with simulated kills."""
     began = time.perf_counter()
     broker = AlpacaBroker(seed=seed, now=BEFORE)
-    with dropped_quietly(), state_folder() as folder, pumped(broker) as pump:
+    with state_folder() as folder, pumped(broker) as pump:
         home = Path(folder)
         world = World(seed, NearAdmin(broker), latency_ms_max=0)
         week = Week(seed=seed, world=world, sessions=sessions, host=HereHost(home, pump, seed, world.market))
