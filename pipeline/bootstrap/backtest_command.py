@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from pipeline.backtest.plain import figures
 from pipeline.bootstrap.backtest_output import CHARTS, progress_bars, save, show, to_json
 from pipeline.bootstrap.backtest_study import Strategy, conduct
 from pipeline.bootstrap.backtest_tools import add_tools, run_tool, tool_asked
-from pipeline.bootstrap.backtests import BacktestSpec, load_panel
+from pipeline.bootstrap.backtests import BacktestSpec, load_panel, with_feed
 from pipeline.bootstrap.executors import executor_of
+from pipeline.bootstrap.intraday import read_five_minute_bars
 
 EXIT_FAILED, EXIT_SETTINGS = 1, 2
 ABOUT = {
@@ -35,7 +37,8 @@ def main(
     """Run one script under the settings in `folder`; give its exit code."""
     asked = parser(strategy).parse_args(argv)
     try:
-        return run(strategy, asked, spec_of(asked, folder), read_environment(variables))
+        environment = read_environment(variables)
+        return run(strategy, asked, walking(asked, spec_of(asked, folder), environment), environment)
     except EngineError as error:
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)  # noqa: T201  # a script speaks
         return EXIT_SETTINGS if isinstance(error, SettingsError | RequestError) else EXIT_FAILED
@@ -81,6 +84,14 @@ def spec_of(asked: argparse.Namespace, folder: Path) -> BacktestSpec:
     )
 
 
+def walking(asked: argparse.Namespace, spec: BacktestSpec, environment: Environment) -> BacktestSpec:
+    """Give the specification with the five-minute bars that were asked for."""
+    if getattr(asked, "intraday", None) is None:
+        return spec
+    daily = with_feed(environment, spec.feed).parquet_path
+    return replace(spec, intraday=read_five_minute_bars(asked.intraday, daily))
+
+
 def parser(strategy: Strategy) -> argparse.ArgumentParser:
     """Give the command line's parser."""
     wanted = argparse.ArgumentParser(description=ABOUT[strategy])
@@ -100,6 +111,7 @@ def parser(strategy: Strategy) -> argparse.ArgumentParser:
     add("--out", type=Path, default=CHARTS, help="folder of the chart and its JSON")
     add_tools(wanted)
     if strategy == "pipeline":
+        add("--intraday", type=Path, metavar="PATH", help="parquet of 5-minute bars for the risk check to walk")
         add("--attribution", action="store_true", help="run again without each agent and each exit rule")
     return wanted
 

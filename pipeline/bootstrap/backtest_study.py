@@ -44,6 +44,7 @@ from pipeline.bootstrap.backtests import (
     run_v8,
     train,
 )
+from pipeline.bootstrap.intraday import walked_in
 from pipeline.statistics.random_books import BookLimits
 
 Strategy = Literal["pipeline", "quant_v8"]
@@ -145,6 +146,7 @@ def measure(
             models=len(artefacts),
             config_digest=digest(chosen.trading, chosen.risk),
             caveats=profile_caveats(spec, chosen.trading.profile),
+            walked=walked_in(spec.intraday, panel, first, last) if spec.intraday else None,
         ),
         run,
         market,
