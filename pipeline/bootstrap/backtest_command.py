@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 from config.environment import Environment, read_environment
 from config.loader import FOLDER
@@ -81,6 +83,7 @@ def spec_of(asked: argparse.Namespace, folder: Path) -> BacktestSpec:
         books=asked.books,
         trials=asked.trials,
         folder=folder,
+        changes=dict(asked.changes),
     )
 
 
@@ -103,6 +106,15 @@ def parser(strategy: Strategy) -> argparse.ArgumentParser:
     add("--feed", default="", help="as DATA_PROVIDER: parquet:PATH, yfinance, alpaca, simulated, auto")
     add("--profile", default="", help="runbook or measured; default as trading.json has it")
     add("--seed", type=int, help="of the models and of what the report draws; default the settings'")
+    add(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="NAME=VALUE",
+        help="a setting for this run alone, e.g. trading.broker.slippage_bps=10; may be repeated",
+    )
     add("--json", action="store_true", help="print the figures as JSON")
     add("--jobs", type=int, default=1, help="processes that train and rerun; the results do not depend on it")
     add("--cluster", default="", help="tcp://HOST:PORT of a dask scheduler instead")
@@ -114,6 +126,17 @@ def parser(strategy: Strategy) -> argparse.ArgumentParser:
         add("--intraday", type=Path, metavar="PATH", help="parquet of 5-minute bars for the risk check to walk")
         add("--attribution", action="store_true", help="run again without each agent and each exit rule")
     return wanted
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """Split NAME=VALUE; the value is JSON, else a word."""
+    name, given, value = text.partition("=")
+    if not (name and given):
+        raise argparse.ArgumentTypeError(f"{text} is not NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _at_least(smallest: int) -> Callable[[str], int]:

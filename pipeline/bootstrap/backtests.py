@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from models.walk_forward import fold_rows, walk_forward
 from pipeline.backtest.loop import Moment, Run, run
 from pipeline.bootstrap.assembly import assemble_risk, team_for
 from pipeline.bootstrap.backtest import Bench, build_bench, closes
-from pipeline.bootstrap.backtest_settings import Settings, settings_of, v8_settings
+from pipeline.bootstrap.backtest_settings import Change, Settings, settings_of, v8_settings_of
 from pipeline.bootstrap.intraday import DECIDES, WalkingBroker, moments
 from pipeline.bootstrap.other_exits import OtherExits
 
@@ -74,6 +74,8 @@ class BacktestSpec:
         How long the modelled operator leaves a tripped breaker alone.
     folder : Path
         Where the settings are.
+    changes : mapping of str to Any
+        Settings of this run alone by dotted name, e.g. `trading.broker.slippage_bps`.
     intraday : FiveMinuteBars or None
         What the pipeline's risk check walks within the day, where it reaches.
     """
@@ -87,6 +89,7 @@ class BacktestSpec:
     trials: int | None = None
     resume_after_sessions: int = 5
     folder: Path = FOLDER
+    changes: Change = field(default_factory=dict)
     intraday: FiveMinuteBars | None = None
 
 
@@ -201,9 +204,10 @@ def run_v8(
     progress: Progress = silent,
     *,
     source: str = "parquet",
+    settings: Settings | None = None,
 ) -> tuple[Bench, Run]:
     """Run the ranker alone: its top 8 in equal parts, rebalanced every 21 sessions, without exit rules."""
-    chosen = v8_settings(settings_of(spec))
+    chosen = settings or v8_settings_of(spec)
     margin = predict(panel, artefacts).margin
     stocks = chosen.trading.watchlist.tickers
 
