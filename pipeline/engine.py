@@ -5,14 +5,12 @@ Single writer: one thread owns it, so two jobs can never sell the same position 
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import msgspec
 from msgspec.structs import replace
 
 from core.errors import Recoverable
@@ -194,8 +192,7 @@ class Engine:
         return replace(apply_fills(self.portfolio, fills, market_date), pending=pending)
 
     def _decide(self, view: MarketView, book: Portfolio, state: TradingState, cycle: Cycle) -> tuple[str, Plan]:
-        seals = (self.parts.config_digest(), hashlib.sha256(msgspec.json.encode(book)).hexdigest())
-        return decide(view, book, self.parts.team, self.parts.risk, state, cycle, seals)
+        return decide(view, book, self.parts.team, self.parts.risk, state, cycle, self.parts.config_digest())
 
     def _report(  # a report names each part of the step once
         self,
