@@ -26,6 +26,7 @@ class OrderAnswer(Answer):
     route: str
     created_at: datetime
     updated_at: datetime
+    reason: str
 
     @classmethod
     def of(cls, record: OrderRecord) -> OrderAnswer:
@@ -42,6 +43,7 @@ class OrderAnswer(Answer):
             route=record.route,
             created_at=record.created_at,
             updated_at=record.updated_at,
+            reason=record.reason,
         )
 
 

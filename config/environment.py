@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, cast
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -40,6 +41,8 @@ class Environment:
         The file of `DATA_PROVIDER=parquet:PATH`.
     state_dir : Path
         Ledger and caches.
+    alpaca_base_url : str or None
+        Where Alpaca's API is instead of at Alpaca: a stand-in on this machine, for tests.
     artefact_dir : Path
         Trained models; the project's own `models/` unless STATE_DIR is set.
     """
@@ -50,6 +53,7 @@ class Environment:
     alpaca_key: SecretStr | None = None
     alpaca_secret: SecretStr | None = None
     alpaca_paper: bool = True
+    alpaca_base_url: str | None = None
     live_trading: bool = False
     enable_cron: bool = False
     provider: Provider = "auto"
@@ -81,6 +85,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         alpaca_key=_secret(variables, "ALPACA_API_KEY"),
         alpaca_secret=_secret(variables, "ALPACA_SECRET_KEY"),
         alpaca_paper=_flag(variables, "ALPACA_PAPER", default="true"),
+        alpaca_base_url=_local_url(variables, "ALPACA_BASE_URL"),
         live_trading=_flag(variables, "LIVE_TRADING", default="false"),
         enable_cron=_flag(variables, "ENABLE_CRON", default="false"),
         provider=_provider(variables)[0],
@@ -147,6 +152,20 @@ def _flag(variables: Mapping[str, str], name: str, *, default: str) -> bool:
 def _secret(variables: Mapping[str, str], name: str) -> SecretStr | None:
     value = variables.get(name)
     return SecretStr(value) if value else None
+
+
+def _local_url(variables: Mapping[str, str], name: str) -> str | None:
+    """Read an address on this machine: keys and orders must not be led elsewhere by a variable."""
+    value = (variables.get(name) or "").rstrip("/")
+    if not value:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme != "http" or parts.hostname not in LOOPBACK or parts.path:
+        raise SettingsError(
+            f"{name}={value} is not the address of a stand-in on this machine.",
+            hint=f"Use http://127.0.0.1:PORT, or unset {name} for Alpaca itself.",
+        )
+    return value
 
 
 def _port(variables: Mapping[str, str]) -> int | None:

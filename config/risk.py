@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from config.trading import Fraction, Frozen
+from config.frozen import Fraction, Frozen
 
 Loss = Annotated[float, Field(ge=-1.0, le=0.0)]
 

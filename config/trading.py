@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from config.frozen import Fraction, Frozen
 from config.sectors import STOCKS
-
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class Frozen(BaseModel):
-    """Settings cannot change under a running step, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ServerSettings(Frozen):
@@ -28,13 +21,15 @@ class BrokerSettings(Frozen):
 
     Attributes
     ----------
+    cash_tolerance_pct : float
+        Share of equity by which Alpaca's cash may differ at a start and be taken over (dividends, fees).
     spread_bps, slippage_bps : float
-        Full bid-ask spread and extra slippage, in basis points of the price; half the spread and all of the
-        slippage are paid on each fill. 3 bps of spread is typical of S&P 100 names; together with
-        2 bps of slippage a round trip costs 7 bps.
+        Full bid-ask spread (3 is typical of S&P 100 names) and extra slippage, in basis points; each fill pays
+        half the spread and all of the slippage, so a round trip costs 7.
     """
 
     mode: Literal["paper", "live"] = "paper"
+    cash_tolerance_pct: Annotated[float, Field(ge=0, le=0.05)] = 0.005
     initial_cash_usd: Annotated[float, Field(gt=0)] = 100_000.0
     spread_bps: Annotated[float, Field(ge=0, le=500)] = 3.0
     slippage_bps: Annotated[float, Field(ge=0, le=500)] = 2.0

@@ -10,6 +10,9 @@ from msgspec import Struct
 
 from core.money import to_cents
 
+SPLIT = "split"
+"""The rule of a fill that is a split: shares that came (a buy) or went (a sell) at price 0."""
+
 
 class Side(StrEnum):
     """Which way an order trades."""

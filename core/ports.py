@@ -120,6 +120,10 @@ class Broker(Protocol):
         """Say what became of orders; those never taken are left out."""
         ...
 
+    def reason(self, client_order_id: str) -> str:
+        """Say why an order was refused, cancelled or expired; empty when there is nothing to say."""
+        ...
+
     def open_orders(self) -> tuple[Order, ...]:
         """Give the orders that may still trade, oldest first."""
         ...
@@ -140,8 +144,8 @@ class Ledger(Protocol):
         """Write down, before the send, that proposed orders are sent now, as sized now."""
         ...
 
-    def mark(self, statuses: Mapping[str, str]) -> None:
-        """Write down what became of orders, by client_order_id."""
+    def mark(self, statuses: Mapping[str, str], reasons: Mapping[str, str] | None = None) -> None:
+        """Write down what became of orders and why, by client_order_id."""
         ...
 
     def order(self, client_order_id: str) -> OrderRecord | None:

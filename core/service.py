@@ -61,7 +61,7 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRecord:
-    """An order as the ledger knows it."""
+    """An order as the ledger knows it; `reason` says why it was refused, cancelled or not sent."""
 
     client_order_id: str
     decision_id: str
@@ -74,6 +74,7 @@ class OrderRecord:
     route: str
     created_at: datetime
     updated_at: datetime
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -150,6 +150,8 @@ class Portfolio(Struct, frozen=True, kw_only=True, dict=True):
         Equity when the current session began, for the daily loss.
     peak_equity : Decimal
         Highest equity ever, for the drawdown.
+    last_equity : Decimal
+        Equity when it was last marked, before any fill since: what the next session opens with.
     trades_today : int
         Orders approved in the current session.
     pending : tuple of Order
@@ -161,6 +163,7 @@ class Portfolio(Struct, frozen=True, kw_only=True, dict=True):
     session: date | None = None
     session_open_equity: Decimal = ZERO
     peak_equity: Decimal = ZERO
+    last_equity: Decimal = ZERO
     trades_today: int = 0
     pending: tuple[Order, ...] = ()
 

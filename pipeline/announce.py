@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from core.orders import SPLIT
 from core.ports import EventSink
-from core.types import Action, ApprovedOrder, Fill, Portfolio, Regime, SectorScore, StepReport, TradingState
+from core.types import (
+    Action,
+    ApprovedOrder,
+    Fill,
+    Portfolio,
+    Regime,
+    SectorScore,
+    Side,
+    StepReport,
+    TradingState,
+)
 
 Announcement = tuple[str, dict[str, Any]]
 
@@ -26,7 +37,11 @@ def announcements(report: StepReport, before: TradingState) -> Iterator[Announce
     plan = report.plan
     data: dict[str, Any] = {"decision_id": report.decision_id, "source": report.source}
     for fill in report.fills:
-        yield "order.filled", filled(fill)
+        if fill.rule == SPLIT:
+            change = f"{'+' if fill.side is Side.BUY else '-'}{fill.quantity}"
+            yield "risk.alert", data | {"message": f"{fill.symbol} was split: {change} shares, no money moved"}
+        else:
+            yield "order.filled", filled(fill)
     if plan.opinion.regime is not None:
         yield "regime.update", data | regime_data(plan.opinion.regime)
     for sector in plan.opinion.sectors:
@@ -69,8 +84,8 @@ def announcements(report: StepReport, before: TradingState) -> Iterator[Announce
     yield "portfolio.update", data | portfolio_data(plan.portfolio)
 
 
-def submitted(approved: ApprovedOrder, status: str, route: str) -> Announcement:
-    """Tell that an order was sent, and what the broker said."""
+def submitted(approved: ApprovedOrder, status: str, route: str, reason: str = "") -> Announcement:
+    """Tell that an order was sent, what the broker said, and why where it said no."""
     order = approved.order
     return "order.submitted", {
         "client_order_id": order.client_order_id,
@@ -80,6 +95,7 @@ def submitted(approved: ApprovedOrder, status: str, route: str) -> Announcement:
         "reference_price": str(order.reference_price),
         "rule": order.rule,
         "status": status,
+        "reason": reason,
         "route": route,
     }
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from core.errors import InvariantError
+from core.orders import SPLIT
 from core.trading import ZERO
 from core.types import Fill, Order, Portfolio, Position, Side
 
@@ -45,7 +46,25 @@ def apply_fills(portfolio: Portfolio, fills: Sequence[Fill], session_of: Session
     return replace(portfolio, cash=cash, positions=positions, pending=_left_pending(portfolio.pending, fills))
 
 
+def quantities(fills: Sequence[Fill]) -> dict[str, Decimal]:
+    """Sum what was filled of each order, by client_order_id."""
+    filled: dict[str, Decimal] = {}
+    for fill in fills:
+        filled[fill.client_order_id] = filled.get(fill.client_order_id, ZERO) + fill.quantity
+    return filled
+
+
+def that_concern(portfolio: Portfolio, fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
+    """Leave out the splits of what is not held, and was not bought with the same news."""
+    if not any(fill.rule == SPLIT for fill in fills):
+        return fills
+    held = {*portfolio.positions, *(fill.symbol for fill in fills if fill.rule != SPLIT)}
+    return tuple(fill for fill in fills if fill.symbol in held)
+
+
 def _after(held: Position | None, fill: Fill, session_of: SessionOf) -> Position:
+    if fill.rule == SPLIT and held is not None:
+        return _split(held, fill)
     if fill.quantity <= 0 or fill.price <= 0:
         raise InvariantError(f"The fill {fill.fill_id} trades {fill.quantity} shares at {fill.price} USD.")
     return _sold(held, fill) if fill.side is Side.SELL else _bought(held, fill, session_of)
@@ -83,11 +102,24 @@ def _sold(held: Position | None, fill: Fill) -> Position:
     return replace(held, quantity=quantity - fill.quantity, last_price=fill.price)
 
 
+def _split(held: Position, fill: Fill) -> Position:
+    """Scale a position to the shares it has after a split: what it cost and its value stay."""
+    quantity = held.quantity + (fill.quantity if fill.side is Side.BUY else -fill.quantity)
+    if quantity <= 0:
+        raise InvariantError(f"The split {fill.fill_id} leaves {quantity} of {held.quantity} {held.symbol}.")
+    ratio = held.quantity / quantity
+    return replace(
+        held,
+        quantity=quantity,
+        average_price=held.average_price * ratio,
+        peak_price=held.peak_price * ratio,
+        last_price=held.last_price * ratio,
+    )
+
+
 def _left_pending(pending: tuple[Order, ...], fills: Sequence[Fill]) -> tuple[Order, ...]:
     """Shrink the orders that the fills belong to; filled in full, one is pending no more."""
-    filled: dict[str, Decimal] = {}
-    for fill in fills:
-        filled[fill.client_order_id] = filled.get(fill.client_order_id, ZERO) + fill.quantity
+    filled = quantities(fills)
     left = []
     for order in pending:
         rest = order.quantity - filled.get(order.client_order_id, ZERO)

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from core.errors import Recoverable
+from core.errors import BrokerError, Recoverable
 from core.ports import Broker, Clock, EventSink, Feed, Ledger, MemoryWriter, RiskManager, Team
 from core.service import Outlook
 from core.times import market_date
@@ -29,8 +29,15 @@ from core.types import (
     TradingState,
 )
 from pipeline.announce import submitted
-from pipeline.book import apply_fills
+from pipeline.book import apply_fills, that_concern
 from pipeline.step import decide
+
+REFUSALS = frozenset({OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.EXPIRED})
+NOTHING_DECIDED = "The step failed and nothing was decided"
+NOT_SENT = (
+    "The step is recorded, but its orders could not be sent; what became of them is asked at the next step, and "
+    "none is sent again"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +54,11 @@ class Parts:
         Rereads watched limits; gives alerts when an edit was refused.
     route : str
         Where orders go, in words; written on every order.
+    cash_tolerance_pct : float
+        Share of equity by which cash may differ from the broker's at a start and still be taken over (fees,
+        interest, dividends).
+    follows_account : bool
+        Whether the book is the broker's at each start: a dry run has none of its own.
     """
 
     clock: Clock
@@ -62,6 +74,8 @@ class Parts:
     refresh_limits: Callable[[], Sequence[str]]
     route: str
     initial_cash: Decimal
+    cash_tolerance_pct: float = 0.0
+    follows_account: bool = False
 
 
 class Engine:
@@ -127,11 +141,16 @@ class Engine:
         if self.stop_sending.is_set():
             statuses = {a.order.client_order_id: OrderStatus.CANCELLED.value for a in approved}
         else:
-            statuses = dict(self.parts.broker.submit(approved))
-        self.parts.ledger.mark(statuses)
+            try:
+                statuses = dict(self.parts.broker.submit(approved))
+            except BrokerError as error:
+                self.fault(error, NOT_SENT)
+                return {a.order.client_order_id: OrderStatus.RECORDED.value for a in approved}
+        reasons = self._mark(statuses)
         at = self.parts.clock.now()
         for order in approved:
-            topic, data = submitted(order, statuses[order.order.client_order_id], self.parts.route)
+            name = order.order.client_order_id
+            topic, data = submitted(order, statuses[name], self.parts.route, reasons.get(name, ""))
             self.parts.events.publish(topic, at, data)
         return statuses
 
@@ -145,14 +164,16 @@ class Engine:
     def rebase(self) -> None:
         """Measure losses from here on: else the breaker that a person resumes from would trip again at once."""
         equity = self.portfolio.equity
-        self.portfolio = replace(self.portfolio, session_open_equity=equity, peak_equity=equity)
+        self.portfolio = replace(
+            self.portfolio, session_open_equity=equity, peak_equity=equity, last_equity=equity
+        )
 
-    def fault(self, error: Recoverable) -> None:
+    def fault(self, error: Recoverable, told: str = NOTHING_DECIDED) -> None:
         """Count a failed step and tell of it; the breaker may tighten the state after several in a row."""
         self.faults += 1
         state, alerts = self.parts.risk.after_faults(self.faults, self.state)
         at = self.parts.clock.now()
-        for message in (f"The step failed and nothing was decided: {error}", *alerts):
+        for message in (f"{told}: {error}", *alerts):
             self.parts.events.publish("risk.alert", at, {"message": message, "faults": self.faults})
         if state is not self.state:
             self.set_state(state, f"{self.faults} steps failed in a row")
@@ -177,19 +198,30 @@ class Engine:
 
     def _settle(self, view: MarketView) -> tuple[Fill, ...]:
         """Take the fills not booked yet: the broker may deliver one again, the ledger books it once."""
-        return self.parts.ledger.unbooked(self.parts.broker.settle(view))
+        fresh = self.parts.ledger.unbooked(self.parts.broker.settle(view))
+        return that_concern(self.portfolio, fresh)
 
     def _with_fills(self, fills: tuple[Fill, ...]) -> Portfolio:
         """Book the fills, and write down what became of orders that are no longer open at the broker."""
         pending = self.parts.broker.open_orders()
         if not fills and pending == self.portfolio.pending:
             return self.portfolio
-        accounted = {order.client_order_id for order in pending} | {fill.client_order_id for fill in fills}
-        gone = [o.client_order_id for o in self.portfolio.pending if o.client_order_id not in accounted]
+        open_names = {order.client_order_id for order in pending}
+        gone = [o.client_order_id for o in self.portfolio.pending if o.client_order_id not in open_names]
         if gone:
             never_taken = dict.fromkeys(gone, OrderStatus.CANCELLED.value)
-            self.parts.ledger.mark({**never_taken, **self.parts.broker.statuses(gone)})
+            became = {**never_taken, **self.parts.broker.statuses(gone)}
+            booked = {fill.client_order_id for fill in fills}  # the ledger writes "filled" with the fill
+            filled = [n for n, status in became.items() if status == OrderStatus.FILLED and n in booked]
+            self._mark({name: status for name, status in became.items() if name not in filled})
         return replace(apply_fills(self.portfolio, fills, market_date), pending=pending)
+
+    def _mark(self, statuses: Mapping[str, str]) -> Mapping[str, str]:
+        """Write down what became of orders; give the broker's reasons for what it did not do."""
+        refused = (name for name, status in statuses.items() if status in REFUSALS)
+        reasons = {name: reason for name in refused if (reason := self.parts.broker.reason(name))}
+        self.parts.ledger.mark(statuses, reasons)
+        return reasons
 
     def _decide(self, view: MarketView, book: Portfolio, state: TradingState, cycle: Cycle) -> tuple[str, Plan]:
         return decide(view, book, self.parts.team, self.parts.risk, state, cycle, self.parts.config_digest())

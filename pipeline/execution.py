@@ -76,7 +76,7 @@ def newest_decision(ledger: Ledger) -> StepReport | None:
 def cancel_entries(engine: Engine) -> None:
     """Cancel every open buy; one that cannot be cancelled is told of and keeps no sale waiting."""
     parts = engine.parts
-    for order in parts.broker.account().pending:
+    for order in parts.broker.open_orders():
         if order.side is not Side.BUY:
             continue
         try:

@@ -44,12 +44,14 @@ def guarded_step(engine: Engine, cycle: Cycle) -> StepReport:
     """Step; a fault is counted, and a what-if's fault is the asker's: only a broken ledger halts on it."""
     if cycle.as_of is not None:
         return _what_if(engine, cycle)
+    before = engine.faults
     try:
         report = guarded(engine, lambda: engine.step(cycle))
     except Recoverable as error:
         engine.fault(error)
         raise
-    engine.faults = 0
+    if engine.faults == before:  # sending may have failed though the step did not
+        engine.faults = 0
     return report
 
 

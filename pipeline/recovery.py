@@ -1,4 +1,4 @@
-"""Start = recover: the broker's orders and positions against the ledger, before anything is decided."""
+"""Start = recover: the broker's orders, positions and cash against the ledger, before anything is decided."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from core.cycles import RECOVER
-from core.types import OrderStatus, Portfolio, TradingState
+from msgspec.structs import replace
+
+from core.cycles import RECOVER, SETTLE
+from core.errors import RequestError
+from core.times import market_date
+from core.trading import ZERO
+from core.types import OrderStatus, Portfolio, Position, Side, TradingState
 from pipeline.engine import Engine
+
+MOVED_MAX = Decimal("1.1")
+"""How far a fill's value may lie from its order's reference price, as a factor, and still be explained by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,38 +38,133 @@ class Recovery:
 def recover(engine: Engine) -> Recovery:
     """Bring ledger and broker together.
 
-    The fills that came while we were away are booked first; an order that was written down but never
-    reached the broker is cancelled, not sent late; positions that still differ halt the engine.
+    Fills and splits that came while we were away are booked first; an order that was written down but never
+    reached the broker is cancelled, not sent late; cash that differs by less than the tolerance is taken over.
+    What still differs halts the engine.
     """
-    unsent = [record.client_order_id for record in engine.parts.ledger.unsent_orders()]
+    parts = engine.parts
+    unsent = [record.client_order_id for record in parts.ledger.unsent_orders()]
     report = engine.step(RECOVER)
     mended = [
         f"booked the fill {fill.fill_id} ({fill.side.value} {fill.quantity} {fill.symbol}) of while we were away"
         for fill in report.fills
     ]
-    book = engine.parts.broker.account()
+    book = parts.broker.account()
     mended += _settle_unsent(engine, unsent)
-    differences = position_differences(engine.portfolio, book)
+    if parts.follows_account:
+        take_over(engine, book)
+        return Recovery(mended=(*mended, "took over the account's cash and positions: a dry run"), differences=())
+    mended += _take_cash(engine, book)
+    differences = (*book_differences(engine.portfolio, book), *_unknown_orders(engine, book))
     if differences:
-        engine.set_state(TradingState.HALTED, "reconciliation: " + "; ".join(differences))
+        told = "; ".join(differences)
+        hint = "POST /resume takes the broker's cash and positions over"
+        engine.set_state(TradingState.HALTED, f"reconciliation: {told} ({hint})")
     return Recovery(mended=tuple(mended), differences=differences)
 
 
-def _settle_unsent(engine: Engine, unsent: Sequence[str]) -> list[str]:
-    known = engine.parts.broker.statuses(unsent)
-    statuses = {name: known.get(name, OrderStatus.CANCELLED.value) for name in unsent}
-    engine.parts.ledger.mark(statuses)
-    return [f"order {name} was recorded but not seen as sent: now {status}" for name, status in statuses.items()]
+def accept(engine: Engine, found: Recovery | None) -> Recovery | None:
+    """Take the broker's book for ours where a start found them to differ: a person who resumes says so.
+
+    Raises
+    ------
+    core.errors.RequestError
+        409 while orders are on their way: their fills would be booked on top.
+    """
+    if found is None or not found.differences:
+        return found
+    engine.step(SETTLE)
+    if engine.portfolio.pending:
+        raise RequestError(
+            "Ledger and broker differ and orders are still on their way.",
+            hint="POST /flatten cancels the open buys; resume once none is pending.",
+            status=409,
+        )
+    take_over(engine, engine.parts.broker.account())
+    told = "a person resumed, so the broker's cash and positions were taken over"
+    return Recovery(mended=(*found.mended, told), differences=())
 
 
-def position_differences(ours: Portfolio, theirs: Portfolio) -> tuple[str, ...]:
-    """Compare quantities held, symbol by symbol, and cash to the cent."""
+def take_over(engine: Engine, theirs: Portfolio) -> None:
+    """Let the book be what the broker says; a position not known before counts as opened now."""
+    now = engine.parts.clock.now()
+    fresh = {"entry_at": now, "entry_session": market_date(now)}
+    ours = engine.portfolio.positions
+    positions = {
+        symbol: _taken(ours[symbol], there) if symbol in ours else replace(there, **fresh)
+        for symbol, there in theirs.positions.items()
+        if there.quantity > 0
+    }
+    engine.portfolio = replace(engine.portfolio, cash=theirs.cash, positions=positions)
+    engine.rebase()
+
+
+def book_differences(ours: Portfolio, theirs: Portfolio) -> tuple[str, ...]:
+    """Name what differs: quantities symbol by symbol, and cash.
+
+    An order on its way may fill at any moment, so it explains a difference up to its quantity, its way.
+    """
     out = []
     for symbol in sorted({*ours.positions, *theirs.positions}):
-        mine = ours.positions[symbol].quantity if symbol in ours.positions else Decimal(0)
-        broker = theirs.positions[symbol].quantity if symbol in theirs.positions else Decimal(0)
-        if mine != broker:
+        mine = ours.positions[symbol].quantity if symbol in ours.positions else ZERO
+        broker = theirs.positions[symbol].quantity if symbol in theirs.positions else ZERO
+        coming = [order for order in ours.pending if order.symbol == symbol]
+        least = -sum((order.quantity for order in coming if order.side is Side.SELL), ZERO)
+        most = sum((order.quantity for order in coming if order.side is Side.BUY), ZERO)
+        if not least <= broker - mine <= most:
             out.append(f"{symbol}: the ledger holds {mine}, the broker {broker}")
-    if ours.cash != theirs.cash:
+    least, most = cash_to_come(ours)
+    if not least <= theirs.cash - ours.cash <= most:
         out.append(f"cash: the ledger has {ours.cash}, the broker {theirs.cash}")
     return tuple(out)
+
+
+def cash_to_come(book: Portfolio) -> tuple[Decimal, Decimal]:
+    """Give the least and the most by which the orders on their way may change cash, US dollars."""
+    value = dict.fromkeys(Side, ZERO)
+    for order in book.pending:
+        value[order.side] += order.quantity * order.reference_price * MOVED_MAX
+    return -value[Side.BUY], value[Side.SELL]
+
+
+def _taken(mine: Position, there: Position) -> Position:
+    if mine.quantity == there.quantity:
+        return mine
+    return replace(mine, quantity=there.quantity, average_price=there.average_price)
+
+
+def _settle_unsent(engine: Engine, unsent: Sequence[str]) -> list[str]:
+    """Write down what became of the orders found unsent; one that may be on the wire waits for later steps."""
+    waiting = {order.client_order_id for order in engine.parts.broker.open_orders()}
+    known = engine.parts.broker.statuses(unsent)
+    never_taken = {name: OrderStatus.CANCELLED.value for name in unsent if name not in waiting}
+    statuses = {**never_taken, **known}
+    engine.parts.ledger.mark(statuses)
+    told = {name: statuses.get(name, "not known yet") for name in unsent}
+    return [f"order {name} was recorded but not seen as sent: now {status}" for name, status in told.items()]
+
+
+def _take_cash(engine: Engine, theirs: Portfolio) -> list[str]:
+    """Take over a small difference in cash (fees, interest, dividends) and write it down."""
+    ours = engine.portfolio
+    change = theirs.cash - ours.cash
+    tolerance = Decimal(repr(engine.parts.cash_tolerance_pct)) * ours.equity
+    if not change or abs(change) > tolerance or ours.pending:
+        return []
+    told = f"cash: the broker's {theirs.cash} was taken over, {change:+} USD that no fill explains"
+    engine.portfolio = replace(ours, cash=theirs.cash)
+    engine.notes = (*engine.notes, told)
+    try:
+        engine.step(SETTLE)
+    finally:
+        engine.notes = engine.notes[:-1]
+    return [told]
+
+
+def _unknown_orders(engine: Engine, theirs: Portfolio) -> tuple[str, ...]:
+    return tuple(
+        f"order {order.client_order_id}: {order.side.value} {order.quantity} {order.symbol} is open at the "
+        "broker and is not in the ledger"
+        for order in theirs.pending
+        if engine.parts.ledger.order(order.client_order_id) is None
+    )

@@ -21,7 +21,7 @@ from pipeline.execution import cancel_entries, execute, is_decision, newest_deci
 from pipeline.guard import guarded, guarded_step
 from pipeline.jobs import JobRunner
 from pipeline.readers import LongWork, Readers
-from pipeline.recovery import Recovery, recover
+from pipeline.recovery import Recovery, accept, recover
 
 Result = TypeVar("Result")
 log = structlog.get_logger("engine")
@@ -159,6 +159,7 @@ class EngineService:
         halts = self._halts
 
         def go(engine: Engine) -> None:
+            self.recovery = accept(engine, self.recovery)
             if self._halts == halts:
                 engine.stop_sending.clear()
             engine.faults = 0

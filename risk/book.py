@@ -64,7 +64,8 @@ def mark(view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle)
     after the close, and part of it may precede the entry.
 
     With the first step of a session `trades_today` starts at 0 and `session_open_equity` is the equity as the
-    session before left it, so an overnight gap counts as today's loss.
+    session before left it (`last_equity`), so an overnight gap counts as today's loss, also that of a position
+    which is sold at the open, before this session's first mark.
 
     `missed_count` is the number of sessions begun since the name was last seen as a candidate. Daily bars name
     the same candidates all day, so a session counts once however many decisions it sees; a decision whose
@@ -80,7 +81,7 @@ def mark(view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle)
     }
     opening = portfolio.session_open_equity
     if begun or not opening:
-        opening = _carried_equity(portfolio, positions)
+        opening = portfolio.last_equity or _carried_equity(portfolio, positions)
     equity = sum((held.value for held in positions.values()), portfolio.cash)
     return replace(
         portfolio,
@@ -88,6 +89,7 @@ def mark(view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle)
         session=session,
         session_open_equity=opening,
         peak_equity=max(portfolio.peak_equity, equity),
+        last_equity=equity,
         trades_today=0 if begun else portfolio.trades_today,
     )
 

@@ -7,15 +7,14 @@ Quotes are the last trade seen on IEX, which every account may query at once.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import requests
-from requests.adapters import HTTPAdapter
 
+from adapters.alpaca_http import limit_time, quiet_import
 from adapters.feeds.assembly import assemble, gather
 from adapters.feeds.bar_store import SymbolBars
 from core.errors import DataError
@@ -114,26 +113,12 @@ def connect(
     url_override : str or None
         Where the API is, for tests.
     """
-    with warnings.catch_warnings():  # alpaca-py imports the old half of websockets, which says so
-        warnings.filterwarnings("ignore", "websockets.legacy is deprecated", DeprecationWarning)
-        # heavy: imported at first use (1.2 s)
+    with quiet_import():  # heavy: imported at first use (1.2 s)
         from alpaca.data.historical import StockHistoricalDataClient  # noqa: PLC0415
 
     client = StockHistoricalDataClient(key, secret, raw_data=True, url_override=url_override)
-    session = client._session  # alpaca-py offers no time limit of its own
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, _Limited(timeout_seconds))
+    limit_time(client, timeout_seconds)
     return client
-
-
-class _Limited(HTTPAdapter):
-    def __init__(self, timeout_seconds: float) -> None:
-        super().__init__()
-        self._timeout_seconds = timeout_seconds
-
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
-        # requests' own Session passes all of send's arguments by name
-        return super().send(request, **{**kwargs, "timeout": self._timeout_seconds})
 
 
 def _answered(ask: Callable[[], Any]) -> dict[str, Any]:

@@ -131,5 +131,6 @@ def _alpaca(environment: Environment, settings: DataSettings, calendar: Calendar
         environment.alpaca_key.get_secret_value(),
         environment.alpaca_secret.get_secret_value(),
         timeout_seconds=settings.timeout_seconds,
+        url_override=environment.alpaca_base_url,
     )
     return AlpacaBars(client, calendar)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 
 from adapters.ledger.database import Database, Row
 from adapters.ledger.rows import (
@@ -18,7 +19,7 @@ from adapters.ledger.trades import RoundTrips
 from core.service import OrderRecord, Trade
 from core.types import ApprovedOrder, Fill, Portfolio, StepReport, TradingState
 
-_ORDERS = f"SELECT {ORDER_COLUMNS} FROM orders"  # noqa: S608  constants
+_ORDERS = f"SELECT {ORDER_COLUMNS}, reason FROM orders"  # noqa: S608  constants
 _FILLS = f"SELECT {FILL_COLUMNS} FROM fills"  # noqa: S608  constants
 _TRADED = f"SELECT {FILL_COLUMNS}, sequence FROM fills WHERE sequence > ? ORDER BY sequence"  # noqa: S608  constants
 
@@ -82,6 +83,17 @@ class LedgerReader:
     def unsent_orders(self) -> Sequence[OrderRecord]:
         """Give the orders written down to be sent, oldest first, of which it is not known whether they were."""
         return self._orders(f"{_ORDERS} WHERE status = 'recorded' ORDER BY sequence")
+
+    def unfinished_orders(self) -> Sequence[OrderRecord]:
+        """Give the orders that were to be sent and have not ended, oldest first."""
+        return self._orders(
+            f"{_ORDERS} WHERE status IN ('recorded', 'submitted', 'partially_filled') ORDER BY sequence"
+        )
+
+    def book_as_of(self) -> datetime | None:
+        """Give the moment of the step that last wrote the book; None when there is none."""
+        rows = self._database.read("SELECT as_of FROM book WHERE portfolio IS NOT NULL")
+        return datetime.fromisoformat(rows[0][0]) if rows else None
 
     def fills(self, limit: int) -> Sequence[Fill]:
         """Give fills, newest first."""

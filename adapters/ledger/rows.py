@@ -78,7 +78,7 @@ def order_row(order: Order, *, status: OrderStatus, route: str, at: str) -> Row:
 
 
 def order_record(row: Row) -> OrderRecord:
-    """Read an order's row."""
+    """Read an order's row: `ORDER_COLUMNS` and the reason."""
     return OrderRecord(
         client_order_id=row[0],
         decision_id=row[1],
@@ -91,6 +91,7 @@ def order_record(row: Row) -> OrderRecord:
         route=row[8],
         created_at=datetime.fromisoformat(row[9]),
         updated_at=datetime.fromisoformat(row[10]),
+        reason=row[11],
     )
 
 

@@ -6,12 +6,12 @@ The text is the article's newest wording, so an item counts from its last update
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from adapters.feeds.alpaca_bars import _answered, _Limited  # the one place where Alpaca's faults become ours
+from adapters.alpaca_http import limit_time, quiet_import
+from adapters.feeds.alpaca_bars import _answered  # the one place where Alpaca's faults become ours
 from adapters.news.text import clean
 from core.errors import DataError
 from core.types import Headline
@@ -128,20 +128,17 @@ def _moment(value: Any) -> datetime:
 
 def connect(key: str, secret: str, *, timeout_seconds: float, url_override: str | None = None) -> NewsClient:
     """Make the REST client, with a limit on every request's time."""
-    with warnings.catch_warnings():  # alpaca-py imports the old half of websockets, which says so
-        warnings.filterwarnings("ignore", "websockets.legacy is deprecated", DeprecationWarning)
+    with quiet_import():
         from alpaca.data.historical.news import NewsClient  # noqa: PLC0415  # heavy: imported at first use
 
     client = NewsClient(key, secret, raw_data=True, url_override=url_override)
-    for scheme in ("https://", "http://"):
-        client._session.mount(scheme, _Limited(timeout_seconds))  # alpaca-py offers no time limit of its own
+    limit_time(client, timeout_seconds)
     return client
 
 
 def connect_stream(key: str, secret: str, *, url_override: str | None = None) -> NewsDataStream:
     """Make the streaming client; it connects when started."""
-    with warnings.catch_warnings():  # as above
-        warnings.filterwarnings("ignore", "websockets.legacy is deprecated", DeprecationWarning)
+    with quiet_import():
         from alpaca.data.live.news import NewsDataStream  # noqa: PLC0415  # heavy: imported at first use
 
     return NewsDataStream(key, secret, raw_data=True, url_override=url_override)

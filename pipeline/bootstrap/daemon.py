@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +17,20 @@ from config.loader import FOLDER, digest, load_trading
 from config.sectors import UNIVERSE
 from config.watch import WatchedRisk
 from core.errors import SettingsError
-from core.ports import Broker, Clock
+from core.ports import Clock
 from pipeline.announce import announce_to
 from pipeline.bootstrap.assembly import Forgetful, assemble_risk, assemble_team
 from pipeline.bootstrap.backtest_jobs import BacktestDesk
+from pipeline.bootstrap.broker_desk import BrokerDesk
 from pipeline.bootstrap.retrain import RankerDesk
 from pipeline.bootstrap.rl_desk import EnsembleDesk
 from pipeline.bootstrap.sentiment_desk import SentimentDesk
-from pipeline.engine import Engine, Parts, opening_book
+from pipeline.engine import Engine, Parts
 from pipeline.service import EngineService
 from pipeline.status import status_bytes
+from pipeline.wake import Wake
 
 if TYPE_CHECKING:
-    from adapters.brokers.paper import PaperBroker
     from adapters.feeds.daily_feed import DailyFeed
     from adapters.feeds.panel_feed import PanelFeed
     from adapters.ledger import SqliteLedger
@@ -58,7 +58,6 @@ class Daemon(EngineService):
         self._notes: list[str] = []
         self._feed_in_use: DailyFeed | PanelFeed | None = None
         self._ledger: SqliteLedger | None = None
-        self._paper: PaperBroker | None = None
         super().__init__(
             clock=SystemClock(),
             events=self.hub,
@@ -80,22 +79,21 @@ class Daemon(EngineService):
             after_start=self.desk.train_if_missing,
             close=self._close_files,
         )
+        wake = Wake(self._thread, lambda: None if self.not_ready_reason() else self.engine)
+        self.brokerage = BrokerDesk(environment, self.trading, self.route, wake)
 
     def degraded(self) -> list[str]:
         """Say what is missing or fallen back."""
         return [
             *self._notes,
             *self._feed_notes(),
+            *self.brokerage.notes(),
             *([NO_JOBS] if self._environment.enable_cron else []),
             *([self.limits.fault] if self.limits.fault else []),
             *self.desk.faults,
             *self.ensemble.faults,
             *self.sentiment.faults,
         ]
-
-    @property
-    def _initial_cash(self) -> Decimal:
-        return Decimal(repr(self.trading.broker.initial_cash_usd))
 
     @property
     def shown(self) -> Mapping[str, Any]:
@@ -120,13 +118,14 @@ class Daemon(EngineService):
         factors = FactorStore()
         self.desk.open(clock)
         self.ensemble.open(clock)
-        broker, route = self._broker(clock)
+        ledger = self._open_ledger()
+        broker = self.brokerage.open(clock, ledger)
         engine = Engine(
             Parts(
                 clock=clock,
                 feed=feed,
                 broker=broker,
-                ledger=self._open_ledger(),
+                ledger=ledger,
                 team=assemble_team(
                     self.trading, self.desk.shelf, factors, self.ensemble.shelf, self.sentiment.agent()
                 ),
@@ -136,16 +135,18 @@ class Daemon(EngineService):
                 memory=Forgetful(),
                 config_digest=lambda: digest(self.trading, self.limits.settings),
                 refresh_limits=self._refresh_limits,
-                route=route.value,
-                initial_cash=self._initial_cash,
+                route=self.route.value,
+                initial_cash=self.brokerage.initial_cash(broker, ledger),
+                cash_tolerance_pct=self.brokerage.cash_tolerance_pct,
+                follows_account=self.brokerage.follows_account,
             )
         )
         log.info(
             "engine.built",
             feed=feed.view(clock.now()).source,
-            orders_go_to=route.value,
+            orders_go_to=self.route.value,
             profile=self.trading.profile,
-            ledger=self._open_ledger().found,
+            ledger=ledger.found,
             degraded=self.degraded(),
         )
         return engine
@@ -186,34 +187,18 @@ class Daemon(EngineService):
         )
         return [*(f"data: {note}" for note in notes[:NOTES_SHOWN_MAX]), *more]
 
-    def _broker(self, clock: Clock) -> tuple[Broker, OrderRoute]:
-        from adapters.brokers.dry_run import DryRunBroker  # noqa: PLC0415  # brings sqlite
-        from adapters.brokers.paper import PaperBroker  # noqa: PLC0415  # brings sqlite
-        from adapters.brokers.paper_store import SqliteStore  # noqa: PLC0415  # brings sqlite
-
-        if self.route is OrderRoute.PAPER_BUILTIN:
-            store = SqliteStore(self._environment.state_dir / "paper_broker.sqlite")
-            self._paper = PaperBroker(self.trading.broker, clock, store)
-            return self._paper, self.route
-        if self.route is not OrderRoute.DRY_RUN:
-            self._notes.append(
-                f"orders: sending to {self.route.value} is not built yet; orders are recorded as dry_run"
-            )
-        return DryRunBroker("dry run", lambda: opening_book(self._initial_cash)), OrderRoute.DRY_RUN
-
     def _open_ledger(self) -> SqliteLedger:
         from adapters.ledger import SqliteLedger  # noqa: PLC0415  # brings sqlite
 
         if self._ledger is None:
-            route = self.route if self.route is OrderRoute.PAPER_BUILTIN else OrderRoute.DRY_RUN
-            self._ledger = SqliteLedger(self._environment.state_dir / "ledger.sqlite", route=route)
+            self._ledger = SqliteLedger(self._environment.state_dir / "ledger.sqlite", route=self.route)
         return self._ledger
 
     def _close_files(self) -> None:
         self.sentiment.stop()
-        for file in (self._ledger, self._paper):
-            if file is not None:
-                file.close()
+        self.brokerage.close()
+        if self._ledger is not None:
+            self._ledger.close()
 
     def _refresh_limits(self) -> tuple[str, ...]:
         if not self.limits.refresh():

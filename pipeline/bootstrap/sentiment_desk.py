@@ -196,7 +196,7 @@ class SentimentDesk:
         wanted = self._settings.news
         keys = self._environment.alpaca_key, self._environment.alpaca_secret
         if wanted == "alpaca" or (wanted == "auto" and source == "alpaca"):
-            if keys[0] is None or keys[1] is None:
+            if keys[0] is None or keys[1] is None or self._environment.alpaca_base_url:  # a stand-in has no news
                 return None
             from adapters.news.alpaca_news import AlpacaNews, connect  # noqa: PLC0415  # heavy
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+
+from tests.servers.local_http import Answer, Asked, local_server
 
 Bar = dict[str, Any]
 
@@ -41,46 +39,23 @@ def bar(day: str, close: float) -> Bar:
 
 @contextmanager
 def alpaca_data_server(alpaca: AlpacaData) -> Iterator[AlpacaData]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, body = _answer(alpaca, self.path)
-            payload = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(payload)))
-            self.end_headers()
-            self.wfile.write(payload)
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    alpaca.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with local_server(lambda asked: answer_data(alpaca, asked)) as port:
+        alpaca.url = f"http://127.0.0.1:{port}"
         yield alpaca
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
-def _answer(alpaca: AlpacaData, path: str) -> tuple[int, Any]:
-    parts = urlsplit(path)
-    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-    alpaca.asked.append((parts.path, query))
+def answer_data(alpaca: AlpacaData, asked: Asked) -> Answer:
+    alpaca.asked.append((asked.path, dict(asked.query)))
     if alpaca.refusals:
-        return alpaca.refusals.pop(0), {"message": "refused"}
-    if parts.path == "/v2/stocks/snapshots":
-        return 200, {name: alpaca.snapshots.get(name) for name in query["symbols"].split(",")}
-    if parts.path == "/v2/stocks/bars":
-        return 200, _page(alpaca, query)
-    return 404, {"message": "no such path"}
+        return Answer(status=alpaca.refusals.pop(0), body={"message": "refused"})
+    if asked.path == "/v2/stocks/snapshots":
+        return Answer(body={name: alpaca.snapshots.get(name) for name in asked.query["symbols"].split(",")})
+    if asked.path == "/v2/stocks/bars":
+        return Answer(body=_page(alpaca, asked.query))
+    return Answer(status=404, body={"message": "no such path"})
 
 
-def _page(alpaca: AlpacaData, query: dict[str, str]) -> Any:
+def _page(alpaca: AlpacaData, query: Mapping[str, str]) -> Any:
     first, last = query["start"][:10], query["end"][:10]
     rows = [
         (name, row)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import msgpack  # type: ignore[import-untyped]  # ships no types
 from websockets.asyncio.server import ServerConnection, serve
+
+from tests.servers.local_http import Answer, Asked, local_server
 
 Article = dict[str, Any]
 
@@ -40,37 +39,20 @@ def article(number: int, headline: Any, at: str, symbols: list[str], updated: st
 
 @contextmanager
 def alpaca_news_server(world: AlpacaNewsWorld) -> Iterator[AlpacaNewsWorld]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            world.asked.append(query)
-            status, body = (200, _page(world, query)) if parts.path == "/v1beta1/news" else (404, {})
-            if world.refusals:
-                status, body = world.refusals.pop(0), {"message": "refused"}
-            payload = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(payload)))
-            self.end_headers()
-            self.wfile.write(payload)
+    def answer(asked: Asked) -> Answer:
+        world.asked.append(dict(asked.query))
+        if world.refusals:
+            return Answer(status=world.refusals.pop(0), body={"message": "refused"})
+        if asked.path != "/v1beta1/news":
+            return Answer(status=404, body={})
+        return Answer(body=_page(world, asked.query))
 
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    world.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with local_server(answer) as port:
+        world.url = f"http://127.0.0.1:{port}"
         yield world
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
-def _page(world: AlpacaNewsWorld, query: dict[str, str]) -> Any:
+def _page(world: AlpacaNewsWorld, query: Mapping[str, str]) -> Any:
     if world.body is not None:
         return world.body
     wanted = set(query["symbols"].split(","))

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import requests
 from requests.adapters import HTTPAdapter
+
+from tests.servers.local_http import Answer, Asked, local_server
 
 NEW_YORK = ZoneInfo("America/New_York")
 VENDOR_FOLDER = Path(tempfile.gettempdir()) / f"py-yfinance-{os.getpid()}"
@@ -53,30 +52,9 @@ class Yahoo:
 
 @contextmanager
 def yahoo_server(yahoo: Yahoo) -> Iterator[Yahoo]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, body = _answer(yahoo, self.path)
-            payload = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(payload)))
-            self.end_headers()
-            self.wfile.write(payload)
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    yahoo.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with local_server(lambda asked: _answer(yahoo, asked)) as port:
+        yahoo.port = port
         yield yahoo
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class _ToLocal(HTTPAdapter):
@@ -90,26 +68,24 @@ class _ToLocal(HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
-def _answer(yahoo: Yahoo, path: str) -> tuple[int, Any]:
-    parts = urlsplit(path)
-    if not parts.path.startswith("/v8/finance/chart/"):
-        return 404, {}
-    symbol = parts.path.rsplit("/", 1)[1]
-    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-    yahoo.asked.append((symbol, query))
+def _answer(yahoo: Yahoo, asked: Asked) -> Answer:
+    if not asked.path.startswith("/v8/finance/chart/"):
+        return Answer(status=404, body={})
+    symbol = asked.path.rsplit("/", 1)[1]
+    yahoo.asked.append((symbol, dict(asked.query)))
     status = yahoo.status(symbol)
     if status != 200:
         refusal = {"code": "Unauthorized", "description": "Invalid Crumb"}
-        return status, {"finance": {"result": None, "error": refusal}}
+        return Answer(status=status, body={"finance": {"result": None, "error": refusal}})
     if symbol not in yahoo.rows:
         unknown = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
-        return 404, {"chart": {"result": None, "error": unknown}}
-    if query.get("interval") == "1m":
-        return 200, _chart(symbol, *_minutes(yahoo.minutes.get(symbol, [])))
-    return 200, _chart(symbol, *_days(yahoo.rows[symbol], query))
+        return Answer(status=404, body={"chart": {"result": None, "error": unknown}})
+    if asked.query.get("interval") == "1m":
+        return Answer(body=_chart(symbol, *_minutes(yahoo.minutes.get(symbol, []))))
+    return Answer(body=_chart(symbol, *_days(yahoo.rows[symbol], asked.query)))
 
 
-def _days(rows: list[Row], query: dict[str, str]) -> tuple[list[int], list[list[Any]]]:
+def _days(rows: list[Row], query: Mapping[str, str]) -> tuple[list[int], list[list[Any]]]:
     first, last = int(query.get("period1", 0)), int(query.get("period2", 2**40))
     stamped = [(_stamp(row[0], 9, 30), row) for row in rows]
     kept = [(stamp, row) for stamp, row in stamped if first <= stamp < last]

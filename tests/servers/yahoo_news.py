@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import requests
 
+from tests.servers.local_http import Answer, Asked, local_server
 from tests.servers.yahoo import _ToLocal
 
 
@@ -39,34 +37,14 @@ def news_item(number: int, title: Any, at: str, tickers: tuple[str, ...] = ()) -
 
 @contextmanager
 def yahoo_news_server(world: YahooNewsWorld) -> Iterator[YahooNewsWorld]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._answer(404, b"{}")  # no cookies, no crumbs: yfinance goes on without
+    def answer(asked: Asked) -> Answer:
+        if asked.method == "GET":
+            return Answer(status=404, body={})  # no cookies, no crumbs: yfinance goes on without
+        symbol = asked.json["serviceConfig"]["s"][0]
+        world.asked.append(symbol)
+        stream = {"data": {"tickerStream": {"stream": world.items.get(symbol, [])}}}
+        return Answer(status=world.status(symbol), body=world.body or stream)
 
-        def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            symbol = asked["serviceConfig"]["s"][0]
-            world.asked.append(symbol)
-            stream = {"data": {"tickerStream": {"stream": world.items.get(symbol, [])}}}
-            self._answer(world.status(symbol), world.body or json.dumps(stream).encode())
-
-        def _answer(self, status: int, payload: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(payload)))
-            self.end_headers()
-            self.wfile.write(payload)
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    world.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with local_server(answer) as port:
+        world.port = port
         yield world
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -140,6 +140,9 @@ class Doomed:
     def statuses(self, client_order_ids: Sequence[str]) -> Mapping[str, str]:
         return self._broker.statuses(client_order_ids)
 
+    def reason(self, client_order_id: str) -> str:
+        return self._broker.reason(client_order_id)
+
     def open_orders(self) -> tuple[Order, ...]:
         return self._broker.open_orders()
 

@@ -86,6 +86,17 @@ def test_a_new_session_resets_the_days_figures() -> None:
     assert again.daily_return == pytest.approx(-0.10)
 
 
+def test_what_was_sold_at_the_open_counts_as_the_days_loss() -> None:
+    evening = mark(
+        market({"AAA": 100.0}), book("1000", position("AAA"), session=session_ago(1)), SILENT, RISK_CHECK
+    )
+    assert evening.last_equity == evening.equity == 2000
+    sold_at_the_open = replace(evening, cash=Decimal(1900), positions={}, session=session_ago(1))
+    morning = mark(market({"AAA": 90.0}), sold_at_the_open, SILENT, RISK_CHECK)
+    assert morning.session_open_equity == 2000
+    assert morning.daily_return == pytest.approx(-0.05)
+
+
 def test_the_session_begins_with_the_opening_bell() -> None:
     portfolio = book("1000", trades_today=4)
     bell = market({"AAA": 1.0}, live=True)

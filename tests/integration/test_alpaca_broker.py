@@ -1,0 +1,353 @@
+"""The Alpaca adapter on the stand-in: its rules, its doubts, its fills, its stream."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from adapters.brokers.alpaca import STREAM_DOWN, AlpacaBroker
+from adapters.brokers.alpaca_api import AlpacaApi, Patience, connect
+from adapters.brokers.alpaca_desk import GRACE, AlpacaDesk
+from adapters.brokers.alpaca_stream import WEBSOCKET, TradeUpdates, connect_stream
+from core.errors import BrokerError
+from core.orders import SPLIT
+from core.service import OrderRecord
+from core.types import ApprovedOrder, Fill, MarketView, Order, OrderStatus, Side
+from tests.panels import make_panel
+from tests.servers.alpaca_broker import KEY, SECRET, alpaca_broker_server
+from tests.servers.alpaca_broker import AlpacaBroker as StandIn
+from tests.servers.alpaca_broker_desk import Desk as StandInDesk
+from tests.servers.alpaca_broker_faults import FaultPlan, Scripted
+
+OPEN = datetime(2024, 5, 6, 14, 0, tzinfo=UTC)
+PRICES = {"AAPL": Decimal(180), "MSFT": Decimal(400)}
+PANEL = make_panel(sessions=2, symbols=("AAPL",))
+HURRY = Patience(timeout_seconds=0.3, attempts=3, wait_seconds_first=0.001, wait_seconds_max=0.01)
+POST = "POST /v2/orders"
+
+
+@dataclass
+class Book:
+    """What a ledger would hold of orders."""
+
+    records: dict[str, OrderRecord] = field(default_factory=dict)
+
+    def intend(self, order: Order, at: datetime) -> None:
+        self.records[order.client_order_id] = OrderRecord(
+            client_order_id=order.client_order_id, decision_id=order.decision_id, symbol=order.symbol,
+            side=order.side, quantity=str(order.quantity), reference_price=str(order.reference_price),
+            rule=order.rule, status=OrderStatus.RECORDED, route="Alpaca paper", created_at=at, updated_at=at,
+        )  # fmt: skip
+
+
+@dataclass
+class Trading:
+    """The adapter on a stand-in."""
+
+    stand_in: StandIn
+    broker: AlpacaBroker
+    ledger: Book
+
+    def send(self, name: str, quantity: str, side: Side = Side.BUY, symbol: str = "AAPL") -> str:
+        return self.send_all([order(name, quantity, side, symbol)])[name]
+
+    def send_all(self, orders: list[Order]) -> dict[str, str]:
+        for each in orders:
+            self.ledger.intend(each, self.stand_in.book.now)
+        return dict(self.broker.submit([ApprovedOrder(order=each, weight=0.1) for each in orders]))
+
+    def settle(self, **later: int) -> tuple[Fill, ...]:
+        return self.broker.settle(view(self.stand_in.book.now + timedelta(**later)))
+
+    def tick(self, **values: float) -> None:
+        with self.stand_in.book.lock:
+            now = self.stand_in.book.now + timedelta(**values)
+            StandInDesk(self.stand_in.book).tick(now, {})
+
+    def next_fault(self, fault: str, request: str = POST, count: int = 1) -> None:
+        self.stand_in.faults.scripted.append(Scripted(request=request, fault=fault, count=count))
+
+    @property
+    def posts(self) -> dict[str, int]:
+        return dict(self.stand_in.book.post_attempts)
+
+
+def order(name: str, quantity: str, side: Side = Side.BUY, symbol: str = "AAPL") -> Order:
+    return Order(
+        client_order_id=name, decision_id="d", symbol=symbol, side=side, quantity=Decimal(quantity),
+        reference_price=PRICES[symbol], rule="score",
+    )  # fmt: skip
+
+
+def view(at: datetime) -> MarketView:
+    return MarketView(as_of=at, bars=PANEL)
+
+
+@contextmanager
+def trading_on(stand_in: StandIn) -> Iterator[Trading]:
+    with alpaca_broker_server(stand_in):
+        client = connect(KEY, SECRET, paper=True, timeout_seconds=0.3, url_override=stand_in.url)
+        api, ledger = AlpacaApi(client, HURRY), Book()
+        desk = AlpacaDesk(
+            api=api, recorded=ledger.records.get, unfinished=lambda: list(ledger.records.values()),
+            since=stand_in.now - timedelta(days=1),
+        )  # fmt: skip
+        waits = (0.0, 0.0)
+        yield Trading(stand_in, AlpacaBroker("Alpaca paper", api, desk, resolve_waits_seconds=waits), ledger)
+        client._session.close()
+
+
+@pytest.fixture
+def trading() -> Iterator[Trading]:
+    with trading_on(StandIn(now=OPEN, prices=PRICES)) as opened:
+        yield opened
+
+
+# --- exactly once ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", ["error_after", "drop_after", "half_open_after"])
+def test_an_order_that_arrived_without_an_answer_is_found_by_its_name(fault: str, trading: Trading) -> None:
+    trading.next_fault(fault)
+    assert trading.send("one", "10") == OrderStatus.SUBMITTED
+    assert trading.posts == {"one": 1}
+    assert [fill.client_order_id for fill in trading.settle()] == ["one"]
+
+
+@pytest.mark.parametrize("fault", ["error_before", "drop_before", "half_open_before", "rate_limited"])
+def test_an_order_that_did_not_arrive_is_not_sent_again_and_given_up_in_time(
+    fault: str, trading: Trading
+) -> None:
+    trading.next_fault(fault)
+    assert trading.send("one", "10") == OrderStatus.RECORDED
+    assert trading.settle() == ()
+    assert [o.client_order_id for o in trading.broker.open_orders()] == ["one"], "it may be on the wire"
+    assert trading.settle(seconds=int(GRACE.total_seconds()) + 1) == ()
+    assert trading.broker.open_orders() == ()
+    assert trading.broker.statuses(["one"]) == {}
+    assert trading.posts == {}
+
+
+def test_a_broker_that_falls_silent_gets_no_further_orders_and_is_asked_later(trading: Trading) -> None:
+    trading.next_fault("drop_after")
+    trading.next_fault("drop_before", "GET /v2/orders:by", count=50)
+    statuses = trading.send_all([order("one", "1"), order("two", "1", symbol="MSFT")])
+    assert statuses == {"one": "recorded", "two": "cancelled"}
+    assert "not sent" in trading.broker.reason("two")
+    assert trading.posts == {"one": 1}
+    with pytest.raises(BrokerError):
+        trading.broker.statuses(["one"])
+    trading.stand_in.faults.scripted.clear()
+    assert [fill.client_order_id for fill in trading.settle()] == ["one"]
+
+
+def test_an_account_that_cannot_be_asked_gets_no_order(trading: Trading) -> None:
+    trading.next_fault("drop_before", "GET /v2/account", count=50)
+    with pytest.raises(BrokerError):
+        trading.send("one", "10")
+    assert trading.posts == {}
+
+
+def test_the_vendors_own_retries_are_off(trading: Trading) -> None:
+    trading.stand_in.faults.plan = FaultPlan(rate_limited=1.0, only=(POST,))
+    began = time.monotonic()
+    assert trading.send("one", "10") == OrderStatus.RECORDED
+    assert trading.stand_in.faults.drawn["rate_limited"] == 1
+    assert time.monotonic() - began < 3, "alpaca-py sleeps 3 s before it sends again"
+
+
+def test_reads_are_asked_again_and_retry_after_is_honoured(trading: Trading) -> None:
+    trading.next_fault("error_before", "GET /v2/orders")
+    trading.next_fault("rate_limited", "GET /v2/account/activities")
+    trading.send("one", "10")
+    assert len(trading.settle()) == 1
+
+
+def test_a_clock_that_differs_from_the_brokers_is_named(trading: Trading) -> None:
+    trading.settle()
+    assert trading.broker.notes() == ()
+    trading.settle(days=2)
+    assert trading.broker.notes() == ("clock: it differs from Alpaca's by 172800 s",)
+
+
+# --- rules before the send -------------------------------------------------------------------------------------
+
+
+def test_each_rule_is_told_and_costs_no_post(trading: Trading) -> None:
+    trading.send("held", "10")
+    trading.settle()
+    book = trading.stand_in.book
+    book.not_fractionable.add("MSFT")
+    with book.lock:
+        trading.stand_in.faults.plan = FaultPlan(unfilled=1.0)
+        hand = {"symbol": "AAPL", "qty": "4", "side": "sell", "type": "market", "time_in_force": "day"}
+        assert StandInDesk(book).submit(hand).status == 200
+    before = trading.posts
+    told = {
+        "fractionable": trading.send("a", "0.5", symbol="MSFT") + trading.broker.reason("a"),
+        "opposite_side": trading.send("b", "1") + trading.broker.reason("b"),
+        "shares_free": trading.send("c", "7", Side.SELL) + trading.broker.reason("c"),
+        "position_held": trading.send("d", "11", Side.SELL) + trading.broker.reason("d"),
+        "buying_power": trading.send("e", "1000", symbol="MSFT") + trading.broker.reason("e"),
+    }
+    for rule, text in told.items():
+        assert text.startswith(f"rejected{rule}: "), text
+    assert trading.posts == before
+
+
+def test_orders_of_one_batch_share_the_buying_power(trading: Trading) -> None:
+    statuses = trading.send_all([order("one", "300"), order("two", "200", symbol="MSFT")])
+    assert statuses == {"one": "submitted", "two": "rejected"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [("reject_insufficient", "40310000"), ("reject_unprocessable", "42210000")]
+)
+def test_the_brokers_refusal_is_told_with_its_code(fault: str, code: str, trading: Trading) -> None:
+    trading.next_fault(fault)
+    assert trading.send("one", "10") == OrderStatus.REJECTED
+    assert code in trading.broker.reason("one")
+
+
+# --- fills -----------------------------------------------------------------------------------------------------
+
+
+def test_fills_are_given_until_acknowledged_and_add_up_to_the_order(trading: Trading) -> None:
+    trading.stand_in.faults.plan = FaultPlan(partial=1.0, same_instant=1.0)
+    trading.send("one", "10")
+    fills = trading.settle()
+    assert len(fills) > 1
+    assert sum(fill.quantity for fill in fills) == 10
+    assert {fill.fill_id for fill in trading.settle()} == {fill.fill_id for fill in fills}
+    trading.broker.acknowledge([fill.fill_id for fill in fills])
+    assert trading.settle() == ()
+    assert trading.broker.statuses(["one"]) == {"one": "filled"}
+
+
+def test_an_order_whose_fill_is_not_listed_yet_still_counts_as_pending(trading: Trading) -> None:
+    trading.stand_in.faults.plan = FaultPlan(late_activity=1.0)
+    trading.send("one", "10")
+    assert trading.settle() == ()
+    assert [(o.client_order_id, o.quantity) for o in trading.broker.open_orders()] == [("one", Decimal(10))]
+    assert trading.broker.statuses(["one"]) == {"one": "submitted"}
+    for _ in range(3):
+        trading.tick(minutes=1)
+    assert [fill.quantity for fill in trading.settle()] == [10]
+    assert trading.broker.open_orders() == ()
+
+
+def test_what_replaces_an_order_counts_as_the_order(trading: Trading) -> None:
+    trading.stand_in.faults.plan = FaultPlan(waits=1.0)
+    trading.send("one", "10")
+    book = trading.stand_in.book
+    with book.lock:
+        old = book.find("one")
+        assert old is not None
+        StandInDesk(book).replace(old, {"qty": "6", "client_order_id": "somebody's"})
+    for _ in range(4):
+        trading.tick(minutes=1)
+    fills = trading.settle()
+    assert [(fill.client_order_id, fill.quantity) for fill in fills] == [("one", Decimal(6))]
+    assert trading.broker.open_orders() == ()
+    assert trading.broker.account().pending == ()
+
+
+def test_a_strangers_orders_are_shown_but_not_taken_for_ours(trading: Trading) -> None:
+    trading.stand_in.faults.plan = FaultPlan(partial=1.0)
+    with trading.stand_in.book.lock:
+        hand = {"symbol": "AAPL", "qty": "8", "side": "buy", "type": "market", "time_in_force": "day"}
+        StandInDesk(trading.stand_in.book).submit({**hand, "client_order_id": "by hand"})
+    assert trading.settle() == ()
+    assert trading.broker.open_orders() == ()
+    account = trading.broker.account()
+    assert [(o.client_order_id, o.rule) for o in account.pending] == [("by hand", "foreign")]
+    assert 0 < account.positions["AAPL"].quantity < 8
+
+
+def test_a_cancel_is_asked_for_once_and_its_fills_stay(trading: Trading) -> None:
+    trading.stand_in.faults.plan = FaultPlan(unfilled=1.0)
+    trading.send("one", "10")
+    assert trading.broker.cancel("one") == OrderStatus.CANCELLED
+    assert trading.broker.cancel("one") == OrderStatus.CANCELLED
+    with pytest.raises(BrokerError, match="no order"):
+        trading.broker.cancel("never")
+
+
+def test_a_split_comes_as_shares_for_nothing(trading: Trading) -> None:
+    trading.send("one", "10")
+    trading.broker.acknowledge([fill.fill_id for fill in trading.settle()])
+    with trading.stand_in.book.lock:
+        StandInDesk(trading.stand_in.book).split("AAPL", Decimal(4))
+    (split,) = trading.settle()
+    assert (split.rule, split.side) == (SPLIT, Side.BUY)
+    assert (split.quantity, split.cash_change) == (Decimal(30), Decimal(0))
+
+
+def test_a_strange_answer_is_a_fault_of_the_brokers(trading: Trading) -> None:
+    trading.send("one", "10")
+    with trading.stand_in.book.lock:
+        del trading.stand_in.book.activities[0].fields["price"]
+    with pytest.raises(BrokerError, match="cannot be read: KeyError"):
+        trading.settle()
+
+
+# --- the stream ------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def listening(trading: Trading) -> Iterator[tuple[TradeUpdates, list[float]]]:
+    woken: list[float] = []
+    url = trading.stand_in.stream_url
+    updates = TradeUpdates(
+        lambda: connect_stream(KEY, SECRET, paper=True, url_override=url),
+        lambda: woken.append(time.monotonic()),
+    )
+    trading.broker._stream = updates
+    updates.start()
+    until(lambda: updates.connected)
+    try:
+        yield updates, woken
+    finally:
+        updates.stop()
+        until(lambda: not any(t.name == "alpaca-trade-updates" for t in threading.enumerate()))
+
+
+def test_the_stream_wakes_and_books_nothing(trading: Trading, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(WEBSOCKET, "close_timeout", 0.1)
+    with listening(trading) as (_, woken):
+        assert trading.broker.notes() == ()
+        time.sleep(0.05)
+        trading.stand_in.faults.plan = FaultPlan(duplicate_event=1.0)
+        trading.send("one", "10")
+        until(lambda: len(woken) == 2)
+        assert len(trading.settle()) == 1
+    until(lambda: trading.broker.notes() == (STREAM_DOWN,))
+
+
+def test_a_stream_that_missed_a_fill_is_made_anew(trading: Trading, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(WEBSOCKET, "close_timeout", 0.1)
+    with listening(trading) as (updates, woken):
+        trading.settle()
+        deaf = updates._stream
+        trading.stand_in.faults.plan = FaultPlan(lost_event=1.0)
+        trading.send("one", "10")
+        trading.broker.acknowledge([fill.fill_id for fill in trading.settle()])
+        until(lambda: updates._stream is not deaf and updates.connected)
+        time.sleep(0.05)
+        trading.stand_in.faults.plan = FaultPlan()
+        trading.send("two", "10")
+        until(lambda: len(woken) == 1)
+
+
+def until(done: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 20
+    while not done():
+        assert time.monotonic() < limit, "it did not come"
+        time.sleep(0.01)

@@ -1,0 +1,154 @@
+"""`python server.py` on Alpaca's stand-in: where orders go, that they go once, and that a kill loses nothing."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.calendar import NyseCalendar
+from adapters.feeds.simulated import SimulatedMarket
+from config.loader import load_trading
+from config.sectors import UNIVERSE
+from core.types import BarPanel
+from models.artefacts import save
+from models.factor_store import FactorStore
+from models.quant_training import train_ranker
+from tests.servers.alpaca_broker import AlpacaBroker, alpaca_broker_server
+from tests.servers.alpaca_broker_desk import Desk
+from tests.servers.daemon import Process, own_settings
+
+HISTORY = timedelta(days=800)
+
+
+@pytest.fixture(scope="module")
+def panel() -> BarPanel:
+    """Give two years of a simulated market until today."""
+    today = datetime.now(UTC).date()
+    return SimulatedMarket(NyseCalendar()).bars(UNIVERSE, today - HISTORY, today)
+
+
+@pytest.fixture(scope="module")
+def models(panel: BarPanel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with a small ranker, so that no start has to train one."""
+    folder = tmp_path_factory.mktemp("models")
+    quant = load_trading().quant.model_copy(update={"n_estimators": 20, "calibration_folds": 2})
+    artefact = train_ranker(panel, FactorStore().history(panel), quant, len(panel.sessions) - 3)
+    save(artefact, folder, datetime.now(UTC))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bars(panel: BarPanel) -> dict[str, list[dict[str, Any]]]:
+    """Give the market as Alpaca writes bars."""
+    columns = (panel.open, panel.high, panel.low, panel.close, panel.volume)
+    out: dict[str, list[dict[str, Any]]] = {}
+    for place, symbol in enumerate(panel.symbols):
+        rows = zip(panel.sessions, *(column[:, place].tolist() for column in columns), strict=True)
+        out[symbol] = [
+            {"t": f"{day}T05:00:00Z", "o": o, "h": h, "l": low, "c": c, "v": v, "n": 1, "vw": c}
+            for day, o, h, low, c, v in rows
+            if not isnan(c)
+        ]
+    return out
+
+
+@pytest.fixture
+def stand_in(bars: dict[str, list[dict[str, Any]]]) -> Iterator[AlpacaBroker]:
+    prices = {symbol: Decimal(repr(round(rows[-1]["c"], 2))) for symbol, rows in bars.items() if rows}
+    opened = AlpacaBroker(now=datetime.now(UTC), prices=prices, cash=Decimal("54321.09"))
+    opened.book.closed = {opened.book.today()}  # orders wait for the next session, whenever this runs
+    opened.data.bars, opened.data.bars_a_page = bars, 10_000
+    with alpaca_broker_server(opened):
+        yield opened
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    folder = tmp_path / "settings"
+    folder.mkdir()
+    return own_settings(folder)
+
+
+@pytest.fixture
+def state(tmp_path: Path, models: Path) -> Path:
+    shutil.copytree(models, tmp_path / "state" / "models")
+    return tmp_path / "state"
+
+
+def started(stand_in: AlpacaBroker, state: Path, settings: Path, **variables: str) -> Process:
+    return Process(
+        state, settings, ALPACA_API_KEY="key", ALPACA_SECRET_KEY="secret", ALPACA_BASE_URL=stand_in.url,
+        DATA_PROVIDER="auto", **variables,
+    )  # fmt: skip
+
+
+def test_orders_go_to_alpaca_paper_once_and_a_kill_loses_no_fill(
+    stand_in: AlpacaBroker, state: Path, settings: Path
+) -> None:
+    with started(stand_in, state, settings) as daemon:
+        daemon.wait_idle()
+        assert daemon.events("engine.built")[0]["orders_go_to"] == "Alpaca paper"
+        status = daemon.answer("/status")
+        assert status["broker"] == {"mode": "paper", "orders_go_to": "Alpaca paper", "name": "Alpaca paper"}
+        assert status["portfolio"]["cash"] == "54321.09"
+        assert status["data"]["source"] == "alpaca"
+        assert not any("order" in note for note in status["degraded"])
+        daemon.answer("/decide/v3", "POST", json={"execute": True})
+        sent = daemon.answer("/orders")["orders"]
+        assert sent
+        assert {row["route"] for row in sent} == {"Alpaca paper"}
+        assert {row["status"] for row in sent} == {"submitted"}
+        assert daemon.end(signal.SIGKILL)[0] == -signal.SIGKILL
+    with stand_in.book.lock:
+        opens = stand_in.book.next_session(opens_after=stand_in.book.now)[0]
+        Desk(stand_in.book).tick(opens + timedelta(minutes=1), {})
+    with started(stand_in, state, settings) as daemon:
+        daemon.wait_idle()
+        found = daemon.answer("/status")["recovery"]
+        assert found["differences"] == []
+        assert len(found["mended"]) == len(sent)
+        assert {row["status"] for row in daemon.answer("/orders")["orders"]} == {"filled"}
+        held = daemon.answer("/positions")["positions"]
+        assert {row["ticker"]: Decimal(row["quantity"]) for row in held} == {
+            symbol: holding.quantity for symbol, holding in stand_in.book.holdings.items()
+        }
+        assert set(stand_in.book.post_attempts.values()) == {1}
+        assert set(stand_in.book.post_attempts) == {row["client_order_id"] for row in sent}
+        by_the_stream(stand_in, daemon)
+        assert daemon.end()[0] == 0
+
+
+def by_the_stream(stand_in: AlpacaBroker, daemon: Process) -> None:
+    """Sell everything: the stream tells of the fills, and no step has to be asked for."""
+    daemon.wait(lambda: not any("stream is down" in note for note in daemon.answer("/status")["degraded"]))
+    daemon.answer("/flatten", "POST")
+    daemon.wait(lambda: not daemon.answer("/positions")["positions"])
+    assert not stand_in.book.holdings
+
+
+def test_a_live_account_without_the_switches_gets_no_order(
+    stand_in: AlpacaBroker, state: Path, settings: Path
+) -> None:
+    with started(stand_in, state, settings, ALPACA_PAPER="false") as daemon:
+        daemon.wait_idle()
+        status = daemon.answer("/status")
+        assert status["broker"]["orders_go_to"] == "nowhere: dry run against the live account"
+        assert status["portfolio"]["cash"] == "54321.09"
+        daemon.answer("/decide/v3", "POST", json={"execute": True})
+        assert {row["status"] for row in daemon.answer("/orders")["orders"]} == {"dry_run"}
+        assert stand_in.book.orders == {}
+        assert stand_in.book.post_attempts == {}
+
+
+def test_a_stand_in_must_be_on_this_machine(tmp_path: Path) -> None:
+    with Process(tmp_path / "state", ALPACA_BASE_URL="http://example.com:80") as daemon:
+        assert daemon.ended() == 2
+        assert "not the address of a stand-in on this machine" in daemon.log

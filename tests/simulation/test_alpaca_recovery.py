@@ -1,0 +1,197 @@
+"""What a start at Alpaca finds: the known is mended and written down, the unknown halts until someone resumes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.event_hub import EventHub
+from core.cycles import FLATTEN, SETTLE
+from core.errors import RequestError
+from core.events import Event
+from core.orders import SPLIT
+from core.types import Fill, OrderStatus, Side, TradingState
+from pipeline.book import apply_fills, that_concern
+from pipeline.recovery import accept, recover
+from tests.servers.alpaca_broker_desk import Desk as StandInDesk
+from tests.servers.alpaca_broker_faults import FaultPlan, Scripted
+from tests.simulation.alpaca_desk import World, week, world
+from tests.simulation.desk import SUBMIT
+from tests.simulation.test_alpaca_laws import assert_equal_to_the_brokers_book
+
+DAYS = 2
+
+
+class Told:
+    """Passes events on and keeps the alerts."""
+
+    def __init__(self, hub: EventHub) -> None:
+        self._hub = hub
+        self.messages: list[str] = []
+
+    def publish(self, topic: str, at: datetime, data: Mapping[str, Any]) -> Event:
+        if topic == "risk.alert":
+            self.messages.append(str(data["message"]))
+        return self._hub.publish(topic, at, data)
+
+
+@pytest.fixture
+def lived(tmp_path: Path) -> Iterator[World]:
+    """Give a world whose engine holds positions."""
+    with world(tmp_path) as opened:
+        recover(opened.engine)
+        for moment in week(DAYS):
+            opened.live(moment)
+        opened.calm_down()
+        assert len(opened.engine.portfolio.positions) > 2
+        yield opened
+
+
+def by_hand(lived: World, symbol: str, quantity: Decimal, side: str) -> None:
+    """Trade as a person does in Alpaca's own app, on the next morning."""
+    with lived.stand_in.book.lock:
+        desk, opens = StandInDesk(lived.stand_in.book), lived.stand_in.book.next_session
+        desk.tick(opens(opens_after=lived.stand_in.book.now)[0] + timedelta(minutes=5), {})
+        body = {"symbol": symbol, "qty": str(quantity), "side": side, "type": "market", "time_in_force": "day"}
+        assert desk.submit(body).status == 200
+    lived.desk.clock.set(lived.stand_in.book.now)
+
+
+def test_fills_that_came_while_we_were_away_are_booked_by_the_start(tmp_path: Path) -> None:
+    with world(tmp_path, plan=FaultPlan(waits=1.0)) as lived:
+        recover(lived.engine)
+        at, _ = week(1)[-1]
+        lived.tick(at)
+        assert lived.step(at, SUBMIT)
+        assert lived.engine.portfolio.pending
+        assert not lived.engine.portfolio.positions
+        lived.tick(at, minutes=(1, 2, 3, 4))
+        lived.die_and_open_again()
+        found = recover(lived.engine)
+        assert found.differences == ()
+        assert found.mended
+        assert all("booked the fill" in line for line in found.mended)
+        assert lived.engine.portfolio.positions
+        assert_equal_to_the_brokers_book(lived)
+
+
+def test_a_split_overnight_is_no_loss_and_no_difference(lived: World) -> None:
+    before = lived.engine.portfolio
+    symbol, held = next(iter(before.positions.items()))
+    with lived.stand_in.book.lock:
+        StandInDesk(lived.stand_in.book).split(symbol, Decimal(4))
+    lived.die_and_open_again()
+    found = recover(lived.engine)
+    assert found.differences == ()
+    assert any("split" in line for line in found.mended)
+    after = lived.engine.portfolio.positions[symbol]
+    assert after.quantity == held.quantity * 4 == lived.stand_in.book.holdings[symbol].quantity
+    assert abs(after.average_price * 4 - held.average_price) < Decimal("1e-9")
+    assert lived.engine.portfolio.cash == before.cash
+    lived.die_and_open_again()
+    assert recover(lived.engine).mended == (), "a split is booked once"
+
+
+@pytest.mark.parametrize(("side", "change"), [(Side.BUY, 3), (Side.SELL, Decimal("0.9"))])
+def test_a_split_keeps_the_value_of_a_position(side: Side, change: Decimal, lived: World) -> None:
+    book = lived.engine.portfolio
+    symbol, held = next(iter(book.positions.items()))
+    fill = Fill(
+        fill_id="split", client_order_id="", symbol=symbol, side=side, quantity=held.quantity * change,
+        price=Decimal(0), fee=Decimal(0), at=held.entry_at, rule=SPLIT,
+    )  # fmt: skip
+    after = apply_fills(book, [fill], lambda at: at.date())
+    assert abs(after.equity - book.equity) < Decimal("0.000001")
+    assert abs(after.positions[symbol].peak_price * after.positions[symbol].quantity
+               - held.peak_price * held.quantity) < Decimal("0.000001")  # fmt: skip
+    stranger = Fill(**{name: getattr(fill, name) for name in fill.__struct_fields__} | {"symbol": "XXXX"})
+    assert that_concern(book, (fill, stranger)) == (fill,)
+
+
+def test_a_strangers_trade_halts_and_a_resume_takes_it_over(lived: World) -> None:
+    symbol, held = next(iter(lived.engine.portfolio.positions.items()))
+    by_hand(lived, symbol, held.quantity, "sell")
+    lived.die_and_open_again()
+    found = recover(lived.engine)
+    assert [line.split(":")[0] for line in found.differences] == [symbol, "cash"]
+    assert lived.engine.state is TradingState.HALTED
+    assert symbol in lived.desk.ledger.state_reason()
+    accepted = accept(lived.engine, found)
+    assert accepted is not None
+    assert accepted.differences == ()
+    assert symbol not in lived.engine.portfolio.positions
+    lived.engine.step(SETTLE)
+    lived.die_and_open_again()
+    assert recover(lived.engine).differences == ()
+
+
+def test_a_strangers_open_order_is_named(lived: World) -> None:
+    lived.stand_in.faults.plan = FaultPlan(unfilled=1.0)
+    by_hand(lived, "AAPL", Decimal(1), "buy")
+    lived.die_and_open_again()
+    (difference,) = recover(lived.engine).differences
+    assert "buy 1 AAPL is open at the broker and is not in the ledger" in difference
+
+
+def test_a_resume_waits_for_the_orders_on_their_way(lived: World) -> None:
+    symbol, held = next(iter(lived.engine.portfolio.positions.items()))
+    by_hand(lived, symbol, held.quantity, "sell")
+    lived.stand_in.faults.plan = FaultPlan(waits=1.0)
+    at = lived.stand_in.book.now + timedelta(minutes=20)
+    lived.tick(at)
+    assert lived.step(at, FLATTEN)
+    assert lived.engine.portfolio.pending
+    lived.die_and_open_again()
+    found = recover(lived.engine)
+    assert any(line.startswith(f"{symbol}:") for line in found.differences)
+    with pytest.raises(RequestError, match="on their way") as refused:
+        accept(lived.engine, found)
+    assert refused.value.status == 409
+
+
+@pytest.mark.parametrize(("amount", "halts"), [("12.34", False), ("-7.5", False), ("-40000", True)])
+def test_a_little_cash_is_taken_over_and_a_lot_is_not(amount: str, halts: bool, lived: World) -> None:
+    with lived.stand_in.book.lock:
+        StandInDesk(lived.stand_in.book).move_cash("DIV", Decimal(amount))
+    lived.die_and_open_again()
+    lived.engine.parts = replace(lived.engine.parts, cash_tolerance_pct=0.005)
+    found = recover(lived.engine)
+    assert (lived.engine.state is TradingState.HALTED) is halts
+    assert bool(found.differences) is halts
+    if not halts:
+        assert any(line.startswith("cash: ") for line in found.mended)
+        recorded = lived.desk.ledger.portfolio()
+        assert recorded is not None
+        assert recorded.cash == lived.stand_in.book.cash
+        assert any("taken over" in note for note in lived.desk.ledger.decisions(1)[0].notes)
+        assert lived.engine.notes == ()
+
+
+def test_a_send_that_fails_is_told_as_what_it_is_and_nothing_is_sent_twice(tmp_path: Path) -> None:
+    with world(tmp_path) as lived:
+        recover(lived.engine)
+        at, cycle = next((at, cycle) for at, cycle in week(1) if cycle is SUBMIT)
+        lived.tick(at)
+        lived.stand_in.faults.scripted.append(
+            Scripted(request="GET /v2/positions", fault="drop_before", count=99)
+        )
+        told = Told(lived.desk.hub)
+        lived.engine.parts = replace(lived.engine.parts, events=told)
+        report = lived.step(at, cycle)
+        assert report is not None
+        assert report.plan.approved
+        assert any("could not be sent" in message for message in told.messages)
+        assert not any("nothing was decided" in message for message in told.messages)
+        assert lived.engine.faults == 1
+        assert {o.status for o in lived.desk.ledger.orders(99)} == {OrderStatus.RECORDED}
+        lived.stand_in.faults.scripted.clear()
+        lived.live((at + timedelta(minutes=10), SETTLE))
+        assert {o.status for o in lived.desk.ledger.orders(99)} == {OrderStatus.CANCELLED}
+        assert lived.engine.faults == 0
+        assert lived.stand_in.book.post_attempts == {}
