@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from api.answers import Answer, Data, example
+from core.schedule import Timetable
 from core.service import Job
 
 
@@ -82,16 +83,41 @@ class JobAnswer(JobLine):
         return cls(**_facts(job), data=data)
 
 
-class JobsAnswer(Answer):
-    """Jobs since the start, newest first."""
+class ScheduledJobLine(Answer):
+    """A job that runs by itself."""
 
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    name: str
+    schedule: str
+    last_run_at: datetime | None
+    last_outcome: str
+    last_duration_ms: float | None = Field(ge=0)
+    next_run_at: datetime | None
+    skipped_reason: str = Field(description="Why the last due run was skipped; empty when it ran.")
+
+
+class TimetableAnswer(Answer):
+    """What runs by itself (ENABLE_CRON)."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    enabled: bool
+    jobs: list[ScheduledJobLine]
+
+
+class JobsAnswer(Answer):
+    """What runs by itself, and the long jobs since the start, newest first."""
+
+    scheduler: TimetableAnswer
     jobs: list[JobLine]
     data: Data
 
     @classmethod
-    def of(cls, jobs: Sequence[Job], data: Data) -> JobsAnswer:
+    def of(cls, timetable: Timetable, jobs: Sequence[Job], data: Data) -> JobsAnswer:
         """Describe jobs."""
-        return cls(jobs=[JobLine.of(job) for job in jobs], data=data)
+        lines = [JobLine.of(job) for job in jobs]
+        return cls(scheduler=TimetableAnswer.model_validate(timetable), jobs=lines, data=data)
 
 
 class RetrainAnswer(Answer):
@@ -101,6 +127,31 @@ class RetrainAnswer(Answer):
 
     job_id: str
     status: str
+    data: Data
+
+
+class VersionLine(Answer):
+    """A ranker that is kept."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    model_id: str
+    saved_at: datetime
+    labels_end: str
+    samples: int = Field(ge=0)
+    in_use: bool
+
+
+class RollbackAnswer(Answer):
+    """Which ranker is in use again, and which it replaced."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    model_id: str
+    replaced: str | None = Field(description="Null when there was none in use.")
+    window: dict[str, str]
+    out_of_sample: dict[str, float]
+    versions: list[VersionLine] = Field(description="All that are kept, newest first.")
     data: Data
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from api.answers import Data
-from api.answers_daemon import JobAnswer, JobsAnswer, RetrainAnswer
+from api.answers_daemon import JobAnswer, JobsAnswer, RetrainAnswer, RollbackAnswer
 from api.dependencies import Engine, Nothing, StrictRoute
 from api.long_work import STARTED_OR_DONE, Wait, answer_when_done
 from api.openapi import problems
@@ -24,10 +24,16 @@ async def retrain(service: Engine, _: Nothing, wait: Wait = True) -> RetrainAnsw
     return await answer_when_done(service, "quant_retrain", {}, RetrainAnswer, wait=wait, failed=failed)
 
 
+@router.post("/quant/rollback", responses=problems(409, 422, 503))
+async def rollback(service: Engine, _: Nothing) -> RollbackAnswer:
+    """Put the ranker before the one in use back in use; the next step ranks with it."""
+    return RollbackAnswer(**await service.rollback(), data=Data.of_now(service))
+
+
 @router.get("/jobs")
 async def jobs(service: Engine) -> JobsAnswer:
-    """List long jobs since the start, newest first."""
-    return JobsAnswer.of(service.jobs(), Data.of_now(service))
+    """List what runs by itself with its last and next run, and long jobs since the start, newest first."""
+    return JobsAnswer.of(service.timetable(), service.jobs(), Data.of_now(service))
 
 
 @router.get("/jobs/{job_id}", responses=problems(404, 422))

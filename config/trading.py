@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from config.drift import DriftSettings
 from config.frozen import Fraction, Frozen
+from config.jobs import SchedulerSettings
 from config.sectors import STOCKS
 
 
@@ -291,3 +293,5 @@ class TradingSettings(Frozen):
     sentiment: SentimentSettings = SentimentSettings()
     sector_scan: SectorScanSettings = SectorScanSettings()
     synthesizer: SynthesizerSettings = SynthesizerSettings()
+    scheduler: SchedulerSettings = SchedulerSettings()
+    drift: DriftSettings = DriftSettings()

@@ -144,6 +144,10 @@ class Ledger(Protocol):
         """Write down, before the send, that proposed orders are sent now, as sized now."""
         ...
 
+    def keep(self, portfolio: Portfolio) -> None:
+        """Write down the book as it stands between two steps."""
+        ...
+
     def mark(self, statuses: Mapping[str, str], reasons: Mapping[str, str] | None = None) -> None:
         """Write down what became of orders and why, by client_order_id."""
         ...

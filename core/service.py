@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from core.events import Event
+from core.schedule import Timetable
 from core.types import Cycle, Fill, Opinion, OrderStatus, Portfolio, Side, StepReport
 
 
@@ -196,4 +197,12 @@ class Service(Protocol):
 
     def jobs(self) -> Sequence[Job]:
         """Give the jobs since the start, newest first."""
+        ...
+
+    def timetable(self) -> Timetable:
+        """Give what runs by itself, with its last and next runs."""
+        ...
+
+    async def rollback(self) -> Mapping[str, Any]:
+        """Put the ranker before the one in use back in use; a RequestError with status 409 if there is none."""
         ...

@@ -118,7 +118,9 @@ class Position(Struct, frozen=True, kw_only=True, gc=False):
     peak_price : Decimal
         Highest price seen since, for the trailing stop.
     missed_count : int
-        Consecutive decisions in which it was no candidate.
+        Consecutive sessions in which it was no candidate.
+    judged_session : date or None
+        The session for which that was last judged: each counts once.
     """
 
     symbol: str
@@ -129,6 +131,7 @@ class Position(Struct, frozen=True, kw_only=True, gc=False):
     peak_price: Decimal
     missed_count: int = 0
     last_price: Decimal = ZERO
+    judged_session: date | None = None
 
     @property
     def value(self) -> Decimal:

@@ -22,7 +22,7 @@ from models.quant_artefact import QuantArtefact, from_plain
 
 FILE = "quant_xgboost_v8.pkl"
 REGISTRY = Path("registry") / "registry.json"
-VERSIONS_KEPT = 5
+VERSIONS_KEPT = 30  # half a year of weekly retrains: what they said then can be judged now
 FILE_NAME = re.compile(r"[\w-]+")
 TRAIN_HINT = "POST /quant/retrain trains a new one."
 
@@ -105,6 +105,30 @@ def versions(folder: Path) -> tuple[Version, ...]:
         ) from error
 
 
+def load_version(folder: Path, sha256: str) -> QuantArtefact:
+    """Read a kept model.
+
+    Raises
+    ------
+    ArtefactError
+        When the registry does not know it, or its kept copy is gone or was changed.
+    """
+    known = next((version for version in versions(folder) if version.sha256 == sha256), None)
+    if known is None:
+        raise ArtefactError(f"The registry knows no model {sha256[:12]}….", hint=TRAIN_HINT)
+    path = _kept(folder, known)
+    try:
+        return _checked(_read(path), (known,), path)
+    except OSError as error:
+        raise ArtefactError(f"The kept model {path} cannot be read: {error}.", hint=TRAIN_HINT) from error
+
+
+def in_use(folder: Path) -> str:
+    """Give the SHA-256 of the model in use; empty when there is none."""
+    path = folder / FILE
+    return hashlib.sha256(_read(path)).hexdigest() if path.exists() else ""
+
+
 def rollback(folder: Path) -> QuantArtefact:
     """Put the version before the one in use back in use.
 
@@ -114,8 +138,7 @@ def rollback(folder: Path) -> QuantArtefact:
         When there is none before it, or its kept copy was changed.
     """
     known = versions(folder)
-    path = folder / FILE
-    used = hashlib.sha256(_read(path)).hexdigest() if path.exists() else ""
+    path, used = folder / FILE, in_use(folder)
     places = [index for index, version in enumerate(known) if version.sha256 == used]
     place = (places[0] if places else len(known)) - 1
     if place < 0:

@@ -48,13 +48,14 @@ def execute(engine: Engine, decision_id: str | None, *, dry_run: bool) -> Execut
             hint="Decide again: POST /decide/v3.",
             status=409,
         )
-    engine.parts.ledger.intend(approved)
     orders = tuple(a.order for a in approved)
     engine.portfolio = replace(
         engine.portfolio,
         pending=(*engine.portfolio.pending, *orders),
         trades_today=engine.portfolio.trades_today + len(orders),
     )
+    engine.parts.ledger.keep(engine.portfolio)  # forced to the disk with the intent
+    engine.parts.ledger.intend(approved)
     engine.send(approved)
     return _execution(engine, report, dry_run=False)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from core.schedule import Timetable
 from core.types import StepReport, TradingState
 from pipeline.announce import portfolio_data, regime_data
 from pipeline.engine import Engine
@@ -25,6 +26,7 @@ def status_bytes(
     models: Facts,
     degraded: Callable[[], Sequence[str]],
     settings: Mapping[str, Any],
+    timetable: Callable[[], Timetable],
 ) -> bytes:
     """Encode the status.
 
@@ -36,6 +38,8 @@ def status_bytes(
         Gives what is missing or fallen back, in words.
     settings : mapping
         `profile`, `broker_mode` and `regime_window_sessions`, as configured.
+    timetable : callable
+        Gives what runs by itself.
     """
     now = service.now()
     regime = _regime_card(service.last_decision, now, settings["regime_window_sessions"])
@@ -47,6 +51,7 @@ def status_bytes(
             "degraded": [*_stopped(service), *degraded()],
             "models": {"regime": regime, **models(now)},
             "jobs": [job_data(job) for job in service.jobs()[:20]],
+            "scheduler": timetable(),
             "memory": {"resident_mb": resident_mb(), "graph": NO_GRAPH},
             "profile": settings["profile"],
             **_engine_facts(service, settings["broker_mode"]),

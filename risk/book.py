@@ -67,16 +67,15 @@ def mark(view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle)
     session before left it (`last_equity`), so an overnight gap counts as today's loss, also that of a position
     which is sold at the open, before this session's first mark.
 
-    `missed_count` is the number of sessions begun since the name was last seen as a candidate. Daily bars name
-    the same candidates all day, so a session counts once however many decisions it sees; a decision whose
-    ranker was silent counts nothing.
+    `missed_count` is the number of sessions judged since the name was last seen as a candidate. Daily bars name
+    the same candidates all day, so a session counts once however many decisions it sees, and at the first
+    whose ranker spoke; one in which it was silent all day counts nothing.
     """
     session = current_session(view, portfolio.session)
     begun = portfolio.session is not None and session != portfolio.session
     candidates = candidates_of(opinion, cycle)
-    missed = int(begun and not (decides(cycle) and candidates is None))
     positions = {
-        symbol: _marked(held, live_price(view, symbol), candidates or (), missed)
+        symbol: _marked(held, live_price(view, symbol), candidates, session)
         for symbol, held in portfolio.positions.items()
     }
     opening = portfolio.session_open_equity
@@ -94,8 +93,14 @@ def mark(view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle)
     )
 
 
-def _marked(held: Position, price: Decimal | None, candidates: Container[str], missed: int) -> Position:
+def _marked(
+    held: Position, price: Decimal | None, candidates: Container[str] | None, session: date | None
+) -> Position:
     last = price or held.last_price or held.average_price
+    missed, judged = held.missed_count, held.judged_session
+    if candidates is not None:
+        missed = 0 if held.symbol in candidates else missed + int(judged != session)
+        judged = session
     return Position(
         symbol=held.symbol,
         quantity=held.quantity,
@@ -103,8 +108,9 @@ def _marked(held: Position, price: Decimal | None, candidates: Container[str], m
         entry_at=held.entry_at,
         entry_session=held.entry_session,
         peak_price=max(held.peak_price, last),
-        missed_count=0 if held.symbol in candidates else held.missed_count + missed,
+        missed_count=missed,
         last_price=last,
+        judged_session=judged,
     )
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from adapters.feeds.quality import Inspection, inspect, too_many_missing
 from adapters.feeds.source import Source
-from adapters.feeds.views import Moment, NewsSource, compose, moment
+from adapters.feeds.views import NO_QUOTE, Moment, NewsSource, compose, moment
 from config.trading import DataSettings
 from core.errors import DataError
 from core.ports import Calendar
@@ -149,7 +149,8 @@ class DailyFeed:
         try:
             seen = self._asked_quotes(as_of)
         except DataError as error:
-            return {}, {}, f"{self.source} gave no quotes: {error}"
+            told = f"{self.source} gave no quotes: {error}"
+            return {}, dict.fromkeys(self._symbols, told), told
         oldest = as_of - timedelta(seconds=self._settings.quote_age_max_seconds)
         fresh = {name: quote for name, quote in seen.items() if oldest <= quote.at <= as_of}
         stale = {name: _why_stale(seen.get(name), as_of) for name in self._symbols if name not in fresh}
@@ -167,7 +168,7 @@ class DailyFeed:
 
 def _why_stale(quote: Quote | None, as_of: datetime) -> str:
     if quote is None:
-        return "no quote while the exchange is open"
+        return NO_QUOTE
     if quote.at > as_of:
         return "its quote is later than this moment"
     return f"its last quote is {(as_of - quote.at).total_seconds():.0f} s old"

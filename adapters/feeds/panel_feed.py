@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 
 from adapters.feeds.quality import inspect
-from adapters.feeds.views import LOOK_BACK, NewsSource, QuoteSource, compose, moment
+from adapters.feeds.views import LOOK_BACK, NO_QUOTE, NewsSource, QuoteSource, compose, moment
 from config.trading import DataSettings
 from core.ports import Calendar
 from core.types import BarPanel, Headline, MarketView, Quote
@@ -64,15 +64,18 @@ class PanelFeed:
     def view(self, as_of: datetime) -> MarketView:
         """Give all that was known at `as_of`."""
         when = moment(self._calendar, as_of, timedelta(0))
+        quotes: Mapping[str, Quote] = {}
+        stale: Mapping[str, str] = {}
+        if when.opened_at is not None:
+            quotes = {**self._opening_quotes(as_of, when.opened_at), **self._quotes(as_of)}
+            stale = {name: NO_QUOTE for name in self.panel.symbols if name not in quotes}
         return compose(
             as_of=as_of,
             when=when,
             inspection=self._inspection,
             source=self._source,
-            quotes={**self._opening_quotes(as_of, when.opened_at), **self._quotes(as_of)}
-            if when.opened_at
-            else {},
-            stale_quotes={},
+            quotes=quotes,
+            stale_quotes=stale,
             headlines=self._headlines(as_of),
             faults=(),
         )

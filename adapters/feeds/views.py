@@ -14,6 +14,7 @@ from core.types import Headline, MarketView, Quote
 
 QuoteSource = Callable[[datetime], Mapping[str, Quote]]
 NewsSource = Callable[[datetime], tuple[Headline, ...]]
+NO_QUOTE = "no quote while the exchange is open"
 LOOK_BACK = timedelta(days=14)  # longer than any closure of the exchange since 2001
 
 

@@ -9,7 +9,7 @@ from adapters.ledger.database import Database, Row
 from adapters.ledger.ledger import SqliteLedger
 from adapters.ledger.schema import LEDGER
 from config.environment import OrderRoute
-from core.types import ApprovedOrder, Fill, StepReport, TradingState
+from core.types import ApprovedOrder, Fill, Portfolio, StepReport, TradingState
 
 
 class _WrittenWhenRead(Database):
@@ -51,6 +51,10 @@ class DeferredLedger(SqliteLedger):
         """Keep fills that came outside a step."""
         self._booked.update([fill.fill_id for fill in fills])
         self._rows.put_off.append(lambda: super(DeferredLedger, self).record_fills(fills))
+
+    def keep(self, portfolio: Portfolio) -> None:
+        """Keep the book as it stands between two steps."""
+        self._rows.put_off.append(lambda: super(DeferredLedger, self).keep(portfolio))
 
     def intend(self, approved: Sequence[ApprovedOrder]) -> None:
         """Write down, before the send, that proposed orders are sent now; see `SqliteLedger.intend`."""

@@ -23,7 +23,7 @@ from adapters.ledger.schema import LEDGER, TABLES
 from config.environment import OrderRoute
 from core.errors import InvariantError
 from core.trading import ZERO
-from core.types import ApprovedOrder, Fill, OrderStatus, StepReport, TradingState
+from core.types import ApprovedOrder, Fill, OrderStatus, Portfolio, StepReport, TradingState
 
 _PROGRESS = {
     OrderStatus.PROPOSED: 0,
@@ -138,6 +138,11 @@ class SqliteLedger(LedgerReader):
         """Write down fills that came outside a step (recovery), each once, with their orders' statuses."""
         with self._database.transaction(Survives.POWER_CUT) as cursor:
             _write_fills(cursor, fills)
+
+    def keep(self, portfolio: Portfolio) -> None:
+        """Write down the book as it stands between two steps; on the disk with the next forced write."""
+        with self._database.transaction(Survives.KILL) as cursor:
+            cursor.execute("UPDATE book SET portfolio = ?", (encode_portfolio(portfolio),))
 
     def intend(self, approved: Sequence[ApprovedOrder]) -> None:
         """Write down that proposed orders are sent next, with the size and price they have now.

@@ -7,6 +7,7 @@ from adapters.ledger.database import Schema
 LEDGER = Schema(
     name="ledger",
     application_id=0x54454C31,
+    append_only="steps",  # most of the file: reading it all would hold up a restart by seconds a gigabyte
     migrations=(
         (
             """

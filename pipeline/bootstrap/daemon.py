@@ -22,11 +22,12 @@ from pipeline.announce import announce_to
 from pipeline.bootstrap.assembly import Forgetful, assemble_risk, assemble_team
 from pipeline.bootstrap.backtest_jobs import BacktestDesk
 from pipeline.bootstrap.broker_desk import BrokerDesk
+from pipeline.bootstrap.jobs_desk import JobsDesk
 from pipeline.bootstrap.retrain import RankerDesk
 from pipeline.bootstrap.rl_desk import EnsembleDesk
 from pipeline.bootstrap.sentiment_desk import SentimentDesk
+from pipeline.bootstrap.unattended import UnattendedService
 from pipeline.engine import Engine, Parts
-from pipeline.service import EngineService
 from pipeline.status import status_bytes
 from pipeline.wake import Wake
 
@@ -37,13 +38,12 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("start")
 NOTES_SHOWN_MAX = 10
-NO_JOBS = "jobs: ENABLE_CRON is set but there are no jobs yet; nothing runs by itself"
 
 
-class Daemon(EngineService):
+class Daemon(UnattendedService):
     """The service wired to its parts; nothing heavy happens before `start`."""
 
-    def __init__(self, environment: Environment, folder: Path = FOLDER) -> None:
+    def __init__(self, environment: Environment, folder: Path, clock: Clock) -> None:
         self.trading = load_trading(folder)
         self.route = order_route(environment, self.trading)
         self.limits = WatchedRisk(folder, self.trading.profile)
@@ -53,13 +53,14 @@ class Daemon(EngineService):
         self.ensemble = EnsembleDesk(environment.artefact_dir, self.trading, self.hub)
         self.sentiment = SentimentDesk(environment, self.trading)
         self.backtests = BacktestDesk(folder)
+        self.jobs_desk = JobsDesk(environment, self.trading.scheduler)
         self._environment = environment
         self._lock = hold(environment.state_dir)
         self._notes: list[str] = []
         self._feed_in_use: DailyFeed | PanelFeed | None = None
         self._ledger: SqliteLedger | None = None
         super().__init__(
-            clock=SystemClock(),
+            clock=clock,
             events=self.hub,
             build=self._build_engine,
             readers=self._open_ledger,
@@ -68,6 +69,7 @@ class Daemon(EngineService):
                 models=self.cards,
                 degraded=self.degraded,
                 settings=self.shown,
+                timetable=self.timetable,
             ),
             models_loaded=lambda: self.desk.loaded,
             long_work={
@@ -88,7 +90,7 @@ class Daemon(EngineService):
             *self._notes,
             *self._feed_notes(),
             *self.brokerage.notes(),
-            *([NO_JOBS] if self._environment.enable_cron else []),
+            *self.jobs_desk.faults,
             *([self.limits.fault] if self.limits.fault else []),
             *self.desk.faults,
             *self.ensemble.faults,
@@ -116,7 +118,7 @@ class Daemon(EngineService):
         feed, clock = self._feed()
         self._feed_in_use = feed
         factors = FactorStore()
-        self.desk.open(clock)
+        self.desk.open(clock, factors)
         self.ensemble.open(clock)
         ledger = self._open_ledger()
         broker = self.brokerage.open(clock, ledger)
@@ -170,12 +172,12 @@ class Daemon(EngineService):
         source = chosen.source
         if isinstance(source, ParquetBars):
             last_day, closes_at = source.last_session()
-            clock = ManualClock(closes_at)
+            clock = ManualClock(closes_at) if isinstance(self.clock, SystemClock) else self.clock
             news = self.sentiment.headlines(None, source.name, calendar, clock)
             panel = source.bars(UNIVERSE, FIRST_DAY, last_day)
             return PanelFeed(panel, settings, calendar, source=source.name, headlines=news), clock
         news = self.sentiment.headlines(chosen.headlines, source.name, calendar, self.clock)
-        return DailyFeed(source, calendar, UNIVERSE, settings, headlines=news), SystemClock()
+        return DailyFeed(source, calendar, UNIVERSE, settings, headlines=news), self.clock
 
     def _feed_notes(self) -> list[str]:
         """Give what the source and the quality gate found, the first few of it."""
@@ -199,6 +201,7 @@ class Daemon(EngineService):
         self.brokerage.close()
         if self._ledger is not None:
             self._ledger.close()
+        self._lock.release()
 
     def _refresh_limits(self) -> tuple[str, ...]:
         if not self.limits.refresh():
@@ -206,15 +209,21 @@ class Daemon(EngineService):
         return (self.limits.fault or "The risk file's edit is in force.",)
 
 
-def build_service(environment: Environment, folder: Path = FOLDER) -> Daemon:
+def build_service(environment: Environment, folder: Path = FOLDER, clock: Clock | None = None) -> Daemon:
     """Check the settings and make the service.
+
+    Parameters
+    ----------
+    clock : Clock or None
+        The machine's by default. With one that is moved by hand nothing rings by itself: who moves it also
+        fires what comes due (`Daemon.jobs_desk.cron`).
 
     Raises
     ------
     SettingsError
         When the configuration cannot be used, or another engine holds the state directory.
     """
-    return Daemon(environment, folder)
+    return Daemon(environment, folder, clock or SystemClock())
 
 
 def hold(state_dir: Path) -> FileLock:
@@ -225,7 +234,7 @@ def hold(state_dir: Path) -> FileLock:
     SettingsError
         When another process has it, or it cannot be written.
     """
-    lock = FileLock(state_dir / "engine.lock")
+    lock = FileLock(state_dir / "engine.lock", thread_local=False)  # the engine's thread lets go of it
     try:
         state_dir.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)

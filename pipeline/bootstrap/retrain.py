@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from config.trading import TradingSettings
-from core.errors import DataError, RequestError
+from core.errors import ArtefactError, DataError, RequestError
 from core.ports import Clock, EventSink
 from core.service import Job
+from core.types import MarketView
+from pipeline.bootstrap.drift_watch import DriftWatch
 
 if TYPE_CHECKING:
+    from models.factor_store import FactorStore
     from models.quant_artefact import QuantArtefact
     from models.shelf import StoredRanker
     from pipeline.engine import Engine
@@ -36,12 +39,14 @@ class RankerDesk:
         self._events = events
         self._clock: Clock | None = None
         self._shelf: StoredRanker | None = None
+        self._factors: FactorStore | None = None
+        self._drift = DriftWatch(folder, trading.drift, events)
 
-    def open(self, clock: Clock) -> None:
+    def open(self, clock: Clock, factors: FactorStore) -> None:
         """Read the stored ranker; a corrupt one is set aside in words, never used."""
         from models.shelf import StoredRanker  # noqa: PLC0415  # heavy: imported at first use
 
-        self._clock = clock
+        self._clock, self._factors = clock, factors
         self._shelf = StoredRanker(self._folder)
         if self._shelf.fault:
             log.error("quant.artefact_refused", reason=self._shelf.fault)
@@ -65,7 +70,43 @@ class RankerDesk:
             return []
         if self._shelf.fault:
             return [f"quant: {self._shelf.fault}"]
-        return [] if self.loaded else ["quant: no ranker is trained yet"]
+        if not self.loaded:
+            return ["quant: no ranker is trained yet"]
+        return [f"quant: {alarm}" for alarm in self._drift.alarms]
+
+    def watch(self, view: MarketView | None) -> None:
+        """Judge the ranker in use for drift; the first step of a session does."""
+        if view is not None and self._factors is not None:
+            self._drift.judge(view, self._factors, self.shelf.artefact)
+
+    def rollback(self) -> Mapping[str, Any]:
+        """Put the version before the one in use back in use.
+
+        Raises
+        ------
+        RequestError
+            Status 409 when there is none, or its kept copy was changed.
+        """
+        from models.artefacts import rollback  # noqa: PLC0415  # heavy: imported at first use
+
+        before = self.shelf.artefact
+        try:
+            back = rollback(self._folder)
+        except ArtefactError as error:
+            raise RequestError(error.message, hint=error.hint, status=409) from error
+        self.shelf.reload()
+        replaced = before.model_id if before else None
+        why = f"rolled back from {replaced} by a person"
+        log.warning("quant.rollback", model_id=back.model_id, replaced=replaced)
+        told = {"agent": "quant", "model_id": back.model_id, "reason": why}
+        self._events.publish("model.updated", self._now(), told)
+        return {
+            "model_id": back.model_id,
+            "replaced": replaced,
+            "window": dict(back.window),
+            "out_of_sample": dict(back.metrics),
+            "versions": registry(self._folder),
+        }
 
     def train_if_missing(self, service: EngineService) -> None:
         """Train the first ranker where there is none and nothing is wrong with a stored file."""
@@ -104,7 +145,7 @@ class RankerDesk:
         current = self.shelf.artefact
         log.info(f"QuantAgent v8: trained on {new.samples} samples", model_id=new.model_id, **new.metrics)
         promoted, why = promote(new, current)
-        now = datetime.now(UTC) if self._clock is None else self._clock.now()
+        now = self._now()
         if promoted:
             save(new, self._folder, now)
             self.shelf.reload()
@@ -126,8 +167,33 @@ class RankerDesk:
         """Describe each model: version, window, out-of-sample metrics, age."""
         artefact = self._shelf.artefact if self._shelf else None
         return {
-            "quant": quant_card(artefact, now) if artefact else {"state": (self.faults or ["not read yet"])[0]},
+            "quant": quant_card(artefact, now) | {"drift": self._drift.found, "versions": registry(self._folder)}
+            if artefact
+            else {"state": (self.faults or ["not read yet"])[0]},
         }
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC) if self._clock is None else self._clock.now()
+
+
+def registry(folder: Path) -> list[Mapping[str, Any]]:
+    """List the kept versions, newest first, and which is in use; empty when the registry cannot be read."""
+    from models.artefacts import in_use, versions  # noqa: PLC0415  # heavy: imported at first use
+
+    try:
+        used, known = in_use(folder), versions(folder)
+    except (ArtefactError, OSError):
+        return []
+    return [
+        {
+            "model_id": version.model_id,
+            "saved_at": version.saved_at,
+            "labels_end": version.labels_end,
+            "samples": version.samples,
+            "in_use": version.sha256 == used,
+        }
+        for version in reversed(known)
+    ]
 
 
 def set_aside(folder: Path) -> None:
@@ -142,7 +208,7 @@ def set_aside(folder: Path) -> None:
             log.warning("quant.refused_file_kept", kept_as=str(aside))
 
 
-def quant_card(artefact: QuantArtefact, now: datetime) -> Mapping[str, Any]:
+def quant_card(artefact: QuantArtefact, now: datetime) -> dict[str, Any]:
     """Describe a ranker; its age counts from the day its labels end."""
     labels_end = datetime.fromisoformat(artefact.labels_end).replace(tzinfo=UTC)
     return {

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("rl")
 KIND = "train"
-DECISIONS_READ = 60
+DECISIONS_READ = 600  # steps: a week of both jobs, a quarter of it decisions
 WARM_UP_SESSIONS = 300
 NOT_TRAINED = "no RL models are trained; POST /train trains them"
 

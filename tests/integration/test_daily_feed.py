@@ -156,6 +156,7 @@ def test_failing_quotes_are_a_fault_and_the_bars_stay() -> None:
     vendor.failing = True
     view = feed.view(MONDAY_OPEN + timedelta(hours=1))
     assert "no quotes: the line is dead." in view.feed_fault and str(view.session) == "2024-03-08"
+    assert set(view.stale) == set(SYMBOLS), "nothing is traded on the last close while the exchange is open"
 
 
 def test_quotes_are_asked_for_at_most_every_half_minute() -> None:

@@ -73,6 +73,21 @@ def test_the_first_start_trains_and_the_log_says_on_how_many_samples(daemon: Pro
     assert job["result"]["samples"] > 1000
 
 
+def test_with_its_jobs_it_says_when_they_run_next_and_stops_in_order(copy: Path, settings: Path) -> None:
+    with Process(copy, settings, ENABLE_CRON="true") as process:
+        process.wait_ready()
+        process.wait(lambda: bool(process.events("jobs.ring")))
+        scheduler = process.answer("/jobs")["scheduler"]
+        assert scheduler["enabled"] is True
+        assert len(scheduler["jobs"]) == 4
+        assert all(job["next_run_at"] for job in scheduler["jobs"])
+        assert not any("ENABLE_CRON" in line for line in process.answer("/status")["degraded"])
+        code, seconds = process.end(signal.SIGTERM)
+    assert code == 0, process.log
+    assert seconds < STOP_SECONDS_MAX
+    assert "Traceback" not in process.log
+
+
 def test_sigterm_while_it_still_starts_ends_in_order(tmp_path: Path) -> None:
     with Process(tmp_path / "state") as process:
         process.wait_alive()

@@ -29,6 +29,7 @@ from config.trading import TradingSettings
 from config.watch import WatchedRisk
 from core.cycles import DECIDE, RISK_CHECK
 from core.ports import Broker, Team
+from core.schedule import Timetable
 from core.times import NEW_YORK
 from core.types import BarPanel, Cycle, StepReport
 from models.artefacts import save
@@ -164,6 +165,7 @@ def serve(desk: Desk) -> EngineService:
             models=lambda at: {},
             degraded=lambda: (),
             settings={"profile": "runbook", "broker_mode": "paper", "regime_window_sessions": 1000},
+            timetable=lambda: Timetable(enabled=False, jobs=()),
         ),
         models_loaded=lambda: True,
         long_work={},

@@ -63,15 +63,15 @@ def test_a_restart_goes_on_with_the_same_book(tmp_path: Path) -> None:
     reports = whole.run(steps)
     assert_it_did_something(reports)
     first = open_desk(tmp_path)
-    first.run(steps[:41])
+    first.run(steps[:18])
     book, state = first.engine.portfolio, first.engine.state
     assert any(held.missed_count for held in book.positions.values())
     first.close()
-    second = open_desk(tmp_path, at=steps[40][0])
+    second = open_desk(tmp_path, at=steps[17][0])
     assert (second.engine.portfolio, second.engine.state) == (book, state)
     assert recover(second.engine).differences == ()
     assert second.engine.portfolio == book
-    assert second.run(steps[41:]) == reports[41:]
+    assert second.run(steps[18:]) == reports[18:]
     assert second.engine.portfolio == whole.engine.portfolio
     second.close()
 

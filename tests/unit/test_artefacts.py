@@ -74,7 +74,8 @@ def test_deleting_the_file_means_no_model(tmp_path: Path) -> None:
     assert load_current(tmp_path) == make(1)
 
 
-def test_versions_are_kept_and_rolled_back(tmp_path: Path) -> None:
+def test_versions_are_kept_and_rolled_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artefacts, "VERSIONS_KEPT", 5)
     for seed in range(8):
         save(make(seed), tmp_path, AT)
     assert [v.samples for v in versions(tmp_path)] == [103, 104, 105, 106, 107]

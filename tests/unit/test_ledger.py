@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from adapters.ledger import SqliteLedger
+from adapters.ledger import SqliteLedger, database
 from adapters.ledger.deferred import DeferredLedger
 from config.environment import OrderRoute
 from core.errors import InvariantError, LedgerError
@@ -338,6 +338,23 @@ class TestOpening:
         with pytest.raises(LedgerError, match="Move the file away"):
             SqliteLedger(path, route=PAPER)
         assert path.read_bytes() == broken
+
+    def test_of_a_large_file_leaves_damaged_steps_to_their_readers(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "ledger.db"
+        ledger = SqliteLedger(path, route=PAPER)
+        for number in range(40):
+            ledger.record(report(number, (order(number),)))
+        ledger.close()
+        whole = path.read_bytes()
+        path.write_bytes(whole[:4096] + b"\xff" * 4096 + whole[8192:])  # the root of the table of steps
+        monkeypatch.setattr(database, "CHECKED_WHOLE_BYTES_MAX", 0)
+        ledger = SqliteLedger(path, route=PAPER)
+        assert len(ledger.orders(100)) == 40
+        with pytest.raises(LedgerError, match="malformed"):
+            ledger.decisions(1)
+        ledger.close()
 
     def test_of_a_newer_version_stops(self, tmp_path: Path) -> None:
         path = tmp_path / "ledger.db"

@@ -114,7 +114,6 @@ def test_the_first_mark_ever_opens_the_book() -> None:
     assert marked.session == TODAY
     assert marked.session_open_equity == marked.peak_equity == 2100
     assert (marked.daily_return, marked.drawdown) == (0, 0)
-    assert held(marked)[2] == 0
 
 
 def test_marking_twice_is_marking_once() -> None:
@@ -145,6 +144,14 @@ def test_a_risk_check_before_the_decision_loses_no_miss() -> None:
 def test_a_candidate_again_starts_at_zero() -> None:
     assert held(mark(market({"AAA": 100.0}), yesterday(2), PRESENT, DECIDE))[2] == 0
     assert held(mark(market({"AAA": 100.0}), yesterday(2), PRESENT, Cycle(name="decide_v2")))[2] == 0
+
+
+def test_a_session_counts_at_the_first_decision_whose_ranker_spoke() -> None:
+    view = market({"AAA": 100.0})
+    morning = mark(view, mark(view, yesterday(), SILENT, RISK_CHECK), SILENT, DECIDE)
+    assert held(morning)[2] == 1
+    assert held(mark(view, morning, MISSING, DECIDE))[2] == 2
+    assert held(mark(market({"AAA": 100.0}, live=True), morning, SILENT, RISK_CHECK))[2] == 1, "a silent day"
 
 
 def test_a_silent_ranker_counts_no_miss() -> None:

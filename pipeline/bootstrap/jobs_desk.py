@@ -1,0 +1,76 @@
+"""The jobs of the daemon: whether they run, and wired to the clock, the calendar and their memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapters.clock import SystemClock
+from config.environment import Environment
+from config.jobs import SchedulerSettings
+from core.ports import Clock, EventSink
+from core.schedule import ScheduledJob, Timetable
+from core.service import Service
+from scheduler.timetable import JOBS
+
+if TYPE_CHECKING:
+    from scheduler.cron import Cron
+
+OFF = "ENABLE_CRON is not set"
+RECORDED = "the bars are recorded and the clock stands at their end, so nothing comes due"
+
+
+class JobsDesk:
+    """Keeps the jobs of the daemon.
+
+    Attributes
+    ----------
+    cron : Cron or None
+        The jobs, once started and if they run.
+    """
+
+    def __init__(self, environment: Environment, settings: SchedulerSettings) -> None:
+        self._environment = environment
+        self._settings = settings
+        self._off = "" if environment.enable_cron else OFF
+        self.cron: Cron | None = None
+
+    @property
+    def faults(self) -> list[str]:
+        """Why nothing runs by itself though it was asked to."""
+        return [f"jobs: ENABLE_CRON is set but {self._off}"] if self._off == RECORDED else []
+
+    def start(self, service: Service, clock: Clock, events: EventSink) -> None:
+        """Make the jobs, and ring them unless the clock is moved by hand: only the machine's can be waited on."""
+        if self._environment.enable_cron and self._stands(clock):
+            self._off = RECORDED
+        if self._off:
+            return
+        from adapters.calendar import NyseCalendar  # noqa: PLC0415  # with the jobs
+        from adapters.run_store import FileRunStore  # noqa: PLC0415  # with the jobs
+        from scheduler.cron import Cron  # noqa: PLC0415  # brings APScheduler
+
+        self.cron = Cron(
+            service,
+            clock=clock,
+            calendar=NyseCalendar(),
+            events=events,
+            store=FileRunStore(self._environment.state_dir / "jobs.json"),
+            settings=self._settings,
+        )
+        if isinstance(clock, SystemClock):
+            self.cron.start()
+
+    def stop(self) -> None:
+        """Ring no more."""
+        if self.cron is not None:
+            self.cron.stop()
+
+    def timetable(self) -> Timetable:
+        """Give each job with its last and next run, or why none runs."""
+        if self.cron is not None:
+            return self.cron.timetable()
+        idle = (ScheduledJob(name=s.name, schedule=s.schedule, skipped_reason=self._off) for s in JOBS)
+        return Timetable(enabled=False, jobs=tuple(idle))
+
+    def _stands(self, clock: Clock) -> bool:
+        return self._environment.provider == "parquet" and isinstance(clock, SystemClock)

@@ -1,0 +1,223 @@
+"""The jobs of ENABLE_CRON: each due moment runs once, or says why it did not."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from config.jobs import SchedulerSettings
+from core.errors import EngineError
+from core.ports import Calendar, Clock, EventSink
+from core.schedule import LastRun, RunStore, ScheduledJob, Timetable
+from core.service import Service
+from core.times import NEW_YORK
+from scheduler.alarms import Alarms
+from scheduler.jobs import WORK, Work
+from scheduler.timetable import JOBS, JobSpec, Verdict, judge
+
+if TYPE_CHECKING:
+    from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+log = structlog.get_logger("jobs")
+READY_POLL_SECONDS = 0.2
+LOOK_BACK = timedelta(days=7)
+LOOK_AHEAD = timedelta(days=14)
+STARTING = "waits until the engine is ready"
+INTERRUPTED = "interrupted: the process ended before it did"
+
+
+class Cron:
+    """Runs the jobs on the event loop; every step itself is the engine thread's.
+
+    The alarm is APScheduler's; whether a due moment runs is decided here, from the clock, the calendar and
+    what was run before, so a moved clock (`soonest`, `fire`) does exactly what the alarm does.
+
+    Parameters
+    ----------
+    work : mapping of str to Work
+        What each job asks of the service.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        clock: Clock,
+        calendar: Calendar,
+        events: EventSink,
+        store: RunStore,
+        settings: SchedulerSettings,
+        specs: Sequence[JobSpec] = JOBS,
+        work: Mapping[str, Work] = WORK,
+    ) -> None:
+        self.alarms = Alarms(specs)
+        self._service = service
+        self._clock = clock
+        self._calendar = calendar
+        self._events = events
+        self._store = store
+        self._settings = settings
+        self._specs = {spec.name: spec for spec in specs}
+        self._work = work
+        self._runs: dict[str, LastRun] = {}
+        self._next: dict[str, datetime] = {}
+        self._running: set[str] = set()
+        self._alarm: AsyncIOScheduler | None = None
+        self._beginning: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Ring from now on, on the running event loop, once the engine is ready."""
+        self._beginning = asyncio.get_running_loop().create_task(self._begin())
+
+    def stop(self) -> None:
+        """Begin nothing more; a step that runs is the engine's to finish."""
+        if self._beginning is not None:
+            self._beginning.cancel()
+        if self._alarm is not None and self._alarm.running:
+            self._alarm.shutdown(wait=False)
+
+    async def open(self) -> None:
+        """Take up where the last process left: remember its runs, and tell which were missed since."""
+        now = self._clock.now()
+        await asyncio.to_thread(self._calendar.is_open, now)  # builds the calendar, which takes a second
+        self._runs = {name: run for name, run in self._store.load().items() if name in self._specs}
+        for name, run in list(self._runs.items()):
+            self._tell_missed(name, run, now)
+        self._next = {name: self._next_run(name, now) for name in self._specs}
+
+    async def catch_up(self) -> None:
+        """Run what came due while no process was there and is within its grace; a first start missed nothing."""
+        await asyncio.gather(*(self.fire(name) for name in self._specs if name in self._runs))
+
+    async def fire(self, name: str) -> None:
+        """Run what is due of a job now, once; else write down why not."""
+        now, known = self._clock.now(), self._runs.get(name)
+        due = self.alarms.last_due(name, now, timedelta(seconds=self._settings.of(name).grace_seconds))
+        if due is None or (known is not None and known.due_at >= due and known.finished):
+            return
+        if name in self._running:
+            self.skip(name, "the run before still goes on")
+            return
+        verdict = judge(self._specs[name], due, now, self._calendar)
+        self._next[name] = self._next_run(name, now)
+        if verdict.skipped_reason:
+            self._skip(name, due, verdict.skipped_reason)
+        else:
+            await self._run(name, due, verdict)
+
+    def skip(self, name: str, reason: str) -> None:
+        """Write down that a job was due now and did not run."""
+        now = self._clock.now()
+        self._next[name] = self._next_run(name, now)
+        self._skip(name, self.alarms.last_due(name, now, LOOK_BACK) or now, reason)
+
+    def timetable(self) -> Timetable:
+        """Give each job with its last run and the next moment it will run at."""
+        return Timetable(enabled=True, jobs=tuple(self._line(spec) for spec in self._specs.values()))
+
+    async def _begin(self) -> None:
+        while self._service.not_ready_reason():
+            await asyncio.sleep(READY_POLL_SECONDS)
+        await self.open()
+        self._alarm = self.alarms.ring(self.fire, self.skip, self._settings)
+        self._alarm.start()
+        log.info("jobs.ring", next={name: at.isoformat() for name, at in self._next.items()})
+        await self.catch_up()
+
+    async def _run(self, name: str, due: datetime, verdict: Verdict) -> None:
+        began, run = time.perf_counter(), LastRun(due_at=due, finished=False, run_at=self._clock.now())
+        self._running.add(name)
+        self._keep(name, run)
+        self._tell(name, due, "running", "")
+        deadline = asyncio.get_running_loop().call_later(
+            self._settings.of(name).deadline_seconds, self._overrun, name, due
+        )
+        try:
+            status, outcome = "done", await self._work[name](self._service, verdict)
+        except EngineError as error:
+            status, outcome = "failed", f"failed: {error}"
+        except Exception as error:  # the job's edge: a bug in one run must not silence the runs to come
+            status, outcome = "failed", f"failed: {type(error).__name__}: {error}"
+            log.exception("jobs.bug", job=name)
+        finally:
+            deadline.cancel()
+            self._running.discard(name)
+        took_ms = round((time.perf_counter() - began) * 1000, 3)
+        self._keep(name, replace(self._runs[name], finished=True, outcome=outcome, duration_ms=took_ms))
+        self._tell(name, due, status, outcome)
+
+    def _skip(self, name: str, due: datetime, reason: str) -> None:
+        known = self._runs.get(name) or LastRun(due_at=due)
+        self._keep(name, replace(known, due_at=due, finished=name not in self._running, skipped_reason=reason))
+        if known.skipped_reason != reason:  # a holiday is told once, not every five minutes
+            self._tell(name, due, "skipped", reason)
+
+    def _overrun(self, name: str, due: datetime) -> None:
+        seconds = self._settings.of(name).deadline_seconds
+        message = (
+            f"{name}, due at {_at(due)}, has run for more than its deadline of {seconds:g} s. It goes on; what "
+            "comes due of it meanwhile is skipped. See /status for what it waits on."
+        )
+        log.warning("jobs.deadline_passed", job=name, deadline_seconds=seconds)
+        self._events.publish("risk.alert", self._clock.now(), {"message": message, "job": name})
+
+    def _tell_missed(self, name: str, run: LastRun, now: datetime) -> None:
+        """Say which runs fell into the time that no process was there, beyond what is still caught up."""
+        if not run.finished:
+            self._keep(name, replace(run, outcome=INTERRUPTED))
+        grace = timedelta(seconds=self._settings.of(name).grace_seconds)
+        gone = self.alarms.all_due(name, max(run.due_at, now - LOOK_BACK), now - grace)
+        spec = self._specs[name]
+        missed = [due for due in gone if not judge(spec, due, due, self._calendar).skipped_reason]
+        if missed:
+            self._skip(
+                name,
+                gone[-1],
+                f"missed: no process ran at {_at(missed[0])}"
+                + (f" and {len(missed) - 1} times since" if len(missed) > 1 else ""),
+            )
+
+    def _next_run(self, name: str, now: datetime) -> datetime:
+        """Find the next moment the job runs at; the next it is due at, when it runs in none of two weeks."""
+        first = moment = self.alarms.next_due(name, now)
+        while moment < now + LOOK_AHEAD:
+            if not judge(self._specs[name], moment, moment, self._calendar).skipped_reason:
+                return moment
+            moment = self.alarms.next_due(name, moment)
+        return first
+
+    def _line(self, spec: JobSpec) -> ScheduledJob:
+        run, next_run_at = self._runs.get(spec.name), self._next.get(spec.name)
+        if run is None:
+            reason = "" if next_run_at else STARTING
+            return ScheduledJob(
+                name=spec.name, schedule=spec.schedule, next_run_at=next_run_at, skipped_reason=reason
+            )
+        return ScheduledJob(
+            name=spec.name,
+            schedule=spec.schedule,
+            last_run_at=run.run_at,
+            last_outcome="running" if spec.name in self._running else run.outcome,
+            last_duration_ms=run.duration_ms,
+            next_run_at=next_run_at,
+            skipped_reason=run.skipped_reason,
+        )
+
+    def _keep(self, name: str, run: LastRun) -> None:
+        self._runs[name] = run
+        self._store.save(self._runs)
+
+    def _tell(self, name: str, due: datetime, status: str, message: str) -> None:
+        log.info("jobs.run", job=name, due=_at(due), status=status, message=message)
+        data = {"job_id": f"{name}-{due:%Y%m%dT%H%M}", "kind": name, "status": status, "message": message}
+        self._events.publish("job.progress", self._clock.now(), data)
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment.astimezone(NEW_YORK):%a %Y-%m-%d %H:%M}"

@@ -1,0 +1,68 @@
+"""What each job asks of the engine: one line each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from core.cycles import DECIDE, DECIDE_AND_SEND, REGIME, RISK_CHECK, SETTLE
+from core.errors import EngineError, Recoverable
+from core.service import Service
+from core.types import StepReport
+from scheduler.timetable import Verdict
+
+Work = Callable[[Service, Verdict], Awaitable[str]]
+WEEKLY = ("quant_retrain", "train")
+
+
+async def cron_regime(service: Service, _: Verdict) -> str:
+    """Move the regime's filter on to the last session."""
+    return _told(await service.step(REGIME))
+
+
+async def cron_risk_check(service: Service, verdict: Verdict) -> str:
+    """Hold every position against its levels while the exchange is open; else book fills and mark the book."""
+    return _told(await service.step(RISK_CHECK if verdict.exchange_open else SETTLE))
+
+
+async def cron_decide(service: Service, verdict: Verdict) -> str:
+    """Decide; send while the exchange is open."""
+    return _told(await service.step(DECIDE_AND_SEND if verdict.exchange_open else DECIDE))
+
+
+async def cron_weekly_retrain(service: Service, _: Verdict) -> str:
+    """Fetch the week's last bars, train the ranker, then the ensemble; each whatever became of the others."""
+    return "; ".join([await _looked(service), *[await _trained(service, kind) for kind in WEEKLY]])
+
+
+WORK: Mapping[str, Work] = {
+    "cron_regime": cron_regime,
+    "cron_risk_check": cron_risk_check,
+    "cron_decide": cron_decide,
+    "cron_weekly_retrain": cron_weekly_retrain,
+}
+
+
+def _told(report: StepReport) -> str:
+    plan = report.plan
+    sent = "sent" if report.cycle.submits else "proposed"
+    return (
+        f"{report.cycle.name}: {len(plan.approved)} {sent}, {len(plan.refused)} refused, "
+        f"{len(report.fills)} filled, {plan.state.value}"
+    )
+
+
+async def _looked(service: Service) -> str:
+    try:
+        return f"bars until {(await service.step(SETTLE)).bars_until}"
+    except Recoverable as error:
+        return f"on older bars: {error}"
+
+
+async def _trained(service: Service, kind: str) -> str:
+    try:
+        job = await asyncio.to_thread(service.start_job, kind, {})
+    except EngineError as error:
+        return f"{kind} did not begin: {error}"
+    ended = await service.finished(job.job_id)
+    return f"{kind} {ended.status.value}: {ended.error or ended.result.get('reason') or ended.message}"

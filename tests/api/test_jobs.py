@@ -1,0 +1,38 @@
+"""What runs by itself, and the ranker's versions, over HTTP."""
+
+from __future__ import annotations
+
+import httpx
+
+from tests.api.problem import assert_problem
+
+JOBS = ["cron_regime", "cron_risk_check", "cron_decide", "cron_weekly_retrain"]
+FIELDS = {
+    "name", "schedule", "last_run_at", "last_outcome", "last_duration_ms", "next_run_at", "skipped_reason",
+}  # fmt: skip
+
+
+def test_the_timetable_is_in_the_status_and_with_the_jobs(client: httpx.Client) -> None:
+    status, jobs = client.get("/status").json(), client.get("/jobs").json()
+    for scheduler in (status["scheduler"], jobs["scheduler"]):
+        assert scheduler["enabled"] is False
+        assert [job["name"] for job in scheduler["jobs"]] == JOBS
+        assert {frozenset(job) for job in scheduler["jobs"]} == {frozenset(FIELDS)}
+        assert {job["skipped_reason"] for job in scheduler["jobs"]} == {"ENABLE_CRON is not set"}
+    assert isinstance(status["jobs"], list)
+
+
+def test_the_status_tells_of_the_rankers_versions_and_drift(client: httpx.Client) -> None:
+    client.post("/decide/v3")
+    card = client.get("/status").json()["models"]["quant"]
+    assert [version["in_use"] for version in card["versions"]] == [True]
+    assert card["versions"][0]["model_id"] == card["model_id"]
+    assert card["drift"]["state"] == "judged"
+    assert len(card["drift"]["psi"]) == 13
+    assert card["drift"]["live"]["sessions"] == 0, "no outcome is known of what it said"
+
+
+def test_a_rollback_without_an_earlier_ranker_is_a_clear_refusal(client: httpx.Client) -> None:
+    before = client.get("/status").json()["models"]["quant"]["model_id"]
+    assert_problem(client.post("/quant/rollback"), 409)
+    assert client.get("/status").json()["models"]["quant"]["model_id"] == before

@@ -1,0 +1,189 @@
+"""Drift: the PSI against its textbook form, planted shifts found, the live rank IC against scipy's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.stats import entropy, spearmanr
+
+from adapters.clock import ManualClock
+from adapters.event_hub import EventHub
+from config.drift import DriftSettings
+from config.trading import TradingSettings
+from core.errors import RequestError
+from core.types import BarPanel, Floats, MarketView
+from models import quant_drift
+from models.artefacts import load_current, save
+from models.factor_store import FactorStore, FactorTable
+from models.factors import FACTOR_NAMES
+from models.quant_artefact import QuantArtefact
+from models.quant_drift import BINS, InUse, Stability, factor_stability, live_scores, population_stability
+from models.quant_ranker import Ranker
+from models.quant_samples import forward_returns
+from pipeline.bootstrap.drift_watch import DriftWatch
+from pipeline.bootstrap.retrain import RankerDesk
+from tests.simulation.desk import market, models
+
+HORIZON = 21
+finite = st.floats(-3, 3, allow_subnormal=False)
+
+
+def artefact() -> QuantArtefact:
+    found = load_current(Path(models().name))
+    assert found is not None
+    return found
+
+
+def table(panel: BarPanel) -> FactorTable:
+    return FactorStore().history(panel)
+
+
+def view(panel: BarPanel) -> MarketView:
+    return MarketView(as_of=panel.known_at[-1].item().replace(tzinfo=UTC), bars=panel)
+
+
+def test_the_index_is_the_symmetric_divergence_over_the_tenths() -> None:
+    random = np.random.default_rng(1)
+    expected, actual = random.normal(size=5000), random.normal(0.4, 1.2, size=3000)
+    edges = np.quantile(expected, np.linspace(0, 1, BINS + 1))
+    edges[[0, -1]] = -np.inf, np.inf
+    e, a = ((np.histogram(x, edges)[0] + 0.5) / (len(x) + 0.5 * BINS) for x in (expected, actual))
+    assert population_stability(expected, actual) == pytest.approx(entropy(a, e) + entropy(e, a), rel=1e-9)
+    assert population_stability(expected, actual) > 0.1
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    expected=arrays(np.float64, st.integers(1, 60), elements=finite),
+    actual=arrays(np.float64, st.integers(1, 60), elements=finite),
+)
+def test_the_index_is_finite_never_negative_and_0_for_the_same_sample(expected: Floats, actual: Floats) -> None:
+    assert 0 <= population_stability(expected, actual) < np.inf
+    assert population_stability(expected, expected) == 0
+
+
+def test_a_shifted_factor_is_found_and_no_other() -> None:
+    panel, random = market(), np.random.default_rng(2)
+    z = random.normal(size=(len(panel.sessions), len(panel.symbols), len(FACTOR_NAMES)))
+    z[-63:, :, 3] += 1.0
+    planted = FactorTable(raw=z, z=z, atr=z[..., 0])
+    window = {"first": str(panel.sessions[50]), "last": str(panel.sessions[-100])}
+    found = factor_stability(planted, panel.sessions, window, 63)
+    assert found[FACTOR_NAMES[3]].psi > 0.25 > found[FACTOR_NAMES[3]].usual_max
+    assert max(one.psi for name, one in found.items() if name != FACTOR_NAMES[3]) < 0.02
+
+
+def test_a_factor_that_always_wanders_is_not_called_shifted() -> None:
+    panel, random = market(), np.random.default_rng(3)
+    sessions = len(panel.sessions)
+    levels = np.repeat(random.normal(size=(sessions // 21 + 1, 1)), 21, axis=0)[:sessions]
+    z = np.zeros((sessions, len(panel.symbols), len(FACTOR_NAMES)))
+    z[..., 0] = levels + random.normal(0, 0.1, size=z.shape[:2])
+    planted = FactorTable(raw=z, z=z, atr=z[..., 0])
+    window = {"first": str(panel.sessions[0]), "last": str(panel.sessions[-22])}
+    found = factor_stability(planted, panel.sessions, window, 63)[FACTOR_NAMES[0]]
+    assert found.psi > 0.25
+    assert found.usual_max > found.psi / 2
+
+
+def test_the_live_rank_ic_is_spearmans_on_sessions_whose_outcome_is_known() -> None:
+    panel, trained = market(), artefact()
+    since = panel.known_at[np.searchsorted(panel.sessions, np.datetime64("2021-04-05"))]
+    scores = live_scores(panel, table(panel), [InUse(ranker=Ranker(trained), since=since)], trained)
+    assert scores is not None
+    assert panel.known_at[scores.day[0]] == since
+    assert scores.day[-1] == len(panel.sessions) - 1 - HORIZON
+    assert len(scores.day) > 30
+    forward, z = forward_returns(panel.close, HORIZON), table(panel).z
+    for row, rank_ic in zip(scores.day[::7], scores.rank_ic[::7], strict=True):
+        margin = Ranker(trained).rank(np.ascontiguousarray(z[row])).margin
+        known = np.isfinite(margin) & np.isfinite(forward[row])
+        assert rank_ic == pytest.approx(spearmanr(margin[known], forward[row][known]).statistic)
+
+
+def test_each_session_is_judged_by_the_ranker_in_use_then_and_none_by_one_that_knew_its_outcome() -> None:
+    panel, trained = market(), artefact()
+    better = replace(trained, booster=trained.booster, calibration={"slope": 2.0, "intercept": 0.0})
+    early, late = panel.known_at[[0, 480]]
+    both = [InUse(ranker=Ranker(trained), since=early), InUse(ranker=Ranker(better), since=late)]
+    scores = live_scores(panel, table(panel), both, trained)
+    assert scores is not None
+    assert (panel.sessions[scores.day] > np.datetime64(trained.labels_end)).all()
+    assert live_scores(panel, table(panel), [], trained) is None
+
+
+def make_watch(folder: Path, hub: EventHub, **limits: float) -> DriftWatch:
+    return DriftWatch(folder, DriftSettings.model_validate(limits), hub)
+
+
+def alerts(hub: EventHub) -> list[str]:
+    return [event.data["message"] for event in hub._log if event.topic == "risk.alert"]
+
+
+def test_a_passed_threshold_is_told_once_and_stays_in_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub, store, panel = EventHub(), FactorStore(), market()
+    watch = make_watch(Path(models().name), hub, psi_max=1e-6)
+    monkeypatch.setattr(quant_drift, "_stability", lambda learnt, newest: Stability(psi=0.5, usual_max=0.1))
+    for rows in (-2, -1, None):
+        watch.judge(view(panel.prefix(len(panel.sessions) + (rows or 0))), store, artefact())
+    assert len(alerts(hub)) == 1
+    assert all("PSI of momentum_5d 0.50 (usual up to 0.10)" in told for told in alerts(hub))
+    assert watch.found["alarms"] == watch.alarms != []
+    assert set(watch.found["psi"]) == set(FACTOR_NAMES)
+    before = hub.sequence
+    watch.judge(view(panel), store, artefact())
+    assert hub.sequence == before, "the same session is judged once"
+
+
+def test_a_ranker_far_below_its_promise_is_told(tmp_path: Path) -> None:
+    hub, panel, trained = EventHub(), market(), artefact()
+    save(trained, tmp_path, datetime(2021, 4, 2, tzinfo=UTC))
+    boasting = replace(trained, metrics={**trained.metrics, "rank_ic": 0.9, "rank_ic_standard_error": 0.01})
+    watch = make_watch(tmp_path, hub, psi_max=100.0)
+    watch.judge(view(panel), FactorStore(), boasting)
+    assert ["ranks worse live" in told for told in alerts(hub)] == [True]
+    assert watch.found["live"]["sessions"] > 21
+    humble = replace(boasting, model_id="other", metrics={**trained.metrics, "rank_ic": -0.9})
+    watch.judge(view(panel), FactorStore(), humble)
+    assert watch.alarms == []
+
+
+def test_what_cannot_be_judged_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    save(artefact(), tmp_path, datetime(2021, 4, 2, tzinfo=UTC))
+    for kept in (tmp_path / "registry").glob("*.pkl"):
+        kept.write_bytes(b"changed")
+    watch = make_watch(tmp_path, EventHub())
+    watch.judge(view(market()), FactorStore(), artefact())
+    assert "not a model this engine wrote" in watch.found["state"]
+    assert watch.alarms == []
+
+
+def test_a_rollback_takes_the_version_before_tells_and_ends_with_the_first(tmp_path: Path) -> None:
+    hub, first = EventHub(), artefact()
+    second = replace(first, model_id=first.model_id, samples=first.samples + 1)
+    desk = RankerDesk(tmp_path, TradingSettings(), hub)
+    for number, one in enumerate((first, second)):
+        save(one, tmp_path, datetime(2021, 4, 2 + number, tzinfo=UTC))
+    desk.open(ManualClock(datetime(2021, 4, 5, tzinfo=UTC)), FactorStore())
+    assert desk.shelf.artefact == second
+    answer = desk.rollback()
+    assert desk.shelf.artefact == first
+    assert [(line["samples"], line["in_use"]) for line in answer["versions"]] == [
+        (second.samples, False), (first.samples, True),
+    ]  # fmt: skip
+    assert [e.data["reason"] for e in hub._log if e.topic == "model.updated"] == [
+        f"rolled back from {second.model_id} by a person"
+    ]
+    with pytest.raises(RequestError, match="no earlier ranker") as caught:
+        desk.rollback()
+    assert caught.value.status == 409
+    card = desk.cards(datetime(2021, 4, 5, tzinfo=UTC))["quant"]
+    assert card["drift"] == {"state": "not judged yet"}
+    assert len(card["versions"]) == 2
