@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import structlog
 from structlog.typing import Processor
+
+from core.types import StepReport
+
+DIGEST_CHARACTERS = 12
 
 
 def configure_logging() -> None:
@@ -26,3 +32,22 @@ def configure_logging() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+
+
+def step_line(report: StepReport, seconds: float) -> Mapping[str, Any]:
+    """Give what the log says of a step: its ids, what it did, how long it took."""
+    plan = report.plan
+    return {
+        "cycle": report.cycle.name,
+        "decision_id": report.decision_id,
+        "as_of": report.as_of.isoformat(),
+        "source": report.source,
+        "view_digest": report.view_digest[:DIGEST_CHARACTERS],
+        "config_digest": report.config_digest[:DIGEST_CHARACTERS],
+        "approved": len(plan.approved),
+        "orders": [approved.order.client_order_id for approved in plan.approved],
+        "refused": len(plan.refused),
+        "fills": [fill.fill_id for fill in report.fills],
+        "state": plan.state.value,
+        "seconds": round(seconds, 4),
+    }

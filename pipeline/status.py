@@ -35,7 +35,8 @@ def status_bytes(
     degraded : callable
         Gives what is missing or fallen back, in words.
     settings : mapping
-        `profile`, `broker_mode` and `regime_window_sessions`, as configured.
+        `profile`, `broker_mode`, `regime_window_sessions` and the breakers' `limits`, as configured, and
+        `market_open`.
     """
     now = service.now()
     regime = _regime_card(service.last_decision, now, settings["regime_window_sessions"])
@@ -49,6 +50,8 @@ def status_bytes(
             "jobs": [job_data(job) for job in service.jobs()[:20]],
             "memory": {"resident_mb": resident_mb(), "graph": NO_GRAPH},
             "profile": settings["profile"],
+            "limits": settings["limits"],
+            "market_open": settings["market_open"],
             **_engine_facts(service, settings["broker_mode"]),
         }
     )

@@ -90,7 +90,7 @@ def ask(
     daemon: Daemon, environment: Environment, path: str, headers: dict[str, str], base: str
 ) -> httpx.Response:
     """Ask an application with another environment around the same engine."""
-    app = create_app(daemon.service, daemon.app.state.hub, environment)
+    app = create_app(daemon.service, daemon.app.state.hub, environment, daemon.app.state.metrics)
 
     async def once() -> httpx.Response:
         transport = httpx.ASGITransport(app=app)
