@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -13,6 +14,7 @@ from core.types import StepReport, TradingState
 
 STEP_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
+SECONDS_PER_DAY = 86_400
 JOB_ENDS = ("done", "failed")
 PREFIX = "trading_"
 
@@ -41,7 +43,9 @@ class Metrics:
         self._jobs = self._counter("jobs_total", "Long jobs that ended.", "kind", "outcome")
         self._now = {name: self._gauge(name, text) for name, text in GAUGES.items()}
         self._state = self._gauge("state", "1 for the trading state in force.", "state")
-        self._model_age = self._gauge("model_age_days", "Days since a model was trained.", "model")
+        self._model_age = self._gauge(
+            "model_age_seconds", "Time since a model was trained, in whole days.", "model"
+        )
         self._job_runs = self._gauge("job_last_run_timestamp_seconds", "When a job last ran.", "job")
         self._job_outcome = self._gauge("job_last_outcome", "1 for a job's last outcome.", "job", "outcome")
 
@@ -90,11 +94,14 @@ class Metrics:
             self._state.labels(state.value).set(status.get("trading_state") == state.value)
         for name, card in status.get("models", {}).items():
             if isinstance(card, Mapping) and isinstance(card.get("age_days"), int | float):
-                self._model_age.labels(name).set(card["age_days"])
+                self._model_age.labels(name).set(card["age_days"] * SECONDS_PER_DAY)
+        self._job_outcome.clear()
         for job in status.get("jobs", []):
-            name, outcome = job.get("name"), job.get("last_outcome")
+            name, outcome, ran_at = job.get("name"), job.get("last_outcome"), job.get("last_run_at")
             if name and outcome:
                 self._job_outcome.labels(name, str(outcome)).set(1)
+            if name and ran_at:
+                self._job_runs.labels(name).set(datetime.fromisoformat(ran_at).timestamp())
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(PREFIX + name, text, labels, registry=self._registry)

@@ -18,6 +18,7 @@ class EquityPointAnswer(Answer):
     session: date
     equity: Decimal | None = Field(description="Cash plus market value after the session's last step.")
     drawdown: float | None = Field(description="Distance below the peak, a fraction at or below 0.")
+    regime: str | None = Field(description="`low_vol` or `high_vol`, as the session's last decision saw it.")
     spy: float | None = Field(description="What the first equity would be in SPY.")
     equal_weight: float | None = Field(
         description="What the first equity would be, spread evenly over the universe, without costs."
@@ -30,6 +31,7 @@ class EquityPointAnswer(Answer):
             session=point.session,
             equity=point.equity,
             drawdown=point.drawdown,
+            regime=point.regime,
             spy=point.benchmark,
             equal_weight=point.equal_weight,
         )
@@ -40,7 +42,8 @@ class EquityAnswer(Answer):
 
     model_config = example(
         points=[{
-            "session": "2025-06-27", "equity": "101250.40", "drawdown": -0.012, "spy": 102110.5,
+            "session": "2025-06-27", "equity": "101250.40", "drawdown": -0.012, "regime": "low_vol",
+            "spy": 102110.5,
             "equal_weight": 101730.2,
         }],
     )  # fmt: skip

@@ -14,6 +14,7 @@ from core.errors import RequestError
 FOLDER = Path(__file__).parent / "dashboard"
 LIBRARY = ("bokeh.min.js", "bokeh-api.min.js")
 MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+# Bokeh makes <style> elements, hence 'unsafe-inline' for those alone; scripts and style attributes stay strict.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "

@@ -25,8 +25,6 @@ from server import configuration
 MESSAGE_BYTES = 200
 AT = datetime(2025, 6, 30, 19, 45, tzinfo=UTC)
 ENVELOPE = '{"type":"signal.buy","seq":100000,"at":"2025-06-30T19:45:00Z","data":{"sent":%r,"x":"%s"}}'
-    '{"type":"signal.buy","seq":100000,"at":"2025-06-30T19:45:00Z","data":{"sent":1.000000000e9,"x":""}}'
-)
 FILLING = "x" * (MESSAGE_BYTES - len(ENVELOPE % (12345.123456789, "")))
 
 

@@ -106,12 +106,15 @@ class EquityMark:
         Cash plus market value, US dollars.
     drawdown : float
         Distance below the peak, a fraction at or below 0.
+    regime : str or None
+        The regime that the step saw.
     """
 
     session: date
     as_of: datetime
     equity: Decimal
     drawdown: float
+    regime: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +130,7 @@ class EquityPoint:
     session: date
     equity: Decimal | None
     drawdown: float | None
+    regime: str | None
     benchmark: float | None
     equal_weight: float | None
 

@@ -47,6 +47,7 @@ def compare_with_market(
             session=day,
             equity=held[day].equity if day in held else None,
             drawdown=held[day].drawdown if day in held else None,
+            regime=held[day].regime if day in held else None,
             benchmark=_scaled(index, row, start, scale),
             equal_weight=_scaled(even, row, start, scale),
         )

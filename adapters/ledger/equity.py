@@ -28,8 +28,17 @@ class _Book(msgspec.Struct):
     peak_equity: Decimal
 
 
+class _Regime(msgspec.Struct):
+    name: str
+
+
+class _Opinion(msgspec.Struct):
+    regime: _Regime | None = None
+
+
 class _Plan(msgspec.Struct):
     portfolio: _Book
+    opinion: _Opinion
 
 
 class _Cycle(msgspec.Struct):
@@ -79,10 +88,12 @@ class EquityMarks:
             return None
         book = report.plan.portfolio
         worth = sum((held.quantity * held.last_price for held in book.positions.values()), book.cash)
+        regime = report.plan.opinion.regime
         peak = max(book.peak_equity, worth)
         return EquityMark(
             session=day,
             as_of=datetime.fromisoformat(as_of),
             equity=worth,
             drawdown=float(worth / peak - 1) if peak else 0.0,
+            regime=regime.name if regime else None,
         )

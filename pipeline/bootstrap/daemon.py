@@ -152,9 +152,10 @@ class Daemon(EngineService):
                 follows_account=self.brokerage.follows_account,
             )
         )
+        engine.last_view = feed.view(clock.now())
         log.info(
             "engine.built",
-            feed=feed.view(clock.now()).source,
+            feed=engine.last_view.source,
             orders_go_to=self.route.value,
             profile=self.trading.profile,
             ledger=ledger.found,
