@@ -116,8 +116,8 @@ class EventHub:
             if room.clients.pop(client, None):
                 self._sent += client.sent
                 self._dropped += client.dropped
-            if not room.clients:
-                self._rooms.pop(room.loop, None)
+            if not room.clients and self._rooms.pop(room.loop, None) is not None:
+                self._sent += room.handed
 
     @property
     def sequence(self) -> int:
@@ -127,11 +127,12 @@ class EventHub:
     def stats(self) -> Mapping[str, Any]:
         """Count connections, listeners by topic, events sent and dropped, and the last sequence number."""
         with self._lock:
-            clients = [client for room in self._rooms.values() for client in room.clients]
+            rooms = tuple(self._rooms.values())
+            clients = [client for room in rooms for client in room.clients]
             return {
                 "connections": len(clients),
                 "topics": {topic: sum(client.hears(topic) for client in clients) for topic in TOPICS},
-                "sent": self._sent + sum(client.sent for client in clients),
+                "sent": self._sent + sum(one.sent for one in clients) + sum(room.handed for room in rooms),
                 "dropped": self._dropped + sum(client.dropped for client in clients),
                 "sequence": self._sequence,
             }

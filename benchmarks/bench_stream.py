@@ -51,12 +51,12 @@ class Server:
         while len(self._clients) < count:
             self._clients.append(await connect(self.port, self._took))
 
-    async def round(self, messages: int) -> float:
+    async def round(self, messages: int, pause_seconds: float = 0.0) -> float:
         """Send messages; give how many a second arrived at all clients together."""
         self._missing = total = messages * len(self._clients)
         self._all_there.clear()
         began = time.perf_counter()
-        self.order(messages, 0.0)
+        self.order(messages, pause_seconds)
         await asyncio.wait_for(self._all_there.wait(), ROUND_SECONDS_MAX)
         return total / (time.perf_counter() - began)
 

@@ -11,8 +11,9 @@ import * as log from "./log.js";
 import { listen } from "./stream.js";
 
 const TOPICS = ["decision.made", "signal.*", "order.*", "portfolio.update", "risk.alert", "state.changed", "regime.update", "sector.hot", "job.progress", "model.updated"];
-const STATUS_MS = 10_000, REFRESH_MS = 700;
+const STATUS_MS = 10_000, REFRESH_MS = 300;
 const waiting = new Map();
+let newest = "";
 
 function trouble(text) {
   by("trouble").textContent = text;
@@ -59,7 +60,10 @@ async function readNewest() {
 }
 
 const ON = {
-  "decision.made": ({ decision_id }) => attempt(() => decision.load(decision_id)),
+  "decision.made": ({ decision_id }) => {
+    newest = decision_id;
+    soon("decision", () => decision.load(newest));
+  },
   "state.changed": ({ to, reason }) => control.showState(to, reason),
   "portfolio.update": ({ equity, drawdown }, at) => {
     chart.extend(new Intl.DateTimeFormat("en-CA", { timeZone: "America/New_York" }).format(new Date(at)), equity, drawdown);

@@ -32,7 +32,10 @@ STATUS: dict[str, Any] = {
     },
     "limits": {"max_drawdown_pct": -0.1, "max_daily_loss_pct": -0.02},
     "models": {"quant": {"age_days": 3}, "rl": {"state": "no RL models"}},
-    "jobs": [{"name": "cron_decide", "last_outcome": "done", "last_run_at": AT.isoformat()}, {"job_id": "train-1", "kind": "train"}],
+    "jobs": [
+        {"name": "cron_decide", "last_outcome": "done", "last_run_at": AT.isoformat()},
+        {"job_id": "train-1", "kind": "train"},
+    ],
 }  # fmt: skip
 
 
