@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -35,7 +36,11 @@ def publish(child: subprocess.Popen[str], port: int, events: int) -> None:
         until = sequence(port) + BURST
         child.stdin.write(f"{BURST} {PAUSE_SECONDS}\n")
         child.stdin.flush()
-        wait_until(lambda until=until: sequence(port) >= until, WAIT_SECONDS_MAX, 0.05)
+        wait_until(partial(_reached, port, until), WAIT_SECONDS_MAX, 0.05)
+
+
+def _reached(port: int, until: int) -> bool:
+    return sequence(port) >= until
 
 
 def held(child: subprocess.Popen[str], page: Page, chrome: CDPSession) -> dict[str, float]:

@@ -1,13 +1,15 @@
 """Broadcast of 200-byte messages to 100 and 1,000 clients on loopback: our stream against a bare uvicorn loop.
 
 Both servers run all the time, each in a process of its own, and are asked in turn by the same clients; the ratio
-is the median of the pairs, so that other work on the machine touches both.
+is the median of the pairs, so that other work on the machine touches both. `cpu_ratio` compares the processor time
+that each server spent on the same messages: what it would be on a machine with nothing else to do.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import statistics
 import subprocess
@@ -20,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.daemon import ROOT, free_port, wait_until
 from benchmarks.stream_clients import Client, connect
 
-ROUNDS = 15
-MESSAGES = {100: 300, 1_000: 30}
+ROUNDS = 31
+MESSAGES = {100: 400, 1_000: 40}
 RATIO_MIN = 0.9
 ROUND_SECONDS_MAX = START_SECONDS_MAX = 60.0
 
@@ -60,6 +62,12 @@ class Server:
         await asyncio.wait_for(self._all_there.wait(), ROUND_SECONDS_MAX)
         return total / (time.perf_counter() - began)
 
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time so far, from /proc."""
+        fields = Path(f"/proc/{self._child.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def order(self, messages: int, pause_seconds: float) -> None:
         assert self._child.stdin is not None
         self._child.stdin.write(f"{messages} {pause_seconds}\n")
@@ -75,15 +83,18 @@ async def compare(clients: int, ours: Server, bare: Server) -> dict[str, float]:
     await ours.fill(clients)
     await bare.fill(clients)
     pairs = []
+    cpu_before = {server: server.cpu_seconds for server in (ours, bare)}
     for number in range(ROUNDS):
         pair = {}
         for server in (ours, bare) if number % 2 else (bare, ours):
             pair[server] = await server.round(MESSAGES[clients])
         pairs.append((pair[ours], pair[bare]))
+    cpu = {server: server.cpu_seconds - cpu_before[server] for server in (ours, bare)}
     return {
         f"ours_{clients}": round(statistics.median(a for a, _ in pairs)),
         f"bare_{clients}": round(statistics.median(b for _, b in pairs)),
         f"ratio_{clients}": round(statistics.median(a / b for a, b in pairs), 3),
+        f"cpu_ratio_{clients}": round(cpu[bare] / cpu[ours], 3),
     }
 
 

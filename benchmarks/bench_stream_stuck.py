@@ -1,7 +1,7 @@
 """One stuck client among 100: what it does to the others' p99 latency.
 
-Two servers of ours run all the time, one with 100 reading clients, one with 99 and one that stopped reading so long
-ago that every buffer before it is full. They are measured in turn; the ratio is the median of the pairs.
+Two servers of ours run all the time, one with 100 reading clients, one with 99 and one that stopped reading so
+long ago that every buffer before it is full. They are measured in turn; the ratio is the median of the pairs.
 """
 
 from __future__ import annotations

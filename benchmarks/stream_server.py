@@ -1,8 +1,8 @@
 """The servers a stream benchmark talks to: our application, a bare uvicorn loop, the whole daemon on a busy day.
 
-`python benchmarks/stream_server.py ours|bare|day PORT [STATE_DIR]` obeys lines on standard input: `COUNT PAUSE_SECONDS`
-sends that many messages of 200 bytes to every client. Without a pause ours publishes them from another thread, as the
-engine does, and bare sends them as fast as it can.
+`python benchmarks/stream_server.py ours|bare|day PORT [STATE_DIR]` obeys lines on standard input: `COUNT
+PAUSE_SECONDS` sends that many messages of 200 bytes to every client. Without a pause ours publishes them from
+another thread, as the engine does, and bare sends them as fast as it can.
 """
 
 from __future__ import annotations
@@ -62,10 +62,11 @@ class Ours:
         self.app: Any = create_app(service, self._hub, read_environment({}), Metrics())
 
     async def broadcast(self, count: int) -> None:
-        await asyncio.to_thread(lambda: [self.publish() for _ in range(count)])
+        await asyncio.to_thread(self._publish, count)
 
-    def publish(self) -> None:
-        self._hub.publish("signal.buy", AT, {"sent": time.monotonic(), "x": FILLING})
+    def _publish(self, count: int) -> None:
+        for _ in range(count):
+            self._hub.publish("signal.buy", AT, {"sent": time.monotonic(), "x": FILLING})
 
 
 class Bare:
