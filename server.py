@@ -15,7 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.app import create_app
-from config.environment import Environment, read_environment
+from config.environment import Environment, read_environment, secrets_in
 from core.errors import SettingsError
 from pipeline.bootstrap import build_service
 from pipeline.logs import configure_logging
@@ -43,7 +43,7 @@ class Server(uvicorn.Server):
 def main() -> int:
     """Parse, build, run; give the exit code."""
     on_signal(lambda: sys.exit(0))
-    configure_logging()
+    configure_logging(secrets_in(os.environ))
     try:
         environment = read_environment(os.environ)
         service = build_service(environment)

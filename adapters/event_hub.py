@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from adapters.event_room import EventSubscription, Room, StreamEvent, deliver_all
+from adapters.event_room import Room, deliver_all
+from adapters.event_subscription import EventSubscription, StreamEvent
 from core.errors import RequestError
 from core.events import TOPICS
 
@@ -117,7 +118,7 @@ class EventHub:
                 self._sent += client.sent
                 self._dropped += client.dropped
             if not room.clients and self._rooms.pop(room.loop, None) is not None:
-                self._sent += room.handed
+                self._sent += room.sent
 
     @property
     def sequence(self) -> int:
@@ -132,7 +133,7 @@ class EventHub:
             return {
                 "connections": len(clients),
                 "topics": {topic: sum(client.hears(topic) for client in clients) for topic in TOPICS},
-                "sent": self._sent + sum(one.sent for one in clients) + sum(room.handed for room in rooms),
+                "sent": self._sent + sum(one.sent for one in clients) + sum(room.sent for room in rooms),
                 "dropped": self._dropped + sum(client.dropped for client in clients),
                 "sequence": self._sequence,
             }
@@ -144,7 +145,8 @@ def _event(topic: str, sequence: int, at: datetime, data: Mapping[str, Any]) -> 
     except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         data = {"unreadable": str(error)}
         encoded = _encode(topic, sequence, at, data)
-    return StreamEvent(topic=topic, sequence=sequence, at=at, data=data, encoded=encoded, text=encoded.decode())
+    message = {"type": "websocket.send", "text": encoded.decode()}
+    return StreamEvent(topic=topic, sequence=sequence, at=at, data=data, encoded=encoded, message=message)
 
 
 def _encode(topic: str, sequence: int, at: datetime, data: Mapping[str, Any]) -> bytes:

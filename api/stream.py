@@ -96,7 +96,6 @@ async def serve(hub: Hub, receive: Receive, send: Send, subprotocol: str | None 
         delivery.cancel()
         with suppress(asyncio.CancelledError, OSError, RuntimeError):
             await delivery
-        await courier.leave()
 
 
 @router.get("/ws/status")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import Processor
@@ -13,10 +13,36 @@ from structlog.typing import Processor
 from core.types import StepReport
 
 DIGEST_CHARACTERS = 12
+MASK = "[secret]"
 
 
-def configure_logging() -> None:
-    """Send structlog and the standard library's warnings to standard error."""
+class Masked:
+    """A text stream that never writes a secret, whoever put it into a message.
+
+    Parameters
+    ----------
+    secrets : collection of str
+        What is written as `[secret]` wherever it occurs.
+    """
+
+    def __init__(self, stream: TextIO, secrets: Collection[str]) -> None:
+        self._stream = stream
+        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
+
+    def write(self, text: str) -> int:
+        """Write text without the secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        return self._stream.write(text)
+
+    def flush(self) -> None:
+        """Flush the stream."""
+        self._stream.flush()
+
+
+def configure_logging(secrets: Collection[str] = ()) -> None:
+    """Send structlog and the standard library's warnings to standard error, without `secrets`."""
+    masked = cast(TextIO, Masked(sys.stderr, secrets))
     if sys.stderr.isatty():
         rendering: list[Processor] = [structlog.dev.ConsoleRenderer()]
     else:
@@ -29,9 +55,9 @@ def configure_logging() -> None:
             *rendering,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(masked),
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, stream=masked, format="%(levelname)s %(name)s %(message)s")
 
 
 def step_line(report: StepReport, seconds: float) -> Mapping[str, Any]:

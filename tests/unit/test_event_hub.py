@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from adapters.event_hub import EventHub
-from adapters.event_room import EventSubscription, StreamEvent
+from adapters.event_subscription import EventSubscription, StreamEvent
 from core.errors import RequestError
 from core.ports import EventSink
 from core.service import Subscription
