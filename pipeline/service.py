@@ -164,6 +164,7 @@ class EngineService(LedgerReads):
         self._require_engine().stop_sending.set()
         self._halts += 1
         await self._on_engine(lambda engine: engine.set_state(TradingState.HALTED, reason))
+        self._status_cache = (-1.0, b"")
 
     async def resume(self) -> None:
         """Go back to ACTIVE, unless a halt was asked for later; losses are measured from here on."""
