@@ -7,7 +7,7 @@ const LIBRARY = ["/dashboard/library/bokeh.min.js", "/dashboard/library/bokeh-ap
 const LINES = [["equal_weight", "--line-3", "dashed"], ["spy", "--line-2", "solid"], ["equity", "--line-1", "solid"]];
 const NARROW_PX = 600;
 const REDRAW_MS_MIN = 1_000;
-let points = [], drawn = null, due = 0, library = null;
+let points = [], drawn = null, due = 0, library = null, drawing = Promise.resolve();
 
 /** Load the library's own files, once and in order. */
 export function load() {
@@ -21,7 +21,11 @@ export async function show(found) {
   points = found.map(({ equity, ...rest }) => ({ ...rest, equity: known(equity) ? Number(equity) : null }));
   tell();
   await load();
-  draw();
+  drawing = drawing.then(async () => {
+    if (drawn) drawn.source.data = columns();
+    else await draw();
+  });
+  await drawing;
 }
 
 /** Move the newest point, or add one, and draw again at most once a second. */
@@ -38,8 +42,13 @@ export function extend(session, equity, drawdown) {
   }, REDRAW_MS_MIN);
 }
 
+/** Draw anew in the colours of the other scheme; the old figures are let go of. */
 export function restyle() {
-  if (drawn) draw();
+  drawing = drawing.then(async () => {
+    if (!drawn) return;
+    drawn.view.remove();
+    await draw();
+  });
 }
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -70,7 +79,7 @@ function ribbon() {
     : "Regime by session: none recorded");
 }
 
-function draw() {
+async function draw() {
   const { ColumnDataSource, Plotting } = window.Bokeh;
   const source = new ColumnDataSource({ data: columns() });
   const common = { x_axis_type: "datetime", sizing_mode: "stretch_width", toolbar_location: null, tools: "xpan,xwheel_zoom,reset", active_scroll: null };
@@ -85,8 +94,8 @@ function draw() {
   style(top, "$0,0");
   style(bottom, "0.0%");
   by("equity-chart").replaceChildren();
-  Plotting.show(Plotting.gridplot([[top], [bottom]], { sizing_mode: "stretch_width", toolbar_location: null }), by("equity-chart"));
-  drawn = { source };
+  const grid = Plotting.gridplot([[top], [bottom]], { sizing_mode: "stretch_width", toolbar_location: null });
+  drawn = { source, view: await Plotting.show(grid, by("equity-chart")) };
   by("equity-chart").dataset.drawn = "yes";
   performance.mark("first-chart");
 }

@@ -11,13 +11,16 @@ import * as log from "./log.js";
 import { listen } from "./stream.js";
 
 const TOPICS = ["decision.made", "signal.*", "order.*", "portfolio.update", "risk.alert", "state.changed", "regime.update", "sector.hot", "job.progress", "model.updated"];
-const STATUS_MS = 10_000, REFRESH_MS = 300;
+const STATUS_MS = 10_000, EQUITY_MS = 600_000, REFRESH_MS = 300;
 const waiting = new Map();
-let newest = "";
+const told = { act: "", link: "", degraded: "" };
+let newest = "", ready = null;
 
-function trouble(text) {
-  by("trouble").textContent = text;
-  by("trouble").hidden = !text;
+/** Say what is wrong, by where it comes from; empty takes it back. */
+function trouble(from, text) {
+  told[from] = text;
+  by("trouble").textContent = Object.values(told).filter(Boolean).join(" · ");
+  by("trouble").hidden = !by("trouble").textContent;
 }
 
 /** Do `work` soon, and once however often it is asked for meanwhile. */
@@ -32,8 +35,9 @@ function soon(name, work) {
 async function attempt(work) {
   try {
     await work();
+    trouble("link", "");
   } catch (error) {
-    trouble(error.message);
+    trouble("link", error instanceof TypeError ? "The daemon does not answer." : error.message);
   }
 }
 
@@ -41,8 +45,13 @@ async function readStatus() {
   const status = await ask("/status");
   control.showState(status.trading_state, status.state_reason);
   daemon.show(status);
-  trouble(status.degraded.join(" · "));
-  return status;
+  trouble("degraded", status.degraded.join(" · "));
+  if (ready === false && !status.not_ready) for (const [name, work] of [["book", readBook], ["equity", readEquity]]) soon(name, work);
+  ready = !status.not_ready;
+  if (status.last_decision_id && status.last_decision_id !== newest) {
+    newest = status.last_decision_id;
+    soon("decision", () => decision.load(newest));
+  }
 }
 
 async function readBook() {
@@ -51,12 +60,6 @@ async function readBook() {
 
 async function readEquity() {
   await chart.show((await ask("/equity")).points);
-}
-
-async function readNewest() {
-  const { decisions } = await ask("/decisions?limit=20");
-  const newest = decisions.find(({ approved, refused, unchanged }) => approved.length + refused.length + unchanged > 0);
-  if (newest) await decision.load(newest.decision_id);
 }
 
 const ON = {
@@ -81,10 +84,13 @@ function heard(event) {
 }
 
 function begin() {
-  chart.load().catch((error) => trouble(error.message));
+  chart.load().catch((error) => trouble("act", error.message));
   log.prepare(TOPICS);
-  control.prepare(() => soon("status", readStatus), (error) => trouble(error.message));
-  for (const work of [readEquity, readStatus, readBook, readNewest]) attempt(work);
+  control.prepare(() => {
+    trouble("act", "");
+    soon("status", readStatus);
+  }, (error) => trouble("act", error.message));
+  for (const work of [readEquity, readStatus, readBook]) attempt(work);
   listen({
     heard,
     changed: (words) => {
@@ -93,10 +99,11 @@ function begin() {
     },
     missed: (count) => {
       log.note({ type: "dropped", at: new Date().toISOString(), data: { events: count } });
-      soon("newest", readNewest);
+      soon("status", readStatus);
     },
   });
   setInterval(() => document.hidden || soon("status", readStatus), STATUS_MS);
+  setInterval(() => document.hidden || soon("equity", readEquity), EQUITY_MS);
   setInterval(daemon.tick, 1_000);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", chart.restyle);
 }

@@ -169,6 +169,14 @@ def test_text_has_enough_contrast(opened: Open, daemon: Process, scheme: str) ->
     assert [text for ratio, text in found if ratio < TEXT_CONTRAST_MIN] == []
 
 
+def test_the_chart_follows_the_colour_scheme(opened: Open) -> None:
+    page, _ = opened(color_scheme="light")
+    for scheme in ("dark", "light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(300)
+    assert page.locator("#equity-chart > .bk-GridPlot").count() == 1, "the old figures are gone"
+
+
 def test_a_phone_needs_no_sideways_scroll(opened: Open, daemon: Process) -> None:
     daemon.answer("/decide/v3", "POST")
     page, _ = opened(**PHONE)
