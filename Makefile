@@ -29,10 +29,15 @@ check: $(VENV)/dev ## ruff, format and mypy strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 
-test: check ## all checks and the test suite (what CI runs)
+browser: # for the dashboard's tests, which are skipped where there is none
+	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
+	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	  || echo "no chromium, and it cannot be installed here (needs apt-get and root): the dashboard's tests are skipped"
+
+test: check browser ## all checks and the test suite (what CI runs)
 	$(BIN)/pytest -n 2 --dist loadfile
 
 bench: $(VENV)/dev ## every benchmark, one JSON line each
 	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
 
-.PHONY: help run check test bench
+.PHONY: help run check browser test bench

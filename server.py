@@ -12,9 +12,10 @@ from types import FrameType
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from api.app import create_app
-from config.environment import Environment, read_environment
+from config.environment import Environment, read_environment, secrets_in
 from core.errors import SettingsError
 from pipeline.bootstrap import build_service
 from pipeline.logs import configure_logging
@@ -22,6 +23,7 @@ from pipeline.logs import configure_logging
 EXIT_SETTINGS = 2
 SHUTDOWN_SECONDS_MAX = 2  # for open requests; the engine's step has as long again
 BACKLOG = 2048
+PING_SECONDS = 20.0
 log = structlog.get_logger("start")
 
 
@@ -41,7 +43,7 @@ class Server(uvicorn.Server):
 def main() -> int:
     """Parse, build, run; give the exit code."""
     on_signal(lambda: sys.exit(0))
-    configure_logging()
+    configure_logging(secrets_in(os.environ))
     try:
         environment = read_environment(os.environ)
         service = build_service(environment)
@@ -49,17 +51,8 @@ def main() -> int:
     except SettingsError as error:
         print(f"trading-engine cannot start: {error}", file=sys.stderr)  # noqa: T201  # before any log reader
         return EXIT_SETTINGS
-    app = create_app(service, service.hub, environment)
-    server = Server(
-        uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            ws="websockets-sansio",
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
-        ),
-        service.begin_stop,
-    )
+    app = create_app(service, service.hub, environment, service.metrics)
+    server = Server(configuration(app), service.begin_stop)
     on_signal(lambda: setattr(server, "should_exit", True))
     host, port = listening.getsockname()[:2]
     log.info(
@@ -71,6 +64,24 @@ def main() -> int:
     server.run(sockets=[listening])
     log.info("server.stopped")
     return 0
+
+
+def configuration(app: ASGIApp) -> uvicorn.Config:
+    """Give the server's settings.
+
+    Messages are not deflated: that would cost more than the send itself for each client. Pings close the
+    connections of clients that are gone.
+    """
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
+    )
 
 
 def on_signal(stop: Callable[[], object]) -> None:

@@ -149,6 +149,14 @@ def _flag(variables: Mapping[str, str], name: str, *, default: str) -> bool:
     raise SettingsError(f"{name}={value} is neither true nor false.", hint=f"Set {name}=true or {name}=false.")
 
 
+SECRETS = ("TRADING_API_TOKEN", "ALPACA_API_KEY", "ALPACA_SECRET_KEY", "NEO4J_PASSWORD")
+
+
+def secrets_in(variables: Mapping[str, str]) -> tuple[str, ...]:
+    """Give the secrets' texts, for those who must leave them out of what they write."""
+    return tuple(variables[name] for name in SECRETS if variables.get(name))
+
+
 def _secret(variables: Mapping[str, str], name: str) -> SecretStr | None:
     value = variables.get(name)
     return SecretStr(value) if value else None

@@ -37,7 +37,8 @@ def status_bytes(
     degraded : callable
         Gives what is missing or fallen back, in words.
     settings : mapping
-        `profile`, `broker_mode` and `regime_window_sessions`, as configured.
+        `profile`, `broker_mode`, `regime_window_sessions` and the breakers' `limits`, as configured, and
+        `market_open`.
     timetable : callable
         Gives what runs by itself.
     """
@@ -54,6 +55,8 @@ def status_bytes(
             "scheduler": timetable(),
             "memory": {"resident_mb": resident_mb(), "graph": NO_GRAPH},
             "profile": settings["profile"],
+            "limits": settings["limits"],
+            "market_open": settings["market_open"],
             **_engine_facts(service, settings["broker_mode"]),
         }
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from adapters.ledger.database import Database, Row
+from adapters.ledger.equity import EquityMarks
 from adapters.ledger.rows import (
     FILL_COLUMNS,
     ORDER_COLUMNS,
@@ -16,7 +17,7 @@ from adapters.ledger.rows import (
     order_record,
 )
 from adapters.ledger.trades import RoundTrips
-from core.service import OrderRecord, Trade
+from core.service import EquityMark, OrderRecord, Trade
 from core.types import ApprovedOrder, Fill, Portfolio, StepReport, TradingState
 
 _ORDERS = f"SELECT {ORDER_COLUMNS}, reason FROM orders"  # noqa: S608  constants
@@ -29,6 +30,7 @@ class LedgerReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._marks = EquityMarks(database)
         self._trips = RoundTrips()
         self._trips_until = 0
         self._trips_lock = threading.Lock()
@@ -113,6 +115,10 @@ class LedgerReader:
                 self._trips.add(fill_of(row))
                 self._trips_until = row[9]
             return self._trips.newest(limit)
+
+    def equity_marks(self, sessions: int) -> Sequence[EquityMark]:
+        """Give the book's worth at the end of the last sessions, oldest first."""
+        return self._marks.newest(sessions)
 
     def _orders(self, sql: str, *values: str | int) -> Sequence[OrderRecord]:
         rows: list[Row] = self._database.read(sql, values)

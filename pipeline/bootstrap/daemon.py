@@ -12,9 +12,10 @@ from filelock import FileLock, Timeout
 
 from adapters.clock import ManualClock, SystemClock
 from adapters.event_hub import EventHub
+from adapters.metrics import Metrics
 from config.environment import Environment, OrderRoute, order_route
 from config.loader import FOLDER, digest, load_trading
-from config.sectors import UNIVERSE
+from config.sectors import BENCHMARK, UNIVERSE
 from config.watch import WatchedRisk
 from core.errors import SettingsError
 from core.ports import Clock
@@ -23,15 +24,18 @@ from pipeline.bootstrap.assembly import Forgetful, assemble_risk, assemble_team
 from pipeline.bootstrap.backtest_jobs import BacktestDesk
 from pipeline.bootstrap.broker_desk import BrokerDesk
 from pipeline.bootstrap.jobs_desk import JobsDesk
+from pipeline.bootstrap.levels import breaker_limits, guarded_levels
 from pipeline.bootstrap.retrain import RankerDesk
 from pipeline.bootstrap.rl_desk import EnsembleDesk
 from pipeline.bootstrap.sentiment_desk import SentimentDesk
 from pipeline.bootstrap.unattended import UnattendedService
 from pipeline.engine import Engine, Parts
+from pipeline.readers import MarketNames
 from pipeline.status import status_bytes
 from pipeline.wake import Wake
 
 if TYPE_CHECKING:
+    from adapters.calendar import NyseCalendar
     from adapters.feeds.daily_feed import DailyFeed
     from adapters.feeds.panel_feed import PanelFeed
     from adapters.ledger import SqliteLedger
@@ -48,7 +52,8 @@ class Daemon(UnattendedService):
         self.route = order_route(environment, self.trading)
         self.limits = WatchedRisk(folder, self.trading.profile)
         self.port = environment.port or self.trading.server.port
-        self.hub = EventHub()
+        self.metrics = Metrics()
+        self.hub = EventHub(count=self.metrics.count)
         self.desk = RankerDesk(environment.artefact_dir, self.trading, self.hub)
         self.ensemble = EnsembleDesk(environment.artefact_dir, self.trading, self.hub)
         self.sentiment = SentimentDesk(environment, self.trading)
@@ -58,12 +63,16 @@ class Daemon(UnattendedService):
         self._lock = hold(environment.state_dir)
         self._notes: list[str] = []
         self._feed_in_use: DailyFeed | PanelFeed | None = None
+        self._calendar: NyseCalendar | None = None
         self._ledger: SqliteLedger | None = None
         super().__init__(
             clock=clock,
             events=self.hub,
             build=self._build_engine,
             readers=self._open_ledger,
+            market=MarketNames(BENCHMARK, tuple(self.trading.watchlist.tickers)),
+            levels_of=lambda engine: guarded_levels(engine, self.limits.settings),
+            watch=self.metrics.step,
             status_of=lambda service: status_bytes(
                 service,
                 models=self.cards,
@@ -105,6 +114,8 @@ class Daemon(UnattendedService):
             "profile": trading.profile,
             "broker_mode": trading.broker.mode,
             "regime_window_sessions": trading.regime.window_sessions,
+            "limits": breaker_limits(self.limits.settings),
+            "market_open": self._calendar.is_open(self.now()) if self._calendar else None,
         }
 
     def cards(self, now: datetime) -> Mapping[str, Any]:
@@ -143,9 +154,10 @@ class Daemon(UnattendedService):
                 follows_account=self.brokerage.follows_account,
             )
         )
+        engine.last_view = feed.view(clock.now())
         log.info(
             "engine.built",
-            feed=feed.view(clock.now()).source,
+            feed=engine.last_view.source,
             orders_go_to=self.route.value,
             profile=self.trading.profile,
             ledger=ledger.found,
@@ -160,7 +172,8 @@ class Daemon(UnattendedService):
         from adapters.feeds.panel_feed import PanelFeed  # noqa: PLC0415  # heavy: imported at first use
         from adapters.feeds.parquet_bars import ParquetBars  # noqa: PLC0415  # heavy: imported at first use
 
-        calendar, settings = NyseCalendar(), self.trading.data
+        calendar = self._calendar = NyseCalendar()
+        settings = self.trading.data
         chosen = choose_source(
             self._environment,
             settings,

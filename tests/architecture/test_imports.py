@@ -37,6 +37,7 @@ HOMES = {
     "uvicorn": ("server.py",),
     "apscheduler": ("scheduler/",),
     "matplotlib": ("charts/",),
+    "prometheus_client": ("adapters/metrics.py",),
 }
 
 

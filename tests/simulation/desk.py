@@ -24,7 +24,7 @@ from adapters.ledger import SqliteLedger
 from config.environment import OrderRoute
 from config.loader import digest, load_trading
 from config.risk import RiskSettings
-from config.sectors import UNIVERSE
+from config.sectors import STOCKS, UNIVERSE
 from config.trading import TradingSettings
 from config.watch import WatchedRisk
 from core.cycles import DECIDE, RISK_CHECK
@@ -39,6 +39,7 @@ from models.shelf import StoredRanker
 from pipeline.announce import announce_to
 from pipeline.bootstrap.assembly import Forgetful, assemble_risk, assemble_team
 from pipeline.engine import Engine, Parts
+from pipeline.readers import MarketNames
 from pipeline.service import EngineService
 from pipeline.status import status_bytes
 
@@ -160,11 +161,20 @@ def serve(desk: Desk) -> EngineService:
         events=desk.hub,
         build=lambda: desk.engine,
         readers=lambda: desk.ledger,
+        market=MarketNames("SPY", STOCKS),
+        levels_of=lambda engine: {},
+        watch=lambda report, seconds: None,
         status_of=lambda service: status_bytes(
             service,
             models=lambda at: {},
             degraded=lambda: (),
-            settings={"profile": "runbook", "broker_mode": "paper", "regime_window_sessions": 1000},
+            settings={
+                "profile": "runbook",
+                "broker_mode": "paper",
+                "regime_window_sessions": 1000,
+                "limits": {},
+                "market_open": None,
+            },
             timetable=lambda: Timetable(enabled=False, jobs=()),
         ),
         models_loaded=lambda: True,
