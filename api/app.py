@@ -17,6 +17,7 @@ from api import (
     routes_decide,
     routes_health,
     routes_market,
+    routes_memory,
     routes_rl,
     routes_train,
     stream,
@@ -67,7 +68,7 @@ def create_app(service: Service, hub: Hub, environment: Environment, clock: Cloc
     openapi.install(app)
     for room in (
         routes_health, routes_market, routes_decide, routes_book, routes_control, routes_train, routes_rl,
-        routes_backtest, stream,
+        routes_backtest, routes_memory, stream,
     ):  # fmt: skip
         app.include_router(room.router)
     return app

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from config.memory import MemorySettings
 from config.sectors import STOCKS
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -296,3 +297,4 @@ class TradingSettings(Frozen):
     sentiment: SentimentSettings = SentimentSettings()
     sector_scan: SectorScanSettings = SectorScanSettings()
     synthesizer: SynthesizerSettings = SynthesizerSettings()
+    memory: MemorySettings = MemorySettings()

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from core.events import Event
+from core.memory import Recollection
 from core.types import Cycle, Fill, Opinion, OrderStatus, Portfolio, Side, StepReport
 
 
@@ -179,6 +180,10 @@ class Service(Protocol):
 
     def portfolio(self) -> Portfolio:
         """Give the book after the last step."""
+        ...
+
+    async def memory(self, symbol: str, limit: int) -> Recollection:
+        """Say what is remembered of a ticker, newest first."""
         ...
 
     def start_job(self, kind: str, parameters: Mapping[str, Any]) -> Job:

@@ -16,7 +16,7 @@ from pipeline.jobs import job_data
 from pipeline.service import EngineService
 
 Facts = Callable[[datetime], Mapping[str, Any]]
-NO_GRAPH = "none: no memory graph is wired; every decision is in the ledger"
+NO_GRAPH: Mapping[str, Any] = {"state": "no memory graph is wired; every decision is in the ledger"}
 
 
 def status_bytes(
@@ -25,6 +25,7 @@ def status_bytes(
     models: Facts,
     degraded: Callable[[], Sequence[str]],
     settings: Mapping[str, Any],
+    graph: Callable[[], Mapping[str, Any]] = lambda: NO_GRAPH,
 ) -> bytes:
     """Encode the status.
 
@@ -36,6 +37,8 @@ def status_bytes(
         Gives what is missing or fallen back, in words.
     settings : mapping
         `profile`, `broker_mode` and `regime_window_sessions`, as configured.
+    graph : callable
+        Describes each store of the memory: where it is, how far it is, what is wrong with it.
     """
     now = service.now()
     regime = _regime_card(service.last_decision, now, settings["regime_window_sessions"])
@@ -47,7 +50,7 @@ def status_bytes(
             "degraded": [*_stopped(service), *degraded()],
             "models": {"regime": regime, **models(now)},
             "jobs": [job_data(job) for job in service.jobs()[:20]],
-            "memory": {"resident_mb": resident_mb(), "graph": NO_GRAPH},
+            "memory": {"resident_mb": resident_mb(), "graph": graph()},
             "profile": settings["profile"],
             **_engine_facts(service, settings["broker_mode"]),
         }

@@ -18,10 +18,12 @@ from config.loader import FOLDER, digest, load_trading
 from config.sectors import UNIVERSE
 from config.watch import WatchedRisk
 from core.errors import SettingsError
+from core.memory import Recollection
 from core.ports import Broker, Clock
 from pipeline.announce import announce_to
-from pipeline.bootstrap.assembly import Forgetful, assemble_risk, assemble_team
+from pipeline.bootstrap.assembly import assemble_risk, assemble_team
 from pipeline.bootstrap.backtest_jobs import BacktestDesk
+from pipeline.bootstrap.memory_desk import MemoryDesk
 from pipeline.bootstrap.retrain import RankerDesk
 from pipeline.bootstrap.rl_desk import EnsembleDesk
 from pipeline.bootstrap.sentiment_desk import SentimentDesk
@@ -53,6 +55,7 @@ class Daemon(EngineService):
         self.ensemble = EnsembleDesk(environment.artefact_dir, self.trading, self.hub)
         self.sentiment = SentimentDesk(environment, self.trading)
         self.backtests = BacktestDesk(folder)
+        self.memories = MemoryDesk(environment, self.trading)
         self._environment = environment
         self._lock = hold(environment.state_dir)
         self._notes: list[str] = []
@@ -69,6 +72,7 @@ class Daemon(EngineService):
                 models=self.cards,
                 degraded=self.degraded,
                 settings=self.shown,
+                graph=self.memories.card,
             ),
             models_loaded=lambda: self.desk.loaded,
             long_work={
@@ -91,7 +95,12 @@ class Daemon(EngineService):
             *self.desk.faults,
             *self.ensemble.faults,
             *self.sentiment.faults,
+            *self.memories.faults,
         ]
+
+    async def memory(self, symbol: str, limit: int) -> Recollection:
+        """Say what is remembered of a ticker, newest first."""
+        return await self.memories.facts(symbol, limit)
 
     @property
     def _initial_cash(self) -> Decimal:
@@ -113,27 +122,30 @@ class Daemon(EngineService):
 
     def _build_engine(self) -> Engine:
         from models.factor_store import FactorStore  # noqa: PLC0415  # heavy: imported at first use
+        from models.regime import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
 
         self.sentiment.open()
         feed, clock = self._feed()
         self._feed_in_use = feed
-        factors = FactorStore()
+        factors, tracker = FactorStore(), RegimeTracker(self.trading.regime)
+        ledger = self._open_ledger()
+        self.memories.open(ledger)
         self.desk.open(clock)
         self.ensemble.open(clock)
         broker, route = self._broker(clock)
         engine = Engine(
             Parts(
                 clock=clock,
-                feed=feed,
+                feed=self.memories.recalling(feed, ledger, factors, tracker),
                 broker=broker,
-                ledger=self._open_ledger(),
+                ledger=ledger,
                 team=assemble_team(
-                    self.trading, self.desk.shelf, factors, self.ensemble.shelf, self.sentiment.agent()
+                    self.trading, self.desk.shelf, factors, self.ensemble.shelf, self.sentiment.agent(), tracker
                 ),
                 risk=assemble_risk(self.trading, lambda: self.limits.settings),
                 events=self.hub,
                 announce=announce_to(self.hub),
-                memory=Forgetful(),
+                memory=self.memories,
                 config_digest=lambda: digest(self.trading, self.limits.settings),
                 refresh_limits=self._refresh_limits,
                 route=route.value,
@@ -145,7 +157,7 @@ class Daemon(EngineService):
             feed=feed.view(clock.now()).source,
             orders_go_to=route.value,
             profile=self.trading.profile,
-            ledger=self._open_ledger().found,
+            ledger=ledger.found,
             degraded=self.degraded(),
         )
         return engine
@@ -211,6 +223,7 @@ class Daemon(EngineService):
 
     def _close_files(self) -> None:
         self.sentiment.stop()
+        self.memories.stop()
         for file in (self._ledger, self._paper):
             if file is not None:
                 file.close()
