@@ -25,6 +25,6 @@ class MemorySettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     recall_facts_max: Annotated[int, Field(ge=0, le=20)] = 3
-    page_steps: Annotated[int, Field(ge=1, le=5000)] = 250
+    page_steps: Annotated[int, Field(ge=1, le=5000)] = 500
     timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
     look_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0

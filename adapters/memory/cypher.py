@@ -1,7 +1,8 @@
 """The statements, plain Cypher without procedures: labels are constants, everything else is a parameter.
 
 What exists is left as it is (`ON CREATE`), so that a page written twice changes nothing. The label is set on
-creation, not matched, which lets the index on `Entity.uuid` find it.
+creation, not matched, which lets the index on `Entity.uuid` find it. Times are sent once a page and named by
+their index: the driver needs longer for a time than for all the rest of a row.
 """
 
 from __future__ import annotations
@@ -24,26 +25,35 @@ READ_MARK: Final = "MATCH (m:TradingMemory {id: $id}) RETURN m.sequence AS seque
 # The write comes first: it takes the lock, so that what is read after it is nobody else's any more.
 TAKE_MARK: Final = "MATCH (m:TradingMemory {id: $id}) SET m.writer = $writer RETURN m.sequence AS sequence"
 MOVE_MARK: Final = "MATCH (m:TradingMemory {id: $id}) SET m.sequence = $sequence"
+_ENTITY: Final = """
+    MERGE (n:Entity {uuid: row.own.uuid})
+    ON CREATE SET n = row.own, n.created_at = $times[row.created_at], """
 ENTITIES: Final[dict[str, LiteralString]] = {
-    "Ticker": "MERGE (n:Entity {uuid: row.uuid}) ON CREATE SET n:Ticker, n = row",
-    "Sector": "MERGE (n:Entity {uuid: row.uuid}) ON CREATE SET n:Sector, n = row",
-    "Regime": "MERGE (n:Entity {uuid: row.uuid}) ON CREATE SET n:Regime, n = row",
-    "Agent": "MERGE (n:Entity {uuid: row.uuid}) ON CREATE SET n:Agent, n = row",
-    "Decision": "MERGE (n:Entity {uuid: row.uuid}) ON CREATE SET n:Decision, n = row",
-    "Position": "MERGE (n:Entity {uuid: row.uuid}) ON CREATE SET n:Position, n = row",
+    "Ticker": _ENTITY + "n:Ticker",
+    "Sector": _ENTITY + "n:Sector",
+    "Regime": _ENTITY + "n:Regime",
+    "Agent": _ENTITY + "n:Agent",
+    "Decision": _ENTITY + "n:Decision",
+    "Position": _ENTITY + "n:Position",
 }
-EPISODES: Final = "MERGE (n:Episodic {uuid: row.uuid}) ON CREATE SET n = row"
+EPISODES: Final = """
+    MERGE (n:Episodic {uuid: row.own.uuid})
+    ON CREATE SET n = row.own, n.created_at = $times[row.created_at], n.valid_at = $times[row.valid_at]
+"""
 RELATIONS: Final = """
-    MATCH (a:Entity {uuid: row.source_uuid}) MATCH (b:Entity {uuid: row.target_uuid})
-    MERGE (a)-[e:RELATES_TO {uuid: row.uuid}]->(b) ON CREATE SET e = row
+    MATCH (a:Entity {uuid: row.own.source_uuid}) MATCH (b:Entity {uuid: row.own.target_uuid})
+    MERGE (a)-[e:RELATES_TO {uuid: row.own.uuid}]->(b)
+    ON CREATE SET e = row.own, e.created_at = $times[row.created_at], e.valid_at = $times[row.valid_at],
+        e.reference_time = $times[row.valid_at]
 """
 MENTIONS: Final = """
     MATCH (a:Episodic {uuid: row.episode}) MATCH (b:Entity {uuid: row.entity})
-    MERGE (a)-[e:MENTIONS {uuid: row.properties.uuid}]->(b) ON CREATE SET e = row.properties
+    MERGE (a)-[e:MENTIONS {uuid: row.own.uuid}]->(b)
+    ON CREATE SET e = row.own, e.created_at = $times[row.created_at]
 """
 CLOSINGS: Final = """
     MATCH (a:Entity {uuid: row.source})-[e:RELATES_TO {uuid: row.relation}]->(:Entity)
-    SET e.invalid_at = row.invalid_at
+    SET e.invalid_at = $times[row.invalid_at]
 """
 FACTS: Final = """
     MATCH (:Entity {uuid: $ticker})-[e:RELATES_TO]-(:Entity)

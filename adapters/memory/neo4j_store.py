@@ -7,11 +7,23 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, LiteralString
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from adapters.memory import cypher
 from adapters.memory.projection import FILL, ORDER, STEP
-from adapters.memory.records import GROUP_ID, LABELS, ORIGIN, Page, as_properties, name_of
+from adapters.memory.records import (
+    GROUP_ID,
+    LABELS,
+    ORIGIN,
+    Entity,
+    Episode,
+    Mention,
+    Page,
+    Relation,
+    as_properties,
+    name_of,
+)
 from adapters.memory.store import OutOfStep, foreign, lost_things
 from config.memory import MemorySettings
 from core.errors import RecallError
@@ -22,6 +34,7 @@ if TYPE_CHECKING:
 
 Rows = Sequence[dict[str, Any]]
 DATABASE = "neo4j"
+SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
 CONNECT_SECONDS_MAX, CLOSE_SECONDS_MAX = 5.0, 1.0
 PORTION = 10_000
 
@@ -64,8 +77,10 @@ class Neo4jStore:
             await session.begin_transaction() as transaction,
         ):
             await self._take(transaction, after)
-            for statement, rows in statements(page):
-                await self._run(transaction, statement, rows)
+            times = Times()
+            for statement, rows in statements(page, times):
+                if rows:
+                    await self._run(transaction, statement, {"rows": rows, "times": times.all})
             await transaction.run(cypher.MOVE_MARK, {"id": GROUP_ID, "sequence": page.until})
             await transaction.commit()
 
@@ -95,6 +110,8 @@ class Neo4jStore:
                 await asyncio.wait_for(driver.close(), CLOSE_SECONDS_MAX)
 
     def _connected(self) -> AsyncDriver:
+        if urlsplit(self.place).scheme not in SCHEMES:
+            raise ValueError(f"its scheme is none of {', '.join(SCHEMES)}")
         if self._driver is None:
             from neo4j import AsyncGraphDatabase, NotificationMinimumSeverity  # noqa: PLC0415  # at first use
 
@@ -120,10 +137,10 @@ class Neo4jStore:
         if found is None or found["sequence"] != after:
             raise OutOfStep(self.place)
 
-    async def _run(self, transaction: AsyncTransaction, statement: LiteralString, rows: Rows) -> None:
-        answer = await transaction.run(cypher.for_each(statement), {"rows": rows})
+    async def _run(self, transaction: AsyncTransaction, statement: LiteralString, given: dict[str, Any]) -> None:
+        answer = await transaction.run(cypher.for_each(statement), given)
         counted = await answer.single()
-        if counted is None or counted["done"] != len(rows):
+        if counted is None or counted["done"] != len(given["rows"]):
             raise lost_things(self.place)
 
     @asynccontextmanager
@@ -157,32 +174,47 @@ class Neo4jStore:
 _DOCKER = "It is tried again by itself; see `docker ps | grep neo4j`, `docker restart neo4j`."
 
 
-def statements(page: Page) -> Iterator[tuple[LiteralString, Rows]]:
+class Times:
+    """The times of a page, each once."""
+
+    def __init__(self) -> None:
+        self.all: list[datetime] = []
+        self._index: dict[datetime, int] = {}
+
+    def index(self, at: datetime) -> int:
+        """Give a time's place in the list."""
+        if at not in self._index:
+            self._index[at] = len(self.all)
+            self.all.append(at)
+        return self._index[at]
+
+
+def statements(page: Page, times: Times) -> Iterator[tuple[LiteralString, Rows]]:
     """Give what writes a page: things before what relates them."""
+
+    def row(thing: Entity | Episode | Relation | Mention) -> dict[str, Any]:
+        own = as_properties(thing)
+        own.pop("reference_time", None)
+        return {
+            **{name: times.index(own.pop(name)) for name in ("created_at", "valid_at") if name in own},
+            "own": own,
+        }
+
     for label in LABELS:
-        rows = [as_properties(thing) for thing in page.entities.values() if thing.label == label]
-        if rows:
-            yield cypher.ENTITIES[label], rows
-    for statement, rows in (
-        (cypher.EPISODES, [as_properties(episode) for episode in page.episodes.values()]),
-        (cypher.RELATIONS, [as_properties(relation) for relation in page.relations.values()]),
-        (
-            cypher.MENTIONS,
-            [
-                {"episode": m.episode, "entity": m.entity, "properties": as_properties(m)}
-                for m in page.mentions.values()
-            ],
-        ),
-        (
-            cypher.CLOSINGS,
-            [
-                {"relation": c.relation, "source": c.source, "invalid_at": c.invalid_at}
-                for c in page.closings.values()
-            ],
-        ),
-    ):
-        if rows:
-            yield statement, rows
+        yield cypher.ENTITIES[label], [row(thing) for thing in page.entities.values() if thing.label == label]
+    yield cypher.EPISODES, [row(episode) for episode in page.episodes.values()]
+    yield cypher.RELATIONS, [row(relation) for relation in page.relations.values()]
+    yield (
+        cypher.MENTIONS,
+        [{"episode": m.episode, "entity": m.entity, **row(m)} for m in page.mentions.values()],
+    )
+    yield (
+        cypher.CLOSINGS,
+        [
+            {"relation": c.relation, "source": c.source, "invalid_at": times.index(c.invalid_at)}
+            for c in page.closings.values()
+        ],
+    )
 
 
 def _fact(row: dict[str, Any]) -> Fact:

@@ -15,6 +15,7 @@ import structlog
 
 from adapters.memory.journal import Journal, steps_after
 from adapters.memory.projection import project
+from adapters.memory.records import Page
 from adapters.memory.store import Store
 from adapters.memory.trips import TripBook
 from config.memory import MemorySettings
@@ -167,6 +168,8 @@ Progress = Callable[[int], None]
 async def rebuild(journal: Journal, store: Store, settings: MemorySettings, progress: Progress) -> int:
     """Write a store anew from the ledger, after forgetting what we wrote to it; give the rows written.
 
+    The next page is made ready while the store writes one.
+
     Parameters
     ----------
     progress : callable
@@ -176,11 +179,20 @@ async def rebuild(journal: Journal, store: Store, settings: MemorySettings, prog
     if not first:
         return 0
     book, written, rows = TripBook(), 0, 0
+
+    def ready(place: int) -> asyncio.Task[Page]:
+        reading = asyncio.to_thread(lambda: project(steps_after(journal, place, settings.page_steps), book))
+        return asyncio.create_task(reading)
+
     await store.wipe()
     await store.open(first[0][1].decision_id)
-    while steps := steps_after(journal, written, settings.page_steps):
-        page = project(steps, book)
-        await store.write(page, written)
-        written, rows = page.until, rows + page.rows
-        progress(written)
+    ahead = ready(0)
+    try:
+        while (page := await ahead).rows:
+            ahead = ready(page.until)
+            await store.write(page, written)
+            written, rows = page.until, rows + page.rows
+            progress(written)
+    finally:
+        await asyncio.wait([ahead])
     return rows
