@@ -275,7 +275,6 @@ class SynthesizerSettings(Frozen):
 
     allocation: Literal["votes", "diversified"] = "votes"
     diversified: DiversifiedSettings = DiversifiedSettings()
-
     weights: AgentWeights = AgentWeights()
     legacy_weights: LegacyWeights = LegacyWeights()
     buy_score_min: Annotated[float, Field(ge=-1, le=1)] = 0.35

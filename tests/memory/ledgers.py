@@ -7,6 +7,7 @@ from pathlib import Path
 
 from adapters.ledger import SqliteLedger
 from adapters.memory.journal import steps_after
+from adapters.memory.neo4j_store import Neo4jStore
 from adapters.memory.outbox import rebuild
 from adapters.memory.projection import project
 from adapters.memory.sqlite_store import TABLES, SqliteStore
@@ -37,7 +38,7 @@ async def write_all(ledger: SqliteLedger, store: SqliteStore, page_steps: int) -
     await rebuild(ledger, store, MemorySettings(page_steps=page_steps), lambda _: None)
 
 
-async def write_again(ledger: SqliteLedger, store: SqliteStore, page_steps: int) -> None:
+async def write_again(ledger: SqliteLedger, store: SqliteStore | Neo4jStore, page_steps: int) -> None:
     """Write every page once more over what is there, as if the place had been lost."""
     book, place, after = TripBook(), 0, await store.place_in_ledger()
     while steps := steps_after(ledger, place, page_steps):
