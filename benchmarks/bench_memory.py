@@ -2,7 +2,8 @@
 
 The made-up ledger is as dense in trades as the limits allow: each day 26 decisions, 78 risk checks, 20 orders and
 20 fills. Every row is then looked for in the graph: none may be missing or doubled.
-Prints one JSON line: seconds, rows, things written a second, and the machine's load before it.
+Prints one JSON line: seconds, rows, things written a second, the CPU seconds of writer and server (their
+sum bounds the time on an idle machine: they take turns), and the machine's load before it.
 
     python benchmarks/bench_memory.py [--rows 100000] [--store neo4j|sqlite]
 """
@@ -13,6 +14,7 @@ import argparse
 import asyncio
 import json
 import os
+import resource
 import sys
 import tempfile
 import time
@@ -90,6 +92,8 @@ def main() -> None:
         finally:
             if asked.store == "neo4j":
                 server.kill()
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    made["server_cpu_seconds"] = round(spent.ru_utime + spent.ru_stime, 1)
     print(json.dumps({"name": f"memory_{asked.store}", "load_before": round(load, 2), **made}))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -19,6 +20,7 @@ Value = str | float | int | bool
 _NAMESPACE = uuid5(NAMESPACE_URL, f"urn:{ORIGIN}:{GROUP_ID}")
 
 
+@lru_cache(maxsize=10_000)
 def name_of(kind: str, *key: str) -> str:
     """Give the uuid of a thing by what it is."""
     return str(uuid5(_NAMESPACE, "\x1f".join((kind, *key))))
