@@ -9,6 +9,7 @@ from functools import cache
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from adapters.ledger import SqliteLedger
 from adapters.memory.journal import steps_after
@@ -125,7 +126,7 @@ def test_every_end_of_every_relation_is_there() -> None:
 
 def test_what_if_is_told_of_and_states_nothing() -> None:
     past = [
-        replace(step, cycle=replace(DECIDE, as_of=step.as_of), fills=())
+        structs.replace(step, cycle=replace(DECIDE, as_of=step.as_of), fills=())
         for step in Days(trades_a_day=4).steps(1)
         if step.plan.approved
     ]

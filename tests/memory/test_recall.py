@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from adapters.ledger import SqliteLedger
 from adapters.ledger.rows import encode_report
@@ -121,14 +122,12 @@ def test_decisions_are_reminded_and_decide_the_same() -> None:
 
 def stripped(report: StepReport) -> bytes:
     """A step without its memories, and with its own name wherever it is written."""
-    plain = replace(
-        report, view_digest="",
-        plan=replace(report.plan, decisions=tuple(
-            replace(d, reasons=tuple(r for r in d.reasons if not r.startswith("remembered: ")))
-            for d in report.plan.decisions
-        )),
-    )  # fmt: skip
-    return NAMES.sub(rb"\1", encode_report(plain))
+    decisions = tuple(
+        structs.replace(d, reasons=tuple(r for r in d.reasons if not r.startswith("remembered: ")))
+        for d in report.plan.decisions
+    )
+    plan = structs.replace(report.plan, decisions=decisions)
+    return NAMES.sub(rb"\1", encode_report(structs.replace(report, view_digest="", plan=plan)))
 
 
 NAMES = re.compile(rb"(\d{8}T\d{6}-[a-z_0-9]+)-[0-9a-f]{12}")
