@@ -171,7 +171,7 @@ class Neo4jStore:
             raise RecallError(f"Neo4j at {self.place} failed: {_short(error)}", hint=_DOCKER) from error
 
 
-_DOCKER = "It is tried again by itself; see `docker ps | grep neo4j`, `docker restart neo4j`."
+_DOCKER = "The daemon tries again by itself; see `docker ps | grep neo4j`, `docker restart neo4j`."
 
 
 class Times:

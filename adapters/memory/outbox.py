@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 
 import structlog
 
@@ -25,7 +26,7 @@ from core.types import StepReport
 
 RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 1.0, 60.0
 CHECK_SECONDS = 15.0
-STOP_SECONDS_MAX = 2.0
+STOP_SECONDS_MAX = 1.0
 NOT_YET = "it has not answered yet"
 log = structlog.get_logger("memory")
 
@@ -75,10 +76,15 @@ class Outbox:
         )
         return await asyncio.wrap_future(asked)
 
-    def stop(self) -> None:
-        """End the thread; what is not written yet is written after the next start."""
-        if self._thread.is_alive() and self._task is not None:
-            self._loop.call_soon_threadsafe(self._task.cancel)
+    def begin_stop(self) -> None:
+        """Ask the thread to end; what is not written yet is written after the next start."""
+        if self._task is not None:
+            with suppress(RuntimeError):  # it has ended by itself
+                self._loop.call_soon_threadsafe(self._task.cancel)
+
+    def wait_stopped(self) -> None:
+        """Wait a little for the thread's end."""
+        if self._thread.is_alive():
             self._thread.join(STOP_SECONDS_MAX)
 
     def _run(self) -> None:
@@ -99,6 +105,9 @@ class Outbox:
                 if self.fault in ("", NOT_YET):
                     wait_seconds = RETRY_SECONDS_FIRST
                 self._degrade(str(error))
+            except Exception as error:  # the thread's edge: a bug in it must be told, and stop nothing else
+                log.exception("memory.failed", store=self.store.name)
+                self._degrade(f"It failed unexpectedly: {type(error).__name__}: {error}")
             finally:
                 await self.store.close()
             await asyncio.sleep(wait_seconds)

@@ -106,7 +106,9 @@ class MemoryDesk:
     def stop(self) -> None:
         """Let go of the stores."""
         for outbox in self._outboxes:
-            outbox.stop()
+            outbox.begin_stop()
+        for outbox in self._outboxes:
+            outbox.wait_stopped()
 
 
 def judge(factors: FactorStore, tracker: RegimeTracker) -> Callable[[MarketView], Situation | None]:

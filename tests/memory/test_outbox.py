@@ -44,6 +44,11 @@ def wait(done: Callable[[], bool], outbox: Outbox | None = None) -> None:
         time.sleep(0.01)
 
 
+def stop(outbox: Outbox) -> None:
+    outbox.begin_stop()
+    outbox.wait_stopped()
+
+
 def follows(outbox: Outbox, ledger: SqliteLedger) -> Callable[[], bool]:
     return lambda: not outbox.fault and outbox.written == ledger.last_step()
 
@@ -58,14 +63,14 @@ def test_it_catches_up_and_then_carries_what_comes(tmp_path: Path) -> None:
         ledger.record(report)
         outbox.remember(report)
     wait(follows(outbox, ledger), outbox)
-    outbox.stop()
+    stop(outbox)
     store = SqliteStore(tmp_path / "memory.sqlite")
     assert asyncio.run(counts(store)) == expected(ledger)
 
     other = Outbox(ledger, SqliteStore(tmp_path / "other.sqlite"), FAST)
     other.start()
     wait(follows(other, ledger), other)
-    other.stop()
+    stop(other)
     assert dump(store) == dump(SqliteStore(tmp_path / "other.sqlite"))
 
 
@@ -79,7 +84,7 @@ def test_an_older_ledger_put_back_is_named_and_the_memory_left_alone(tmp_path: P
             wait(follows(outbox, ledger), outbox)
         else:
             wait(lambda: "An older ledger was put back" in outbox.fault)  # noqa: B023  # waited for within
-        outbox.stop()
+        stop(outbox)
     store = SqliteStore(tmp_path / "memory.sqlite")
     assert asyncio.run(counts(store)) == expected(ledger_of(steps))
 
@@ -101,7 +106,7 @@ def test_a_graph_that_was_wiped_is_written_again(graph_server: GraphServer) -> N
         outbox.remember(report)
     wait(lambda: bool(outbox.fault))
     wait(follows(outbox, ledger), outbox)
-    outbox.stop()
+    stop(outbox)
     assert asyncio.run(counted(graph_server)) == expected(ledger)
 
 
