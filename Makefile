@@ -13,7 +13,7 @@ $(VENV)/base: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/dev: $(VENV)/all
-	$(PIP) install --quiet -c constraints.txt -e '.[cluster,dev]'
+	$(PIP) install --quiet -c constraints.txt -e '.[cluster,graph-test,dev]'
 	touch $@
 
 $(VENV)/all: $(VENV)/base
@@ -40,4 +40,7 @@ test: check browser ## all checks and the test suite (what CI runs)
 bench: $(VENV)/dev ## every benchmark, one JSON line each
 	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
 
-.PHONY: help run check browser test bench
+chaos-memory: $(VENV)/dev ## 20 random kills of the memory's writer and of its server
+	MEMORY_KILLS=20 $(BIN)/pytest tests/memory/test_outbox.py -k kill
+
+.PHONY: help run check browser test bench chaos-memory

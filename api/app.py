@@ -20,6 +20,7 @@ from api import (
     routes_equity,
     routes_health,
     routes_market,
+    routes_memory,
     routes_metrics,
     routes_rl,
     routes_train,
@@ -77,7 +78,7 @@ def create_app(
     openapi.install(app)
     for room in (
         routes_health, routes_market, routes_decide, routes_book, routes_control, routes_train, routes_rl,
-        routes_backtest, routes_equity, routes_metrics, routes_dashboard, stream,
+        routes_backtest, routes_equity, routes_memory, routes_metrics, routes_dashboard, stream,
     ):  # fmt: skip
         app.include_router(room.router)
     return app

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from core.events import Event
+from core.memory import Recollection
 from core.protection import Levels
 from core.schedule import Timetable
 from core.types import Cycle, Fill, Opinion, OrderStatus, Portfolio, Side, StepReport
@@ -232,6 +233,10 @@ class Service(Protocol):
 
     def equity(self, sessions: int) -> Sequence[EquityPoint]:
         """Give the last sessions' equity beside the market's, oldest first."""
+        ...
+
+    async def memory(self, symbol: str, limit: int) -> Recollection:
+        """Say what is remembered of a ticker, newest first."""
         ...
 
     def start_job(self, kind: str, parameters: Mapping[str, Any]) -> Job:

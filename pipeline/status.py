@@ -17,7 +17,7 @@ from pipeline.jobs import job_data
 from pipeline.service import EngineService
 
 Facts = Callable[[datetime], Mapping[str, Any]]
-NO_GRAPH = "none: no memory graph is wired; every decision is in the ledger"
+NO_GRAPH: Mapping[str, Any] = {"state": "no memory graph is wired; every decision is in the ledger"}
 
 
 def status_bytes(
@@ -27,6 +27,7 @@ def status_bytes(
     degraded: Callable[[], Sequence[str]],
     settings: Mapping[str, Any],
     timetable: Callable[[], Timetable],
+    graph: Callable[[], Mapping[str, Any]] = lambda: NO_GRAPH,
 ) -> bytes:
     """Encode the status.
 
@@ -41,6 +42,8 @@ def status_bytes(
         `market_open`.
     timetable : callable
         Gives what runs by itself.
+    graph : callable
+        Describes each store of the memory: where it is, how far it is, what is wrong with it.
     """
     now = service.now()
     regime = _regime_card(service.last_decision, now, settings["regime_window_sessions"])
@@ -53,7 +56,7 @@ def status_bytes(
             "models": {"regime": regime, **models(now)},
             "jobs": [job_data(job) for job in service.jobs()[:20]],
             "scheduler": timetable(),
-            "memory": {"resident_mb": resident_mb(), "graph": NO_GRAPH},
+            "memory": {"resident_mb": resident_mb(), "graph": graph()},
             "profile": settings["profile"],
             "limits": settings["limits"],
             "market_open": settings["market_open"],

@@ -45,7 +45,7 @@ def decide(
     book = risk.mark(view, portfolio, opinion, cycle)
     wanted = team.decide(opinion, book, cycle)
     forced = risk.exits(view, book, opinion, cycle)
-    decisions = overrule(wanted, forced)
+    decisions = reminded(overrule(wanted, forced), view)
     plan = risk.review(
         decision_id=name,
         decisions=decisions,
@@ -96,3 +96,15 @@ def overrule(wanted: Sequence[Decision], forced: Sequence[Decision]) -> tuple[De
             )
         by_symbol[exit_.symbol] = exit_
     return tuple(by_symbol[symbol] for symbol in sorted(by_symbol))
+
+
+def reminded(decisions: tuple[Decision, ...], view: MarketView) -> tuple[Decision, ...]:
+    """Put what the view recalls beside the reasons: it explains, it has no vote."""
+    if not view.memories:
+        return decisions
+    told: dict[str, list[str]] = {}
+    for memory in view.memories:
+        told.setdefault(memory.symbol, []).append(f"remembered: {memory.fact}")
+    return tuple(
+        replace(decision, reasons=(*decision.reasons, *told.get(decision.symbol, ()))) for decision in decisions
+    )

@@ -61,6 +61,15 @@ class LedgerReader:
         rows = self._database.read("SELECT report FROM steps WHERE decision_id = ?", (decision_id,))
         return decode_report(rows[0][0]) if rows else None
 
+    def journal(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Give up to `limit` steps after a place, oldest first: each one's place and its report as JSON."""
+        sql = "SELECT sequence, report FROM steps WHERE sequence > ? ORDER BY sequence LIMIT ?"
+        return tuple((row[0], row[1]) for row in self._database.read(sql, (after, limit)))
+
+    def last_step(self) -> int:
+        """Give the newest step's place; 0 in a new ledger."""
+        return int(self._database.read("SELECT coalesce(max(sequence), 0) FROM steps")[0][0])
+
     def approved_orders(self, decision_id: str) -> tuple[ApprovedOrder, ...]:
         """Give what a recorded step approved; empty when there is no such step."""
         report = self.decision(decision_id)

@@ -20,11 +20,12 @@ from config.watch import WatchedRisk
 from core.errors import SettingsError
 from core.ports import Clock
 from pipeline.announce import announce_to
-from pipeline.bootstrap.assembly import Forgetful, assemble_risk, assemble_team
+from pipeline.bootstrap.assembly import assemble_risk, assemble_team
 from pipeline.bootstrap.backtest_jobs import BacktestDesk
 from pipeline.bootstrap.broker_desk import BrokerDesk
 from pipeline.bootstrap.jobs_desk import JobsDesk
 from pipeline.bootstrap.levels import breaker_limits, guarded_levels
+from pipeline.bootstrap.memory_desk import MemoryDesk
 from pipeline.bootstrap.retrain import RankerDesk
 from pipeline.bootstrap.rl_desk import EnsembleDesk
 from pipeline.bootstrap.sentiment_desk import SentimentDesk
@@ -59,6 +60,7 @@ class Daemon(UnattendedService):
         self.sentiment = SentimentDesk(environment, self.trading)
         self.backtests = BacktestDesk(folder)
         self.jobs_desk = JobsDesk(environment, self.trading.scheduler)
+        self.memories = MemoryDesk(environment, self.trading)
         self._environment = environment
         self._lock = hold(environment.state_dir)
         self._notes: list[str] = []
@@ -79,6 +81,7 @@ class Daemon(UnattendedService):
                 degraded=self.degraded,
                 settings=self.shown,
                 timetable=self.timetable,
+                graph=self.memories.card,
             ),
             models_loaded=lambda: self.desk.loaded,
             long_work={
@@ -104,6 +107,7 @@ class Daemon(UnattendedService):
             *self.desk.faults,
             *self.ensemble.faults,
             *self.sentiment.faults,
+            *self.memories.faults,
         ]
 
     @property
@@ -124,28 +128,30 @@ class Daemon(UnattendedService):
 
     def _build_engine(self) -> Engine:
         from models.factor_store import FactorStore  # noqa: PLC0415  # heavy: imported at first use
+        from models.regime import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
 
         self.sentiment.open()
         feed, clock = self._feed()
         self._feed_in_use = feed
-        factors = FactorStore()
+        factors, tracker = FactorStore(), RegimeTracker(self.trading.regime)
+        ledger = self._open_ledger()
+        self.memories.open(ledger)
         self.desk.open(clock, factors)
         self.ensemble.open(clock)
-        ledger = self._open_ledger()
         broker = self.brokerage.open(clock, ledger)
         engine = Engine(
             Parts(
                 clock=clock,
-                feed=feed,
+                feed=self.memories.recalling(feed, ledger, factors, tracker),
                 broker=broker,
                 ledger=ledger,
                 team=assemble_team(
-                    self.trading, self.desk.shelf, factors, self.ensemble.shelf, self.sentiment.agent()
+                    self.trading, self.desk.shelf, factors, self.ensemble.shelf, self.sentiment.agent(), tracker
                 ),
                 risk=assemble_risk(self.trading, lambda: self.limits.settings),
                 events=self.hub,
                 announce=announce_to(self.hub),
-                memory=Forgetful(),
+                memory=self.memories,
                 config_digest=lambda: digest(self.trading, self.limits.settings),
                 refresh_limits=self._refresh_limits,
                 route=self.route.value,
@@ -211,6 +217,7 @@ class Daemon(UnattendedService):
 
     def _close_files(self) -> None:
         self.sentiment.stop()
+        self.memories.stop()
         self.brokerage.close()
         if self._ledger is not None:
             self._ledger.close()

@@ -33,6 +33,7 @@ HOMES = {
     "alpaca": ("adapters/",),
     "exchange_calendars": ("adapters/calendar.py",),
     "sqlite3": ("adapters/",),
+    "neo4j": ("adapters/memory/neo4j_store.py",),
     "fastapi": ("api/",),
     "uvicorn": ("server.py",),
     "apscheduler": ("scheduler/",),

@@ -28,7 +28,7 @@ from config.sectors import STOCKS, UNIVERSE
 from config.trading import TradingSettings
 from config.watch import WatchedRisk
 from core.cycles import DECIDE, RISK_CHECK
-from core.ports import Broker, Team
+from core.ports import Broker, Feed, Team
 from core.schedule import Timetable
 from core.times import NEW_YORK
 from core.types import BarPanel, Cycle, StepReport
@@ -125,6 +125,7 @@ def open_desk(
     models_folder: Path | None = None,
     wrap_team: Callable[[Team], Team] = lambda team: team,
     wrap_broker: Callable[[PaperBroker], Broker] = lambda broker: broker,
+    wrap_feed: Callable[[Feed, SqliteLedger, FactorStore], Feed] = lambda feed, ledger, factors: feed,
 ) -> Desk:
     """Put an engine together as the daemon does; files in `folder`, or all in memory."""
     trading, factors = settings(), FactorStore()
@@ -138,7 +139,7 @@ def open_desk(
     team = assemble_team(trading, StoredRanker(models_folder or Path(models().name)), factors)
     parts = Parts(
         clock=clock,
-        feed=feed,
+        feed=wrap_feed(feed, ledger, factors),
         broker=wrap_broker(broker),
         ledger=ledger,
         team=wrap_team(team),
