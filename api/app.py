@@ -22,6 +22,7 @@ from api import (
     stream,
 )
 from api.dependencies import Clock
+from api.identity import Identity
 from api.security import SecurityMiddleware
 from api.stream import Hub
 from config.environment import Environment
@@ -62,6 +63,7 @@ def create_app(service: Service, hub: Hub, environment: Environment, clock: Cloc
         responses=openapi.ANYWHERE,
     )
     app.state.service, app.state.hub, app.state.clock = service, hub, clock
+    app.state.identity = Identity(environment)
     app.add_middleware(SecurityMiddleware, environment=environment)
     problems.install(app)
     openapi.install(app)
