@@ -18,10 +18,20 @@ TOKEN = "a-token-of-the-test"
 STOP_SECONDS_MAX = 5.0
 
 
+class Supervised(Process):
+    """Holds the other end of the daemon's stdin."""
+
+    stdin = subprocess.PIPE
+
+
+class Detached(Process):
+    """Gives the daemon a stdin that ends at once."""
+
+    stdin = subprocess.DEVNULL
+
+
 def test_it_leaves_in_order_when_its_parent_is_gone(tmp_path: Path) -> None:
-    with Process(
-        tmp_path / "state", stdin=subprocess.PIPE, TRADING_LEAVE_WITH_STDIN="true", TRADING_API_TOKEN=TOKEN
-    ) as process:
+    with Supervised(tmp_path / "state", TRADING_LEAVE_WITH_STDIN="true", TRADING_API_TOKEN=TOKEN) as process:
         process.wait_alive()
         health = process.answer("/health", params={"challenge": CHALLENGE})
         assert health["identity"] == proof(SecretStr(TOKEN), process.port, CHALLENGE)
@@ -34,7 +44,7 @@ def test_it_leaves_in_order_when_its_parent_is_gone(tmp_path: Path) -> None:
 
 
 def test_without_being_told_to_it_outlives_its_stdin(tmp_path: Path) -> None:
-    with Process(tmp_path / "state", stdin=subprocess.DEVNULL) as process:
+    with Detached(tmp_path / "state") as process:
         process.wait_ready()
         assert process.status_code("/health") == 200
         assert process.end()[0] == 0
