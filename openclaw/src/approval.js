@@ -1,0 +1,47 @@
+/** An agent's order waits for a person, who is told what would be sent and where. */
+
+import { EngineProblem } from "./client.js";
+import * as engine from "./engine_calls.js";
+
+const TITLE = "Send orders to the broker";
+const DESCRIPTION_CHARACTERS_MAX = 500; // the gateway cuts at 512
+const APPROVAL_TIMEOUT_MS = 120_000;
+const SHOWN_MAX = 8;
+
+/** Make the hook that runs before each tool call.
+ * @param {() => import("./client.js").EngineClient} client
+ */
+export function beforeToolCall(client) {
+  return async ({ toolName, params }) => {
+    const dryRun = params?.dry_run ?? true;
+    if (toolName !== "trade_execute" || dryRun === true) return undefined;
+    const id = params.decision_id;
+    if (typeof id !== "string" || id === "") {
+      return { block: true, blockReason: "Sending orders needs the decision's id, so that what was approved is what is sent." };
+    }
+    try {
+      return { requireApproval: approval(await engine.preview(client(), id)) };
+    } catch (error) {
+      const reason = error instanceof EngineProblem ? error.text : error.message;
+      return { block: true, blockReason: `Nothing can be sent: ${reason}` };
+    }
+  };
+}
+
+function approval(execution) {
+  return {
+    title: TITLE,
+    description: describe(execution).slice(0, DESCRIPTION_CHARACTERS_MAX),
+    severity: "critical",
+    allowedDecisions: ["allow-once", "deny"],
+    timeoutMs: APPROVAL_TIMEOUT_MS,
+  };
+}
+
+function describe({ decision_id, route, orders, data }) {
+  const shown = orders.slice(0, SHOWN_MAX).map(({ side, quantity, ticker, reference_price }) =>
+    `${side} ${quantity} ${ticker} at about $${Number(reference_price).toFixed(2)}`);
+  const more = orders.length > SHOWN_MAX ? ` and ${orders.length - SHOWN_MAX} more` : "";
+  const what = orders.length ? `${shown.join(", ")}${more}` : "no order is left to send";
+  return `To ${route}, on ${data.source} data, decision ${decision_id}: ${what}.`;
+}
