@@ -37,7 +37,7 @@ async function status(client) {
   const { engine } = shared();
   const facts = { url: client.baseUrl, managed: engine.managed, pid: engine.pid, failure: engine.failure };
   try {
-    return { up: true, ...facts, status: summariseStatus(await client.get("/status")) };
+    return { up: engine.up, ...facts, status: summariseStatus(await client.get("/status")) };
   } catch (error) {
     if (!(error instanceof EngineProblem)) throw error;
     return { up: false, ...facts, failure: engine.failure || error.text };
