@@ -32,7 +32,10 @@ check: $(VENV)/dev ## ruff, format and mypy strict
 test: check ## all checks and the test suite (what CI runs)
 	$(BIN)/pytest -n 2 --dist loadfile
 
+test-openclaw: $(VENV)/all ## the plugin in a real OpenClaw gateway, fetched from npm (840 MB, once)
+	openclaw/test/gateway/run.sh
+
 bench: $(VENV)/dev ## every benchmark, one JSON line each
 	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
 
-.PHONY: help run check test bench
+.PHONY: help run check test test-openclaw bench

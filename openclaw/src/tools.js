@@ -75,8 +75,8 @@ function tool(name, description, properties, answer, required = [], more = {}) {
     ...more,
     async execute(_callId, parameters) {
       try {
-        const details = await answer(parameters ?? {});
-        return { content: [{ type: "text", text: JSON.stringify(details) }], details };
+        const text = JSON.stringify(await answer(parameters ?? {}));
+        return { content: [{ type: "text", text }], details: JSON.parse(text) };
       } catch (error) {
         throw error instanceof EngineProblem ? new Error(error.text) : error;
       }

@@ -52,6 +52,7 @@ export class FakeEngine {
     engine.answers = answers;
     engine.server = createServer((request, answer) => engine.#answer(request, answer)).listen(0, "127.0.0.1");
     await new Promise((done) => engine.server.once("listening", done));
+    engine.server.unref(); // a failed test must end
     engine.port = engine.server.address().port;
     engine.baseUrl = `http://127.0.0.1:${engine.port}`;
     return engine;
