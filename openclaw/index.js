@@ -17,14 +17,14 @@ export default {
   description: "Starts the trading engine with the gateway, talks to it, and stops it.",
   register(api) {
     const client = clientFor(api);
-    const { confirmations } = shared();
+    const { approvals, confirmations } = shared();
     const configured = (ctx) => ctx.config?.plugins?.entries?.[PLUGIN_ID]?.config ?? api.pluginConfig ?? {};
     api.registerService(createService({ config: configured, variables: process.env }));
-    for (const { optional, ...tool } of createTools(client)) api.registerTool(tool, { optional });
+    for (const { optional, ...tool } of createTools(client, approvals)) api.registerTool(tool, { optional });
     for (const command of createCommands({ client, confirmations })) api.registerCommand(command);
     for (const { name, scope, answer } of createMethods(client)) api.registerGatewayMethod(name, handler(answer), { scope });
     api.registerCli(createCli({ client }), { descriptors: DESCRIPTORS });
-    api.on("before_tool_call", beforeToolCall(client));
+    api.on("before_tool_call", beforeToolCall(client, approvals));
   },
 };
 

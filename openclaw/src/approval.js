@@ -3,15 +3,20 @@
 import { EngineProblem } from "./client.js";
 import * as engine from "./engine_calls.js";
 
+const ALLOW = "allow-once";
 const TITLE = "Send orders to the broker";
 const DESCRIPTION_CHARACTERS_MAX = 500; // the gateway cuts at 512
 const APPROVAL_TIMEOUT_MS = 120_000;
 const SHOWN_MAX = 8;
 
-/** Make the hook that runs before each tool call.
+/**
+ * Make the hook that runs before each tool call. What is allowed is noted for the tool, which sends nothing else: where
+ * a host runs tools without asking its hooks, nothing is sent.
+ *
  * @param {() => import("./client.js").EngineClient} client
+ * @param {import("./confirmations.js").Approvals} approvals
  */
-export function beforeToolCall(client) {
+export function beforeToolCall(client, approvals) {
   return async ({ toolName, params }) => {
     const dryRun = params?.dry_run ?? true;
     if (toolName !== "trade_execute" || dryRun === true) return undefined;
@@ -20,7 +25,7 @@ export function beforeToolCall(client) {
       return { block: true, blockReason: "Sending orders needs the decision's id, so that what was approved is what is sent." };
     }
     try {
-      return { requireApproval: approval(await engine.preview(client(), id)) };
+      return { requireApproval: approval(await engine.preview(client(), id), () => approvals.allow(id)) };
     } catch (error) {
       const reason = error instanceof EngineProblem ? error.text : error.message;
       return { block: true, blockReason: `Nothing can be sent: ${reason}` };
@@ -28,13 +33,16 @@ export function beforeToolCall(client) {
   };
 }
 
-function approval(execution) {
+function approval(execution, allow) {
   return {
     title: TITLE,
     description: describe(execution).slice(0, DESCRIPTION_CHARACTERS_MAX),
     severity: "critical",
-    allowedDecisions: ["allow-once", "deny"],
+    allowedDecisions: [ALLOW, "deny"],
     timeoutMs: APPROVAL_TIMEOUT_MS,
+    onResolution: (decision) => {
+      if (decision === ALLOW) allow();
+    },
   };
 }
 

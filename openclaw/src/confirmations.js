@@ -1,10 +1,33 @@
-/** The second word before orders go out: a code for one person, one decision, two minutes, one use. */
+/** The word before orders go out: a person's second one in chat, a person's approval for an agent. */
 
 import { randomInt } from "node:crypto";
 
 const LIFE_MS = 120_000;
 const WAITING_MAX = 100;
+const APPROVAL_LIFE_MS = 600_000;
 
+/** What a person allowed an agent to send: one sending each, within ten minutes. */
+export class Approvals {
+  #allowed = new Map();
+
+  /** @param {() => number} now milliseconds */
+  constructor(now = Date.now) {
+    this.now = now;
+  }
+
+  allow(decisionId) {
+    this.#allowed.set(decisionId, this.now() + APPROVAL_LIFE_MS);
+  }
+
+  /** Whether this decision may be sent now; the next sending needs another word. */
+  use(decisionId) {
+    const until = this.#allowed.get(decisionId);
+    this.#allowed.delete(decisionId);
+    return until !== undefined && this.now() <= until;
+  }
+}
+
+/** Chat's second word: a code for one person, one decision, two minutes, one use. */
 export class Confirmations {
   #waiting = new Map();
 

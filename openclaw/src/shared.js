@@ -1,15 +1,15 @@
 /** What all registrations of the plugin in one gateway share: it may register again to find tools or commands. */
 
-import { Confirmations } from "./confirmations.js";
+import { Approvals, Confirmations } from "./confirmations.js";
 
 const KEY = Symbol.for("trading-engine.openclaw");
 
 /**
- * @returns {{ confirmations: Confirmations, cron: object | null,
+ * @returns {{ confirmations: Confirmations, approvals: Approvals, cron: object | null,
  *             engine: { up: boolean, managed: boolean, pid: number | null, failure: string } }}
  */
 export function shared() {
-  globalThis[KEY] ??= { confirmations: new Confirmations(), cron: null, engine: down() };
+  globalThis[KEY] ??= { confirmations: new Confirmations(), approvals: new Approvals(), cron: null, engine: down() };
   return globalThis[KEY];
 }
 

@@ -11,10 +11,11 @@ const JOB_ID = { type: "string", pattern: "^[0-9A-Za-z_.-]{1,128}$", description
 const DAY = { type: "string", pattern: "^\\d{4}-\\d{2}-\\d{2}$" };
 const RANKED_MAX = 15;
 
-/** Make the tools.
+/**
  * @param {() => import("./client.js").EngineClient} client
+ * @param {import("./confirmations.js").Approvals} approvals
  */
-export function createTools(client) {
+export function createTools(client, approvals) {
   return [
     tool("trade_status", "Trading engine: state, book, models, feed, jobs, what is degraded.", {}, async () =>
       words.summariseStatus(await client().get("/status"))),
@@ -50,14 +51,17 @@ export function createTools(client) {
     tool("trade_execute", "Say what a decision's orders are; with dry_run false, send them: a person approves each call first.", {
       decision_id: { ...DECISION_ID, description: "Required to send; default for a dry run: the last decision." },
       dry_run: { type: "boolean", description: "Default true: only say what would be sent." },
-    }, (asked) => execute(client(), asked), [], { optional: true, executionMode: "sequential" }),
+    }, (asked) => execute(client(), approvals, asked), [], { optional: true, executionMode: "sequential" }),
   ];
 }
 
-async function execute(client, { decision_id, dry_run = true }) {
+async function execute(client, approvals, { decision_id, dry_run = true }) {
   if (dry_run !== false) return engine.preview(client, decision_id);
   if (!decision_id) {
     throw new EngineProblem("Sending orders needs the decision's id.", { hint: "trade_decide gives one." });
+  }
+  if (!approvals.use(decision_id)) {
+    throw new EngineProblem("Nobody has approved sending this decision, so nothing is sent.", { hint: "The operator can: /trade-execute." });
   }
   return engine.send(client, decision_id);
 }

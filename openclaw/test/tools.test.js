@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { beforeToolCall } from "../src/approval.js";
 import { EngineClient } from "../src/client.js";
+import { Approvals } from "../src/confirmations.js";
 import { createTools } from "../src/tools.js";
 import { DECISION, ID, job, ORDER, POSITIONS, PREVIEW, SCAN, SENT, STATUS } from "./answers.js";
 import { FakeEngine, TOKEN } from "./fakes.js";
 
 const RANKING = { ranking: Array.from({ length: 64 }, (_, i) => ({ rank: i + 1, ticker: `T${i}`, p_outperform: 0.5, factors: { rsi_14: 1 } })), abstained: [], data: DECISION.data };
 const MANY_ORDERS = { ...PREVIEW, orders: Array.from({ length: 40 }, () => ORDER) };
-let engine, tools, hook;
+let engine, tools, hook, approvals, now;
 
 beforeEach(async () => {
   engine = await FakeEngine.listen({
@@ -19,8 +20,10 @@ beforeEach(async () => {
     "GET /jobs/backtest-1-20261120T200000": job("done", { result: { windows: [{ table: { strategy: { sharpe: 0.3 }, SPY: {} } }], warnings: [], caveats: ["hindsight"] } }),
   });
   const client = () => new EngineClient({ baseUrl: engine.baseUrl, token: () => TOKEN });
-  tools = Object.fromEntries(createTools(client).map((tool) => [tool.name, tool]));
-  hook = beforeToolCall(client);
+  now = 0;
+  approvals = new Approvals(() => now);
+  tools = Object.fromEntries(createTools(client, approvals).map((tool) => [tool.name, tool]));
+  hook = beforeToolCall(client, approvals);
 });
 afterEach(() => engine.close());
 
@@ -83,7 +86,28 @@ test("executing is a dry run unless it is said, and then needs the id", async ()
     assert.equal(engine.body("POST /execute").dry_run, true);
   }
   await assert.rejects(use("trade_execute", { dry_run: false }), /needs the decision's id/);
-  assert.equal((await use("trade_execute", { dry_run: false, decision_id: ID })).orders[0].status, "submitted");
+  assert.equal(engine.requests.filter((r) => r.body?.dry_run === false).length, 0);
+});
+
+test("a host that does not ask its hooks gets nothing sent", async () => {
+  await assert.rejects(use("trade_execute", { dry_run: false, decision_id: ID }), /Nobody has approved/);
+  assert.equal(engine.asked.length, 0);
+});
+
+test("one approval sends one decision once, within its time", async () => {
+  const sending = { dry_run: false, decision_id: ID };
+  const resolve = async (decision) => (await hook({ toolName: "trade_execute", params: sending })).requireApproval.onResolution(decision);
+  for (const decision of ["deny", "timeout", "cancelled", "allow-always"]) {
+    await resolve(decision);
+    await assert.rejects(use("trade_execute", sending), /Nobody has approved/);
+  }
+  await resolve("allow-once");
+  await assert.rejects(use("trade_execute", { dry_run: false, decision_id: "another" }), /Nobody has approved/);
+  assert.equal((await use("trade_execute", sending)).orders[0].status, "submitted");
+  await assert.rejects(use("trade_execute", sending), /Nobody has approved/);
+  await resolve("allow-once");
+  now += 601_000;
+  await assert.rejects(use("trade_execute", sending), /Nobody has approved/);
 });
 
 test("an engine's refusal is an error with its hint", async () => {
@@ -102,9 +126,11 @@ for (const dryRun of [false, "false", 0, null]) {
   test(`dry_run ${JSON.stringify(dryRun)} is never taken for a dry run by one side only`, async () => {
     const asked = await hook({ toolName: "trade_execute", params: { dry_run: dryRun, decision_id: ID } });
     engine.requests.length = 0;
+    asked?.requireApproval.onResolution("allow-once");
     await use("trade_execute", { dry_run: dryRun, decision_id: ID });
     const sent = engine.body("POST /execute").dry_run === false;
-    assert.ok(!sent || asked?.requireApproval, "what is sent was approved");
+    assert.equal(sent, dryRun === false);
+    assert.ok(!sent || asked.requireApproval, "what is sent was approved");
   });
 }
 

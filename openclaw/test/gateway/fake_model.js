@@ -14,9 +14,9 @@ export class FakeModel {
     return model;
   }
 
-  /** The next turn calls this tool. */
+  /** The next turn calls this tool, the way a model has to: plugins' tools are behind Tool Search by default. */
   script(name, args) {
-    this.next = { name, args };
+    this.next = { name: "tool_call", args: { id: name, args } };
   }
 
   close() {

@@ -2,7 +2,7 @@
 
 import { execFile, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { chmodSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -44,6 +44,19 @@ export function alive(pid) {
   }
 }
 
+/** The processes of a group that still live; the engine leads one, with its training children. */
+export function groupOf(pid) {
+  const groups = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((name) => {
+    try {
+      const [state, , group] = readFileSync(`/proc/${name}/stat`, "utf8").split(") ").at(-1).split(" ");
+      return { pid: Number(name), state, group: Number(group) };
+    } catch {
+      return null; // it ended while we looked
+    }
+  });
+  return groups.filter((found) => found?.group === pid && found.state !== "Z").map((found) => found.pid);
+}
+
 export class Gateway {
   /** @param {{ openclawDir: string, modelUrl: string }} parts where node_modules/openclaw is, and the fake model */
   static async create({ openclawDir, modelUrl }) {
@@ -76,7 +89,7 @@ export class Gateway {
         providers: { fake: { baseUrl: `${modelUrl}/v1`, apiKey: "none", api: "openai-completions", models: [model] } },
       },
       agents: { defaults: { model: { primary: "fake/scripted" }, workspace: join(this.folder, "workspace") } },
-      tools: { toolSearch: false, alsoAllow: ["trade_execute"] },
+      tools: { alsoAllow: ["trade_execute"] },
       plugins: { allow: ["trading-engine"], load: { paths: [PLUGIN_DIR] }, slots: { memory: "none" }, entries: { "trading-engine": entry } },
     };
   }
@@ -122,6 +135,14 @@ export class Gateway {
     await until("the engine is idle", async () => (await this.engine("/jobs")).jobs.every((job) => job.status !== "running"));
   }
 
+  /** Start the engine as a person would, with the plugin's token. */
+  startEngineByHand() {
+    const log = openSync(join(this.folder, "by-hand.log"), "a");
+    const env = { ...this.env, STATE_DIR: join(this.folder, "engine"), TRADING_PORT: String(this.enginePort), TRADING_API_TOKEN: this.engineToken };
+    this.byHand = spawn(join(PROJECT_DIR, ".venv", "bin", "python"), ["server.py"], { cwd: PROJECT_DIR, env, stdio: ["ignore", log, log] });
+    return this.byHand.pid;
+  }
+
   /** Run `openclaw ARGS...`. */
   async cli(...args) {
     const { stdout } = await run(process.execPath, [this.entry, ...args], { cwd: this.folder, env: this.env, timeout: MS_MAX });
@@ -140,6 +161,7 @@ export class Gateway {
   }
 
   async end() {
+    this.byHand?.kill("SIGKILL");
     if (this.child && this.child.exitCode === null && this.child.signalCode === null) {
       this.child.kill("SIGKILL");
       await this.exited;
