@@ -25,7 +25,9 @@ export function beforeToolCall(client, approvals) {
       return { block: true, blockReason: "Sending orders needs the decision's id, so that what was approved is what is sent." };
     }
     try {
-      return { requireApproval: approval(await engine.preview(client(), id), () => approvals.allow(id)) };
+      const planned = await engine.preview(client(), id);
+      if (planned.orders.length === 0) return { block: true, blockReason: `Decision ${id} has no order to send.` };
+      return { requireApproval: approval(planned, () => approvals.allow(id)) };
     } catch (error) {
       const reason = error instanceof EngineProblem ? error.text : error.message;
       return { block: true, blockReason: `Nothing can be sent: ${reason}` };
@@ -50,6 +52,5 @@ function describe({ decision_id, route, orders, data }) {
   const shown = orders.slice(0, SHOWN_MAX).map(({ side, quantity, ticker, reference_price }) =>
     `${side} ${quantity} ${ticker} at about $${Number(reference_price).toFixed(2)}`);
   const more = orders.length > SHOWN_MAX ? ` and ${orders.length - SHOWN_MAX} more` : "";
-  const what = orders.length ? `${shown.join(", ")}${more}` : "no order is left to send";
-  return `To ${route}, on ${data.source} data, decision ${decision_id}: ${what}.`;
+  return `To ${route}, on ${data.source} data, decision ${decision_id}: ${shown.join(", ")}${more}.`;
 }

@@ -31,7 +31,7 @@ export function startProcess({ command, args, cwd, env, logFile }) {
   return {
     pid: child.pid,
     exited,
-    terminate: () => child.kill("SIGTERM"),
+    terminate: () => (process.platform === "win32" ? child.stdin.end() : child.kill("SIGTERM")), // Windows only kills
     kill: () => signalGroup(child, "SIGKILL"),
     lastWords: () => tail(logFile),
   };

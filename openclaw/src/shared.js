@@ -2,7 +2,7 @@
 
 import { Approvals, Confirmations } from "./confirmations.js";
 
-const KEY = Symbol.for("trading-engine.openclaw");
+const KEY = Symbol.for("trading-engine.openclaw/0.1.0"); // another version has its own: the shapes may differ
 
 /**
  * @returns {{ confirmations: Confirmations, approvals: Approvals, cron: object | null,

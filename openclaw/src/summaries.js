@@ -38,10 +38,15 @@ export function summariseStatus(status) {
     portfolio: status.portfolio ?? null,
     regime: status.regime ?? null,
     models: Object.fromEntries(Object.entries(status.models).map(([name, card]) => [name, modelCard(card)])),
-    jobs: status.jobs.slice(0, 5).map(jobLine),
+    jobs: jobsOf(status).slice(0, 5).map(jobLine),
     scheduler: status.scheduler ?? { enabled: false },
     last_decision_id: status.last_decision_id ?? null,
   };
+}
+
+/** Give the long jobs that the status lists. */
+export function jobsOf(status) {
+  return Array.isArray(status.jobs) ? status.jobs.filter((job) => typeof job.job_id === "string") : [];
 }
 
 export function summariseScan(answer) {

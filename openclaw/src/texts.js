@@ -1,5 +1,7 @@
 /** What a person reads on a phone: a few short lines, figures rounded, what is wrong named. */
 
+import { jobsOf } from "./summaries.js";
+
 const LINES_MAX = 8;
 const FAULTS_MAX = 3;
 
@@ -14,7 +16,7 @@ export function status(answer, book) {
     ...(book ? positions(book) : []),
     `Models: ${Object.entries(answer.models).map(model).join("; ")}`,
     answer.scheduler?.enabled && "Jobs: the engine's own scheduler runs them",
-    ...running(answer.jobs),
+    ...running(jobsOf(answer)),
     ...some(answer.degraded ?? [], FAULTS_MAX).map((fault) => `! ${short(fault)}`),
   ]);
 }

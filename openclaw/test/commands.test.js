@@ -41,6 +41,13 @@ test("the status of an engine that still starts says so", async () => {
   assert.match((await say("trade-status")).text, /Trading engine: starting\n(.*\n)*! The engine is starting\./);
 });
 
+test("a status whose jobs are scheduled ones, or another shape, is still told", async () => {
+  for (const jobs of [[{ id: "cron_decide", next_run: "2026-11-23T14:00:00Z" }], { cron_decide: {} }, undefined]) {
+    engine.answers["GET /status"] = { ...STATUS, jobs, scheduler: { enabled: true } };
+    assert.match((await say("trade-status")).text, /the engine's own scheduler runs them/);
+  }
+});
+
 test("the scan decides through the engine and gives that decision's id", async () => {
   const { text } = await say("trade-scan");
   assert.deepEqual(engine.asked, ["POST /scan", "POST /decide/v3"]);

@@ -145,6 +145,8 @@ test("the person sees what would be sent and where, within the gateway's limits"
 
 test("what cannot be named or looked up is blocked, not asked", async () => {
   assert.match((await hook({ toolName: "trade_execute", params: { dry_run: false } })).blockReason, /needs the decision's id/);
+  engine.answers["POST /execute"] = { ...PREVIEW, orders: [] };
+  assert.match((await hook({ toolName: "trade_execute", params: { dry_run: false, decision_id: ID } })).blockReason, /has no order to send/);
   engine.answers["POST /execute"] = { problem: 409, detail: "It was executed.", hint: "" };
   const again = await hook({ toolName: "trade_execute", params: { dry_run: false, decision_id: ID } });
   assert.deepEqual([again.block, again.requireApproval], [true, undefined]);

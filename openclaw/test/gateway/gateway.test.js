@@ -112,15 +112,14 @@ describe("the plugin in a real gateway", { skip, concurrency: 1 }, () => {
   });
 
   test("an agent's execution that a person denies sends nothing", async () => {
-    const fresh = await gateway.engine("/decide/v3", "POST");
-    const text = await approve("deny", fresh.decision_id);
-    assert.match(text, /TOOL SAID .*Denied by user/s);
-    const ours = (await gateway.engine("/orders")).orders.filter((o) => o.decision_id === fresh.decision_id);
-    assert.ok(ours.every((o) => o.status === "proposed"), JSON.stringify(ours));
+    const id = await freshDecision();
+    assert.match(await approve("deny", id), /TOOL SAID .*Denied by user/s);
+    const ours = (await gateway.engine("/orders")).orders.filter((o) => o.decision_id === id);
+    assert.ok(ours.length > 0 && ours.every((o) => o.status === "proposed"), JSON.stringify(ours));
   });
 
   test("an agent's execution that a person allows once is sent", async () => {
-    const { decision_id: id } = await gateway.engine("/decide/v3", "POST");
+    const id = await freshDecision();
     assert.match(await approve("allow-once", id), /TOOL SAID .*submitted/s);
     assert.ok((await gateway.engine("/orders")).orders.some((o) => o.decision_id === id && o.status === "submitted"));
     console.log(`  allowed once: ${id}`);
@@ -167,6 +166,7 @@ describe("the plugin in a real gateway", { skip, concurrency: 1 }, () => {
 
   test("SIGTERM to the gateway leaves no process behind", async () => {
     const { pid } = await client.call("trade.status");
+    await client.call("trade.cron.set", { enabled: true });
     client.close();
     gateway.child.kill("SIGTERM");
     await gateway.exited;
@@ -177,6 +177,9 @@ describe("the plugin in a real gateway", { skip, concurrency: 1 }, () => {
     await gateway.start();
     client = await gateway.connect();
     const { pid } = await until("up", async () => ((s) => s.up && s)(await client.call("trade.status")));
+    const { jobs } = await client.call("trade.cron.status");
+    assert.deepEqual(jobs.filter((j) => j.enabled).map((j) => j.id), JOBS, "what the operator switched on stays on");
+    await client.call("trade.cron.set", { enabled: false });
     await gateway.engineIdle();
     await gateway.engine("/quant/retrain?wait=false", "POST");
     await until("a training child", () => groupOf(pid).length > 1);
@@ -199,6 +202,13 @@ describe("the plugin in a real gateway", { skip, concurrency: 1 }, () => {
     const own = await until("its own", async () => ((s) => s.up && s.managed && s)(await client.call("trade.status")));
     assert.ok(alive(own.pid));
   });
+
+  /** Give a decision with orders to send: without what is already sent, which the engine would not send again. */
+  async function freshDecision() {
+    await gateway.engine("/flatten", "POST");
+    await gateway.engine("/resume", "POST");
+    return (await gateway.engine("/decide/v3", "POST")).decision_id;
+  }
 
   /** Let the agent execute, and answer the approval it asks for. */
   async function approve(decision, id) {
