@@ -37,10 +37,13 @@ browser: # for the dashboard's tests, which are skipped where there is none
 test: check browser ## all checks and the test suite (what CI runs)
 	$(BIN)/pytest -n 2 --dist loadfile
 
+test-openclaw: $(VENV)/all ## the plugin in a real OpenClaw gateway, fetched from npm (840 MB, once)
+	openclaw/test/gateway/run.sh
+
 bench: $(VENV)/dev ## every benchmark, one JSON line each
 	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
 
 chaos-memory: $(VENV)/dev ## 20 random kills of the memory's writer and of its server
 	MEMORY_KILLS=20 $(BIN)/pytest tests/memory/test_outbox.py -k kill
 
-.PHONY: help run check browser test bench chaos-memory
+.PHONY: help run check browser test test-openclaw bench chaos-memory

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 import structlog
@@ -24,6 +25,7 @@ EXIT_SETTINGS = 2
 SHUTDOWN_SECONDS_MAX = 2  # for open requests; the engine's step has as long again
 BACKLOG = 2048
 PING_SECONDS = 20.0
+STDIN = 0  # the raw descriptor: a thread that blocks in sys.stdin makes the interpreter abort at its end
 log = structlog.get_logger("start")
 
 
@@ -54,6 +56,8 @@ def main() -> int:
     app = create_app(service, service.hub, environment, service.metrics)
     server = Server(configuration(app), service.begin_stop)
     on_signal(lambda: setattr(server, "should_exit", True))
+    if environment.leave_with_stdin:
+        on_end_of_stdin(lambda: setattr(server, "should_exit", True))
     host, port = listening.getsockname()[:2]
     log.info(
         "server.listening",
@@ -92,6 +96,19 @@ def on_signal(stop: Callable[[], object]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handle)
+
+
+def on_end_of_stdin(stop: Callable[[], object]) -> None:
+    """Stop when the parent that holds the other end of standard input is gone, however it ended."""
+
+    def wait() -> None:
+        with suppress(OSError):  # closed under us: nobody holds the other end either
+            while os.read(STDIN, 4096):
+                pass
+        log.info("server.parent_gone")
+        stop()
+
+    threading.Thread(target=wait, daemon=True, name="parent").start()
 
 
 def listen(environment: Environment, port: int) -> socket.socket:

@@ -27,6 +27,7 @@ from api import (
     stream,
 )
 from api.dependencies import Clock
+from api.identity import Identity
 from api.routes_metrics import Metrics, sample_lag
 from api.security import SecurityMiddleware
 from api.stream import Hub, StreamMiddleware
@@ -72,6 +73,7 @@ def create_app(
         responses=openapi.ANYWHERE,
     )
     app.state.service, app.state.hub, app.state.clock, app.state.metrics = service, hub, clock, metrics
+    app.state.identity = Identity(environment)
     app.add_middleware(StreamMiddleware, hub=hub)
     app.add_middleware(SecurityMiddleware, environment=environment)  # the outermost
     problems.install(app)

@@ -61,6 +61,7 @@ class Outlook:
     opinion: Opinion
     stale: Mapping[str, str]
     feed_fault: str
+    market_open: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,6 +132,7 @@ class Engine:
             opinion=opinion,
             stale=view.stale,
             feed_fault=view.feed_fault,
+            market_open=view.market_open,
         )
 
     def send(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:

@@ -55,6 +55,7 @@ def test_regime_probabilities_sum_to_one(client: httpx.Client) -> None:
     assert sum(body["probabilities"].values()) == pytest.approx(1)
     assert body["confidence"] == body["probabilities"][body["regime"]] == max(body["probabilities"].values())
     assert 0 <= body["exposure_scale"] <= 1
+    assert isinstance(body["market_open"], bool)
 
 
 def test_scan_ranks_all_sectors(client: httpx.Client) -> None:
