@@ -55,7 +55,10 @@ def recover(engine: Engine) -> Recovery:
         take_over(engine, book)
         return Recovery(mended=(*mended, "took over the account's cash and positions: a dry run"), differences=())
     mended += _take_cash(engine, book)
-    differences = (*book_differences(engine.portfolio, book), *_unknown_orders(engine, book))
+    differences = (
+        *book_differences(engine.portfolio, book, _tolerance_usd(engine)),
+        *_unknown_orders(engine, book),
+    )
     if differences:
         told = "; ".join(differences)
         hint = "POST /resume takes the broker's cash and positions over"
@@ -99,10 +102,11 @@ def take_over(engine: Engine, theirs: Portfolio) -> None:
     engine.rebase()
 
 
-def book_differences(ours: Portfolio, theirs: Portfolio) -> tuple[str, ...]:
+def book_differences(ours: Portfolio, theirs: Portfolio, tolerance_usd: Decimal = ZERO) -> tuple[str, ...]:
     """Name what differs: quantities symbol by symbol, and cash.
 
-    An order on its way may fill at any moment, so it explains a difference up to its quantity, its way.
+    An order on its way may fill at any moment, so it explains a difference up to its quantity, its way; while
+    one is, a dividend cannot be told from its fills, so cash may differ by the tolerance on top.
     """
     out = []
     for symbol in sorted({*ours.positions, *theirs.positions}):
@@ -114,7 +118,8 @@ def book_differences(ours: Portfolio, theirs: Portfolio) -> tuple[str, ...]:
         if not least <= broker - mine <= most:
             out.append(f"{symbol}: the ledger holds {mine}, the broker {broker}")
     least, most = cash_to_come(ours)
-    if not least <= theirs.cash - ours.cash <= most:
+    margin = tolerance_usd if ours.pending else ZERO
+    if not least - margin <= theirs.cash - ours.cash <= most + margin:
         out.append(f"cash: the ledger has {ours.cash}, the broker {theirs.cash}")
     return tuple(out)
 
@@ -148,8 +153,7 @@ def _take_cash(engine: Engine, theirs: Portfolio) -> list[str]:
     """Take over a small difference in cash (fees, interest, dividends) and write it down."""
     ours = engine.portfolio
     change = theirs.cash - ours.cash
-    tolerance = Decimal(repr(engine.parts.cash_tolerance_pct)) * ours.equity
-    if not change or abs(change) > tolerance or ours.pending:
+    if not change or abs(change) > _tolerance_usd(engine) or ours.pending:
         return []
     told = f"cash: the broker's {theirs.cash} was taken over, {change:+} USD that no fill explains"
     engine.portfolio = replace(ours, cash=theirs.cash)
@@ -159,6 +163,10 @@ def _take_cash(engine: Engine, theirs: Portfolio) -> list[str]:
     finally:
         engine.notes = engine.notes[:-1]
     return [told]
+
+
+def _tolerance_usd(engine: Engine) -> Decimal:
+    return Decimal(repr(engine.parts.cash_tolerance_pct)) * engine.portfolio.equity
 
 
 def _unknown_orders(engine: Engine, theirs: Portfolio) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ Outcome = Answer | Cut | Hold | Upgrade
 @contextmanager
 def local_server(answer: Callable[[Asked], Outcome], port: int = 0) -> Iterator[int]:
     """Serve on a port of the loopback in threads of this process; at the end all connections are closed."""
-    server = _Server(("127.0.0.1", port), _handler(answer))
+    server = _Server(("127.0.0.1", port), request_handler(answer))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
@@ -97,7 +97,9 @@ class _Server(ThreadingHTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
 
-def _handler(answer: Callable[[Asked], Outcome]) -> type[BaseHTTPRequestHandler]:
+def request_handler(answer: Callable[[Asked], Outcome]) -> type[BaseHTTPRequestHandler]:
+    """Make the class that reads requests and sends what `answer` gives."""
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = -1

@@ -1,0 +1,178 @@
+"""The engine as a process of its own: the daemon's service, its jobs and the broker's stream, until SIGKILL."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from random import Random
+from typing import Any, cast
+
+from adapters.clock import ManualClock
+from adapters.event_hub import EventHub
+from config.jobs import SchedulerSettings
+from core.service import Service
+from pipeline.engine import Engine
+from pipeline.service import EngineService
+from pipeline.wake import Wake
+from scheduler.cron import Cron
+from tests.chaos.hosts import BOTH, Standing
+from tests.chaos.kills import Killed, NotStarted
+from tests.chaos.market import CALENDAR, Market
+from tests.chaos.room import Room, furnish
+
+POLL_SECONDS = 0.002
+START_SECONDS_MAX, ANSWER_SECONDS_MAX = 5.0, 60.0
+KILL_WITHIN_SECONDS = {"live": 0.05, "begin": 0.3}
+Asked = tuple[Any, ...]
+
+
+class ChildHost:
+    """Forks the engine's process and kills it within a drawn time after it was asked something.
+
+    A fork, because a fresh interpreter imports for a second; the child shares nothing with its predecessor
+    but the state directory.
+    """
+
+    def __init__(self, home: Path, url: str, seed: int, market: Market) -> None:
+        self._target = (home, url, seed, market)
+        self._dice = Random(f"kills {seed}")
+        self._armed = False
+        self._child: BaseProcess | None = None
+        self._line: Connection | None = None
+
+    def arm(self) -> None:
+        self._armed = True
+
+    def begin(self, at: datetime) -> Standing:
+        if self._child is None:
+            context = get_context("fork")
+            self._line, theirs = context.Pipe()
+            self._child = context.Process(target=_engine, args=(theirs, self._line, at, *self._target))
+            self._child.start()
+            theirs.close()
+        return self._asked("begin", at, seconds_max=START_SECONDS_MAX)
+
+    def live(self, at: datetime, names: Sequence[str]) -> Standing:
+        return self._asked("live", at, tuple(names))
+
+    def resume(self) -> Standing:
+        return self._asked("resume")
+
+    def drop(self) -> None:
+        """Send SIGKILL and wait until the process is gone."""
+        child, self._child = self._child, None
+        if child is None or self._line is None:
+            return
+        child.kill()
+        child.join()
+        code = child.exitcode
+        child.close()
+        self._line.close()
+        assert code == -signal.SIGKILL, f"the engine's process had ended by itself: {code}"
+
+    def end(self) -> None:
+        assert self._child is not None
+        assert self._line is not None
+        self._line.send(("end",))
+        self._child.join(ANSWER_SECONDS_MAX)
+        assert self._child.exitcode == 0, f"it did not stop in order: {self._child.exitcode}"
+        self._child = None
+        self._line.close()
+
+    def _asked(self, what: str, *more: Any, seconds_max: float = ANSWER_SECONDS_MAX) -> Standing:
+        assert self._line is not None
+        self._line.send((what, *more))
+        if self._armed and what in KILL_WITHIN_SECONDS:
+            self._armed = False
+            time.sleep(self._dice.uniform(0, KILL_WITHIN_SECONDS[what]))
+            self.drop()
+            raise Killed(f"SIGKILL in {what}")
+        if not self._line.poll(seconds_max):
+            assert what == "begin", f"the engine's process did not answer {what} in {seconds_max} s"
+            self.drop()
+            raise NotStarted
+        try:
+            answer: Standing = self._line.recv()
+        except EOFError as error:
+            self.drop()
+            raise AssertionError(f"the engine's process ended by itself in {what}") from error
+        return answer
+
+
+def _engine(line: Connection, other: Connection, at: datetime, *target: Any) -> None:
+    """Be the engine's process."""
+    other.close()
+    asyncio.run(_serve(line, at, *target))
+
+
+async def _serve(line: Connection, at: datetime, home: Path, url: str, seed: int, market: Market) -> None:
+    clock = ManualClock(at)
+    rooms: list[Room] = []
+    hub = EventHub(log_events_max=100)
+    service = _service(
+        clock, hub, rooms, lambda wake: furnish(home, url, seed, market, clock, hub=hub, wake=wake)
+    )
+    cron: Cron | None = None
+    while True:
+        asked = await asyncio.to_thread(line.recv)
+        if asked[0] == "end":
+            break
+        if asked[0] == "begin":
+            cron = await _begin(service, clock, rooms)
+        elif asked[0] == "live":
+            assert cron is not None
+            clock.set(asked[1])
+            for name in asked[2]:
+                await cron.fire(name)
+        elif asked[0] == "resume":
+            await service.resume()
+        assert service.engine is not None
+        line.send(Standing(state=service.engine.state.value, reason=service.state_reason()))
+    await service.stop()
+    os._exit(0)
+
+
+def _service(clock: ManualClock, hub: EventHub, rooms: list[Room], make: Callable[[Wake], Room]) -> EngineService:
+    def build() -> Engine:
+        rooms[:] = [make(wake)]
+        return rooms[0].engine
+
+    def close() -> None:
+        rooms[0].engine.parts.broker.close()  # type: ignore[attr-defined]  # Alpaca's, which has a stream
+        rooms[0].ledger.close()
+
+    service = EngineService(
+        clock=clock,
+        events=hub,
+        build=build,
+        readers=lambda: rooms[0].ledger,
+        status_of=lambda _: b"",
+        models_loaded=lambda: True,
+        long_work={},
+        after_start=lambda _: None,
+        close=close,
+    )
+    wake = Wake(service._thread, lambda: None if service.not_ready_reason() else service.engine)
+    return service
+
+
+async def _begin(service: EngineService, clock: ManualClock, rooms: list[Room]) -> Cron:
+    service.start()
+    while service.not_ready_reason():
+        assert "The start failed" not in service.not_ready_reason(), service.not_ready_reason()
+        await asyncio.sleep(POLL_SECONDS)
+    cron = Cron(
+        cast(Service, service), clock=clock, calendar=CALENDAR, events=rooms[0].hub, store=rooms[0].runs,
+        settings=SchedulerSettings(), specs=BOTH,
+    )  # fmt: skip
+    await cron.open()
+    await cron.catch_up()
+    return cron

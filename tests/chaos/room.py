@@ -1,0 +1,141 @@
+"""The engine under test: real parts on a state directory and a broker's address, as the daemon wires them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from requests.adapters import HTTPAdapter
+
+from adapters.brokers.alpaca import AlpacaBroker
+from adapters.brokers.alpaca_api import AlpacaApi, Patience, connect
+from adapters.brokers.alpaca_desk import LOOK_BACK, AlpacaDesk
+from adapters.brokers.alpaca_stream import TradeUpdates, connect_stream
+from adapters.clock import ManualClock
+from adapters.event_hub import EventHub
+from adapters.ledger import SqliteLedger
+from adapters.ledger.schema import LEDGER
+from adapters.run_store import FileRunStore
+from config.environment import OrderRoute
+from config.risk import CircuitBreakers, DailyLimits, PortfolioLimits, RiskSettings
+from config.sectors import SECTOR_OF
+from core.schedule import RunStore
+from pipeline.announce import announce_to
+from pipeline.bootstrap.assembly import Forgetful
+from pipeline.engine import Engine, Parts
+from risk.manager import Manager
+from tests.chaos.kills import DeadlyAdapter, DeadlyDatabase, DeadlyRuns, Executioner
+from tests.chaos.market import Market, MarketFeed
+from tests.chaos.pump import Pump
+from tests.chaos.team import DiceTeam
+from tests.servers.alpaca_broker import KEY, SECRET
+
+if TYPE_CHECKING:
+    from alpaca.trading.client import TradingClient
+
+PATIENCE = Patience(timeout_seconds=0.5, attempts=3, wait_seconds_first=0.001, wait_seconds_max=0.002)
+PUMPED_SECONDS = 0.02
+"""A time-out where the answer is in the socket before it is waited for."""
+WAITS_SECONDS = (0.0, 0.001)
+CASH_TOLERANCE_PCT = 0.005
+LIMITS = RiskSettings(
+    daily_limits=DailyLimits(max_daily_loss_pct=-0.5, max_daily_trades=500),
+    circuit_breakers=CircuitBreakers(max_drawdown_pct=-0.9, max_consecutive_faults=5),
+    portfolio_limits=PortfolioLimits(max_positions=8),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """An engine with what its process owns.
+
+    Attributes
+    ----------
+    runs : RunStore
+        The jobs' memory in the state directory.
+    """
+
+    engine: Engine
+    clock: ManualClock
+    ledger: SqliteLedger
+    hub: EventHub
+    runs: RunStore
+
+
+def furnish(
+    home: Path,
+    url: str,
+    seed: int,
+    market: Market,
+    clock: ManualClock,
+    *,
+    hub: EventHub | None = None,
+    executioner: Executioner | None = None,
+    pump: Pump | None = None,
+    wake: Callable[[], None] | None = None,
+) -> Room:
+    """Build the engine from what the state directory holds; it has not recovered yet.
+
+    Parameters
+    ----------
+    pump : Pump or None
+        What serves the broker from this thread, if anything does.
+    wake : callable or None
+        With it the broker's stream is listened to, and what it tells calls `wake`.
+    """
+    ends = executioner or Executioner()
+    hub = hub or EventHub(log_events_max=100)
+    database = DeadlyDatabase(home / "ledger.sqlite", LEDGER)
+    database.executioner = ends
+    ledger = SqliteLedger(None, route=OrderRoute.ALPACA_PAPER, database=database)
+    broker = _broker(_client(url, ends, pump), url, ledger, clock, wake)
+    initial_cash = Decimal(0) if ledger.portfolio() is not None else broker.account().cash
+    parts = Parts(
+        clock=clock,
+        feed=MarketFeed(market, seed),
+        broker=broker,
+        ledger=ledger,
+        team=DiceTeam(seed),
+        risk=Manager(settings_of=lambda: LIMITS, sector_of=SECTOR_OF, fractional_shares=True, cost_bps=3.0),
+        events=hub,
+        announce=announce_to(hub),
+        memory=Forgetful(),
+        config_digest=lambda: "chaos",
+        refresh_limits=lambda: (),
+        route=OrderRoute.ALPACA_PAPER.value,
+        initial_cash=initial_cash,
+        cash_tolerance_pct=CASH_TOLERANCE_PCT,
+    )
+    runs = DeadlyRuns(FileRunStore(home / "jobs.json"), ends)
+    return Room(engine=Engine(parts), clock=clock, ledger=ledger, hub=hub, runs=runs)
+
+
+def _client(url: str, ends: Executioner, pump: Pump | None) -> TradingClient:
+    seconds = PATIENCE.timeout_seconds if pump is None else PUMPED_SECONDS
+    client = connect(KEY, SECRET, paper=True, timeout_seconds=seconds, url_override=url)
+    session = client._session
+    session.trust_env = False  # no proxy to the loopback; looking for one costs a third of a request
+    adapter = session.get_adapter(url)
+    assert isinstance(adapter, HTTPAdapter)
+    if pump is not None:
+        pump.serve(adapter)
+    session.mount("http://", DeadlyAdapter(adapter, ends))
+    return client
+
+
+def _broker(
+    client: TradingClient, url: str, ledger: SqliteLedger, clock: ManualClock, wake: Callable[[], None] | None
+) -> AlpacaBroker:
+    api = AlpacaApi(client, PATIENCE)
+    stamps = [order.created_at for order in ledger.unfinished_orders()]
+    since = min([*stamps, ledger.book_as_of() or clock.now()]) - LOOK_BACK
+    desk = AlpacaDesk(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
+    stream = None
+    if wake is not None:
+        address = f"ws{url.removeprefix('http')}/stream"
+        stream = TradeUpdates(lambda: connect_stream(KEY, SECRET, paper=True, url_override=address), wake)
+        stream.start()
+    return AlpacaBroker("chaos", api, desk, stream, resolve_waits_seconds=WAITS_SECONDS)

@@ -1,0 +1,115 @@
+"""The laws of a chaotic week: no order twice, no fill lost, the ledger is the broker's book."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from adapters.brokers.alpaca_orders import ENDED, status_of
+from adapters.ledger import SqliteLedger
+from config.environment import OrderRoute
+from core.types import Fill, OrderStatus
+
+ALL = 1_000_000
+SPLIT = "split"
+
+
+def broken_laws(home: Path, book: Any) -> list[str]:
+    """Compare the ledger with the broker's own book; give what does not hold.
+
+    Parameters
+    ----------
+    book : Any
+        `GET /admin/book` of the stand-in.
+    """
+    ledger = SqliteLedger(home / "ledger.sqlite", route=OrderRoute.ALPACA_PAPER)
+    try:
+        orders = {order.client_order_id: order for order in ledger.orders(ALL)}
+        fills = ledger.fills(ALL)
+        portfolio = ledger.portfolio()
+        assert portfolio is not None
+        ours = {name: held.quantity for name, held in portfolio.positions.items()}
+        pending = portfolio.pending
+    finally:
+        ledger.close()
+    theirs = {name: Decimal(quantity) for name, quantity in book["positions"].items()}
+    return [
+        *_sent_twice(book, {name: order.decision_id for name, order in orders.items()}),
+        *_orders_differ(book, {name: order.status for name, order in orders.items()}),
+        *_fills_differ(book, fills),
+        *([f"positions: {ours} is not the broker's {theirs}"] if ours != theirs else []),
+        *([f"cash: {portfolio.cash} is not the broker's {book['cash']}"]
+          if portfolio.cash != Decimal(book["cash"]) else []),
+        *(f"still pending: {order.client_order_id}" for order in pending),
+    ]  # fmt: skip
+
+
+def _sent_twice(book: Any, decision_of: Mapping[str, str]) -> Iterator[str]:
+    """Each name is POSTed once; no decision and no moment has two orders of one symbol and side."""
+    for name, attempts in book["post_attempts"].items():
+        if attempts > 1:
+            yield f"POSTed {attempts} times: {name}"
+    sent = [row for row in book["orders"] if not row["replaces"]]
+    intents = Counter((decision_of.get(row["client_order_id"]), row["symbol"], row["side"]) for row in sent)
+    moments = Counter((row["created_at"], row["symbol"], row["side"]) for row in sent)
+    for intent, count in (intents + moments).items():
+        if count > 1:
+            yield f"{count} orders accepted of one intent: {intent}"
+
+
+def _orders_differ(book: Any, statuses: Mapping[str, OrderStatus]) -> Iterator[str]:
+    """Every order at the broker was written down before, and ended in the ledger as it ended there."""
+    rows = {row["id"]: row for row in book["orders"]}
+    seen = set()
+    for row in book["orders"]:
+        if row["replaces"]:
+            continue
+        name, last, filled = row["client_order_id"], row, Decimal(row["filled_qty"])
+        while last["replaced_by"]:
+            last = rows[last["replaced_by"]]
+            filled += Decimal(last["filled_qty"])
+        seen.add(name)
+        theirs, ours = status_of(last), statuses.get(name)
+        if ours is None:
+            yield f"not in the ledger: {name}"
+        elif ours is not theirs and not (ours is OrderStatus.FILLED and filled >= Decimal(row["qty"])):
+            yield f"{name} is {ours.value} in the ledger and {theirs.value} at the broker"
+    for name, status in statuses.items():
+        if status is OrderStatus.PROPOSED:
+            continue
+        if status not in ENDED:
+            yield f"{name} has not ended in the ledger: {status.value}"
+        elif status in (OrderStatus.FILLED, OrderStatus.EXPIRED) and name not in seen:
+            yield f"{name} is {status.value} in the ledger and was never at the broker"
+
+
+def _fills_differ(book: Any, fills: tuple[Fill, ...] | Any) -> Iterator[str]:
+    """The ledger has exactly the broker's fills, each with its quantity and price."""
+    theirs = {
+        row["id"]: (row["symbol"], row["side"], Decimal(row["qty"]), Decimal(row["price"]))
+        for row in book["fills"]
+    }  # fmt: skip
+    ours = {
+        fill.fill_id: (fill.symbol, fill.side.value, fill.quantity, fill.price)
+        for fill in fills
+        if fill.rule != SPLIT
+    }
+    yield from (f"lost fill: {name} {theirs[name]}" for name in theirs.keys() - ours.keys())
+    yield from (f"invented fill: {name} {ours[name]}" for name in ours.keys() - theirs.keys())
+    yield from (f"fill differs: {name}" for name in ours.keys() & theirs.keys() if ours[name] != theirs[name])
+
+
+def idle(book: Any, kills: int) -> Iterator[str]:
+    """Say what a week lacks without which its laws prove nothing."""
+    sides = {row["side"] for row in book["fills"]}
+    if "buy" not in sides:
+        yield "it never traded"
+    if "sell" not in sides:
+        yield "it never exited"
+    if not kills:
+        yield "it was never killed"
+    if not book["faults_drawn"]:
+        yield "nothing went wrong at the broker"

@@ -1,0 +1,146 @@
+"""The world around the engine: clock, prices, faults and hands at the broker, all from the seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any, Protocol
+
+from core.times import NEW_YORK
+from tests.chaos.market import SESSIONS, SYMBOLS, WEEKS, Market, Split
+
+POST_FAULTS = (
+    "error_before", "error_after", "drop_before", "drop_after", "rate_limited", "reject_insufficient",
+    "reject_unprocessable",
+)  # fmt: skip
+REQUEST_RATES = ("rate_limited", "error_before", "error_after", "drop_before", "drop_after")
+ORDER_RATES = {
+    "rejected_later": 0.06, "unfilled": 0.08, "partial": 0.4, "waits": 0.3, "same_instant": 0.4,
+    "late_activity": 0.3, "reject_insufficient": 0.03, "reject_unprocessable": 0.03,
+}  # fmt: skip
+STREAM_RATES = {
+    "duplicate_event": 0.2, "lost_event": 0.2, "shuffled_events": 0.2, "stream_cut": 0.02, "stream_frozen": 0.005,
+}  # fmt: skip
+OUTAGE = {"error_before": 1.0}
+OPEN = ("new", "accepted", "partially_filled")
+
+
+class Admin(Protocol):
+    """The admin calls of the stand-in broker."""
+
+    def book(self) -> Any:
+        """Give its whole book."""
+        ...
+
+    def call(self, name: str, **values: Any) -> Any:
+        """Do an admin call."""
+        ...
+
+
+class World:
+    """Moves the broker's clock and prices, and lets go wrong what the seed says.
+
+    Parameters
+    ----------
+    latency_ms_max : int
+        Of each request; 0 where the engine's process is this one.
+
+    Attributes
+    ----------
+    came : Counter
+        What happened beside the broker's own faults.
+    """
+
+    def __init__(self, seed: int, admin: Admin, *, latency_ms_max: int) -> None:
+        self._dice = Random(f"world {seed}")
+        first = WEEKS[seed % len(WEEKS)]
+        self._split = _split(Market(seed, first), self._dice)
+        self.market = Market(seed, first, self._split)
+        self.admin = admin
+        self.plan = {**_rates(self._dice), "latency_ms_max": latency_ms_max}
+        self.came: Counter[str] = Counter()
+        self._pays_on = self._dice.choice(self.market.sessions)[0]
+        self._outage = 0
+        self._day: date | None = None
+
+    def open(self, at: datetime) -> None:
+        """Begin: the broker's calendar, its first prices and its faults."""
+        sessions = {day: closes for day, _, closes in self.market.sessions}
+        days = [self.market.sessions[0][0] + timedelta(days=n) for n in range(14)]
+        within = [day for day in days if day <= self.market.sessions[-1][0] and day.weekday() < 5]
+        half = [day for day, closes in sessions.items() if closes.astimezone(NEW_YORK).hour < 16]
+        self.admin.call(
+            "settings",
+            closed=[str(day) for day in within if day not in sessions],
+            half_days=[str(day) for day in half],
+        )
+        self.move(at)
+        self.admin.call("faults", plan=self.plan)
+
+    def move(self, at: datetime) -> None:
+        """Stand at a moment, with its prices; a new day may bring a split or a dividend."""
+        day = at.astimezone(NEW_YORK).date()
+        if day != self._day:
+            self._day = day
+            self._new_day(day)
+        prices = {name: str(price) for name, price in self.market.prices(at).items()}
+        self.admin.call("tick", now=at.isoformat(), prices=prices)
+
+    def mishap(self) -> None:
+        """Let go wrong what this moment brings."""
+        if self._dice.random() < 0.06:
+            fault, count = self._dice.choice(POST_FAULTS), self._dice.randint(1, 3)
+            self.admin.call("faults", next=[{"request": "POST /v2/orders", "fault": fault, "count": count}])
+        if self._dice.random() < 0.03:
+            self._by_hand()
+        if self._outage:
+            self._outage -= 1
+            if not self._outage:
+                self.admin.call("faults", plan=self.plan)
+        elif self._dice.random() < 0.004:
+            self._outage = self._dice.randint(2, 9)
+            self.came["outage"] += 1
+            self.admin.call("faults", plan=OUTAGE)
+
+    def calm(self) -> None:
+        """Let nothing go wrong from here on."""
+        self._outage = 0
+        self.admin.call("calm")
+
+    def _new_day(self, day: date) -> None:
+        if self._split is not None and day == self._split.session:
+            self.came["split"] += 1
+            self.admin.call("split", symbol=self._split.symbol, ratio=str(self._split.ratio))
+        if day == self._pays_on:
+            self.came["dividend"] += 1
+            self.admin.call("cash", type="DIV", amount="17.31")
+
+    def _by_hand(self) -> None:
+        """A person replaces an open order at the broker by an equal one."""
+        rows: list[Any] = [row for row in self.admin.book()["orders"] if row["status"] in OPEN]
+        if rows:
+            row = self._dice.choice(rows)
+            self.came["replaced by hand"] += 1
+            self.admin.call("replace", client_order_id=row["client_order_id"], qty=row["qty"])
+
+
+def _rates(dice: Random) -> Mapping[str, Any]:
+    """Draw how much goes wrong in this week."""
+    heat = dice.choice((0.3, 1.0, 2.0))
+    rates: dict[str, Any] = {name: dice.uniform(0, 0.015) * heat for name in REQUEST_RATES}
+    rates |= {name: dice.uniform(0, 0.0006) * heat for name in ("half_open_before", "half_open_after")}
+    return rates | {name: dice.uniform(0, rate) for name, rate in (ORDER_RATES | STREAM_RATES).items()}
+
+
+def _split(market: Market, dice: Random) -> Split | None:
+    """Draw a split overnight; in every second week there is one."""
+    if dice.random() < 0.5:
+        return None
+    return Split(
+        symbol=dice.choice(SYMBOLS),
+        session=market.sessions[dice.randint(1, SESSIONS - 1)][0],
+        ratio=dice.choice((Decimal(2), Decimal(4), Decimal("0.5"))),
+    )
