@@ -15,7 +15,7 @@ from core.types import StepReport, TradingState
 STEP_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 SECONDS_PER_DAY = 86_400
-JOB_ENDS = ("done", "failed")
+JOB_ENDS = ("done", "failed", "skipped")
 PREFIX = "trading_"
 
 
@@ -96,12 +96,11 @@ class Metrics:
             if isinstance(card, Mapping) and isinstance(card.get("age_days"), int | float):
                 self._model_age.labels(name).set(card["age_days"] * SECONDS_PER_DAY)
         self._job_outcome.clear()
-        for job in status.get("jobs", []):
-            name, outcome, ran_at = job.get("name"), job.get("last_outcome"), job.get("last_run_at")
-            if name and outcome:
-                self._job_outcome.labels(name, str(outcome)).set(1)
-            if name and ran_at:
-                self._job_runs.labels(name).set(datetime.fromisoformat(ran_at).timestamp())
+        for job in status.get("scheduler", {}).get("jobs", ()):
+            if job["last_outcome"]:
+                self._job_outcome.labels(job["name"], _outcome(job["last_outcome"])).set(1)
+            if job["last_run_at"]:
+                self._job_runs.labels(job["name"]).set(datetime.fromisoformat(job["last_run_at"]).timestamp())
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(PREFIX + name, text, labels, registry=self._registry)
@@ -133,6 +132,11 @@ GAUGES = {
     "stream_dropped": "Events that slow clients lost since the start.",
     "stream_sequence": "Number of the last event.",
 }
+
+
+def _outcome(told: str) -> str:
+    """Sort what a run says of itself, in words, under one of three labels."""
+    return "failed" if told.startswith("failed") else "running" if told == "running" else "done"
 
 
 def _present(status: Mapping[str, Any], stream: Mapping[str, Any]) -> dict[str, Any]:

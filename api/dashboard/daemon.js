@@ -3,7 +3,6 @@
 import { by, fill, made, table } from "./dom.js";
 import { countdown, known, moment, percent, words } from "./format.js";
 
-const SCHEDULED = ["cron_decide", "cron_risk_check", "cron_regime", "cron_weekly_retrain"];
 const RUNS_SHOWN = 5;
 
 export function show(status) {
@@ -13,7 +12,7 @@ export function show(status) {
     ? `Regime ${words(regime.regime)}, probability ${percent(regime.probabilities[regime.regime]).replace("+", "")}, exposure scale ${regime.exposure_scale.toFixed(2)}`
     : "No regime has been judged yet.";
   models(status.models);
-  jobs(status.jobs);
+  jobs(status.jobs, status.scheduler?.jobs ?? []);
 }
 
 function models(cards) {
@@ -39,21 +38,24 @@ function metrics(found) {
 }
 
 function drift({ drift: found, model_id }) {
-  if (found === undefined || found === null) return model_id ? "not measured" : null;
-  return typeof found === "object" ? metrics(found) : found;
+  if (!found) return model_id ? "not measured" : null;
+  const moved = Object.entries(found.psi ?? {}).sort((a, b) => b[1] - a[1])[0];
+  return [
+    found.alarms?.length ? found.alarms.join(" ") : found.state === "judged" ? "no alarm" : found.state,
+    moved ? `most moved: ${words(moved[0])}, PSI ${moved[1].toFixed(2)}` : "",
+    known(found.live?.rank_ic) ? `live rank IC ${found.live.rank_ic.toFixed(3)} over ${found.live.sessions} sessions` : "",
+  ].filter(Boolean).join("; ");
 }
 
-function jobs(listed) {
-  const planned = new Map(listed.filter(({ name }) => name).map((job) => [job.name, job]));
-  const names = [...new Set([...SCHEDULED, ...planned.keys()])];
-  const runs = listed.filter(({ job_id }) => job_id).slice(0, RUNS_SHOWN);
+function jobs(long, planned) {
+  const runs = long.slice(0, RUNS_SHOWN);
   fill(by("jobs"),
     table("Scheduled jobs", [
-      ["Job", (name) => name],
-      ["Next", (name) => next(planned.get(name))],
-      ["Last", (name) => [moment(planned.get(name)?.last_run_at)]],
-      ["Outcome", (name) => planned.get(name)?.skipped_reason || planned.get(name)?.last_outcome || "–"],
-    ], names),
+      ["Job", ({ name, schedule }) => made("span", { title: schedule }, name)],
+      ["Next", next],
+      ["Last", ({ last_run_at }) => moment(last_run_at)],
+      ["Outcome", ({ skipped_reason, last_outcome }) => [skipped_reason, last_outcome].filter(Boolean).join(" · ") || "–"],
+    ], planned),
     runs.length ? table("Long work", [
       ["Job", ({ kind }) => words(kind)],
       ["Status", ({ status }) => made("span", { class: status === "failed" ? "bad" : "" }, status)],
@@ -62,9 +64,9 @@ function jobs(listed) {
     ], runs) : null);
 }
 
-function next(job) {
-  if (!job?.next_run_at) return "not scheduled";
-  return made("time", { datetime: job.next_run_at, class: "countdown", title: moment(job.next_run_at) }, countdown(job.next_run_at));
+function next({ next_run_at: due }) {
+  if (!due) return "not scheduled";
+  return made("time", { datetime: due, class: "countdown", title: moment(due) }, countdown(due));
 }
 
 export function tick() {

@@ -169,6 +169,20 @@ def test_text_has_enough_contrast(opened: Open, daemon: Process, scheme: str) ->
     assert [text for ratio, text in found if ratio < TEXT_CONTRAST_MIN] == []
 
 
+def test_jobs_and_drift_are_shown_as_the_status_has_them(opened: Open, daemon: Process) -> None:
+    daemon.answer("/decide/v3", "POST")
+    page, _ = opened()
+    status = daemon.answer("/status")
+    assert len(status["scheduler"]["jobs"]) >= 4
+    for job in status["scheduler"]["jobs"]:
+        row = page.locator("#jobs tr").filter(has_text=job["name"])
+        expect(
+            row.locator("time.countdown") if job["next_run_at"] else row.get_by_text("not scheduled")
+        ).to_have_count(1)
+    judged = int("psi" in status["models"]["quant"]["drift"])
+    expect(page.locator("#models").get_by_text("most moved")).to_have_count(judged)
+
+
 def test_the_chart_follows_the_colour_scheme(opened: Open) -> None:
     page, _ = opened(color_scheme="light")
     for scheme in ("dark", "light", "dark"):

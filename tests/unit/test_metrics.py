@@ -32,10 +32,15 @@ STATUS: dict[str, Any] = {
     },
     "limits": {"max_drawdown_pct": -0.1, "max_daily_loss_pct": -0.02},
     "models": {"quant": {"age_days": 3}, "rl": {"state": "no RL models"}},
-    "jobs": [
-        {"name": "cron_decide", "last_outcome": "done", "last_run_at": AT.isoformat()},
-        {"job_id": "train-1", "kind": "train"},
-    ],
+    "jobs": [{"job_id": "train-1", "kind": "train"}],
+    "scheduler": {
+        "enabled": True,
+        "jobs": [
+            {"name": "cron_decide", "last_outcome": "decided: 3 orders", "last_run_at": AT.isoformat()},
+            {"name": "cron_regime", "last_outcome": "failed: no bars", "last_run_at": AT.isoformat()},
+            {"name": "cron_weekly_retrain", "last_outcome": "", "last_run_at": None},
+        ],
+    },
 }  # fmt: skip
 
 
@@ -90,6 +95,8 @@ def test_a_scrape_reads_the_status() -> None:
     assert value(metrics, "state", state="active") == 0
     assert value(metrics, "model_age_seconds", model="quant") == 3 * 86_400
     assert value(metrics, "job_last_outcome", job="cron_decide", outcome="done") == 1
+    assert value(metrics, "job_last_outcome", job="cron_regime", outcome="failed") == 1
+    assert sum(name == "trading_job_last_outcome" for name, _ in figures(metrics)) == 2
     assert value(metrics, "job_last_run_timestamp_seconds", job="cron_decide") == AT.timestamp()
     assert value(metrics, "event_loop_lag_seconds_count") == 1
     assert value(metrics, "stream_clients") == 3
