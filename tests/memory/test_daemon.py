@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters.ledger import SqliteLedger
 from config.environment import read_environment
 from config.trading import TradingSettings
+from core.ports import Feed
+from models.factor_store import FactorStore
+from models.regime import RegimeTracker
 from pipeline.bootstrap.memory_command import main
 from pipeline.bootstrap.memory_desk import MemoryDesk
 from tests.memory.ledgers import some_days
 from tests.memory.test_outbox import counted, wait
 from tests.servers.bolt import PASSWORD, USER, GraphServer, free_ports
 from tests.servers.daemon import Process, own_settings
+from tests.simulation.desk import moments, open_desk
+from tests.simulation.desk import settings as desk_settings
 
 STOP_SECONDS_MAX = 5.0
 
@@ -88,6 +95,26 @@ def test_a_wrong_setting_is_named_and_this_machines_memory_answers(
     assert "not it" not in repr(desk.card())
     desk.stop()
     ledger.close()
+
+
+def test_a_graph_that_is_not_there_changes_no_byte_of_the_ledger(tmp_path: Path) -> None:
+    dumps = []
+    for number, given in enumerate(({}, {"NEO4J_URI": f"bolt://127.0.0.1:{free_ports(1)[0]}"})):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        memory = MemoryDesk(read_environment({"STATE_DIR": str(folder), **given}), desk_settings())
+        desk = open_desk(folder, wrap_feed=partial(remembering, memory), memory=memory)
+        memory.open(desk.ledger)
+        reports = desk.run(moments(4))
+        assert any("remembered:" in reason for r in reports for d in r.plan.decisions for reason in d.reasons)
+        dumps.append(desk.ledger.dump())
+        memory.stop()
+        desk.close()
+    assert dumps[0] == dumps[1]
+
+
+def remembering(memory: MemoryDesk, feed: Feed, ledger: SqliteLedger, factors: FactorStore) -> Feed:
+    return memory.recalling(feed, ledger, factors, RegimeTracker(desk_settings().regime))
 
 
 # --- the command ------------------------------------------------------------------------------------------------

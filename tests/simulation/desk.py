@@ -28,7 +28,7 @@ from config.sectors import STOCKS, UNIVERSE
 from config.trading import TradingSettings
 from config.watch import WatchedRisk
 from core.cycles import DECIDE, RISK_CHECK
-from core.ports import Broker, Feed, Team
+from core.ports import Broker, Feed, MemoryWriter, Team
 from core.schedule import Timetable
 from core.times import NEW_YORK
 from core.types import BarPanel, Cycle, StepReport
@@ -126,6 +126,7 @@ def open_desk(
     wrap_team: Callable[[Team], Team] = lambda team: team,
     wrap_broker: Callable[[PaperBroker], Broker] = lambda broker: broker,
     wrap_feed: Callable[[Feed, SqliteLedger, FactorStore], Feed] = lambda feed, ledger, factors: feed,
+    memory: MemoryWriter | None = None,
 ) -> Desk:
     """Put an engine together as the daemon does; files in `folder`, or all in memory."""
     trading, factors = settings(), FactorStore()
@@ -146,7 +147,7 @@ def open_desk(
         risk=assemble_risk(trading, lambda: limits.settings),
         events=hub,
         announce=announce_to(hub),
-        memory=Forgetful(),
+        memory=memory or Forgetful(),
         config_digest=lambda: digest(trading, limits.settings),
         refresh_limits=lambda: (),
         route="built-in paper broker",
