@@ -2,14 +2,19 @@
 
 import { createHmac } from "node:crypto";
 import { createServer } from "node:http";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export const TOKEN = "the-engines-token";
 
+const made = [];
+process.on("exit", () => made.forEach((path) => rmSync(path, { recursive: true, force: true })));
+
+/** A new folder that lives as long as the tests. */
 export function folder() {
-  return mkdtempSync(join(tmpdir(), "openclaw-units-"));
+  made.push(mkdtempSync(join(tmpdir(), "openclaw-units-")));
+  return made.at(-1);
 }
 
 export function quietLog() {
