@@ -66,6 +66,14 @@ class LedgerReader:
         sql = "SELECT sequence, report FROM steps WHERE sequence > ? ORDER BY sequence LIMIT ?"
         return tuple((row[0], row[1]) for row in self._database.read(sql, (after, limit)))
 
+    def trading_journal(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Give the same of those steps only that approved or filled something."""
+        sql = (
+            "SELECT sequence, report FROM trading_steps JOIN steps USING (sequence) "
+            "WHERE sequence > ? ORDER BY sequence LIMIT ?"
+        )
+        return tuple((row[0], row[1]) for row in self._database.read(sql, (after, limit)))
+
     def last_step(self) -> int:
         """Give the newest step's place; 0 in a new ledger."""
         return int(self._database.read("SELECT coalesce(max(sequence), 0) FROM steps")[0][0])

@@ -66,12 +66,29 @@ class Step(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-class Journal(Protocol):
+class TradingJournal(Protocol):
+    """The ledger's steps in order, those left out that neither approved nor filled anything."""
+
+    def trading_journal(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Give up to `limit` such steps after a place, oldest first, each one's place and its report as JSON."""
+        ...
+
+
+class Journal(TradingJournal, Protocol):
     """The ledger's steps in order."""
 
     def journal(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
         """Give up to `limit` steps after a place, oldest first: each one's place and its report as JSON."""
         ...
+
+    def last_step(self) -> int:
+        """Give the newest step's place; 0 in a new ledger."""
+        ...
+
+
+def trading_steps_after(journal: TradingJournal, place: int, limit: int) -> list[tuple[int, Step]]:
+    """Read up to `limit` steps after a place that approved or filled something; as `steps_after`."""
+    return _decoded(journal.trading_journal(place, limit), place)
 
 
 def steps_after(journal: Journal, place: int, limit: int) -> list[tuple[int, Step]]:
@@ -82,8 +99,12 @@ def steps_after(journal: Journal, place: int, limit: int) -> list[tuple[int, Ste
     core.errors.LedgerError
         When one cannot be read.
     """
+    return _decoded(journal.journal(place, limit), place)
+
+
+def _decoded(rows: Sequence[tuple[int, bytes]], place: int) -> list[tuple[int, Step]]:
     try:
-        return [(at, _decoder.decode(body)) for at, body in journal.journal(place, limit)]
+        return [(at, _decoder.decode(body)) for at, body in rows]
     except msgspec.MsgspecError as error:
         raise LedgerError(f"A recorded report after step {place} cannot be read: {error}.") from error
 

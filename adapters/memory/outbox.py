@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import structlog
 
-from adapters.memory.journal import Journal, steps_after
+from adapters.memory.journal import Journal, steps_after, trading_steps_after
 from adapters.memory.projection import project
 from adapters.memory.records import Page
 from adapters.memory.store import Store
@@ -161,14 +161,14 @@ class Outbox:
 def replayed(journal: Journal, book: TripBook, until: int, page_steps: int) -> int:
     """Let the book take the steps up to a place that is written already; give the last place found."""
     read = 0
-    while read < until:
-        steps = [step for step in steps_after(journal, read, page_steps) if step[0] <= until]
-        if not steps:
-            break
-        for _, report in steps:
-            book.take(report)
+    while steps := trading_steps_after(journal, read, page_steps):
+        for place, report in steps:
+            if place <= until:
+                book.take(report)
         read = steps[-1][0]
-    return read
+        if read >= until:
+            break
+    return min(until, journal.last_step())
 
 
 Progress = Callable[[int], None]

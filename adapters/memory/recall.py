@@ -13,7 +13,7 @@ from datetime import datetime
 
 import numpy as np
 
-from adapters.memory.journal import Journal, steps_after
+from adapters.memory.journal import TradingJournal, trading_steps_after
 from adapters.memory.trips import Trip, TripBook, outcome
 from config.sectors import SECTOR_OF
 from core.ports import Feed
@@ -52,7 +52,7 @@ class Case:
 class CaseBook:
     """The closed trades of a ledger, in the order in which it came to know them. For one thread."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: TradingJournal) -> None:
         self._journal = journal
         self._book = TripBook()
         self._read = 0
@@ -68,7 +68,7 @@ class CaseBook:
         return self._cases[: bisect_left(self._known_at, as_of)]
 
     def _catch_up(self) -> None:
-        while steps := steps_after(self._journal, self._read, READ_STEPS):
+        while steps := trading_steps_after(self._journal, self._read, READ_STEPS):
             for place, report in steps:
                 for turn in self._book.take(report):
                     if turn.closed:
@@ -92,7 +92,7 @@ class RecallingFeed:
     def __init__(
         self,
         feed: Feed,
-        journal: Journal,
+        journal: TradingJournal,
         situation_of: Callable[[MarketView], Situation | None],
         facts_max: int,
     ) -> None:
