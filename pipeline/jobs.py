@@ -18,6 +18,7 @@ from typing import Any
 from core.errors import EngineError, RequestError
 from core.ports import Clock, EventSink
 from core.service import Job, JobStatus
+from pipeline.resident import give_back
 
 Progress = Callable[[float, str], None]
 Work = Callable[..., Any]
@@ -146,6 +147,8 @@ class JobRunner:
             if child.pid is not None:
                 child.join()
             self._children.pop(job_id, None)
+            del arguments  # the bars a training was given
+            give_back()
             self._ended[job_id].set()
 
     def _receive(self, job_id: str, child: Connection) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +13,7 @@ from core.types import StepReport, TradingState
 from pipeline.announce import portfolio_data, regime_data
 from pipeline.engine import Engine
 from pipeline.jobs import job_data
+from pipeline.resident import resident_mb
 from pipeline.service import EngineService
 
 Facts = Callable[[datetime], Mapping[str, Any]]
@@ -125,16 +125,3 @@ def _regime_card(decided: StepReport | None, now: datetime, window_sessions: int
         "out_of_sample": None,
         "age_days": max(0, (now - fitted).days),
     }
-
-
-def resident_mb() -> float | None:
-    """Give the process's resident memory in MiB; None where the platform does not say."""
-    if sys.platform.startswith("linux"):
-        with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123  # not a path of ours
-            return round(int(statm.read().split()[1]) * 4096 / 2**20, 1)
-    if sys.platform == "win32":
-        return None
-    import resource  # noqa: PLC0415  # there is none on Windows
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / 2**20, 1)
