@@ -43,7 +43,13 @@ test-openclaw: $(VENV)/all ## the plugin in a real OpenClaw gateway, fetched fro
 bench: $(VENV)/dev ## every benchmark, one JSON line each
 	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
 
+chaos: $(VENV)/dev ## 500 seeded weeks at a stand-in for Alpaca, with faults and kill -9
+	$(BIN)/python -m tests.chaos --runs 500 --jobs 2
+
+soak: $(VENV)/dev ## a month of all four jobs in one process
+	$(BIN)/python -m tests.chaos.soak
+
 chaos-memory: $(VENV)/dev ## 20 random kills of the memory's writer and of its server
 	MEMORY_KILLS=20 $(BIN)/pytest tests/memory/test_outbox.py -k kill
 
-.PHONY: help run check browser test test-openclaw bench chaos-memory
+.PHONY: help run check browser test test-openclaw bench chaos soak chaos-memory

@@ -89,7 +89,7 @@ class JobRunner:
             self._ended[job.job_id] = threading.Event()
             self._forget_old()
         threading.Thread(
-            target=self._follow, args=(job.job_id, work, tuple(arguments), finish), daemon=True, name=job.job_id
+            target=self._run, args=(job.job_id, work, tuple(arguments), finish), daemon=True, name=job.job_id
         ).start()
         return job
 
@@ -120,6 +120,12 @@ class JobRunner:
         for job_id in ended[: max(0, len(self._jobs) - REMEMBERED_JOBS_MAX)]:
             del self._jobs[job_id], self._ended[job_id]
 
+    def _run(self, job_id: str, work: Work, arguments: tuple[Any, ...], finish: Finish) -> None:
+        self._follow(job_id, work, arguments, finish)
+        del arguments, finish
+        give_back()
+        self._ended[job_id].set()
+
     def _follow(self, job_id: str, work: Work, arguments: tuple[Any, ...], finish: Finish) -> None:
         ours, theirs = self._context.Pipe()
         child = self._context.Process(target=_child, args=(theirs,), daemon=True, name=job_id)
@@ -147,9 +153,6 @@ class JobRunner:
             if child.pid is not None:
                 child.join()
             self._children.pop(job_id, None)
-            del arguments  # the bars a training was given
-            give_back()
-            self._ended[job_id].set()
 
     def _receive(self, job_id: str, child: Connection) -> Any:
         while True:

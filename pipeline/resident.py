@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+from functools import cache
 
 
 def resident_mb() -> float | None:
@@ -20,13 +21,22 @@ def resident_mb() -> float | None:
     return round(peak / 2**20, 1)
 
 
-def give_back() -> None:
-    """Return freed memory to the system, after work that took much of it for a while.
+def give_back() -> bool:
+    """Return freed memory to the system, where the C library keeps it (glibc); tell whether it was asked to.
 
-    glibc keeps what large arrays leave behind; elsewhere nothing needs to be done.
+    glibc keeps what a thread freed in an arena of that thread's. Long work passes tens of megabytes through
+    threads that come and go, so a daemon would seem to grow with each piece of it.
     """
     gc.collect()
-    if sys.platform.startswith("linux"):
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
-        if trim is not None:
-            trim(0)
+    trim = _trim()
+    if trim is None:
+        return False
+    trim(0)
+    return True
+
+
+@cache
+def _trim() -> ctypes._NamedFuncPointer | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import closing
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,17 @@ class NearAdmin:
         return answer.body
 
 
+@contextmanager
+def dropped_quietly() -> Iterator[None]:
+    """Let a dead engine's sockets be closed by the garbage collector, as the system closes a dead process's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            yield
+        finally:
+            gc.collect()
+
+
 def state_folder() -> tempfile.TemporaryDirectory[str]:
     """Give an empty state directory, in memory where the system has such a folder.
 
@@ -68,7 +81,7 @@ def run_here(seed: int, sessions: int) -> Outcome:
     """Run a week in this process, with simulated kills."""
     began = time.perf_counter()
     broker = AlpacaBroker(seed=seed, now=BEFORE)
-    with state_folder() as folder, pumped(broker) as pump:
+    with dropped_quietly(), state_folder() as folder, pumped(broker) as pump:
         home = Path(folder)
         world = World(seed, NearAdmin(broker), latency_ms_max=0)
         week = Week(seed=seed, world=world, sessions=sessions, host=HereHost(home, pump, seed, world.market))

@@ -1,0 +1,28 @@
+"""Freed memory goes back to the system."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.resident import give_back
+
+BLOCKS, BLOCK_BYTES = 20_000, 3_000
+
+
+def resident_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / 2**20
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc keeps it, and only Linux tells")
+def test_what_was_freed_under_something_kept_is_given_back() -> None:
+    blocks = [bytearray(BLOCK_BYTES) for _ in range(BLOCKS)]
+    kept = blocks[-1]  # the heap cannot shrink below it by itself
+    del blocks
+    before = resident_mib()
+    assert give_back()
+    assert resident_mib() < before - BLOCKS * BLOCK_BYTES / 2**20 / 2
+    assert len(kept) == BLOCK_BYTES
