@@ -13,7 +13,7 @@ $(VENV)/base: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/dev: $(VENV)/all
-	$(PIP) install --quiet -c constraints.txt -e '.[cluster,dev]'
+	$(PIP) install --quiet -c constraints.txt -e '.[cluster,graph-test,dev]'
 	touch $@
 
 $(VENV)/all: $(VENV)/base
@@ -29,16 +29,27 @@ check: $(VENV)/dev ## ruff, format and mypy strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 
-test: check ## all checks and the test suite (what CI runs)
+browser: # for the dashboard's tests, which are skipped where there is none
+	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
+	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	  || echo "no chromium, and it cannot be installed here (needs apt-get and root): the dashboard's tests are skipped"
+
+test: check browser ## all checks and the test suite (what CI runs)
 	$(BIN)/pytest -n 2 --dist loadfile
+
+test-openclaw: $(VENV)/all ## the plugin in a real OpenClaw gateway, fetched from npm (840 MB, once)
+	openclaw/test/gateway/run.sh
 
 bench: $(VENV)/dev ## every benchmark, one JSON line each
 	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
 
-chaos: $(VENV)/dev ## 500 seeded weeks of both jobs with faults and kill -9; one again: python -m tests.chaos --seed N
-	$(BIN)/python -m tests.chaos
+chaos: $(VENV)/dev ## 500 seeded weeks at a stand-in for Alpaca, with faults and kill -9 (one: python -m tests.chaos --seed N)
+	$(BIN)/python -m tests.chaos --runs 500 --jobs 2
 
-soak: $(VENV)/dev ## 30 simulated days of all four jobs in one process, which must not grow
+soak: $(VENV)/dev ## a month of all four jobs in one process
 	$(BIN)/python -m tests.chaos.soak
 
-.PHONY: help run check test bench chaos soak
+chaos-memory: $(VENV)/dev ## 20 random kills of the memory's writer and of its server
+	MEMORY_KILLS=20 $(BIN)/pytest tests/memory/test_outbox.py -k kill
+
+.PHONY: help run check browser test test-openclaw bench chaos soak chaos-memory

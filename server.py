@@ -8,13 +8,15 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from api.app import create_app
-from config.environment import Environment, read_environment
+from config.environment import Environment, read_environment, secrets_in
 from core.errors import SettingsError
 from pipeline.bootstrap import build_service
 from pipeline.logs import configure_logging
@@ -22,6 +24,8 @@ from pipeline.logs import configure_logging
 EXIT_SETTINGS = 2
 SHUTDOWN_SECONDS_MAX = 2  # for open requests; the engine's step has as long again
 BACKLOG = 2048
+PING_SECONDS = 20.0
+STDIN = 0  # the raw descriptor: a thread that blocks in sys.stdin makes the interpreter abort at its end
 log = structlog.get_logger("start")
 
 
@@ -41,7 +45,7 @@ class Server(uvicorn.Server):
 def main() -> int:
     """Parse, build, run; give the exit code."""
     on_signal(lambda: sys.exit(0))
-    configure_logging()
+    configure_logging(secrets_in(os.environ))
     try:
         environment = read_environment(os.environ)
         service = build_service(environment)
@@ -49,18 +53,11 @@ def main() -> int:
     except SettingsError as error:
         print(f"trading-engine cannot start: {error}", file=sys.stderr)  # noqa: T201  # before any log reader
         return EXIT_SETTINGS
-    app = create_app(service, service.hub, environment)
-    server = Server(
-        uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            ws="websockets-sansio",
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
-        ),
-        service.begin_stop,
-    )
+    app = create_app(service, service.hub, environment, service.metrics)
+    server = Server(configuration(app), service.begin_stop)
     on_signal(lambda: setattr(server, "should_exit", True))
+    if environment.leave_with_stdin:
+        on_end_of_stdin(lambda: setattr(server, "should_exit", True))
     host, port = listening.getsockname()[:2]
     log.info(
         "server.listening",
@@ -73,6 +70,24 @@ def main() -> int:
     return 0
 
 
+def configuration(app: ASGIApp) -> uvicorn.Config:
+    """Give the server's settings.
+
+    Messages are not deflated: that would cost more than the send itself for each client. Pings close the
+    connections of clients that are gone.
+    """
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_ping_interval=PING_SECONDS,
+        ws_ping_timeout=PING_SECONDS,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
+    )
+
+
 def on_signal(stop: Callable[[], object]) -> None:
     """Let SIGTERM and SIGINT stop the process; uvicorn has its own handlers while it runs, then raises again."""
 
@@ -81,6 +96,19 @@ def on_signal(stop: Callable[[], object]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handle)
+
+
+def on_end_of_stdin(stop: Callable[[], object]) -> None:
+    """Stop when the parent that holds the other end of standard input is gone, however it ended."""
+
+    def wait() -> None:
+        with suppress(OSError):  # closed under us: nobody holds the other end either
+            while os.read(STDIN, 4096):
+                pass
+        log.info("server.parent_gone")
+        stop()
+
+    threading.Thread(target=wait, daemon=True, name="parent").start()
 
 
 def listen(environment: Environment, port: int) -> socket.socket:

@@ -81,10 +81,10 @@ class QuantAgent:
         ranker = self._shelf.usable(view)
         if isinstance(ranker, Abstention):
             return tuple(ranking)
-        z, column = self._factors.at(view.bars).z, view.bars.column
+        columns = [view.bars.column[stock.symbol] for stock in ranking]
+        shares = ranker.contributions(self._factors.at(view.bars).z[columns])
         return tuple(
-            replace(stock, contributions=_named(ranker.contributions(z[column[stock.symbol]])))
-            for stock in ranking
+            replace(stock, contributions=_named(share)) for stock, share in zip(ranking, shares, strict=True)
         )
 
     def _rank(self, view: MarketView, ranker: Ranker) -> tuple[RankedStock, ...]:

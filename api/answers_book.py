@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
 from pydantic import Field
 
 from api.answers import Answer, Data, example
+from core.protection import Levels
 from core.service import Execution, OrderRecord, Trade
 from core.types import Fill, Portfolio, Position
 
@@ -92,9 +94,13 @@ class PositionAnswer(Answer):
     entry_session: date
     peak_price: Decimal
     missed_count: int
+    stop_price: Decimal | None = Field(description="The nearest stop of the risk check.")
+    stop_rule: str | None
+    target_price: Decimal | None = Field(description="The nearest target of the risk check.")
+    target_rule: str | None
 
     @classmethod
-    def of(cls, position: Position) -> PositionAnswer:
+    def of(cls, position: Position, levels: Levels | None) -> PositionAnswer:
         """Describe a position."""
         return cls(
             ticker=position.symbol,
@@ -107,6 +113,10 @@ class PositionAnswer(Answer):
             entry_session=position.entry_session,
             peak_price=position.peak_price,
             missed_count=position.missed_count,
+            stop_price=levels.stop_price if levels else None,
+            stop_rule=levels.stop_rule if levels else None,
+            target_price=levels.target_price if levels else None,
+            target_rule=levels.target_rule if levels else None,
         )
 
 
@@ -123,7 +133,7 @@ class PositionsAnswer(Answer):
     data: Data
 
     @classmethod
-    def of(cls, portfolio: Portfolio, data: Data) -> PositionsAnswer:
+    def of(cls, portfolio: Portfolio, levels: Mapping[str, Levels], data: Data) -> PositionsAnswer:
         """Describe the book."""
         return cls(
             cash=portfolio.cash,
@@ -131,7 +141,10 @@ class PositionsAnswer(Answer):
             daily_return=portfolio.daily_return,
             drawdown=portfolio.drawdown,
             trades_today=portfolio.trades_today,
-            positions=[PositionAnswer.of(held) for _, held in sorted(portfolio.positions.items())],
+            positions=[
+                PositionAnswer.of(held, levels.get(symbol))
+                for symbol, held in sorted(portfolio.positions.items())
+            ],
             pending=[order.client_order_id for order in portfolio.pending],
             data=data,
         )

@@ -29,6 +29,10 @@ class HealthAnswer(Answer):
     models_loaded: bool
     server_uptime: float = Field(description="Seconds since the start.", ge=0)
     trading_state: str | None = Field(description="Null until the engine is built.")
+    identity: str | None = Field(
+        default=None,
+        description="HMAC-SHA-256, keyed by the token, of `trading-engine:PORT:CHALLENGE`; null without a token.",
+    )
 
 
 class ReadyAnswer(Answer):

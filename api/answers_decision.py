@@ -9,10 +9,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.answers import Abstained, Answer, Data, example
+from api.answers import Abstained, Answer, Data, example, finite
+from api.answers_market import SectorAnswer
+from api.answers_why import CheckAnswer
 from core.money import to_cents
 from core.service import OrderRecord
-from core.types import ApprovedOrder, Decision, RefusedOrder, Regime, SectorScore, StepReport, Vote
+from core.types import ApprovedOrder, Decision, RankedStock, RefusedOrder, Regime, SectorScore, StepReport, Vote
 
 Outcome = Literal["approved", "refused", "no change"]
 
@@ -69,9 +71,15 @@ class TickerAnswer(Answer):
     size: SizeAnswer | None = Field(description="Null unless approved.")
     votes: list[VoteAnswer]
     reasons: list[str]
+    p_outperform: float | None = Field(description="The ranker's probability; null where it said nothing.")
+    factors: dict[str, float | None] = Field(description="Cross-sectional z-scores, winsorized at 3.")
+    contributions: dict[str, float] = Field(description="What each factor added to the ranker's log-odds.")
+    checks: list[CheckAnswer] = Field(description="The limits an approved order passed.")
 
     @classmethod
-    def of(cls, decision: Decision, outcome: Outcome, approved: ApprovedOrder | None) -> TickerAnswer:
+    def of(
+        cls, decision: Decision, outcome: Outcome, approved: ApprovedOrder | None, ranked: RankedStock | None
+    ) -> TickerAnswer:
         """Describe a decision and what became of it."""
         return cls(
             ticker=decision.symbol,
@@ -83,6 +91,10 @@ class TickerAnswer(Answer):
             size=SizeAnswer.of(approved) if approved else None,
             votes=[VoteAnswer.of(vote) for vote in decision.votes],
             reasons=list(decision.reasons),
+            p_outperform=ranked.p_outperform if ranked else None,
+            factors=finite(ranked.factors) if ranked else {},
+            contributions=dict(ranked.contributions) if ranked else {},
+            checks=[CheckAnswer.of(check) for check in approved.checks] if approved else [],
         )
 
 
@@ -114,6 +126,7 @@ class MarketAnswer(Answer):
     probabilities: dict[str, float]
     exposure_scale: float | None
     hot_sectors: list[str]
+    sectors: list[SectorAnswer] = Field(description="All sectors scanned, by rank.")
 
     @classmethod
     def of(cls, regime: Regime | None, sectors: Sequence[SectorScore]) -> MarketAnswer:
@@ -123,6 +136,7 @@ class MarketAnswer(Answer):
             probabilities=dict(regime.probabilities) if regime else {},
             exposure_scale=regime.exposure_scale if regime else None,
             hot_sectors=[sector.sector for sector in sectors if sector.hot],
+            sectors=[SectorAnswer.of(sector) for sector in sorted(sectors, key=lambda sector: sector.rank)],
         )
 
 
@@ -162,7 +176,7 @@ class DecisionAnswer(Answer):
         trading_state="active",
         market={
             "regime": "low_vol", "probabilities": {"low_vol": 0.93, "high_vol": 0.07},
-            "exposure_scale": 0.97, "hot_sectors": ["Semiconductors"],
+            "exposure_scale": 0.97, "hot_sectors": ["Semiconductors"], "sectors": [],
         },
         decisions=[{
             "ticker": "NVDA", "action": "enter", "score": 0.52, "confidence": 0.61, "rule": "score",
@@ -171,7 +185,9 @@ class DecisionAnswer(Answer):
                 "agent": "quant", "score": 0.6, "weight": 0.4, "confidence": 0.58,
                 "reason": "p_outperform 0.58", "model_id": "quant-v8-0c2a",
             }],
-            "reasons": ["score 0.52 is above 0.35"],
+            "reasons": ["score 0.52 is above 0.35"], "p_outperform": 0.58,
+            "factors": {"momentum_63d": 1.9}, "contributions": {"momentum_63d": 0.31},
+            "checks": [{"rule": "max_positions", "limit": "10", "observed": "4", "passed": True}],
         }],
         refused=[{
             "ticker": "AMD", "side": "buy", "rule": "max_positions", "limit": "10", "observed": "11",
@@ -205,6 +221,7 @@ class DecisionAnswer(Answer):
         plan = report.plan
         approved = {a.order.symbol: a for a in plan.approved}
         refused = {r.symbol for r in plan.refused}
+        ranked = {stock.symbol: stock for stock in plan.opinion.ranking}
         return cls(
             decision_id=report.decision_id,
             cycle=report.cycle.name,
@@ -212,7 +229,9 @@ class DecisionAnswer(Answer):
             trading_state=plan.state.value,
             market=MarketAnswer.of(plan.opinion.regime, plan.opinion.sectors),
             decisions=[
-                TickerAnswer.of(d, _outcome(d.symbol, approved, refused), approved.get(d.symbol))
+                TickerAnswer.of(
+                    d, _outcome(d.symbol, approved, refused), approved.get(d.symbol), ranked.get(d.symbol)
+                )
                 for d in plan.decisions
             ],
             refused=[RefusedAnswer.of(r) for r in plan.refused],

@@ -20,6 +20,7 @@ class RegimeAnswer(Answer):
     model_config = example(
         regime="low_vol", confidence=0.93, probabilities={"low_vol": 0.93, "high_vol": 0.07},
         as_of="2025-06-27T20:00:00Z", exposure_scale=0.97, model_id="regime-5d1f",
+        market_open=True,
     )  # fmt: skip
 
     regime: str = Field(description="`low_vol` or `high_vol`.")
@@ -28,6 +29,7 @@ class RegimeAnswer(Answer):
     as_of: datetime
     exposure_scale: float = Field(description="What the state allows of the book's exposure.", ge=0, le=1)
     model_id: str
+    market_open: bool = Field(description="Whether the exchange trades at `data.as_of`.")
     data: Data
 
     @classmethod
@@ -49,6 +51,7 @@ class RegimeAnswer(Answer):
             as_of=regime.as_of,
             exposure_scale=regime.exposure_scale,
             model_id=regime.model_id,
+            market_open=outlook.market_open,
             data=Data.of_outlook(outlook),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -14,16 +15,22 @@ from api import (
     routes_backtest,
     routes_book,
     routes_control,
+    routes_dashboard,
     routes_decide,
+    routes_equity,
     routes_health,
     routes_market,
+    routes_memory,
+    routes_metrics,
     routes_rl,
     routes_train,
     stream,
 )
 from api.dependencies import Clock
+from api.identity import Identity
+from api.routes_metrics import Metrics, sample_lag
 from api.security import SecurityMiddleware
-from api.stream import Hub
+from api.stream import Hub, StreamMiddleware
 from config.environment import Environment
 from core.service import Service
 
@@ -38,7 +45,9 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(service: Service, hub: Hub, environment: Environment, clock: Clock = system_clock) -> FastAPI:
+def create_app(
+    service: Service, hub: Hub, environment: Environment, metrics: Metrics, clock: Clock = system_clock
+) -> FastAPI:
     """Build the application.
 
     Parameters
@@ -49,6 +58,8 @@ def create_app(service: Service, hub: Hub, environment: Environment, clock: Cloc
         Where the stream's events come from.
     environment : Environment
         Which hosts are ours, and the token.
+    metrics : Metrics
+        The figures that `/metrics` gives.
     clock : callable
         The wall clock, against which `as_of` may not lie in the future.
     """
@@ -61,13 +72,15 @@ def create_app(service: Service, hub: Hub, environment: Environment, clock: Cloc
         redoc_url=None,
         responses=openapi.ANYWHERE,
     )
-    app.state.service, app.state.hub, app.state.clock = service, hub, clock
-    app.add_middleware(SecurityMiddleware, environment=environment)
+    app.state.service, app.state.hub, app.state.clock, app.state.metrics = service, hub, clock, metrics
+    app.state.identity = Identity(environment)
+    app.add_middleware(StreamMiddleware, hub=hub)
+    app.add_middleware(SecurityMiddleware, environment=environment)  # the outermost
     problems.install(app)
     openapi.install(app)
     for room in (
         routes_health, routes_market, routes_decide, routes_book, routes_control, routes_train, routes_rl,
-        routes_backtest, stream,
+        routes_backtest, routes_equity, routes_memory, routes_metrics, routes_dashboard, stream,
     ):  # fmt: skip
         app.include_router(room.router)
     return app
@@ -77,5 +90,7 @@ def create_app(service: Service, hub: Hub, environment: Environment, clock: Cloc
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service = app.state.service
     service.start()
+    sampling = asyncio.create_task(sample_lag(app.state.metrics))
     yield
+    sampling.cancel()
     await service.stop()

@@ -30,7 +30,7 @@ async def orders(service: Engine, limit: Limit = 50) -> OrdersAnswer:
 @router.get("/positions", responses=problems(503))
 async def positions(service: Engine) -> PositionsAnswer:
     """Give cash, positions and how the day goes."""
-    return PositionsAnswer.of(service.portfolio(), Data.of_now(service))
+    return PositionsAnswer.of(service.portfolio(), service.levels(), Data.of_now(service))
 
 
 @router.get("/trades", responses=problems(422, 503))

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from api.answers_daemon import HealthAnswer, ReadyAnswer
 from api.dependencies import Engine
+from api.identity import CHALLENGE
 from api.openapi import problems
 from core.errors import RequestError
 
 router = APIRouter(tags=["daemon"])
+Challenge = Annotated[
+    str | None,
+    Query(
+        pattern=CHALLENGE, description="Random hex digits; on loopback `identity` proves that we know the token."
+    ),
+]
 
 
-@router.get("/health")
-async def health(service: Engine) -> HealthAnswer:
+@router.get("/health", responses=problems(422))
+async def health(request: Request, service: Engine, challenge: Challenge = None) -> HealthAnswer:
     """Answer at once, whatever the engine does; touches neither network nor models."""
-    return HealthAnswer.model_validate(service.health())
+    facts = service.health()
+    if challenge is None:
+        return HealthAnswer.model_validate(facts)
+    identity = request.app.state.identity.answer(request.scope["server"][1], challenge)
+    return HealthAnswer.model_validate({**facts, "identity": identity})
 
 
 @router.get("/ready", responses=problems(503))

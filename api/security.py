@@ -6,6 +6,8 @@ check stops cross-site requests, and off loopback a bearer token is required (co
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ipaddress
 import secrets
 import socket
@@ -19,7 +21,9 @@ from config.environment import LOOPBACK, Environment
 
 BODY_BYTES_MAX = 1024 * 1024
 WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened on
-OPEN_PATHS = ("/health",)
+OPEN_PATHS = ("/health", "/")  # the page itself holds nothing; what it asks for needs the token
+OPEN_FOLDERS = ("/dashboard/",)
+BEARER_PROTOCOL = "bearer."  # a browser's WebSocket can send a token in no other header
 DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
@@ -81,8 +85,8 @@ class Gate:
         origin = headers.get(b"origin")
         if origin is not None and not self._same_origin(origin.decode("latin-1"), scope):
             return FOREIGN_ORIGIN
-        if self._credentials and scope["path"] not in OPEN_PATHS:
-            given = headers.get(b"authorization", b"")
+        if self._credentials and not _open(scope["path"]):
+            given = headers.get(b"authorization") or _offered(scope, headers)
             if not secrets.compare_digest(given, self._credentials):
                 return WRONG_TOKEN
         return None
@@ -97,6 +101,24 @@ class Gate:
         if server and server[1] is not None and port != server[1]:
             return False
         return name in self._names or (self._any_address and _is_address(name))
+
+
+def _open(path: str) -> bool:
+    return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
+
+
+def _offered(scope: Scope, headers: dict[bytes, bytes]) -> bytes:
+    """Read the token that a browser's WebSocket offers as the subprotocol `bearer.<base64url of the token>`."""
+    if scope["type"] != "websocket":
+        return b""
+    for protocol in headers.get(b"sec-websocket-protocol", b"").decode("latin-1").split(","):
+        kind, dot, encoded = protocol.strip().partition(".")
+        if kind + dot == BEARER_PROTOCOL:
+            try:
+                return b"Bearer " + base64.b64decode(encoded + "=" * (-len(encoded) % 4), b"-_", validate=True)
+            except (binascii.Error, ValueError):
+                return b""
+    return b""
 
 
 def _split(authority: str, default_port: int) -> tuple[str, int]:

@@ -3,52 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Protocol
 
 import msgspec
-from fastapi import APIRouter, Request, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Request
+from starlette.types import ASGIApp, Receive, Scope
 
 from api.answers_daemon import StreamStatusAnswer
+from api.courier import Courier, Listening, Send
 from core.errors import RequestError
 from core.events import TOPICS
 
+PATH = "/ws/stream"
+SUBPROTOCOL = "trading-engine"  # what a browser offers beside its token, and is answered
 MESSAGE_CHARACTERS_MAX = 64 * 1024
 HINT = 'Send {"action":"subscribe","topics":["signal.*"]}, "unsubscribe" with topics, or "ping".'
 router = APIRouter(tags=["stream"])
-
-
-class Sent(Protocol):
-    """An event with its JSON, encoded once for all clients."""
-
-    @property
-    def encoded(self) -> bytes:
-        """`{"type":TOPIC,"seq":n,"at":ISO,"data":{...}}`."""
-        ...
-
-
-class Listening(Protocol):
-    """A bounded queue of events that loses its oldest when it is full; all topics until the first `add`."""
-
-    dropped: int
-
-    def __aiter__(self) -> AsyncIterator[Sent]:
-        """Give events as they come."""
-        ...
-
-    def add(self, topics: Collection[str], since: int | None = None) -> None:
-        """Listen to more topics, and to what was missed of them after event `since`."""
-        ...
-
-    def remove(self, topics: Collection[str]) -> None:
-        """Listen to fewer."""
-        ...
-
-    def close(self) -> None:
-        """Leave the stream."""
-        ...
 
 
 class Hub(Protocol):
@@ -91,25 +64,37 @@ class Ping(msgspec.Struct, tag_field="action", tag="ping", forbid_unknown_fields
 Asked = Subscribe | Unsubscribe | Ping
 
 
-@router.websocket("/ws/stream")
-async def stream(socket: WebSocket) -> None:
+class StreamMiddleware:
+    """Serves the WebSocket before any route: each layer around `send` would be paid for by every message."""
+
+    def __init__(self, app: ASGIApp, hub: Hub) -> None:
+        self._app = app
+        self._hub = hub
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Any) -> None:
+        """Serve a client of the stream; pass anything else on."""
+        if scope["type"] == "websocket" and scope["path"] == PATH:
+            await serve(self._hub, receive, send, SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None)
+        else:
+            await self._app(scope, receive, send)
+
+
+async def serve(hub: Hub, receive: Receive, send: Send, subprotocol: str | None = None) -> None:
     """Serve one client until it leaves: deliver events, obey messages."""
-    await socket.accept()
-    hub: Hub = socket.app.state.hub
+    await receive()  # websocket.connect
+    await send({"type": "websocket.accept", "subprotocol": subprotocol})
     listening = hub.subscribe()
-    delivery = asyncio.create_task(_deliver(socket, listening))
+    courier = Courier(send, listening)
+    delivery = asyncio.create_task(courier.deliver())
     try:
-        while True:
-            received = await socket.receive()
-            if received["type"] == "websocket.disconnect":
-                break
-            await _obey(received, socket, hub, listening)
-    except WebSocketDisconnect:
+        while (received := await receive())["type"] != "websocket.disconnect":
+            await _obey(received, courier, hub, listening)
+    except OSError:  # the client left while it was answered
         pass
     finally:
         listening.close()
         delivery.cancel()
-        with suppress(asyncio.CancelledError, WebSocketDisconnect):
+        with suppress(asyncio.CancelledError, OSError, RuntimeError):
             await delivery
 
 
@@ -119,16 +104,7 @@ async def stream_status(request: Request) -> StreamStatusAnswer:
     return StreamStatusAnswer.model_validate(request.app.state.hub.stats())
 
 
-async def _deliver(socket: WebSocket, listening: Listening) -> None:
-    told = 0
-    async for event in listening:
-        if listening.dropped > told:
-            lost, told = listening.dropped - told, listening.dropped
-            await _tell(socket, type="dropped", count=lost)
-        await socket.send_text(event.encoded.decode())
-
-
-async def _obey(received: Mapping[str, Any], socket: WebSocket, hub: Hub, listening: Listening) -> None:
+async def _obey(received: Mapping[str, Any], courier: Courier, hub: Hub, listening: Listening) -> None:
     text = received.get("text") or received.get("bytes") or b""
     try:
         if len(text) > MESSAGE_CHARACTERS_MAX:
@@ -140,23 +116,19 @@ async def _obey(received: Mapping[str, Any], socket: WebSocket, hub: Hub, listen
         elif isinstance(asked, Unsubscribe):
             listening.remove(asked.topics)
     except RequestError as error:
-        await _tell(socket, type="error", detail=error.message, hint=error.hint)
+        await courier.tell(type="error", detail=error.message, hint=error.hint)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        await _tell(socket, type="error", detail=str(error), hint=HINT)
+        await courier.tell(type="error", detail=str(error), hint=HINT)
     else:
-        await _confirm(socket, asked, hub.sequence)
+        await _confirm(courier, asked, hub.sequence)
 
 
-async def _confirm(socket: WebSocket, asked: Asked, sequence: int) -> None:
+async def _confirm(courier: Courier, asked: Asked, sequence: int) -> None:
     if isinstance(asked, Ping):
-        await _tell(socket, type="pong", seq=sequence)
+        await courier.tell(type="pong", seq=sequence)
     else:
         done = "subscribed" if isinstance(asked, Subscribe) else "unsubscribed"
-        await _tell(socket, type=done, topics=asked.topics, seq=sequence)
-
-
-async def _tell(socket: WebSocket, **message: Any) -> None:
-    await socket.send_text(msgspec.json.encode(message).decode())
+        await courier.tell(type=done, topics=asked.topics, seq=sequence)
 
 
 def _require_known(patterns: Collection[str]) -> None:

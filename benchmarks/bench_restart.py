@@ -24,11 +24,15 @@ from benchmarks.daemon import READY_SECONDS_MAX, Daemon, get, wait_until
 
 STEPS, ORDERS, FILLS, DECIDE_EVERY = 70_000, 15_000, 15_000, 4
 EXTRA_SECONDS_MAX = 2.0
+FOLLOW_SECONDS_MAX = 1800.0
 COUNT = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {count})"
 COPY_STEPS = """
     INSERT INTO steps (decision_id, cycle, as_of, report)
     SELECT s.decision_id || '-' || n, s.cycle, s.as_of, s.report FROM c, steps s
     WHERE s.sequence = CASE n % {every} WHEN 0 THEN {decide} ELSE {check} END ORDER BY n
+"""
+COPY_TRADING_STEPS = """
+    INSERT INTO trading_steps SELECT sequence FROM steps WHERE sequence > {first} AND sequence % 10 = 0
 """
 COPY_ORDERS = """
     INSERT INTO orders (client_order_id, decision_id, symbol, side, quantity, reference_price, rule, status,
@@ -58,14 +62,27 @@ def fill(ledger: Path) -> int:
         newest = dict(database.execute("SELECT cycle, max(sequence) FROM steps GROUP BY cycle").fetchall())
         steps = COPY_STEPS.format(every=DECIDE_EVERY, decide=newest["decide"], check=newest["risk_check"])
         database.execute(f"{COUNT.format(count=STEPS)} {steps}")
+        database.execute(COPY_TRADING_STEPS.format(first=max(newest.values())))
         database.execute(f"{COUNT.format(count=ORDERS)} {COPY_ORDERS}")
         database.execute(f"{COUNT.format(count=FILLS)} {COPY_FILLS}")
         tables = ("steps", "orders", "fills")
-        rows = sum(database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables)
+        rows = sum(database.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in tables)
         assert rows >= STEPS + ORDERS + FILLS, rows
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     database.close()
     return ledger.stat().st_size
+
+
+def follow(state: Path) -> None:
+    """Let the memory follow the copied rows, as it had followed a real run's."""
+    with Daemon(state) as daemon:
+        wait_until(lambda: daemon.answers("/ready"), READY_SECONDS_MAX)
+        wait_until(lambda: _follows(daemon), FOLLOW_SECONDS_MAX, 1.0)
+
+
+def _follows(daemon: Daemon) -> bool:
+    stores = json.loads(get(daemon.port, "/status", timeout_seconds=60)[1])["memory"]["graph"]
+    return bool(stores) and all(store["state"] == "follows the ledger" for store in stores.values())
 
 
 def seconds_to_ready(state: Path) -> float:
@@ -85,6 +102,7 @@ def main() -> None:
         for file in empty.glob("ledger.sqlite*"):
             file.unlink()
         size = fill(full / "ledger.sqlite")
+        follow(full)
         taken: dict[Path, list[float]] = {full: [], empty: []}
         for _ in range(rounds):
             for state, seconds in taken.items():

@@ -45,6 +45,8 @@ class Environment:
         Where Alpaca's API is instead of at Alpaca: a stand-in on this machine, for tests.
     artefact_dir : Path
         Trained models; the project's own `models/` unless STATE_DIR is set.
+    leave_with_stdin : bool
+        Stop when standard input ends: a parent holds its other end, and is gone then.
     """
 
     host: str = "127.0.0.1"
@@ -60,6 +62,7 @@ class Environment:
     parquet_path: Path | None = None
     state_dir: Path = ROOT / "state"
     artefact_dir: Path = ROOT / "models"
+    leave_with_stdin: bool = False
     neo4j_uri: str | None = None
     neo4j_user: str | None = None
     neo4j_password: SecretStr | None = field(default=None, repr=False)
@@ -92,6 +95,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         parquet_path=_provider(variables)[1],
         state_dir=Path(variables.get("STATE_DIR") or ROOT / "state"),
         artefact_dir=Path(variables["STATE_DIR"]) / "models" if variables.get("STATE_DIR") else ROOT / "models",
+        leave_with_stdin=_flag(variables, "TRADING_LEAVE_WITH_STDIN", default="false"),
         neo4j_uri=variables.get("NEO4J_URI") or None,
         neo4j_user=variables.get("NEO4J_USER") or None,
         neo4j_password=_secret(variables, "NEO4J_PASSWORD"),
@@ -147,6 +151,14 @@ def _flag(variables: Mapping[str, str], name: str, *, default: str) -> bool:
     if value in ("false", "0", "no", "off"):
         return False
     raise SettingsError(f"{name}={value} is neither true nor false.", hint=f"Set {name}=true or {name}=false.")
+
+
+SECRETS = ("TRADING_API_TOKEN", "ALPACA_API_KEY", "ALPACA_SECRET_KEY", "NEO4J_PASSWORD")
+
+
+def secrets_in(variables: Mapping[str, str]) -> tuple[str, ...]:
+    """Give the secrets' texts, for those who must leave them out of what they write."""
+    return tuple(variables[name] for name in SECRETS if variables.get(name))
 
 
 def _secret(variables: Mapping[str, str], name: str) -> SecretStr | None:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from config.drift import DriftSettings
 from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
+from config.memory import MemorySettings
 from config.sectors import STOCKS
 
 
@@ -271,7 +272,6 @@ class SynthesizerSettings(Frozen):
 
     allocation: Literal["votes", "diversified"] = "votes"
     diversified: DiversifiedSettings = DiversifiedSettings()
-
     weights: AgentWeights = AgentWeights()
     legacy_weights: LegacyWeights = LegacyWeights()
     buy_score_min: Annotated[float, Field(ge=-1, le=1)] = 0.35
@@ -295,3 +295,4 @@ class TradingSettings(Frozen):
     synthesizer: SynthesizerSettings = SynthesizerSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     drift: DriftSettings = DriftSettings()
+    memory: MemorySettings = MemorySettings()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
 from core.events import Event
+from core.memory import Recollection
+from core.protection import Levels
 from core.schedule import Timetable
 from core.types import Cycle, Fill, Opinion, OrderStatus, Portfolio, Side, StepReport
 
@@ -58,6 +61,7 @@ class Outlook:
     opinion: Opinion
     stale: Mapping[str, str]
     feed_fault: str
+    market_open: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,47 @@ class Trade:
     profit_usd: str
     profit_pct: float
     exit_rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EquityMark:
+    """What the book was worth after a session's last step.
+
+    Attributes
+    ----------
+    session : date
+        In New York.
+    equity : Decimal
+        Cash plus market value, US dollars.
+    drawdown : float
+        Distance below the peak, a fraction at or below 0.
+    regime : str or None
+        The regime that the step saw.
+    """
+
+    session: date
+    as_of: datetime
+    equity: Decimal
+    drawdown: float
+    regime: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EquityPoint:
+    """A session of the book beside the market; None where there is nothing to say.
+
+    Attributes
+    ----------
+    benchmark, equal_weight : float or None
+        What the same money would be in SPY, and spread evenly over the universe, US dollars.
+    """
+
+    session: date
+    equity: Decimal | None
+    drawdown: float | None
+    regime: str | None
+    benchmark: float | None
+    equal_weight: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +226,18 @@ class Service(Protocol):
 
     def portfolio(self) -> Portfolio:
         """Give the book after the last step."""
+        ...
+
+    def levels(self) -> Mapping[str, Levels]:
+        """Give each held position's nearest stop and target, by symbol."""
+        ...
+
+    def equity(self, sessions: int) -> Sequence[EquityPoint]:
+        """Give the last sessions' equity beside the market's, oldest first."""
+        ...
+
+    async def memory(self, symbol: str, limit: int) -> Recollection:
+        """Say what is remembered of a ticker, newest first."""
         ...
 
     def start_job(self, kind: str, parameters: Mapping[str, Any]) -> Job:

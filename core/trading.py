@@ -206,6 +206,10 @@ class Plan(Struct, frozen=True, kw_only=True):
         What a person should know.
     protections : tuple of Protection
         What guards each position held and each entry approved; only in a cycle that protects.
+    book_digest : str
+        SHA-256 of the book as the decision found it.
+    decided_in : TradingState or None
+        The state before the breakers spoke.
     """
 
     decisions: tuple[Decision, ...]
@@ -217,6 +221,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     state: TradingState
     alerts: tuple[str, ...] = ()
     protections: tuple[Protection, ...] = ()
+    book_digest: str = ""
+    decided_in: TradingState | None = None
 
 
 class StepReport(Struct, frozen=True, kw_only=True):

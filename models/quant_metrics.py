@@ -33,20 +33,41 @@ class DailyScores:
 
 
 def daily_scores(seen: OutOfSample, top_quantile: float) -> DailyScores:
-    """Score each session by itself."""
+    """Score each session by itself; `seen.day` must not decrease."""
     from scipy.stats import rankdata  # noqa: PLC0415  heavy: imported at first use
 
-    days, starts = np.unique(seen.day, return_index=True)
-    out = np.zeros((3, len(days)))
-    for index, part in enumerate(np.split(np.arange(len(seen.day)), starts[1:])):
-        margin, label = seen.margin[part], seen.label[part]
-        ranks = np.stack([rankdata(margin), rankdata(seen.forward[part])])
-        ranks -= ranks.mean(axis=1, keepdims=True)
-        spread = np.sqrt((ranks[0] @ ranks[0]) * (ranks[1] @ ranks[1]))
-        out[0, index] = ranks[0] @ ranks[1] / spread if spread > 0 else 0.0
-        out[1, index] = np.mean((seen.probability[part] - label) ** 2)
-        out[2, index] = label[margin >= np.quantile(margin, top_quantile)].mean()
-    return DailyScores(day=days, rank_ic=out[0], brier=out[1], precision=out[2])
+    days, count = np.unique(seen.day, return_counts=True)
+    there = np.arange(count.max()) < count[:, None]
+    margin, forward, probability, label = (
+        _by_day(values, there) for values in (seen.margin, seen.forward, seen.probability, seen.label)
+    )
+    ranks = rankdata([margin, forward], axis=-1) - (count[:, None] + 1) / 2
+    left, right = np.where(there, ranks, 0.0)
+    spread = np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1))
+    top = there & (margin >= _quantile(margin, count, top_quantile)[:, None])
+    missed = np.subtract(probability, label, out=np.zeros(there.shape), where=there)
+    return DailyScores(
+        day=days,
+        rank_ic=np.divide((left * right).sum(axis=1), spread, out=np.zeros(len(days)), where=spread > 0),
+        brier=(missed**2).sum(axis=1) / count,
+        precision=np.where(top, label, 0.0).sum(axis=1) / top.sum(axis=1),
+    )
+
+
+def _by_day(values: Floats, there: NDArray[np.bool_]) -> Floats:
+    """Lay samples (n,) out by day (days, most of a day), infinite where a day has fewer."""
+    out = np.full(there.shape, np.inf)
+    out[there] = values
+    return out
+
+
+def _quantile(values: Floats, count: NDArray[np.intp], q: float) -> Floats:
+    """Give each row's quantile of its first `count` values, the rest being infinite, by linear interpolation."""
+    ordered, place = np.sort(values, axis=1), q * (count - 1)
+    below = np.floor(place).astype(np.intp)
+    rows = np.arange(len(values))
+    low, high = ordered[rows, below], ordered[rows, np.minimum(below + 1, count - 1)]
+    return np.asarray(low + (high - low) * (place - below))
 
 
 def standard_error(daily: Floats, horizon_sessions: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,7 +48,7 @@ class Ranker:
     def __init__(self, artefact: QuantArtefact) -> None:
         self.artefact = artefact
         self._calibration = Calibration(**artefact.calibration)
-        self._explained = lru_cache(maxsize=EXPLANATIONS_KEPT)(self._explain)
+        self._explained: dict[bytes, Floats] = {}
 
     @cached_property
     def _booster(self) -> xgboost.Booster:
@@ -82,24 +82,32 @@ class Ranker:
         return Ranking(p_outperform=self._calibration.probability(margin), margin=margin)
 
     def contributions(self, z: Floats) -> Floats:
-        """Tell what each factor of one stock added to its margin: XGBoost's own SHAP values.
+        """Tell what each factor of some stocks added to their margins: XGBoost's own SHAP values.
 
         Exact, but fifty times the cost of the prediction, so it is asked only for what is decided on; the last
-        ones asked for are remembered.
+        ones asked for are remembered. A stock's values do not depend on the others asked for.
 
         Parameters
         ----------
-        z : ndarray of float64, shape (13,)
+        z : ndarray of float64, shape (n, 13)
 
         Returns
         -------
-        ndarray of float64, shape (13,)
+        ndarray of float64, shape (n, 13)
         """
-        return self._explained(z.tobytes())
+        asked = [row.tobytes() for row in z]
+        known = self._explained
+        missing = [name for name in dict.fromkeys(asked) if name not in known]
+        if missing:
+            found = self._explain(np.frombuffer(b"".join(missing)).reshape(len(missing), -1))
+            known.update(zip(missing, found, strict=True))
+        told = np.array([known[name] for name in asked]).reshape(z.shape)
+        for name in list(known)[: max(0, len(known) - EXPLANATIONS_KEPT)]:
+            del known[name]
+        return told
 
-    def _explain(self, z: bytes) -> Floats:
+    def _explain(self, z: Floats) -> Floats:
         import xgboost as library  # noqa: PLC0415  heavy: imported at first use
 
-        data = library.DMatrix(np.frombuffer(z).reshape(1, -1), nthread=1)
-        shares: Floats = self._booster.predict(data, pred_contribs=True)[0, :-1].astype(np.float64)
-        return shares
+        shares = self._booster.predict(library.DMatrix(z, nthread=1), pred_contribs=True)
+        return np.asarray(shares[:, :-1].astype(np.float64))

@@ -5,14 +5,12 @@ Single writer: one thread owns it, so two jobs can never sell the same position 
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import msgspec
 from msgspec.structs import replace
 
 from core.errors import BrokerError, Recoverable
@@ -134,6 +132,7 @@ class Engine:
             opinion=opinion,
             stale=view.stale,
             feed_fault=view.feed_fault,
+            market_open=view.market_open,
         )
 
     def send(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:
@@ -226,8 +225,7 @@ class Engine:
         return reasons
 
     def _decide(self, view: MarketView, book: Portfolio, state: TradingState, cycle: Cycle) -> tuple[str, Plan]:
-        seals = (self.parts.config_digest(), hashlib.sha256(msgspec.json.encode(book)).hexdigest())
-        return decide(view, book, self.parts.team, self.parts.risk, state, cycle, seals)
+        return decide(view, book, self.parts.team, self.parts.risk, state, cycle, self.parts.config_digest())
 
     def _report(  # a report names each part of the step once
         self,

@@ -18,7 +18,7 @@ from typing import Any
 from core.errors import EngineError, RequestError
 from core.ports import Clock, EventSink
 from core.service import Job, JobStatus
-from pipeline.memory import give_back
+from pipeline.resident import give_back
 
 Progress = Callable[[float, str], None]
 Work = Callable[..., Any]

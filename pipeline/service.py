@@ -11,16 +11,18 @@ from typing import Any, TypeVar
 import structlog
 
 from core.cycles import FLATTEN, SETTLE
-from core.errors import EngineError, LedgerError, Recoverable, RequestError
+from core.errors import EngineError, Recoverable, RequestError
 from core.ports import Clock, EventSink
-from core.service import Execution, Job, OrderRecord, Outlook, Trade
-from core.types import Cycle, Fill, Portfolio, StepReport, TradingState
+from core.protection import Levels
+from core.service import Execution, Job, Outlook
+from core.types import Cycle, Portfolio, StepReport, TradingState
 from pipeline.engine import Engine
 from pipeline.engine_thread import EngineThread
 from pipeline.execution import cancel_entries, execute, is_decision, newest_decision
 from pipeline.guard import guarded, guarded_step
 from pipeline.jobs import JobRunner
-from pipeline.readers import LongWork, Readers
+from pipeline.logs import step_line
+from pipeline.readers import LedgerReads, LongWork, MarketNames, Readers
 from pipeline.recovery import Recovery, accept, recover
 
 Result = TypeVar("Result")
@@ -29,7 +31,7 @@ RETRY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 2.0
 
 
-class EngineService:
+class EngineService(LedgerReads):
     """Implements `core.service.Service`.
 
     Parameters
@@ -38,6 +40,12 @@ class EngineService:
         Makes the engine; runs on the engine thread, since it imports heavy libraries and reads the feed.
     readers : callable
         Gives the ledger's read side once the engine is built.
+    market : MarketNames
+        What the equity is compared with.
+    levels_of : callable
+        Gives each held position's nearest stop and target.
+    watch : callable
+        Told of each step that ended: the report, and how long it took in seconds.
     status_of : callable
         Turns (engine or None, this service) into the status' JSON bytes.
     after_start : callable
@@ -60,14 +68,17 @@ class EngineService:
         events: EventSink,
         build: Callable[[], Engine],
         readers: Callable[[], Readers],
+        market: MarketNames,
+        levels_of: Callable[[Engine], Mapping[str, Levels]],
+        watch: Callable[[StepReport, float], None],
         status_of: Callable[[EngineService], bytes],
         models_loaded: Callable[[], bool],
         long_work: Mapping[str, LongWork],
         after_start: Callable[[EngineService], None],
         close: Callable[[], None],
     ) -> None:
+        super().__init__(market)
         self.events = events
-        self.engine: Engine | None = None
         self.recovery: Recovery | None = None
         self.last_decision: StepReport | None = None
         self.clock = clock
@@ -75,14 +86,14 @@ class EngineService:
         self.runner = JobRunner(clock, events, lambda finish: self._thread.submit(finish).result())
         self._build = build
         self._make_readers = readers
-        self._readers: Readers | None = None
+        self._levels_of = levels_of
+        self._watch = watch
         self._status_of = status_of
         self._models_loaded = models_loaded
         self._long_work = long_work
         self._after_start = after_start
         self._close = close
         self._halts = 0
-        self._not_ready = "The engine is starting."
         self._started = time.monotonic()
         self._status_cache: tuple[float, bytes] = (-1.0, b"")
 
@@ -153,6 +164,7 @@ class EngineService:
         self._require_engine().stop_sending.set()
         self._halts += 1
         await self._on_engine(lambda engine: engine.set_state(TradingState.HALTED, reason))
+        self._status_cache = (-1.0, b"")
 
     async def resume(self) -> None:
         """Go back to ACTIVE, unless a halt was asked for later; losses are measured from here on."""
@@ -183,36 +195,13 @@ class EngineService:
 
         return await self._on_engine(go)
 
-    def decisions(self, limit: int) -> Sequence[StepReport]:
-        """Give recorded decisions, newest first."""
-        return self._require_readers().decisions(limit)
-
-    def decision(self, decision_id: str) -> StepReport | None:
-        """Give one recorded decision."""
-        return self._require_readers().decision(decision_id)
-
-    def orders(self, limit: int) -> Sequence[OrderRecord]:
-        """Give orders, newest first."""
-        return self._require_readers().orders(limit)
-
-    def fills(self, limit: int) -> Sequence[Fill]:
-        """Give fills, newest first."""
-        return self._require_readers().fills(limit)
-
-    def trades(self, limit: int) -> Sequence[Trade]:
-        """Give closed round trips, newest first."""
-        return self._require_readers().trades(limit)
-
-    def state_reason(self) -> str:
-        """Say why the trading state is what it is; empty when nobody changed it. Never fails."""
-        try:
-            return self._readers.state_reason() if self._readers else ""
-        except LedgerError as error:
-            return str(error)
-
     def portfolio(self) -> Portfolio:
         """Give the book after the last step."""
         return self._require_engine().portfolio
+
+    def levels(self) -> Mapping[str, Levels]:
+        """Give each held position's nearest stop and target."""
+        return self._levels_of(self._require_engine())
 
     def start_job(self, kind: str, parameters: Mapping[str, Any]) -> Job:
         """Start long work; a RequestError with status 409 if one of its kind runs."""
@@ -265,14 +254,14 @@ class EngineService:
         return False
 
     def _step(self, engine: Engine, cycle: Cycle) -> StepReport:
+        began = time.perf_counter()
         report = guarded_step(engine, cycle)
+        seconds = time.perf_counter() - began
+        self._watch(report, seconds)
         if is_decision(report):
             self.last_decision = report
         self._status_cache = (-1.0, b"")
-        log.info(
-            "step", cycle=cycle.name, decision_id=report.decision_id, approved=len(report.plan.approved),
-            refused=len(report.plan.refused), fills=len(report.fills), state=report.plan.state.value,
-        )  # fmt: skip
+        log.info("step", **step_line(report, seconds))
         return report
 
     def _write_book(self, engine: Engine) -> None:
@@ -290,8 +279,3 @@ class EngineService:
         if self.engine is None or self._not_ready:
             raise RequestError(self._not_ready, hint="GET /ready tells when it is.", status=503)
         return self.engine
-
-    def _require_readers(self) -> Readers:
-        if self._readers is None:
-            raise RequestError(self._not_ready, hint="GET /ready tells when it is.", status=503)
-        return self._readers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,10 +13,11 @@ from core.types import StepReport, TradingState
 from pipeline.announce import portfolio_data, regime_data
 from pipeline.engine import Engine
 from pipeline.jobs import job_data
+from pipeline.resident import resident_mb
 from pipeline.service import EngineService
 
 Facts = Callable[[datetime], Mapping[str, Any]]
-NO_GRAPH = "none: no memory graph is wired; every decision is in the ledger"
+NO_GRAPH: Mapping[str, Any] = {"state": "no memory graph is wired; every decision is in the ledger"}
 
 
 def status_bytes(
@@ -27,6 +27,7 @@ def status_bytes(
     degraded: Callable[[], Sequence[str]],
     settings: Mapping[str, Any],
     timetable: Callable[[], Timetable],
+    graph: Callable[[], Mapping[str, Any]] = lambda: NO_GRAPH,
 ) -> bytes:
     """Encode the status.
 
@@ -37,9 +38,12 @@ def status_bytes(
     degraded : callable
         Gives what is missing or fallen back, in words.
     settings : mapping
-        `profile`, `broker_mode` and `regime_window_sessions`, as configured.
+        `profile`, `broker_mode`, `regime_window_sessions` and the breakers' `limits`, as configured, and
+        `market_open`.
     timetable : callable
         Gives what runs by itself.
+    graph : callable
+        Describes each store of the memory: where it is, how far it is, what is wrong with it.
     """
     now = service.now()
     regime = _regime_card(service.last_decision, now, settings["regime_window_sessions"])
@@ -52,8 +56,10 @@ def status_bytes(
             "models": {"regime": regime, **models(now)},
             "jobs": [job_data(job) for job in service.jobs()[:20]],
             "scheduler": timetable(),
-            "memory": {"resident_mb": resident_mb(), "graph": NO_GRAPH},
+            "memory": {"resident_mb": resident_mb(), "graph": graph()},
             "profile": settings["profile"],
+            "limits": settings["limits"],
+            "market_open": settings["market_open"],
             **_engine_facts(service, settings["broker_mode"]),
         }
     )
@@ -119,16 +125,3 @@ def _regime_card(decided: StepReport | None, now: datetime, window_sessions: int
         "out_of_sample": None,
         "age_days": max(0, (now - fitted).days),
     }
-
-
-def resident_mb() -> float | None:
-    """Give the process's resident memory in MiB; None where the platform does not say."""
-    if sys.platform.startswith("linux"):
-        with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123  # not a path of ours
-            return round(int(statm.read().split()[1]) * 4096 / 2**20, 1)
-    if sys.platform == "win32":
-        return None
-    import resource  # noqa: PLC0415  # there is none on Windows
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / 2**20, 1)

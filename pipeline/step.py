@@ -5,9 +5,12 @@ It does not know whether it is live: the daemon and the backtest call the same f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 
+import msgspec
 from msgspec.structs import replace
 
 from core.ids import decision_id
@@ -22,14 +25,14 @@ def decide(
     risk: RiskManager,
     state: TradingState,
     cycle: Cycle,
-    seals: tuple[str, ...],
+    config_digest: str,
 ) -> tuple[str, Plan]:
     """Hear the team, judge exits, size and check entries.
 
     Parameters
     ----------
-    seals : tuple of str
-        Digests of what else the decision depends on (configuration, book), for its name.
+    config_digest : str
+        SHA-256 of the settings in force, for its name.
 
     Returns
     -------
@@ -37,15 +40,12 @@ def decide(
         The decision's id, derived from all that it was made from, and what it intends.
     """
     opinion = team.opine(view, portfolio, cycle)
-    name = decision_id(
-        cycle=cycle.name,
-        as_of=view.as_of,
-        seals=(view.digest(), *seals, state.value, repr(sorted(opinion.models.items())), _told(cycle)),
-    )
+    seen, sealed = digest_of(portfolio), (view.digest(), config_digest)
+    name = name_of(cycle, view.as_of, *sealed, book_digest=seen, state=state, models=opinion.models)
     book = risk.mark(view, portfolio, opinion, cycle)
     wanted = team.decide(opinion, book, cycle)
     forced = risk.exits(view, book, opinion, cycle)
-    decisions = overrule(wanted, forced)
+    decisions = reminded(overrule(wanted, forced), view)
     plan = risk.review(
         decision_id=name,
         decisions=decisions,
@@ -56,7 +56,28 @@ def decide(
         cycle=cycle,
     )
     explained = team.explain(view, opinion, [decision.symbol for decision in decisions])
-    return name, plan if explained is plan.opinion else replace(plan, opinion=explained)
+    return name, replace(plan, opinion=explained, book_digest=seen, decided_in=state)
+
+
+def digest_of(book: Portfolio) -> str:
+    """Seal a book: SHA-256 of its JSON."""
+    return hashlib.sha256(msgspec.json.encode(book)).hexdigest()
+
+
+def name_of(
+    cycle: Cycle,
+    as_of: datetime,
+    view_digest: str,
+    config_digest: str,
+    *,
+    book_digest: str,
+    state: TradingState,
+    models: Mapping[str, str],
+) -> str:
+    """Name a decision after all that it is made from: the same inputs, the same name."""
+    heard = repr(sorted(models.items()))
+    seals = (view_digest, config_digest, book_digest, state.value, heard, _told(cycle))
+    return decision_id(cycle=cycle.name, as_of=as_of, seals=seals)
 
 
 @lru_cache(maxsize=64)
@@ -75,3 +96,15 @@ def overrule(wanted: Sequence[Decision], forced: Sequence[Decision]) -> tuple[De
             )
         by_symbol[exit_.symbol] = exit_
     return tuple(by_symbol[symbol] for symbol in sorted(by_symbol))
+
+
+def reminded(decisions: tuple[Decision, ...], view: MarketView) -> tuple[Decision, ...]:
+    """Put what the view recalls beside the reasons: it explains, it has no vote."""
+    if not view.memories:
+        return decisions
+    told: dict[str, list[str]] = {}
+    for memory in view.memories:
+        told.setdefault(memory.symbol, []).append(f"remembered: {memory.fact}")
+    return tuple(
+        replace(decision, reasons=(*decision.reasons, *told.get(decision.symbol, ()))) for decision in decisions
+    )

@@ -84,12 +84,7 @@ class Cron:
 
     async def open(self) -> None:
         """Take up where the last process left: remember its runs, and tell which were missed since."""
-        now = self._clock.now()
-        await asyncio.to_thread(self._calendar.is_open, now)  # builds the calendar, which takes a second
-        self._runs = {name: run for name, run in self._store.load().items() if name in self._specs}
-        for name, run in list(self._runs.items()):
-            self._tell_missed(name, run, now)
-        self._next = {name: self._next_run(name, now) for name in self._specs}
+        await asyncio.to_thread(self._take_up, self._clock.now())  # builds the calendar, which takes a second
 
     async def catch_up(self) -> None:
         """Run what came due while no process was there and is within its grace; a first start missed nothing."""
@@ -120,6 +115,12 @@ class Cron:
     def timetable(self) -> Timetable:
         """Give each job with its last run and the next moment it will run at."""
         return Timetable(enabled=True, jobs=tuple(self._line(spec) for spec in self._specs.values()))
+
+    def _take_up(self, now: datetime) -> None:
+        self._runs = {name: run for name, run in self._store.load().items() if name in self._specs}
+        for name, run in list(self._runs.items()):
+            self._tell_missed(name, run, now)
+        self._next = {name: self._next_run(name, now) for name in self._specs}
 
     async def _begin(self) -> None:
         while self._service.not_ready_reason():

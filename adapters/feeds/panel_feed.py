@@ -24,7 +24,7 @@ class PanelFeed:
     source : str
         The source's name, put on every view.
     quotes : callable or None
-        Prices of a moment. Without one, a view within a recorded session quotes that session's opening prices:
+        Prices of a moment within a session. What it has no price of is quoted at the session's opening price:
         known since the open, and the next price an order of the evening before can fill at.
     headlines : callable or None
         Headlines that were out at a moment.
@@ -52,7 +52,7 @@ class PanelFeed:
             first, last = panel.sessions[[0, -1]].astype("datetime64[D]").astype(date)
             calendar.sessions(first - LOOK_BACK, last)
         self._source = source
-        self._quotes = quotes or self._opening_quotes
+        self._quotes = quotes or _no_quotes
         self._headlines = headlines or _no_headlines
         self.notes = self._inspection.notes
 
@@ -67,7 +67,7 @@ class PanelFeed:
         quotes: Mapping[str, Quote] = {}
         stale: Mapping[str, str] = {}
         if when.opened_at is not None:
-            quotes = self._quotes(as_of)
+            quotes = {**self._opening_quotes(as_of, when.opened_at), **self._quotes(as_of)}
             stale = {name: NO_QUOTE for name in self.panel.symbols if name not in quotes}
         return compose(
             as_of=as_of,
@@ -80,17 +80,20 @@ class PanelFeed:
             faults=(),
         )
 
-    def _opening_quotes(self, at: datetime) -> Mapping[str, Quote]:
+    def _opening_quotes(self, at: datetime, opened_at: datetime) -> Mapping[str, Quote]:
         day = np.datetime64(at.astimezone(UTC).date(), "D")
         row = int(np.searchsorted(self.panel.sessions, day))
         if row == len(self.panel.sessions) or self.panel.sessions[row] != day:
             return {}
-        opened_at = moment(self._calendar, at, timedelta(0)).opened_at or at
         return {
             name: Quote(symbol=name, price=price, at=opened_at, session_open=price)
             for name, price in zip(self.panel.symbols, self.panel.open[row].tolist(), strict=True)
             if price == price  # noqa: PLR0124  # NaN: no bar in that session
         }
+
+
+def _no_quotes(_: datetime) -> Mapping[str, Quote]:
+    return {}
 
 
 def _no_headlines(_: datetime) -> tuple[Headline, ...]:

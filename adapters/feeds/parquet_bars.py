@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adapters.feeds.assembly import RawBars, assemble
+from adapters.feeds.parquet_table import column_of, read_columns
 from core.errors import DataError
 from core.ports import Calendar
 from core.types import BarPanel, Quote
 
 PRICES = ("open", "high", "low", "close")
 COLUMNS = ("date", "ticker", *PRICES, "adj_close", "volume")
+HINT = "Check the path of DATA_PROVIDER."
 
 
 class ParquetBars:
@@ -42,9 +42,9 @@ class ParquetBars:
         core.errors.DataError
             When the file cannot be read, or lacks a column, or a column is not of its type.
         """
-        table = _read(self._path)
-        days, tickers = _column(table, "date", "datetime64[D]"), _column(table, "ticker", np.str_)
-        numbers = {name: _column(table, name, np.float64) for name in (*PRICES, "adj_close", "volume")}
+        table = read_columns(self._path, COLUMNS, HINT)
+        days, tickers = column_of(table, "date", "datetime64[D]"), column_of(table, "ticker", np.str_)
+        numbers = {name: column_of(table, name, np.float64) for name in (*PRICES, "adj_close", "volume")}
         wanted = np.isin(tickers, list(symbols))
         wanted &= (days >= np.datetime64(start, "D")) & (days <= np.datetime64(end, "D"))
         with np.errstate(divide="ignore", invalid="ignore"):  # a close of zero is for the quality gate to name
@@ -72,7 +72,7 @@ class ParquetBars:
         core.errors.DataError
             When the file cannot be read or holds no session of the exchange.
         """
-        days = _column(_read(self._path), "date", "datetime64[D]")
+        days = column_of(read_columns(self._path, COLUMNS, HINT), "date", "datetime64[D]")
         if not len(days):
             raise DataError(f"{self._path} holds no bars.")
         newest: date = days.max().astype(object)
@@ -80,33 +80,3 @@ class ParquetBars:
         if not sessions:
             raise DataError(f"{self._path} ends on {newest}, with no session of the exchange near it.")
         return sessions[-1][0], sessions[-1][2]
-
-
-def _read(path: Path) -> Any:
-    # heavy: imported at first use
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
-    try:
-        names = pq.read_schema(path).names
-        missing = [name for name in COLUMNS if name not in names]
-        if missing:
-            raise DataError(
-                f"{path} has no column {', '.join(missing)}.",
-                hint=f"It needs {', '.join(COLUMNS)}, one row a bar.",
-            )
-        return pq.read_table(path, columns=list(COLUMNS))
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(
-            f"{path} cannot be read as parquet: {error}.", hint="Check the path of DATA_PROVIDER."
-        ) from error
-
-
-def _column(table: Any, name: str, dtype: Any) -> NDArray[Any]:
-    try:
-        column: NDArray[Any] = table[name].to_numpy().astype(dtype)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"The column {name} is of type {table[name].type}, which is no {np.dtype(dtype)}."
-        ) from error
-    return column

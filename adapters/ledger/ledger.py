@@ -40,6 +40,7 @@ _INSERT_STEP = """
     INSERT INTO steps (decision_id, cycle, as_of, report) VALUES (?, ?, ?, ?)
     ON CONFLICT (decision_id) DO NOTHING
 """
+_INSERT_TRADING_STEP = "INSERT INTO trading_steps (sequence) VALUES (?)"
 _INSERT_ORDER = f"INSERT INTO orders ({ORDER_COLUMNS}, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')"  # noqa: S608  constants
 _INSERT_FILL = f"""
     INSERT INTO fills ({FILL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fill_id) DO NOTHING
@@ -125,6 +126,8 @@ class SqliteLedger(LedgerReader):
             cursor.execute(_INSERT_STEP, (report.decision_id, report.cycle.name, at, body))
             if not cursor.rowcount:
                 return
+            if report.fills or report.plan.approved:
+                cursor.execute(_INSERT_TRADING_STEP, (cursor.lastrowid,))
             self._write_orders(cursor, report, at)
             if report.cycle.as_of is None:
                 reason = "; ".join(report.plan.alerts)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from adapters.ledger.database import Database, Row
+from adapters.ledger.equity import EquityMarks
 from adapters.ledger.rows import (
     FILL_COLUMNS,
     ORDER_COLUMNS,
@@ -16,7 +17,7 @@ from adapters.ledger.rows import (
     order_record,
 )
 from adapters.ledger.trades import RoundTrips
-from core.service import OrderRecord, Trade
+from core.service import EquityMark, OrderRecord, Trade
 from core.types import ApprovedOrder, Fill, Portfolio, StepReport, TradingState
 
 _ORDERS = f"SELECT {ORDER_COLUMNS}, reason FROM orders"  # noqa: S608  constants
@@ -29,6 +30,7 @@ class LedgerReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._marks = EquityMarks(database)
         self._trips = RoundTrips()
         self._trips_until = 0
         self._trips_lock = threading.Lock()
@@ -58,6 +60,23 @@ class LedgerReader:
         """Give one recorded step, equal to the one written."""
         rows = self._database.read("SELECT report FROM steps WHERE decision_id = ?", (decision_id,))
         return decode_report(rows[0][0]) if rows else None
+
+    def journal(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Give up to `limit` steps after a place, oldest first: each one's place and its report as JSON."""
+        sql = "SELECT sequence, report FROM steps WHERE sequence > ? ORDER BY sequence LIMIT ?"
+        return tuple((row[0], row[1]) for row in self._database.read(sql, (after, limit)))
+
+    def trading_journal(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Give the same of those steps only that approved or filled something."""
+        sql = (
+            "SELECT sequence, report FROM trading_steps JOIN steps USING (sequence) "
+            "WHERE sequence > ? ORDER BY sequence LIMIT ?"
+        )
+        return tuple((row[0], row[1]) for row in self._database.read(sql, (after, limit)))
+
+    def last_step(self) -> int:
+        """Give the newest step's place; 0 in a new ledger."""
+        return int(self._database.read("SELECT coalesce(max(sequence), 0) FROM steps")[0][0])
 
     def approved_orders(self, decision_id: str) -> tuple[ApprovedOrder, ...]:
         """Give what a recorded step approved; empty when there is no such step."""
@@ -113,6 +132,10 @@ class LedgerReader:
                 self._trips.add(fill_of(row))
                 self._trips_until = row[9]
             return self._trips.newest(limit)
+
+    def equity_marks(self, sessions: int) -> Sequence[EquityMark]:
+        """Give the book's worth at the end of the last sessions, oldest first."""
+        return self._marks.newest(sessions)
 
     def _orders(self, sql: str, *values: str | int) -> Sequence[OrderRecord]:
         rows: list[Row] = self._database.read(sql, values)

@@ -66,6 +66,13 @@ LEDGER = Schema(
             ) STRICT
             """,
         ),
+        (  # which steps approved or filled something: what recall reads of years, without the rest
+            "CREATE TABLE trading_steps (sequence INTEGER PRIMARY KEY) STRICT",
+            """
+            INSERT INTO trading_steps SELECT sequence FROM steps
+            WHERE instr(report, CAST('"fills":[{' AS BLOB)) OR instr(report, CAST('"approved":[{' AS BLOB))
+            """,
+        ),
     ),
 )
 TABLES = ("steps", "orders", "fills", "book")

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-import msgspec
 from msgspec.structs import replace
 
 from core.errors import RequestError
-from core.ids import decision_id
 from core.ports import Feed, Ledger, RiskManager, Team
 from core.times import market_date
 from core.types import MarketView, Plan, Portfolio, StepReport, TradingState
 from pipeline.backtest.lookahead import differences
 from pipeline.book import apply_fills
 from pipeline.engine import intended, opening_book
-from pipeline.step import decide
+from pipeline.step import decide, digest_of, name_of
 
 LOOK_BACK = (100, 1_000, 10_000, 1_000_000)
 SHOWN_MAX = 200
@@ -40,8 +37,8 @@ class Seen:
     Attributes
     ----------
     proven : bool
-        Whether they give the decision's own id, which seals them; else they are the nearest that the ledger
-        knows.
+        Whether the book has the digest that the decision recorded, and its id follows from what it recorded;
+        else they are the nearest that the ledger knows.
     """
 
     book: Portfolio
@@ -94,15 +91,13 @@ def find(ledger: Ledger, name: str) -> Recorded:
 
 
 def seen_by(recorded: Recorded, initial_cash: Decimal) -> Seen:
-    """Work out what book and state a decision was made from; its own id tells whether that is right."""
-    books = list(_books(recorded, initial_cash))
-    likely = recorded.before.plan.state if recorded.before else TradingState.ACTIVE
-    states = [likely, *(state for state in TradingState if state is not likely)]
+    """Find the book a decision was made from, by the digest it recorded, and the state."""
+    plan, books = recorded.report.plan, list(_books(recorded, initial_cash))
+    state = plan.decided_in or (recorded.before.plan.state if recorded.before else TradingState.ACTIVE)
     for book in books:
-        for state in states:
-            if _name(recorded.report, book, state) == recorded.report.decision_id:
-                return Seen(book=book, state=state, proven=True)
-    return Seen(book=books[0], state=likely, proven=False)
+        if digest_of(book) == plan.book_digest and _name(recorded.report, state) == recorded.report.decision_id:
+            return Seen(book=book, state=state, proven=True)
+    return Seen(book=books[0], state=state, proven=False)
 
 
 def replay(
@@ -124,8 +119,7 @@ def replay(
     """
     report, seen = recorded.report, seen_by(recorded, initial_cash)
     view = feed.view(report.as_of)
-    seals = (config_digest, _seal(seen.book))
-    name, plan = decide(view, seen.book, team, risk, seen.state, report.cycle, seals)
+    name, plan = decide(view, seen.book, team, risk, seen.state, report.cycle, config_digest)
     if report.cycle.as_of is None:
         plan = intended(plan, report.cycle)
     was, now = (
@@ -162,22 +156,24 @@ def _books(recorded: Recorded, initial_cash: Decimal) -> Iterator[Portfolio]:
         yield replace(after, trades_today=report.plan.portfolio.trades_today - len(own))
 
 
-def _name(report: StepReport, book: Portfolio, state: TradingState) -> str:
-    """Name the recorded decision as `pipeline.step.decide` would from this book and state."""
-    models = repr(sorted(report.plan.opinion.models.items()))
-    seals = (report.view_digest, report.config_digest, _seal(book), state.value, models, repr(report.cycle))
-    return decision_id(cycle=report.cycle.name, as_of=report.as_of, seals=seals)
-
-
-def _seal(book: Portfolio) -> str:
-    return hashlib.sha256(msgspec.json.encode(book)).hexdigest()
+def _name(report: StepReport, state: TradingState) -> str:
+    """Name the recorded decision after the inputs it recorded."""
+    return name_of(
+        report.cycle,
+        report.as_of,
+        report.view_digest,
+        report.config_digest,
+        book_digest=report.plan.book_digest,
+        state=state,
+        models=report.plan.opinion.models,
+    )
 
 
 def _causes(recorded: Recorded, seen: Seen, view: MarketView, plan: Plan, config_digest: str) -> Iterator[str]:
     report = recorded.report
     if not seen.proven:
         yield (
-            "The book or the state it was made from is not recorded in full; the nearest known was used "
+            "The book it was made from is not recorded in full, only its digest; the nearest known was used "
             "(something changed it between the two steps, or another release wrote it)."
         )
     if config_digest != report.config_digest:

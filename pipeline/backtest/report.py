@@ -15,6 +15,7 @@ from pipeline.backtest.market import Market, Null, benchmark_curves
 from pipeline.backtest.phases import spread_of
 from pipeline.backtest.spans import windows_of
 from pipeline.backtest.trading import Traded, describe, trips_of, unproven
+from pipeline.backtest.walked import Walked
 from pipeline.backtest.windows import Course, Trials, Window, judge
 from pipeline.statistics.curves import MonthlyReturns, monthly_returns
 from pipeline.statistics.overfitting import Overfitting
@@ -49,6 +50,8 @@ class About:
         SHA-256 of the settings in force.
     caveats : tuple of str
         What speaks against the profile, in its own words.
+    walked : Walked or None
+        What the risk check walked in five-minute bars.
     """
 
     strategy: str
@@ -61,6 +64,7 @@ class About:
     models: int
     config_digest: str
     caveats: tuple[str, ...] = ()
+    walked: Walked | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +231,8 @@ def _caveats(about: About, run: Run) -> Sequence[str]:
         f"at the close of {run.sessions[0]}. Walk-forward: {about.models} rankers, each used only after the day "
         "its labels end.",
     ]
+    if about.walked is not None:
+        out.append(about.walked.words)
     if run.resumed_at:
         days = ", ".join(str(day) for day in run.resumed_at)
         out.append(

@@ -24,7 +24,7 @@ SENTIMENT_ABSENT = "no news is read in this run"
 
 
 class Forgetful:
-    """The memory until the graph has one of its own: every report is in the ledger already."""
+    """The memory of a backtest: every report is in its ledger already."""
 
     def remember(self, report: StepReport) -> None:
         """Keep nothing more."""
@@ -48,6 +48,7 @@ def assemble_team(
     factors: FactorStore,
     ensemble: EnsembleShelf | None = None,
     sentiment: Voice | None = None,
+    tracker: RegimeTracker | None = None,
 ) -> Team:
     """Put the agents together; the same for the daemon and the backtest."""
     from agents.diversified import DiversifiedAgent  # noqa: PLC0415  # with the agents
@@ -59,7 +60,7 @@ def assemble_team(
     from models.regime import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
 
     stocks = trading.watchlist.tickers
-    tracker = RegimeTracker(trading.regime)
+    tracker = tracker or RegimeTracker(trading.regime)
     rl = (Absent("rl", RL_ABSENT),) if ensemble is None else rl_voices(trading, ensemble, factors, tracker)
     voices = (
         SectorAgent(SECTOR_MAP, trading.sector_scan),

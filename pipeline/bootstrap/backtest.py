@@ -59,7 +59,7 @@ def build_bench(
     team_of : callable
         Gives the team for the panel after the quality gate.
     quotes : callable or None
-        Prices within the day; without it a view within a session quotes its opening prices.
+        Prices within the day; what it has none of is quoted at the session's opening price.
     """
     clock = ManualClock(datetime(1990, 1, 1, tzinfo=UTC))
     feed = PanelFeed(panel, trading.data, NyseCalendar(), source=source, quotes=quotes)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 from config.environment import Environment, read_environment
 from config.loader import FOLDER
@@ -16,8 +19,9 @@ from pipeline.backtest.plain import figures
 from pipeline.bootstrap.backtest_output import CHARTS, progress_bars, save, show, to_json
 from pipeline.bootstrap.backtest_study import Strategy, conduct
 from pipeline.bootstrap.backtest_tools import add_tools, run_tool, tool_asked
-from pipeline.bootstrap.backtests import BacktestSpec, load_panel
+from pipeline.bootstrap.backtests import BacktestSpec, load_panel, with_feed
 from pipeline.bootstrap.executors import executor_of
+from pipeline.bootstrap.intraday import read_five_minute_bars
 
 EXIT_FAILED, EXIT_SETTINGS = 1, 2
 ABOUT = {
@@ -35,7 +39,8 @@ def main(
     """Run one script under the settings in `folder`; give its exit code."""
     asked = parser(strategy).parse_args(argv)
     try:
-        return run(strategy, asked, spec_of(asked, folder), read_environment(variables))
+        environment = read_environment(variables)
+        return run(strategy, asked, walking(asked, spec_of(asked, folder), environment), environment)
     except EngineError as error:
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)  # noqa: T201  # a script speaks
         return EXIT_SETTINGS if isinstance(error, SettingsError | RequestError) else EXIT_FAILED
@@ -78,7 +83,16 @@ def spec_of(asked: argparse.Namespace, folder: Path) -> BacktestSpec:
         books=asked.books,
         trials=asked.trials,
         folder=folder,
+        changes=dict(asked.changes),
     )
+
+
+def walking(asked: argparse.Namespace, spec: BacktestSpec, environment: Environment) -> BacktestSpec:
+    """Give the specification with the five-minute bars that were asked for."""
+    if getattr(asked, "intraday", None) is None:
+        return spec
+    daily = with_feed(environment, spec.feed).parquet_path
+    return replace(spec, intraday=read_five_minute_bars(asked.intraday, daily))
 
 
 def parser(strategy: Strategy) -> argparse.ArgumentParser:
@@ -92,6 +106,15 @@ def parser(strategy: Strategy) -> argparse.ArgumentParser:
     add("--feed", default="", help="as DATA_PROVIDER: parquet:PATH, yfinance, alpaca, simulated, auto")
     add("--profile", default="", help="runbook or measured; default as trading.json has it")
     add("--seed", type=int, help="of the models and of what the report draws; default the settings'")
+    add(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="NAME=VALUE",
+        help="a setting for this run alone, e.g. trading.broker.slippage_bps=10; may be repeated",
+    )
     add("--json", action="store_true", help="print the figures as JSON")
     add("--jobs", type=int, default=1, help="processes that train and rerun; the results do not depend on it")
     add("--cluster", default="", help="tcp://HOST:PORT of a dask scheduler instead")
@@ -100,8 +123,20 @@ def parser(strategy: Strategy) -> argparse.ArgumentParser:
     add("--out", type=Path, default=CHARTS, help="folder of the chart and its JSON")
     add_tools(wanted)
     if strategy == "pipeline":
+        add("--intraday", type=Path, metavar="PATH", help="parquet of 5-minute bars for the risk check to walk")
         add("--attribution", action="store_true", help="run again without each agent and each exit rule")
     return wanted
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """Split NAME=VALUE; the value is JSON, else a word."""
+    name, given, value = text.partition("=")
+    if not (name and given):
+        raise argparse.ArgumentTypeError(f"{text} is not NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _at_least(smallest: int) -> Callable[[str], int]:

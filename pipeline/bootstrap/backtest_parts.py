@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, as_completed
-from functools import partial
+from concurrent.futures import Executor
 
 from core.orders import Side
 from core.types import BarPanel
@@ -14,6 +12,7 @@ from pipeline.backtest.loop import Run
 from pipeline.bootstrap.backtest import Bench
 from pipeline.bootstrap.backtest_settings import Settings, settings_of, without_agent, without_exit_rules
 from pipeline.bootstrap.backtests import BacktestSpec, Progress, run_pipeline
+from pipeline.bootstrap.executors import run_all, share
 
 DECISIONS_READ = 500
 ALLOCATOR = "diversified"
@@ -40,8 +39,8 @@ def switch_off(
     fired = {fill.rule for fill in run.fills if fill.side is Side.SELL}
     parts = [("agent", agent, without_agent(chosen, agent)) for agent in heard(bench)]
     parts += [("exit rule", rule, settings) for rule, settings in without_exit_rules(chosen, fired)]
-    again = partial(run_without, spec, panel, source, artefacts)
-    runs = _runs([partial(again, settings) for _, _, settings in parts], executor, progress)
+    ground = (share(executor, spec), share(executor, panel), source, share(executor, artefacts))
+    runs = run_all(executor, run_without, [(*ground, settings) for _, _, settings in parts], progress)
     return tuple(
         Switched(kind=kind, part=part, run=other) for (kind, part, _), other in zip(parts, runs, strict=True)
     )
@@ -62,15 +61,3 @@ def heard(bench: Bench) -> tuple[str, ...]:
             agents |= {vote.signal.agent for vote in decision.votes if vote.weight > 0}
             allocated |= decision.rule == "allocation"
     return (*sorted(agents), *((ALLOCATOR,) if allocated else ()))
-
-
-def _runs(tasks: Sequence[Callable[[], Run]], executor: Executor | None, progress: Progress) -> Iterator[Run]:
-    if executor is None:
-        for done, task in enumerate(tasks, start=1):
-            yield task()
-            progress(done, len(tasks))
-        return
-    futures = [executor.submit(task) for task in tasks]
-    for done, _ in enumerate(as_completed(futures), start=1):
-        progress(done, len(tasks))
-    yield from (future.result() for future in futures)

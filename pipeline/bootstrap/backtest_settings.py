@@ -13,6 +13,8 @@ from config.trading import TradingSettings
 from core.errors import SettingsError
 
 Model = TypeVar("Model", TradingSettings, RiskSettings)
+PARTS = ("trading", "risk")
+Change = Mapping[str, Any]
 NEVER = 100_000  # sessions, and ATRs: further than any run or price goes
 EXIT_RULES_OFF: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "stop_loss": {"swing_exit": {"stop_loss_pct": -1.0}, "risk_check": {"stop_loss_pct": -1.0}},
@@ -74,6 +76,11 @@ class Asked(Protocol):
         """Seed of the models; None for the settings' own."""
         ...
 
+    @property
+    def changes(self) -> Change:
+        """What else this run sets, by dotted name."""
+        ...
+
 
 def settings_of(asked: Asked) -> Settings:
     """Read the settings as the daemon would, under the profile asked for.
@@ -93,7 +100,39 @@ def settings_of(asked: Asked) -> Settings:
         )
     named = read_json(folder / "profiles" / f"{profile}.json").get("trading", {})
     content = merge(layers[0], named, layers[1], {"profile": profile}, _seeds(asked.seed))
-    return Settings(trading=validate(TradingSettings, content, "trading.json"), risk=load_risk(folder, profile))
+    trading = validate(TradingSettings, content, "trading.json")
+    return with_changes(Settings(trading=trading, risk=load_risk(folder, profile)), asked.changes)
+
+
+def with_changes(base: Settings, change: Change) -> Settings:
+    """Lay values over settings, named as `trading.quant.max_depth` or `risk.swing_exit.stop_loss_pct`.
+
+    Raises
+    ------
+    core.errors.SettingsError
+        With the wrong name or value, and the nearest known name.
+    """
+    if not change:
+        return base
+    laid = {part: getattr(base, part).model_dump(mode="json") for part in PARTS}
+    for name, value in change.items():
+        if name.partition(".")[0] not in PARTS:
+            raise SettingsError(f"The setting {name} is neither trading.… nor risk.….")
+        if name == "trading.profile":
+            raise SettingsError("A profile is more than its name.", hint="Give --profile.")
+        content = value
+        for part in reversed(name.split(".")):
+            content = {part: content}
+        laid = merge(laid, content)
+    return Settings(
+        trading=validate(TradingSettings, laid["trading"], "trading as set for this run"),
+        risk=validate(RiskSettings, laid["risk"], "risk as set for this run"),
+    )
+
+
+def v8_settings_of(asked: Asked) -> Settings:
+    """Read the settings of the ranker alone; what the run itself sets goes before its own costs and limits."""
+    return with_changes(v8_settings(settings_of(asked)), asked.changes)
 
 
 def v8_settings(settings: Settings) -> Settings:

@@ -32,7 +32,7 @@ from pipeline.bootstrap.backtest_settings import (
     one_way_cost_bps,
     settings_of,
     slippage_bps,
-    v8_settings,
+    v8_settings_of,
 )
 from pipeline.bootstrap.backtests import (
     RETRAIN_SESSIONS,
@@ -44,6 +44,7 @@ from pipeline.bootstrap.backtests import (
     run_v8,
     train,
 )
+from pipeline.bootstrap.intraday import walked_in
 from pipeline.statistics.random_books import BookLimits
 
 Strategy = Literal["pipeline", "quant_v8"]
@@ -127,7 +128,7 @@ def measure(
 ) -> Report:
     """Make the report of a run on a panel."""
     bench, run = ran
-    chosen = settings_of(spec) if strategy == "pipeline" else v8_settings(settings_of(spec))
+    chosen = settings_of(spec) if strategy == "pipeline" else v8_settings_of(spec)
     cost_bps = one_way_cost_bps(chosen.trading)
     first, last = _span(panel, run)
     seed = chosen.trading.quant.seed
@@ -145,6 +146,7 @@ def measure(
             models=len(artefacts),
             config_digest=digest(chosen.trading, chosen.risk),
             caveats=profile_caveats(spec, chosen.trading.profile),
+            walked=walked_in(spec.intraday, panel, first, last) if spec.intraday else None,
         ),
         run,
         market,

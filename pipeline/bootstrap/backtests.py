@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from adapters.calendar import FIRST_DAY, NyseCalendar
 from adapters.feeds.choose import choose_source
+from adapters.feeds.intraday_bars import FiveMinuteBars
 from adapters.feeds.panel_feed import PanelFeed
 from adapters.feeds.parquet_bars import ParquetBars
 from agents.rule_book import TopOfUniverse
@@ -29,10 +30,11 @@ from models.quant_artefact import QuantArtefact
 from models.quant_ranker import Ranker
 from models.shelf import WalkForwardRankers
 from models.walk_forward import fold_rows, walk_forward
-from pipeline.backtest.loop import Run, run
+from pipeline.backtest.loop import Moment, Run, run
 from pipeline.bootstrap.assembly import assemble_risk, team_for
 from pipeline.bootstrap.backtest import Bench, build_bench, closes
-from pipeline.bootstrap.backtest_settings import Settings, settings_of, v8_settings
+from pipeline.bootstrap.backtest_settings import Change, Settings, settings_of, v8_settings_of
+from pipeline.bootstrap.intraday import DECIDES, WalkingBroker, moments
 from pipeline.bootstrap.other_exits import OtherExits
 
 USUAL_START = date(2019, 1, 2)
@@ -72,6 +74,10 @@ class BacktestSpec:
         How long the modelled operator leaves a tripped breaker alone.
     folder : Path
         Where the settings are.
+    changes : mapping of str to Any
+        Settings of this run alone by dotted name, e.g. `trading.broker.slippage_bps`.
+    intraday : FiveMinuteBars or None
+        What the pipeline's risk check walks within the day, where it reaches.
     """
 
     start: date | None = None
@@ -83,6 +89,8 @@ class BacktestSpec:
     trials: int | None = None
     resume_after_sessions: int = 5
     folder: Path = FOLDER
+    changes: Change = field(default_factory=dict)
+    intraday: FiveMinuteBars | None = None
 
 
 def load_panel(spec: BacktestSpec, environment: Environment, now: datetime) -> tuple[BarPanel, str]:
@@ -175,10 +183,18 @@ def run_pipeline(
         factors.prepare(bars)
         return team_for(chosen.trading, shelf, factors)
 
-    bench = build_bench(panel, chosen.trading, chosen.risk, team_of, source=source)
+    five = spec.intraday
+    bench = build_bench(
+        panel, chosen.trading, chosen.risk, team_of, source=source, quotes=five.quotes if five else None
+    )
     if chosen.exits is not None:
         _follow_other_exits(bench, chosen.trading, chosen.exits)
-    return bench, _walk(spec, panel, bench, replace(DECIDE, submits=True, protects=True), progress)
+    rows = decision_rows(spec, panel)
+    if five is None:
+        return bench, _walk(spec, bench, _each_close(panel, rows, DECIDES), progress)
+    broker = WalkingBroker(chosen.trading.broker, bench.clock, five)
+    bench.engine.parts = replace(bench.engine.parts, broker=broker)
+    return bench, _walk(spec, bench, moments(five, panel, *rows), progress)
 
 
 def run_v8(
@@ -188,9 +204,10 @@ def run_v8(
     progress: Progress = silent,
     *,
     source: str = "parquet",
+    settings: Settings | None = None,
 ) -> tuple[Bench, Run]:
     """Run the ranker alone: its top 8 in equal parts, rebalanced every 21 sessions, without exit rules."""
-    chosen = v8_settings(settings_of(spec))
+    chosen = settings or v8_settings_of(spec)
     margin = predict(panel, artefacts).margin
     stocks = chosen.trading.watchlist.tickers
 
@@ -205,7 +222,8 @@ def run_v8(
         )
 
     bench = build_bench(panel, chosen.trading, chosen.risk, team_of, source=source)
-    return bench, _walk(spec, panel, bench, replace(DECIDE, submits=True), progress)
+    each_close = _each_close(panel, decision_rows(spec, panel), replace(DECIDE, submits=True))
+    return bench, _walk(spec, bench, each_close, progress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -232,15 +250,17 @@ def predict(panel: BarPanel, artefacts: tuple[QuantArtefact, ...]) -> Prediction
     return Predictions(margin=margin, probability=probability)
 
 
-def _walk(spec: BacktestSpec, panel: BarPanel, bench: Bench, cycle: Cycle, progress: Progress) -> Run:
-    first, last = decision_rows(spec, panel)
-    moments = [(at, cycle) for at in closes(panel, first, last)]
+def _each_close(panel: BarPanel, rows: tuple[int, int], cycle: Cycle) -> list[Moment]:
+    return [(at, cycle) for at in closes(panel, *rows)]
+
+
+def _walk(spec: BacktestSpec, bench: Bench, steps: list[Moment], progress: Progress) -> Run:
     return run(
         bench.engine,
         bench.clock,
-        moments,
+        steps,
         resume_after_sessions=spec.resume_after_sessions,
-        progress=lambda done: progress(done, len(moments)),
+        progress=lambda done: progress(done, len(steps)),
     )
 
 

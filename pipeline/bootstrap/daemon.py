@@ -12,26 +12,31 @@ from filelock import FileLock, Timeout
 
 from adapters.clock import ManualClock, SystemClock
 from adapters.event_hub import EventHub
+from adapters.metrics import Metrics
 from config.environment import Environment, OrderRoute, order_route
 from config.loader import FOLDER, digest, load_trading
-from config.sectors import UNIVERSE
+from config.sectors import BENCHMARK, UNIVERSE
 from config.watch import WatchedRisk
 from core.errors import SettingsError
 from core.ports import Clock
 from pipeline.announce import announce_to
-from pipeline.bootstrap.assembly import Forgetful, assemble_risk, assemble_team
+from pipeline.bootstrap.assembly import assemble_risk, assemble_team
 from pipeline.bootstrap.backtest_jobs import BacktestDesk
 from pipeline.bootstrap.broker_desk import BrokerDesk
 from pipeline.bootstrap.jobs_desk import JobsDesk
+from pipeline.bootstrap.levels import breaker_limits, guarded_levels
+from pipeline.bootstrap.memory_desk import MemoryDesk
 from pipeline.bootstrap.retrain import RankerDesk
 from pipeline.bootstrap.rl_desk import EnsembleDesk
 from pipeline.bootstrap.sentiment_desk import SentimentDesk
 from pipeline.bootstrap.unattended import UnattendedService
 from pipeline.engine import Engine, Parts
+from pipeline.readers import MarketNames
 from pipeline.status import status_bytes
 from pipeline.wake import Wake
 
 if TYPE_CHECKING:
+    from adapters.calendar import NyseCalendar
     from adapters.feeds.daily_feed import DailyFeed
     from adapters.feeds.panel_feed import PanelFeed
     from adapters.ledger import SqliteLedger
@@ -48,28 +53,35 @@ class Daemon(UnattendedService):
         self.route = order_route(environment, self.trading)
         self.limits = WatchedRisk(folder, self.trading.profile)
         self.port = environment.port or self.trading.server.port
-        self.hub = EventHub()
+        self.metrics = Metrics()
+        self.hub = EventHub(count=self.metrics.count)
         self.desk = RankerDesk(environment.artefact_dir, self.trading, self.hub)
         self.ensemble = EnsembleDesk(environment.artefact_dir, self.trading, self.hub)
         self.sentiment = SentimentDesk(environment, self.trading)
         self.backtests = BacktestDesk(folder)
         self.jobs_desk = JobsDesk(environment, self.trading.scheduler)
+        self.memories = MemoryDesk(environment, self.trading)
         self._environment = environment
         self._lock = hold(environment.state_dir)
         self._notes: list[str] = []
         self._feed_in_use: DailyFeed | PanelFeed | None = None
+        self._calendar: NyseCalendar | None = None
         self._ledger: SqliteLedger | None = None
         super().__init__(
             clock=clock,
             events=self.hub,
             build=self._build_engine,
             readers=self._open_ledger,
+            market=MarketNames(BENCHMARK, tuple(self.trading.watchlist.tickers)),
+            levels_of=lambda engine: guarded_levels(engine, self.limits.settings),
+            watch=self.metrics.step,
             status_of=lambda service: status_bytes(
                 service,
                 models=self.cards,
                 degraded=self.degraded,
                 settings=self.shown,
                 timetable=self.timetable,
+                graph=self.memories.card,
             ),
             models_loaded=lambda: self.desk.loaded,
             long_work={
@@ -95,6 +107,7 @@ class Daemon(UnattendedService):
             *self.desk.faults,
             *self.ensemble.faults,
             *self.sentiment.faults,
+            *self.memories.faults,
         ]
 
     @property
@@ -105,6 +118,8 @@ class Daemon(UnattendedService):
             "profile": trading.profile,
             "broker_mode": trading.broker.mode,
             "regime_window_sessions": trading.regime.window_sessions,
+            "limits": breaker_limits(self.limits.settings),
+            "market_open": self._calendar.is_open(self.now()) if self._calendar else None,
         }
 
     def cards(self, now: datetime) -> Mapping[str, Any]:
@@ -113,28 +128,30 @@ class Daemon(UnattendedService):
 
     def _build_engine(self) -> Engine:
         from models.factor_store import FactorStore  # noqa: PLC0415  # heavy: imported at first use
+        from models.regime import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
 
         self.sentiment.open()
         feed, clock = self._feed()
         self._feed_in_use = feed
-        factors = FactorStore()
+        factors, tracker = FactorStore(), RegimeTracker(self.trading.regime)
+        ledger = self._open_ledger()
+        self.memories.open(ledger)
         self.desk.open(clock, factors)
         self.ensemble.open(clock)
-        ledger = self._open_ledger()
         broker = self.brokerage.open(clock, ledger)
         engine = Engine(
             Parts(
                 clock=clock,
-                feed=feed,
+                feed=self.memories.recalling(feed, ledger, factors, tracker),
                 broker=broker,
                 ledger=ledger,
                 team=assemble_team(
-                    self.trading, self.desk.shelf, factors, self.ensemble.shelf, self.sentiment.agent()
+                    self.trading, self.desk.shelf, factors, self.ensemble.shelf, self.sentiment.agent(), tracker
                 ),
                 risk=assemble_risk(self.trading, lambda: self.limits.settings),
                 events=self.hub,
                 announce=announce_to(self.hub),
-                memory=Forgetful(),
+                memory=self.memories,
                 config_digest=lambda: digest(self.trading, self.limits.settings),
                 refresh_limits=self._refresh_limits,
                 route=self.route.value,
@@ -143,9 +160,10 @@ class Daemon(UnattendedService):
                 follows_account=self.brokerage.follows_account,
             )
         )
+        engine.last_view = feed.view(clock.now())
         log.info(
             "engine.built",
-            feed=feed.view(clock.now()).source,
+            feed=engine.last_view.source,
             orders_go_to=self.route.value,
             profile=self.trading.profile,
             ledger=ledger.found,
@@ -160,7 +178,8 @@ class Daemon(UnattendedService):
         from adapters.feeds.panel_feed import PanelFeed  # noqa: PLC0415  # heavy: imported at first use
         from adapters.feeds.parquet_bars import ParquetBars  # noqa: PLC0415  # heavy: imported at first use
 
-        calendar, settings = NyseCalendar(), self.trading.data
+        calendar = self._calendar = NyseCalendar()
+        settings = self.trading.data
         chosen = choose_source(
             self._environment,
             settings,
@@ -198,6 +217,7 @@ class Daemon(UnattendedService):
 
     def _close_files(self) -> None:
         self.sentiment.stop()
+        self.memories.stop()
         self.brokerage.close()
         if self._ledger is not None:
             self._ledger.close()

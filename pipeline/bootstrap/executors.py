@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.errors import SettingsError
 
 if TYPE_CHECKING:
     from distributed import Client
 
+Value = TypeVar("Value")
 ROOT = Path(__file__).parents[2]
 ROOMS = ("core", "config", "models", "agents", "risk", "pipeline", "adapters")
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "hmmlearn", "TA-Lib", "xgboost", "xgboost-cpu")
@@ -56,12 +57,36 @@ def executor_of(jobs: int, cluster: str = "") -> Iterator[Executor | None]:
     if cluster:
         with _client(cluster) as client:
             _same_everywhere(client)
-            yield client.get_executor(pure=False)  # hashing each task's arrays for a key would cost more
+            yield _on(client)
     elif jobs > 1:
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
             yield pool
     else:
         yield None
+
+
+def share(executor: Executor | None, value: Value) -> Value:
+    """Give what stands for a value as an argument of `run_all`: a cluster is sent it once, not with each task."""
+    send: Callable[[Value], Value] | None = getattr(executor, "send", None)
+    return value if send is None else send(value)
+
+
+def run_all(
+    executor: Executor | None,
+    work: Callable[..., Value],
+    arguments: Sequence[tuple[Any, ...]],
+    progress: Callable[[int, int], None],
+) -> Iterator[Value]:
+    """Give the results in the order of the arguments; progress is told how many of how many are done."""
+    if executor is None:
+        for done, given in enumerate(arguments, start=1):
+            yield work(*given)
+            progress(done, len(arguments))
+        return
+    futures = [executor.submit(work, *given) for given in arguments]
+    for done, _ in enumerate(as_completed(futures), start=1):
+        progress(done, len(arguments))
+    yield from (future.result() for future in futures)
 
 
 def fingerprint() -> Mapping[str, str]:
@@ -84,6 +109,20 @@ def _client(address: str) -> Client:
         raise SettingsError(
             f"No dask scheduler answers at {address}: {error}.", hint=f"Start one: {START}."
         ) from error
+
+
+def _on(client: Client) -> Executor:
+    from distributed.cfexecutor import ClientExecutor  # noqa: PLC0415  # an extra, and heavy
+
+    class ClusterExecutor(ClientExecutor):  # type: ignore[misc]  # untyped
+        """Runs tasks on a cluster."""
+
+        def send(self, value: Any) -> Any:
+            """Put a value on every worker: it outlives one that dies."""
+            return client.scatter([value], broadcast=True, hash=False)[0]
+
+    made: Executor = ClusterExecutor(client, pure=False)  # hashing each task's arrays would cost more
+    return made
 
 
 def _same_everywhere(client: Client) -> None:

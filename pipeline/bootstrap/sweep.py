@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, as_completed
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from config.loader import merge, validate
-from config.risk import RiskSettings
-from config.trading import QuantSettings, TradingSettings
+from config.trading import QuantSettings
 from core.errors import SettingsError
 from core.types import BarPanel
 from models.factor_store import FactorStore
 from models.quant_artefact import QuantArtefact
 from models.walk_forward import fold_rows, walk_forward
 from pipeline.backtest.loop import Run
-from pipeline.bootstrap.backtest_settings import Settings, settings_of
+from pipeline.bootstrap.backtest_settings import Change, Settings, settings_of, v8_settings_of, with_changes
 from pipeline.bootstrap.backtests import RETRAIN_SESSIONS, BacktestSpec, decision_rows, run_pipeline, run_v8
+from pipeline.bootstrap.executors import run_all, share
 from pipeline.statistics.curves import sharpe, simple_returns, worst_drawdown
 from pipeline.statistics.overfitting import Overfitting, overfitting_probability
 
 CELLS_MAX = 1_000
-PARTS = {"trading": TradingSettings, "risk": RiskSettings}
-V8_KEYS = "trading.quant."
 FITS, CELLS = "fit rankers", "run cells"
 Stages = Callable[[str, int, int], None]
-Change = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,36 +97,10 @@ def read_grid(path: Path) -> tuple[Change, ...]:
             f"The grid {path} is no object of settings with lists of values.",
             hint='For example {"trading.quant.max_depth": [3, 4]}.',
         )
-    for name in content:
-        if name.split(".", maxsplit=1)[0] not in PARTS:
-            raise SettingsError(f"The grid's {name} is neither trading.… nor risk.….")
     cells = tuple(dict(zip(content, values, strict=True)) for values in product(*content.values()))
     if len(cells) > CELLS_MAX:
         raise SettingsError(f"The grid {path} makes {len(cells)} combinations, more than {CELLS_MAX}.")
     return cells
-
-
-def settings_with(base: Settings, change: Change) -> Settings:
-    """Lay a cell's values over settings.
-
-    Raises
-    ------
-    core.errors.SettingsError
-        With the wrong name or value, and the nearest known name.
-    """
-    laid: dict[str, Any] = {
-        "trading": base.trading.model_dump(mode="json"),
-        "risk": base.risk.model_dump(mode="json"),
-    }
-    for name, value in change.items():
-        content = value
-        for part in reversed(name.split(".")):
-            content = {part: content}
-        laid = merge(laid, content)
-    return Settings(
-        trading=validate(TradingSettings, laid["trading"], "the grid's trading"),
-        risk=validate(RiskSettings, laid["risk"], "the grid's risk"),
-    )
 
 
 def run_sweep(
@@ -148,23 +117,21 @@ def run_sweep(
     Parameters
     ----------
     strategy : str
-        `pipeline`, or `quant_v8`, whose limits and costs are its own: only `trading.quant` can be varied.
+        `pipeline`, or `quant_v8`: what a cell does not name is as the ranker alone has it.
     stages : callable
         Told (stage, done, of).
     """
-    if strategy == "quant_v8" and any(not name.startswith(V8_KEYS) for change in changes for name in change):
-        raise SettingsError(f"Of the ranker alone only {V8_KEYS}* can be varied.")
-    base = settings_of(spec)
-    wanted = [settings_with(base, change) for change in changes]
+    base = v8_settings_of(spec) if strategy == "quant_v8" else settings_of(spec)
+    wanted = [with_changes(base, change) for change in changes]
     folds: dict[QuantSettings, tuple[QuantArtefact, ...]] = {}
     for chosen in wanted:
         quant = chosen.trading.quant
         if quant not in folds:
             folds[quant] = _trained(spec, panel, quant, executor, partial(stages, FITS))
-    tasks = [
-        partial(run_cell, strategy, spec, panel, source, folds[chosen.trading.quant], chosen) for chosen in wanted
-    ]
-    runs = list(_runs(tasks, executor, stages))
+    sent = {quant: share(executor, artefacts) for quant, artefacts in folds.items()}
+    ground = (strategy, share(executor, spec), share(executor, panel), source)
+    asked = [(*ground, sent[chosen.trading.quant], chosen) for chosen in wanted]
+    runs = list(run_all(executor, run_cell, asked, partial(stages, CELLS)))
     cells = tuple(_cell(change, run) for change, run in zip(changes, runs, strict=True))
     return Sweep(
         strategy=strategy,
@@ -183,9 +150,8 @@ def run_cell(
     settings: Settings,
 ) -> Run:
     """Run one combination; in a worker process too."""
-    if strategy == "quant_v8":
-        return run_v8(spec, panel, artefacts, source=source)[1]
-    return run_pipeline(spec, panel, artefacts, source=source, settings=settings)[1]
+    run = run_v8 if strategy == "quant_v8" else run_pipeline
+    return run(spec, panel, artefacts, source=source, settings=settings)[1]
 
 
 def _trained(
@@ -197,18 +163,6 @@ def _trained(
 ) -> tuple[QuantArtefact, ...]:
     rows = fold_rows(panel, *decision_rows(spec, panel), RETRAIN_SESSIONS)
     return walk_forward(panel, FactorStore().history(panel), quant, rows, executor, progress)
-
-
-def _runs(tasks: list[partial[Run]], executor: Executor | None, stages: Stages) -> Iterator[Run]:
-    if executor is None:
-        for done, task in enumerate(tasks, start=1):
-            yield task()
-            stages(CELLS, done, len(tasks))
-        return
-    futures = [executor.submit(task) for task in tasks]
-    for done, _ in enumerate(as_completed(futures), start=1):
-        stages(CELLS, done, len(tasks))
-    yield from (future.result() for future in futures)
 
 
 def _cell(change: Change, run: Run) -> Cell:

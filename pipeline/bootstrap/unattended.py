@@ -1,24 +1,27 @@
-"""What the daemon does beyond its service: the jobs that run by themselves, and the ranker kept under watch."""
+"""What the daemon does beyond its service: jobs that run by themselves, the ranker under watch, the memory."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from core.memory import Recollection
 from core.ports import EventSink
 from core.schedule import Timetable
 from core.types import Cycle, StepReport
 from pipeline.bootstrap.jobs_desk import JobsDesk
+from pipeline.bootstrap.memory_desk import MemoryDesk
 from pipeline.bootstrap.retrain import RankerDesk
 from pipeline.engine import Engine
 from pipeline.service import EngineService
 
 
 class UnattendedService(EngineService):
-    """The engine's service with its jobs; who wires it sets the two desks first."""
+    """The engine's service with its jobs and its memory; who wires it sets the desks first."""
 
     desk: RankerDesk
     jobs_desk: JobsDesk
+    memories: MemoryDesk
     events: EventSink
 
     def start(self) -> None:
@@ -34,6 +37,10 @@ class UnattendedService(EngineService):
     def timetable(self) -> Timetable:
         """Give what runs by itself."""
         return self.jobs_desk.timetable()
+
+    async def memory(self, symbol: str, limit: int) -> Recollection:
+        """Say what is remembered of a ticker, newest first."""
+        return await self.memories.facts(symbol, limit)
 
     async def rollback(self) -> Mapping[str, Any]:
         """Put the ranker before the one in use back in use."""

@@ -87,13 +87,16 @@ def _prices(opens: Floats, last_close: Floats) -> _Prices:
 
 
 def _trade(shares: Floats, cash: Floats, weights: Floats, market: _Prices, cost: float) -> tuple[Floats, Floats]:
-    """Trade to the weights; give new shares (B, N) and cash (B,)."""
-    moves = market.tradable & np.isfinite(weights)
-    values = shares * market.price
-    before = cash + values.sum(axis=1)
-    goal, wanted, paid = np.where(moves, weights, 0.0), values, np.zeros(len(shares))
+    """Trade the books that have weights; give new shares (B, N) and cash (B,)."""
+    due = np.flatnonzero(np.isfinite(weights).any(axis=1))
+    moves = market.tradable & np.isfinite(weights[due])
+    values = shares[due] * market.price
+    before = cash[due] + values.sum(axis=1)
+    goal, wanted, paid = np.where(moves, weights[due], 0.0), values, np.zeros(len(due))
     for _ in range(COST_ROUNDS):
         wanted = np.where(moves, goal * (before - paid)[:, None], values)
         paid = cost * np.abs(wanted - values).sum(axis=1)
-    new = np.where(moves, wanted / np.where(market.tradable, market.price, 1.0), shares)
-    return new, before - paid - wanted.sum(axis=1)
+    shares, cash = shares.copy(), cash.copy()
+    shares[due] = np.where(moves, wanted / np.where(market.tradable, market.price, 1.0), shares[due])
+    cash[due] = before - paid - wanted.sum(axis=1)
+    return shares, cash

@@ -110,8 +110,9 @@ def random_targets(
         if row in drawn_at:
             picked = _one_a_sector(_eligible(window), codes, books, limits.names, rng)
             weights, due = _inverse_volatility(picked, window), np.ones(books, dtype=bool)
-        scaled = _scaled(weights, window, limits.target_volatility, limits.exposure_max)
-        yield Target(row, np.where(due[:, None], scaled, np.nan))
+        wanted = np.full(weights.shape, np.nan)
+        wanted[due] = _scaled(weights[due], window, limits.target_volatility, limits.exposure_max)
+        yield Target(row, wanted)
 
 
 def equal_weight(open_: Floats, close: Floats, *, first: int, cost_bps: float = 10.0) -> Floats:

@@ -16,11 +16,11 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from adapters.event_hub import EventHub
 from api.app import create_app
 from config.environment import read_environment
 from config.loader import FOLDER
 from core.service import Service
+from server import configuration
 
 SMALL_MODELS = {"quant": {"n_estimators": 20, "calibration_folds": 2}, "regime": {"restarts": 1}}
 READY_SECONDS_MAX = 120.0
@@ -67,11 +67,10 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     state = tmp_path_factory.mktemp("state")
     environment = read_environment({"DATA_PROVIDER": "simulated", "STATE_DIR": str(state)})
     service = build_service(environment, own_settings(tmp_path_factory.mktemp("config")))
-    assert isinstance(service.events, EventHub)
-    app = create_app(service, service.events, environment)
+    app = create_app(service, service.hub, environment, service.metrics)
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="websockets-sansio"))
+    server = uvicorn.Server(configuration(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     found = Daemon(port=listening.getsockname()[1], app=app, service=service)

@@ -17,11 +17,12 @@ BARE_CALLS = [
     ("POST", "/quant/rank"), ("POST", "/decide/v3"), ("POST", "/decide"), ("GET", "/decisions"),
     ("GET", "/orders"), ("GET", "/positions"), ("GET", "/trades"), ("GET", "/jobs"), ("POST", "/halt"),
     ("POST", "/resume"), ("POST", "/flatten"), ("GET", "/ws/status"), ("GET", "/openapi.json"),
+    ("GET", "/equity"),
 ]  # fmt: skip
 WITH_DATA = [
     ("GET", "/status"), ("GET", "/regime"), ("POST", "/scan"), ("POST", "/quant/rank"), ("POST", "/decide/v3"),
     ("POST", "/decide"), ("GET", "/orders"), ("GET", "/positions"), ("GET", "/trades"), ("POST", "/halt"),
-    ("POST", "/resume"), ("POST", "/flatten"),
+    ("POST", "/resume"), ("POST", "/flatten"), ("GET", "/equity"),
 ]  # fmt: skip
 FACTORS = 13
 
@@ -54,6 +55,7 @@ def test_regime_probabilities_sum_to_one(client: httpx.Client) -> None:
     assert sum(body["probabilities"].values()) == pytest.approx(1)
     assert body["confidence"] == body["probabilities"][body["regime"]] == max(body["probabilities"].values())
     assert 0 <= body["exposure_scale"] <= 1
+    assert isinstance(body["market_open"], bool)
 
 
 def test_scan_ranks_all_sectors(client: httpx.Client) -> None:
@@ -234,3 +236,38 @@ def test_the_status_holds_what_the_contract_promises(client: httpx.Client) -> No
     assert status["recovery"]["differences"] == []
     newest = client.get("/decisions").json()["decisions"][0]
     assert status["last_decision_id"] == newest["decision_id"]
+
+
+def test_equity_stands_beside_the_market(client: httpx.Client) -> None:
+    client.post("/decide/v3")
+    points = client.get("/equity", params={"sessions": 60}).json()["points"]
+    assert len(points) == 60
+    assert all(point["spy"] > 0 and point["equal_weight"] > 0 for point in points)
+    assert Decimal(points[-1]["equity"]) == Decimal(client.get("/positions").json()["equity"])
+    assert points[-1]["drawdown"] <= 0
+
+
+def test_a_decision_explains_itself(client: httpx.Client) -> None:
+    made = client.post("/decide/v3").json()
+    assert [sector["rank"] for sector in made["market"]["sectors"]] == list(range(1, len(SECTOR_MAP) + 1))
+    ranked = [one for one in made["decisions"] if one["p_outperform"] is not None]
+    assert ranked
+    assert all(len(one["factors"]) == len(one["contributions"]) == FACTORS for one in ranked)
+    approved = [one for one in made["decisions"] if one["outcome"] == "approved"]
+    assert all(one["checks"] and all(check["passed"] for check in one["checks"]) for one in approved)
+
+
+def test_metrics_follow_what_happens(client: httpx.Client) -> None:
+    def figure(name: str) -> float:
+        lines = client.get("/metrics").text.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"trading_{name}"))
+
+    decided, steps = figure("decisions_total"), figure("step_seconds_count")
+    client.post("/decide/v3")
+    assert (figure("decisions_total"), figure("step_seconds_count")) == (decided + 1, steps + 1)
+    assert figure('state{state="active"}') == 1
+    client.post("/halt")
+    assert figure('state{state="halted"}') == 1
+    assert figure("event_loop_lag_seconds_count") > 0
+    assert figure("equity_usd") > 0
+    assert client.get("/metrics").headers["content-type"].startswith("text/plain")

@@ -24,7 +24,7 @@ TOO_LONG_TO_FUZZ = ["/quant/retrain", "/train"]  # each call trains; test_endpoi
 
 
 nobody = cast(Any, None)  # the document is the routes' alone; the calls go to the running daemon
-document = create_app(nobody, nobody, read_environment({})).openapi()
+document = create_app(nobody, nobody, read_environment({}), nobody).openapi()
 schema = schemathesis.openapi.from_dict(document).exclude(path=TOO_LONG_TO_FUZZ)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from typing import Any
 
 import httpx
@@ -90,7 +91,7 @@ def ask(
     daemon: Daemon, environment: Environment, path: str, headers: dict[str, str], base: str
 ) -> httpx.Response:
     """Ask an application with another environment around the same engine."""
-    app = create_app(daemon.service, daemon.app.state.hub, environment)
+    app = create_app(daemon.service, daemon.app.state.hub, environment, daemon.app.state.metrics)
 
     async def once() -> httpx.Response:
         transport = httpx.ASGITransport(app=app)
@@ -155,3 +156,37 @@ def test_a_configured_host_is_ours() -> None:
 def test_no_other_host_is_let_in(host: str) -> None:
     ours = {f"{name}:8787" for name in ("127.0.0.1", "localhost", "[::1]", "::1")}
     assert refusal(LOOPBACK, host) == (None if host.strip().lower() in ours else 421)
+
+
+@pytest.mark.parametrize(
+    ("offered", "status"),
+    [
+        (TOKEN, None), (TOKEN + "x", 401), ("", 401), (None, 401),
+    ],
+)  # fmt: skip
+def test_a_browser_offers_its_token_as_a_subprotocol(offered: str | None, status: int | None) -> None:
+    environment = read_environment({"TRADING_API_TOKEN": TOKEN})
+    encoded = base64.urlsafe_b64encode((offered or "").encode()).decode().rstrip("=")
+    given = "trading-engine" if offered is None else f"trading-engine, bearer.{encoded}"
+    headers = {b"host": b"127.0.0.1:8787", b"sec-websocket-protocol": given.encode()}
+    scope = {"type": "websocket", "scheme": "ws", "path": "/ws/stream", "server": ("127.0.0.1", 8787)}
+    refused = Gate(environment).refusal(scope, headers)
+    assert (refused.status if refused else None) == status
+    assert Gate(environment).refusal({**scope, "type": "http"}, headers) is not None, "on HTTP it opens nothing"
+
+
+@pytest.mark.parametrize("wrong", ["bearer.", "bearer.!!!", "bearer.\xff", "bearer", ",,,", "bearer.YQ=="])
+def test_a_garbled_subprotocol_is_a_wrong_token(wrong: str) -> None:
+    scope = {"type": "websocket", "scheme": "ws", "path": "/ws/stream", "server": ("127.0.0.1", 8787)}
+    headers = {b"host": b"127.0.0.1:8787", b"sec-websocket-protocol": wrong.encode("latin-1")}
+    refused = Gate(read_environment({"TRADING_API_TOKEN": TOKEN})).refusal(scope, headers)
+    assert refused is not None
+    assert refused.status == 401
+
+
+@pytest.mark.parametrize("path", ["/", "/dashboard/main.js", "/dashboard/library/bokeh.min.js"])
+def test_the_page_itself_needs_no_token_and_tells_nothing(daemon: Daemon, path: str) -> None:
+    environment = read_environment({"TRADING_API_TOKEN": TOKEN})
+    answer = ask(daemon, environment, path, {}, f"http://127.0.0.1:{daemon.port}")
+    assert answer.status_code == 200
+    assert TOKEN not in answer.text

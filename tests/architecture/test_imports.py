@@ -33,10 +33,12 @@ HOMES = {
     "alpaca": ("adapters/",),
     "exchange_calendars": ("adapters/calendar.py",),
     "sqlite3": ("adapters/",),
+    "neo4j": ("adapters/memory/neo4j_store.py",),
     "fastapi": ("api/",),
     "uvicorn": ("server.py",),
     "apscheduler": ("scheduler/",),
     "matplotlib": ("charts/",),
+    "prometheus_client": ("adapters/metrics.py",),
 }
 
 

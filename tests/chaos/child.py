@@ -20,6 +20,7 @@ from adapters.event_hub import EventHub
 from config.jobs import SchedulerSettings
 from core.service import Service
 from pipeline.engine import Engine
+from pipeline.readers import MarketNames
 from pipeline.service import EngineService
 from pipeline.wake import Wake
 from scheduler.cron import Cron
@@ -154,6 +155,9 @@ def _service(clock: ManualClock, hub: EventHub, rooms: list[Room], make: Callabl
         events=hub,
         build=build,
         readers=lambda: rooms[0].ledger,
+        market=MarketNames("SPY", ()),
+        levels_of=lambda engine: {},
+        watch=lambda report, seconds: None,
         status_of=lambda _: b"",
         models_loaded=lambda: True,
         long_work={},

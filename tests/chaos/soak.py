@@ -11,6 +11,7 @@ import asyncio
 import gc
 import json
 import logging
+import os
 import sys
 import tempfile
 import threading
@@ -33,6 +34,7 @@ DAYS = 30
 WARM_DAY, ALL_JOBS_DAY = 3, 7
 """Memory is held against the third day's; threads, handles and tasks against the first by which all jobs ran."""
 GROWTH_MAX = 1.10
+POOL_THREADS_MAX = min(32, (os.cpu_count() or 1) + 4)  # Python's own bound of the loop's pool
 RL = {"timesteps": 1000, "seeds": 1, "tickers_max": 2, "validation_sessions": 42, "episode_sessions": 21}
 KIB_A_MIB = 1024
 
@@ -43,6 +45,10 @@ class Footprint:
 
     Attributes
     ----------
+    threads : int
+        Without those of the event loop's pool.
+    pool_threads : int
+        Of that pool: it has one more whenever all its others are at work, up to a fixed number, and keeps them.
     tasks : int
         Of the event loop, unfinished.
     """
@@ -50,6 +56,7 @@ class Footprint:
     day: int
     resident_mib: float
     threads: int
+    pool_threads: int
     handles: int
     tasks: int
 
@@ -91,11 +98,13 @@ async def _day(it: Days, first: date, number: int) -> Footprint:
 
 def _footprint(day: int) -> Footprint:
     lines = Path("/proc/self/status").read_text().splitlines()
+    pool = sum(thread.name.startswith("asyncio_") for thread in threading.enumerate())
     resident = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
     return Footprint(
         day=day,
         resident_mib=round(resident / KIB_A_MIB, 1),
-        threads=threading.active_count(),
+        threads=threading.active_count() - pool,
+        pool_threads=pool,
         handles=len(list(Path("/proc/self/fd").iterdir())) - 1,  # less the one that lists them
         tasks=len(asyncio.all_tasks()),
     )
@@ -109,6 +118,8 @@ def growth(seen: Soak, *, warm_day: int = WARM_DAY, all_jobs_day: int = ALL_JOBS
         for name in ("threads", "handles", "tasks")
         if getattr(last, name) > getattr(settled, name)
     ]
+    if last.pool_threads > POOL_THREADS_MAX:
+        grown.append(f"threads of the loop's pool: {last.pool_threads}, more than {POOL_THREADS_MAX}")
     if last.resident_mib > GROWTH_MAX * warm.resident_mib:
         grown.append(f"resident memory: {warm.resident_mib} MiB, then {last.resident_mib} MiB")
     return grown

@@ -19,7 +19,7 @@ from models.artefacts import load_current, save
 from models.factor_store import FactorStore
 from models.quant_training import train_ranker
 from pipeline.bootstrap.backtest_command import main, parser, spec_of
-from pipeline.bootstrap.backtest_settings import settings_of
+from pipeline.bootstrap.backtest_settings import one_way_cost_bps, settings_of, v8_settings_of
 from pipeline.bootstrap.backtest_study import Strategy, conduct
 from pipeline.bootstrap.backtests import load_panel, train
 from tests.simulation.backtests import small_settings
@@ -90,6 +90,8 @@ def test_a_stored_ranker_that_was_trained_later_is_never_used(folder: Path, tmp_
         (("--profile", "nonsense"), "There is no profile nonsense"),
         (("--start", "2016-02-01", "--end", "2016-03-01"), "The earliest start is"),
         (("--feed", "parquet:/nowhere.parquet"), "there is no file"),
+        (("--set", "trading.profile=measured"), "--profile"),
+        (("--set", "trading.broker.slipage_bps=1"), "the nearest known name is broker.slippage_bps"),
     ],
 )
 def test_what_cannot_be_run_is_a_clear_message(
@@ -97,6 +99,23 @@ def test_what_cannot_be_run_is_a_clear_message(
 ) -> None:
     assert main("quant_v8", [*SPAN, *wrong], {}, folder) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_run_can_set_what_it_likes_for_itself(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--set", "trading.broker.spread_bps=0", "--set", "trading.broker.slippage_bps=25.5"]
+    costs: dict[Strategy, float] = {"pipeline": 3.5, "quant_v8": 10.0}
+    for strategy, usual in costs.items():
+        plain = spec_of(parser(strategy).parse_args([]), folder)
+        changed = spec_of(
+            parser(strategy).parse_args([*asked, "--set", "trading.synthesizer.allocation=diversified"]), folder
+        )
+        read = settings_of if strategy == "pipeline" else v8_settings_of
+        assert one_way_cost_bps(read(plain).trading) == usual
+        assert one_way_cost_bps(read(changed).trading) == 25.5
+        assert read(changed).trading.synthesizer.allocation == "diversified"
+    with pytest.raises(SystemExit):
+        parser("pipeline").parse_args(["--set", "trading.broker.slippage_bps"])
+    assert "is not NAME=VALUE" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("script", ["backtest_v8.py", "backtest_pipeline.py"])

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,15 @@ from config.loader import load_trading
 from config.sectors import UNIVERSE
 from config.trading import QuantSettings
 from core.errors import SettingsError
-from core.types import BarPanel
+from core.types import BarPanel, Floats
 from models.factor_store import FactorStore, FactorTable
 from models.quant_artefact import QuantArtefact
 from models.walk_forward import fold_rows, fold_task, train_fold, walk_forward
+from pipeline.backtest.plain import plain
 from pipeline.bootstrap import executors
-from pipeline.bootstrap.executors import executor_of, fingerprint
+from pipeline.bootstrap.executors import executor_of, fingerprint, run_all, share
+from pipeline.bootstrap.sweep import run_sweep
+from tests.simulation import backtests
 from tests.simulation.desk import CALENDAR, FIRST, LAST
 
 ROOT = Path(__file__).parents[2]
@@ -172,6 +175,38 @@ def workers(client: Any) -> dict[str, Any]:
 def test_the_walk_forward_itself_runs_on_what_is_left(cluster: Cluster) -> None:
     with executor_of(1, cluster.address) as executor:
         assert trained(executor) == alone()
+
+
+def test_a_large_value_is_sent_once_and_no_task_is_too_large(cluster: Cluster) -> None:
+    """Dask warns of a task of more than 10 MB, and warnings are errors here."""
+    value = np.arange(3e6)
+    assert value.nbytes > 20e6
+    told: list[tuple[int, int]] = []
+    with executor_of(1, cluster.address) as executor:
+        assert executor is not None
+        shared = share(executor, value)
+        found = list(run_all(executor, total, [(shared, 1.0), (shared, 2.0)], lambda *said: told.append(said)))
+        with pytest.warns(UserWarning, match="Sending large graph"):
+            assert executor.submit(total, value, 1.0).result(timeout=WAIT_SECONDS) == found[0]
+    assert found == [float(value.sum()), 2 * float(value.sum())]
+    assert told[-1] == (2, 2)
+    assert share(None, value) is value
+    assert list(run_all(None, total, [(value, 2.0)], lambda *_: None)) == found[1:]
+
+
+def test_a_sweep_on_the_cluster_gives_the_same_bytes(cluster: Cluster) -> None:
+    changes = [{}, {"trading.broker.slippage_bps": 40.0}]
+    run = partial(run_sweep, "quant_v8", backtests.spec(), backtests.panel(), "made up", changes)
+    with executor_of(1, cluster.address) as executor:
+        there = run(executor, lambda *_: None)
+    here = run(None, lambda *_: None)
+    assert here.cells[0].trades > 0
+    assert here.cells[0].returns != here.cells[1].returns
+    assert msgspec.json.encode(plain(there)) == msgspec.json.encode(plain(here))
+
+
+def total(value: Floats, times: float) -> float:
+    return float(value.sum() * times)
 
 
 def test_a_worker_with_other_code_is_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:

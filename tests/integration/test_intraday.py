@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,13 +15,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from adapters.calendar import NyseCalendar
+from adapters.feeds.intraday_bars import FiveMinuteBars, Footing, footing_of
 from config.risk import RiskSettings
 from config.trading import TradingSettings
-from core.errors import DataError
+from core.errors import DataError, SettingsError
 from core.types import Action, BarPanel, Cycle, Decision, MarketView, Opinion, Portfolio
 from pipeline.backtest.loop import Run, run
 from pipeline.bootstrap.backtest import build_bench
-from pipeline.bootstrap.intraday import FiveMinuteBars, adjustment
+from pipeline.bootstrap.backtest_command import main
+from pipeline.bootstrap.intraday import WalkingBroker, moments, read_five_minute_bars, walked_in
+from tests.simulation.backtests import small_settings
 
 SYMBOLS = ("AAPL", "SPY")
 CALENDAR = NyseCalendar()
@@ -104,7 +109,9 @@ def walked(path: Path) -> Run:
         }
     )
     bench = build_bench(panel(), trading, risk, lambda _: BuysOnce(), source="by hand", quotes=bars.quotes)
-    return run(bench.engine, bench.clock, bars.moments(panel(), 0, 2), resume_after_sessions=0)
+    broker = WalkingBroker(trading.broker, bench.clock, bars)
+    bench.engine.parts = replace(bench.engine.parts, broker=broker)
+    return run(bench.engine, bench.clock, moments(bars, panel(), 0, 2), resume_after_sessions=0)
 
 
 def test_a_stop_is_seen_at_a_five_minute_close_and_sold_at_the_next_not_at_the_level(tmp_path: Path) -> None:
@@ -156,34 +163,93 @@ def test_no_quote_depends_on_a_bar_that_has_not_begun(tmp_path: Path) -> None:
         assert FiveMinuteBars(write(tmp_path, running), SYMBOLS, CALENDAR).quotes(moment) == whole.quotes(moment)
 
 
-def test_every_session_is_checked_each_five_minutes_and_decided_at_its_close(tmp_path: Path) -> None:
+def test_a_ticker_or_a_session_without_five_minute_bars_keeps_its_daily_stop(tmp_path: Path) -> None:
+    """The day's low of 94.8 lies under the stop at 97.5975: sold at the stop's own level."""
+    others = [row for row in rows() if row["ticker"] != "AAPL"]
+    calm = [{**row, "close": max(float(str(row["close"])), 98.0)} for row in rows()]
+    for content in (others, [row for row in calm if str(row["timestamp"]) < DAYS[1]]):
+        bought, sold = walked(write(tmp_path, content)).fills
+        assert (bought.at, bought.price) == (at(DAYS[1], "14:30"), Decimal("100.1000"))
+        assert (sold.at, sold.rule) == (at(DAYS[1], "21:00"), "stop_loss")
+        assert sold.price == Decimal("97.4999")  # 97.5975 less 10 bps
+
+
+def test_a_session_is_checked_each_five_minutes_and_decided_at_its_close(tmp_path: Path) -> None:
     bars = FiveMinuteBars(write(tmp_path, rows(DAYS[:2])), SYMBOLS, CALENDAR)
-    steps = bars.moments(panel(), 0, 2)
+    steps = moments(bars, panel(), 0, 2)
     assert bars.sessions == tuple(datetime.fromisoformat(day).date() for day in DAYS[:2])
-    names = [cycle.name for _, cycle in steps]
-    assert names == [*["risk_check"] * 78, "decide", *["risk_check"] * 78, "decide", "decide"]
-    assert (steps[0][0], steps[1][0], steps[78][0]) == tuple(at(DAYS[0], t) for t in ("14:30", "14:35", "21:00"))
-    assert all(cycle.submits and not cycle.protects for _, cycle in steps)
+    assert [cycle.name for _, cycle in steps] == ["decide", *["risk_check"] * 78, "decide", "decide"]
+    assert [moment for moment, _ in steps[:3]] == [
+        at(DAYS[0], "21:00"), at(DAYS[1], "14:30"), at(DAYS[1], "14:35")
+    ]  # fmt: skip
+    assert all(cycle.submits and cycle.protects == cycle.entries for _, cycle in steps)
+    assert {cycle.symbols for _, cycle in steps if not cycle.entries} == {SYMBOLS}
     assert [moment for moment, _ in steps] == sorted(moment for moment, _ in steps)
 
 
-def test_prices_are_put_on_the_daily_panels_footing(tmp_path: Path) -> None:
+def test_what_was_walked_is_named(tmp_path: Path) -> None:
+    content = [row for row in rows() if row["ticker"] == "AAPL" or str(row["timestamp"]) < DAYS[2]]
+    told = walked_in(FiveMinuteBars(write(tmp_path, content), SYMBOLS, CALENDAR), panel(), 0, 2)
+    assert (told.tickers, told.sessions, told.checks) == ({"AAPL": 2, "SPY": 1}, DAYS[1:], 2 * 78)
+    assert "AAPL, SPY in 2 sessions from 2024-01-23 to 2024-01-24 (five.parquet, 156 checks)" in told.words
+    nothing = walked_in(FiveMinuteBars(write(tmp_path, rows(DAYS[:1])), SYMBOLS, CALENDAR), panel(), 0, 2)
+    assert nothing.words.endswith("stops and targets are daily.")
+
+
+def footing() -> Footing:
     days = np.array(DAYS[:2], dtype="datetime64[D]")
-    factor = (days, np.array([[0.5, 1.0], [0.98, 1.0]]))
-    bars = FiveMinuteBars(write(tmp_path, rows()), SYMBOLS, CALENDAR, factor)
+    return Footing(sessions=days, ratio=np.array([[0.5, 1.0], [0.98, 1.0]]), open=np.full((2, 2), [100.0, 400.0]))
+
+
+def test_prices_are_put_on_the_daily_panels_footing(tmp_path: Path) -> None:
+    bars = FiveMinuteBars(write(tmp_path, rows()), SYMBOLS, CALENDAR, footing())
     quote = bars.quotes(at(DAYS[1], "14:35"))["AAPL"]
     assert (quote.price, quote.session_open) == (99.0 * 0.98, 100.0 * 0.98)
     assert bars.quotes(at(DAYS[2], "14:35")) == {}
+    assert [day.isoformat() for day in bars.sessions] == list(DAYS[:2])
 
 
-def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
-    path = write(tmp_path, rows())
-    with pytest.raises(DataError, match="has no bars of XOM"):
-        FiveMinuteBars(path, ("XOM",), CALENDAR)
-    with pytest.raises(DataError, match="has no column date, adj_close"):
-        adjustment(path, SYMBOLS)
-    with pytest.raises(DataError, match="cannot be read as parquet"):
-        FiveMinuteBars(tmp_path / "gone.parquet", SYMBOLS, CALENDAR)
+def test_bars_outside_the_exchanges_hours_are_left_out(tmp_path: Path) -> None:
+    early = {"timestamp": at(DAYS[1], "14:25"), "ticker": "AAPL", "open": 50.0, "close": 50.0}
+    late = {"timestamp": at(DAYS[1], "21:00"), "ticker": "AAPL", "open": 60.0, "close": 60.0}
+    bars = FiveMinuteBars(write(tmp_path, [*rows(), early, late]), SYMBOLS, CALENDAR)
+    assert bars.quotes(at(DAYS[1], "14:30"))["AAPL"].session_open == 100.0
+    assert bars.quotes(at(DAYS[1], "21:10"))["AAPL"].price == 101.0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda content: [*content, content[7]], "twice"),
+        (lambda content: [{**content[0], "close": 0.0}, *content[1:]], "AAPL at 2024-01-22.* without a price"),
+        (lambda content: [{**content[0], "open": float("nan")}, *content[1:]], "without a price"),
+        (lambda content: [{**row, "ticker": "XOM"} for row in content], "no bars of AAPL, SPY"),
+        (lambda content: [{**row, "open": "dear"} for row in content], "column open is of type"),
+        (lambda content: [{k: row[k] for k in ("timestamp", "ticker", "open")} for row in content], "no column"),
+        (lambda content: [{**row, "open": 1000.0} for row in content], "in the daily bars at"),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_used_is_named(spoil: Any, said: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=said):
+        FiveMinuteBars(write(tmp_path, spoil(rows())), SYMBOLS, CALENDAR, footing())
+
+
+def test_a_file_that_is_not_there_stops_the_script_before_anything_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "config"
+    folder.mkdir()
+    small_settings(folder)
+    five = write(tmp_path, rows())
+    asked = ["--out", str(tmp_path), "--intraday"]
+    assert main("pipeline", [*asked, str(five), "--feed", "simulated"], {}, folder) == 2
+    assert "Add --feed parquet:PATH" in capsys.readouterr().err
+    assert main("pipeline", [*asked, str(tmp_path / "gone"), "--feed", f"parquet:{five}"], {}, folder) == 1
+    assert "has no column date, adj_close" in capsys.readouterr().err
+    with pytest.raises(DataError, match="gone cannot be read as parquet"):
+        FiveMinuteBars(tmp_path / "gone", SYMBOLS, CALENDAR)
+    with pytest.raises(SettingsError, match="needs daily bars from a file"):
+        read_five_minute_bars(five, None)
 
 
 @pytest.mark.shared
@@ -191,8 +257,7 @@ def test_the_recorded_file_fits_its_daily_bars() -> None:
     path, daily = SHARED / "intraday_5m.parquet", SHARED / "universe_daily.parquet"
     if not path.exists():
         pytest.skip("needs ../shared")
-    days, ratio = adjustment(daily, ("AAPL",))
-    bars = FiveMinuteBars(path, ("AAPL",), CALENDAR, (days, ratio))
+    bars = FiveMinuteBars(path, ("AAPL",), CALENDAR, footing_of(daily, ("AAPL",)))
     assert len(bars.sessions) > 240
     table = pq.read_table(daily, columns=["date", "ticker", "adj_close"]).to_pylist()
     adjusted = {str(row["date"])[:10]: row["adj_close"] for row in table if row["ticker"] == "AAPL"}

@@ -54,7 +54,14 @@ class Process:
     ----------
     settings : Path or None
         A configuration folder of the test's own; None runs `python server.py` as it is.
+
+    Attributes
+    ----------
+    stdin : int or None
+        What the child reads, as `subprocess` has it; None is what the test reads.
     """
+
+    stdin: int | None = None
 
     def __init__(self, state: Path, settings: Path | None = None, **variables: str) -> None:
         asked = variables.get("TRADING_PORT", "")
@@ -65,7 +72,7 @@ class Process:
         self._log_path = state.parent / f"{state.name}-{self.port}-{time.monotonic_ns()}.log"
         with self._log_path.open("wb") as log:
             self.child = subprocess.Popen(
-                [sys.executable, *command], cwd=ROOT, stdout=log, stderr=log,
+                [sys.executable, *command], cwd=ROOT, stdin=self.stdin, stdout=log, stderr=log,
                 env={**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **ours, **variables},
             )  # fmt: skip
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=SECONDS_MAX)

@@ -24,11 +24,11 @@ from adapters.ledger import SqliteLedger
 from config.environment import OrderRoute
 from config.loader import digest, load_trading
 from config.risk import RiskSettings
-from config.sectors import UNIVERSE
+from config.sectors import STOCKS, UNIVERSE
 from config.trading import TradingSettings
 from config.watch import WatchedRisk
 from core.cycles import DECIDE, RISK_CHECK
-from core.ports import Broker, Team
+from core.ports import Broker, Feed, MemoryWriter, Team
 from core.schedule import Timetable
 from core.times import NEW_YORK
 from core.types import BarPanel, Cycle, StepReport
@@ -39,6 +39,7 @@ from models.shelf import StoredRanker
 from pipeline.announce import announce_to
 from pipeline.bootstrap.assembly import Forgetful, assemble_risk, assemble_team
 from pipeline.engine import Engine, Parts
+from pipeline.readers import MarketNames
 from pipeline.service import EngineService
 from pipeline.status import status_bytes
 
@@ -124,6 +125,8 @@ def open_desk(
     models_folder: Path | None = None,
     wrap_team: Callable[[Team], Team] = lambda team: team,
     wrap_broker: Callable[[PaperBroker], Broker] = lambda broker: broker,
+    wrap_feed: Callable[[Feed, SqliteLedger, FactorStore], Feed] = lambda feed, ledger, factors: feed,
+    memory: MemoryWriter | None = None,
 ) -> Desk:
     """Put an engine together as the daemon does; files in `folder`, or all in memory."""
     trading, factors = settings(), FactorStore()
@@ -137,14 +140,14 @@ def open_desk(
     team = assemble_team(trading, StoredRanker(models_folder or Path(models().name)), factors)
     parts = Parts(
         clock=clock,
-        feed=feed,
+        feed=wrap_feed(feed, ledger, factors),
         broker=wrap_broker(broker),
         ledger=ledger,
         team=wrap_team(team),
         risk=assemble_risk(trading, lambda: limits.settings),
         events=hub,
         announce=announce_to(hub),
-        memory=Forgetful(),
+        memory=memory or Forgetful(),
         config_digest=lambda: digest(trading, limits.settings),
         refresh_limits=lambda: (),
         route="built-in paper broker",
@@ -160,11 +163,20 @@ def serve(desk: Desk) -> EngineService:
         events=desk.hub,
         build=lambda: desk.engine,
         readers=lambda: desk.ledger,
+        market=MarketNames("SPY", STOCKS),
+        levels_of=lambda engine: {},
+        watch=lambda report, seconds: None,
         status_of=lambda service: status_bytes(
             service,
             models=lambda at: {},
             degraded=lambda: (),
-            settings={"profile": "runbook", "broker_mode": "paper", "regime_window_sessions": 1000},
+            settings={
+                "profile": "runbook",
+                "broker_mode": "paper",
+                "regime_window_sessions": 1000,
+                "limits": {},
+                "market_open": None,
+            },
             timetable=lambda: Timetable(enabled=False, jobs=()),
         ),
         models_loaded=lambda: True,

@@ -23,9 +23,9 @@ from pipeline.backtest.trading import describe, trips_of, unproven
 from pipeline.bootstrap.backtest_output import picture_of, to_json
 from pipeline.bootstrap.backtest_settings import settings_of, v8_settings
 from pipeline.bootstrap.backtest_study import Strategy, measure, recorded_trials
-from pipeline.bootstrap.backtests import decision_rows, predict, run_v8
+from pipeline.bootstrap.backtests import decision_rows, predict, run_pipeline, run_v8
 from pipeline.statistics.trades import RoundTrip
-from tests.simulation.backtests import END, SMALL, START, folds, panel, spec, study
+from tests.simulation.backtests import END, SHORT_END, SMALL, START, folds, panel, spec, study
 
 BOTH: tuple[Strategy, Strategy] = ("pipeline", "quant_v8")
 V8_COST = 0.0010
@@ -225,3 +225,14 @@ def test_v8_scores_only_stocks() -> None:
     assert np.isnan(margin[:, others]).all()
     _, run = run_v8(spec(), panel(), folds())
     assert {fill.symbol for fill in run.fills} <= set(STOCKS)
+
+
+def test_the_measured_book_is_the_same_without_a_ranker() -> None:
+    """`benchmarks/measured_caveats.py` rests on it: it trains none."""
+    measured = replace(spec(), profile="measured", end=SHORT_END)
+    _, heard = run_pipeline(measured, panel(), folds())
+    _, deaf = run_pipeline(measured, panel(), ())
+    assert len(heard.fills) > 20
+    assert {fill.rule for fill in heard.fills} == {"allocation"}
+    np.testing.assert_array_equal(heard.equity, deaf.equity)
+    assert heard.fills != deaf.fills  # their ids seal the models that were heard

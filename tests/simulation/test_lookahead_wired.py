@@ -29,12 +29,12 @@ from pipeline.backtest.lookahead import Difference, Leak, Verdict
 from pipeline.backtest.plain import plain
 from pipeline.bootstrap import build_service
 from pipeline.bootstrap.backtest_command import main
-from pipeline.bootstrap.backtest_settings import settings_of
+from pipeline.bootstrap.backtest_settings import settings_of, v8_settings_of, with_changes
 from pipeline.bootstrap.backtest_tools import told
 from pipeline.bootstrap.backtests import BacktestSpec, train
 from pipeline.bootstrap.checks import find_lookahead, replay_recorded
 from pipeline.bootstrap.executors import executor_of
-from pipeline.bootstrap.sweep import read_grid, run_sweep, settings_with
+from pipeline.bootstrap.sweep import read_grid, run_sweep
 from tests.simulation.desk import CALENDAR
 
 SPAN = (date(2017, 12, 1), date(2021, 3, 31))
@@ -124,7 +124,6 @@ def test_a_sweep_runs_every_combination_and_trains_once_for_each_set_of_ranker_s
         ([], "no object of settings"),
         ({}, "no object of settings"),
         ({"trading.quant.max_depth": 3}, "no object of settings"),
-        ({"quant.max_depth": [3]}, "neither trading"),
         ({"trading.quant.max_depth": list(range(40)), "trading.quant.seed": list(range(40))}, "more than 1000"),
     ],
 )
@@ -135,9 +134,30 @@ def test_a_grid_that_cannot_be_run_is_refused(tmp_path: Path, content: object, s
 
 def test_an_unknown_setting_is_named_with_its_nearest() -> None:
     with pytest.raises(SettingsError, match=r"quant\.max_dept; the nearest known name is quant\.max_depth"):
-        settings_with(settings_of(spec()), {"trading.quant.max_dept": 3})
-    with pytest.raises(SettingsError, match=r"Of the ranker alone only trading\.quant\."):
-        run_sweep("quant_v8", spec(), market(), "simulated", [{"risk.x": 1}], None, silent)
+        with_changes(settings_of(spec()), {"trading.quant.max_dept": 3})
+    for strategy in ("pipeline", "quant_v8"):
+        with pytest.raises(SettingsError, match="max_positon; the nearest known name is"):
+            wrong = [{"risk.portfolio_limits.max_positon": 1}]
+            run_sweep(strategy, spec(), market(), "simulated", wrong, None, silent)
+        with pytest.raises(SettingsError, match="neither trading"):
+            run_sweep(strategy, spec(), market(), "simulated", [{"risks.x": 1}], None, silent)
+
+
+def test_a_sweep_of_the_ranker_alone_varies_its_limits_and_costs_and_leaves_the_rest_its_own() -> None:
+    names = ("risk.portfolio_limits.max_exposure_pct", "risk.circuit_breakers.max_drawdown_pct")
+    cells: list[dict[str, float]] = [{}, {names[0]: 0.4}, {"trading.broker.slippage_bps": 50.0}, {names[1]: -1.0}]
+    with executor_of(2) as pool:
+        made = run_sweep("quant_v8", spec(), market(), "simulated", cells, pool, silent).cells
+    plain_cell, half, dear, same = made
+    assert plain_cell.trades > 0
+    assert same.returns == plain_cell.returns
+    assert np.std(half.returns) < 0.6 * np.std(plain_cell.returns)
+    assert dear.total_return < plain_cell.total_return
+    at_once = replace(spec(), changes={names[0]: 0.4, "trading.broker.slippage_bps": 50.0})
+    assert v8_settings_of(at_once).trading.broker.slippage_bps == 50.0
+    assert v8_settings_of(at_once).risk.portfolio_limits.max_exposure_pct == 0.4
+    assert v8_settings_of(at_once).risk.circuit_breakers.max_drawdown_pct == -1.0
+    assert v8_settings_of(spec()).trading.broker.slippage_bps == 10.0
 
 
 # --- replay ----------------------------------------------------------------------------------------------------

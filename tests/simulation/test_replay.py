@@ -22,6 +22,7 @@ from pipeline.backtest.replay import Recorded, Replay, find, replay, seen_by
 from pipeline.engine import Engine
 from pipeline.execution import execute
 from pipeline.recovery import recover
+from pipeline.step import digest_of
 from tests.simulation.desk import (
     CALENDAR,
     Desk,
@@ -113,6 +114,7 @@ def test_what_a_person_did_between_two_steps_is_found() -> None:
     engine.set_state(TradingState.REDUCING, "a person")
     second = engine.step(DECIDE)
     recorded = find(made.ledger, second.decision_id)
+    assert second.plan.decided_in is TradingState.REDUCING
     assert seen_by(recorded, CASH).state is TradingState.REDUCING
     assert again(recorded).same
     made.run([m for m in moments() if m[0] > made.clock.now()][:2])
@@ -187,7 +189,18 @@ def test_a_book_that_the_ledger_cannot_tell_is_said_to_be_so() -> None:
     before = structs.replace(recorded.before, plan=structs.replace(recorded.before.plan, portfolio=richer))
     done = again(replace(recorded, before=before))
     assert not done.same
-    assert done.causes[0].startswith("The book or the state it was made from is not recorded in full")
+    assert done.causes[0].startswith("The book it was made from is not recorded in full")
+
+
+def test_what_was_decided_on_is_proven_by_what_the_report_recorded_or_not_at_all() -> None:
+    recorded = find(desk().ledger, steps("decide")[0].decision_id)
+    plan = recorded.report.plan
+    seen = seen_by(recorded, CASH)
+    assert (digest_of(seen.book), seen.state, seen.proven) == (plan.book_digest, plan.decided_in, True)
+    older: dict[str, Any] = {"book_digest": "", "decided_in": None}
+    for forged in (older, {"decided_in": TradingState.HALTED}, {"book_digest": "f" * 64}):
+        other = structs.replace(recorded.report, plan=structs.replace(plan, **forged))
+        assert not seen_by(replace(recorded, report=other), CASH).proven
 
 
 def test_an_unknown_decision_is_refused() -> None:

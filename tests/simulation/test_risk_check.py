@@ -12,9 +12,10 @@ import pytest
 from msgspec.structs import replace as with_changes
 
 from adapters.feeds.panel_feed import PanelFeed
+from adapters.feeds.views import NO_QUOTE
 from core.cycles import RISK_CHECK
 from core.market import Quote
-from core.ports import Team
+from core.ports import Feed, Team
 from core.types import Cycle, MarketView, Opinion, Portfolio, Position, StepReport
 from risk.levels import protective_levels
 from tests.simulation.desk import CALENDAR, Desk, market, moments, open_desk, settings
@@ -32,16 +33,28 @@ class Prices:
         self.silent = False
 
     def __call__(self, at: datetime) -> Mapping[str, Quote]:
-        if self.silent:
-            return {}
         return {n: Quote(symbol=n, price=self.price_of.get(n, 100.0), at=at) for n in market().symbols}
+
+
+class Silenced:
+    """A feed whose vendor may give no quotes while the exchange is open, as the daily feed shows it."""
+
+    def __init__(self, feed: Feed, prices: Prices) -> None:
+        self._feed = feed
+        self._prices = prices
+
+    def view(self, as_of: datetime) -> MarketView:
+        view = self._feed.view(as_of)
+        if not self._prices.silent:
+            return view
+        return replace(view, quotes={}, stale=dict.fromkeys(view.bars.symbols, NO_QUOTE))
 
 
 def quoted(desk: Desk) -> Prices:
     """Let a desk see quotes that the test moves."""
     prices = Prices()
-    feed = PanelFeed(market(), settings().data, CALENDAR, source="simulated", quotes=prices)
-    desk.engine.parts = replace(desk.engine.parts, feed=feed)
+    panel = PanelFeed(market(), settings().data, CALENDAR, source="simulated", quotes=prices)
+    desk.engine.parts = replace(desk.engine.parts, feed=Silenced(panel, prices))
     return prices
 
 

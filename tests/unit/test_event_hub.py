@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from adapters.event_hub import EventHub, EventSubscription, StreamEvent
+from adapters.event_hub import EventHub
+from adapters.event_subscription import EventSubscription, StreamEvent
 from core.errors import RequestError
 from core.ports import EventSink
 from core.service import Subscription
@@ -239,3 +240,79 @@ def test_publishing_after_the_clients_loop_is_gone_is_fine() -> None:
     asyncio.run(come_and_go())
     publish(hub, "signal.buy")
     assert hub.sequence == 1
+
+
+class Line:
+    """A client's connection: takes messages at once until it is shut, then holds them up."""
+
+    def __init__(self, client: EventSubscription) -> None:
+        self.open = asyncio.Event()
+        self.open.set()
+        self.taken: list[str] = []
+        client.send = self.send
+        self.reader = asyncio.ensure_future(self.read(client))
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        await self.open.wait()
+        self.taken.append(message["text"])
+
+    async def read(self, client: EventSubscription) -> None:
+        async for event in client:
+            await self.send(event.message)
+
+
+@on_a_loop
+async def test_a_stuck_client_holds_up_nobody_and_loses_nothing_it_has_room_for() -> None:
+    hub = EventHub(queue_events_max=100)
+    lines = [Line(hub.subscribe()) for _ in range(5)]
+    await settle()
+    publish(hub, "signal.buy")
+    await settle()
+    lines[2].open.clear()
+    for _ in range(10):
+        publish(hub, "order.filled", "signal.sell")
+        await settle()
+    assert [len(line.taken) for line in lines] == [21, 21, 1, 21, 21]
+    lines[2].open.set()
+    await settle()
+    publish(hub, "signal.buy")
+    await settle()
+    assert all(line.taken == lines[0].taken for line in lines), "each message once, in order"
+    assert hub.stats()["sent"] == 5 * 22
+    for line in lines:
+        line.reader.cancel()
+
+
+@on_a_loop
+async def test_a_client_that_left_in_the_middle_of_a_send_is_no_harm() -> None:
+    hub = EventHub()
+    client, other = hub.subscribe(), hub.subscribe()
+    gone, there = Line(client), Line(other)
+    await settle()
+    gone.open.clear()
+    publish(hub, "signal.buy", "signal.sell")
+    await settle()
+    client.close()
+    publish(hub, "signal.buy")
+    await settle()
+    assert gone.taken == []
+    assert len(there.taken) == 3
+    assert hub.stats()["connections"] == 1
+    for line in (gone, there):
+        line.reader.cancel()
+
+
+@on_a_loop
+async def test_a_broken_connection_is_told_to_its_reader() -> None:
+    hub = EventHub()
+    line = Line(client := hub.subscribe())
+
+    async def broken(message: Mapping[str, Any]) -> None:
+        raise OSError("gone")
+
+    await settle()
+    client.send = client.ready = broken
+    line.send = broken  # type: ignore[method-assign]  # the same connection
+    publish(hub, "signal.buy")
+    with pytest.raises(OSError, match="gone"):
+        await line.reader

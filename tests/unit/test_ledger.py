@@ -356,6 +356,24 @@ class TestOpening:
             ledger.decisions(1)
         ledger.close()
 
+    def test_of_an_older_file_finds_the_steps_that_traded(self, tmp_path: Path) -> None:
+        path = tmp_path / "ledger.db"
+        ledger = SqliteLedger(path, route=PAPER)
+        for number in range(6):
+            ledger.record(report(number, (order(number),) if number % 3 == 0 else ()))
+        wanted = ledger.trading_journal(0, 10)
+        assert [place for place, _ in wanted] == [1, 4]
+        assert set(wanted) < set(ledger.journal(0, 10))
+        ledger.close()
+        with sqlite3.connect(path) as connection:
+            connection.execute("DROP TABLE trading_steps")
+            connection.execute("PRAGMA user_version = 1")
+        connection.close()
+        ledger = SqliteLedger(path, route=PAPER)
+        assert ledger.trading_journal(0, 10) == wanted
+        assert ledger.trading_journal(1, 10) == wanted[1:]
+        ledger.close()
+
     def test_of_a_newer_version_stops(self, tmp_path: Path) -> None:
         path = tmp_path / "ledger.db"
         SqliteLedger(path, route=PAPER).close()

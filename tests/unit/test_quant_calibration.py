@@ -83,6 +83,31 @@ def test_daily_rank_ic_is_spearmans() -> None:
         assert daily.brier[place] == pytest.approx(np.mean((seen.probability[day] - seen.label[day]) ** 2))
 
 
+def test_uneven_days_and_ties_are_scored_as_each_day_by_itself() -> None:
+    from scipy.stats import spearmanr
+
+    whole = held_out(0.5)
+    kept = np.random.default_rng(4).random(len(whole.day)) < 0.4
+    kept[:40] = np.arange(40) < 3
+    seen = OutOfSample(
+        day=whole.day[kept], margin=np.round(whole.margin[kept], 1), probability=whole.probability[kept],
+        label=whole.label[kept], forward=np.round(whole.forward[kept], 1),
+    )  # fmt: skip
+    daily = daily_scores(seen, 0.75)
+    assert len({np.sum(seen.day == day) for day in daily.day}) > 5
+    for place, name in enumerate(daily.day):
+        day = seen.day == name
+        margin, label = seen.margin[day], seen.label[day]
+        assert daily.rank_ic[place] == pytest.approx(spearmanr(margin, seen.forward[day]).statistic)
+        assert daily.precision[place] == pytest.approx(label[margin >= np.quantile(margin, 0.75)].mean())
+        assert daily.brier[place] == pytest.approx(np.mean((seen.probability[day] - label) ** 2))
+    flat = OutOfSample(
+        day=np.zeros(5, np.intp), margin=np.ones(5), probability=np.full(5, 0.2), label=np.eye(5)[0],
+        forward=np.arange(5.0),
+    )  # fmt: skip
+    assert daily_scores(flat, 0.75).rank_ic.tolist() == [0.0]
+
+
 def test_figures_show_skill_and_its_absence() -> None:
     good, none = held_out(1.0), held_out(0.0)
     figures = [

@@ -18,7 +18,7 @@ from models.plain_pickle import dump
 from models.quant_artefact import QuantArtefact, from_plain
 from models.quant_calibration import Calibration
 from models.quant_promotion import promote
-from models.quant_ranker import Ranker
+from models.quant_ranker import EXPLANATIONS_KEPT, Ranker
 from models.quant_samples import forward_returns
 from models.quant_training import train_ranker
 from tests.panels import make_panel, with_future_changed
@@ -123,10 +123,24 @@ def test_a_ranking_is_xgboosts_own(artefact: QuantArtefact) -> None:
     np.testing.assert_array_equal(said.margin[:20], margin)
     want = Calibration(**artefact.calibration).probability(margin.astype(np.float64))
     np.testing.assert_array_equal(said.p_outperform[:20], want)
-    contributions = np.array([Ranker(artefact).contributions(row) for row in z[:20]])
+    contributions = Ranker(artefact).contributions(z[:20])
     rest = said.margin[:20] - contributions.sum(axis=1)
     np.testing.assert_allclose(rest, rest[0], atol=1e-5)
     assert np.abs(contributions).max() > 0.05
+
+
+def test_what_explains_a_stock_does_not_depend_on_what_else_was_asked(artefact: QuantArtefact) -> None:
+    z, ranker = np.array(TABLE.z[LAST][:20]), Ranker(artefact)
+    alone = np.concatenate([Ranker(artefact).contributions(row[None]) for row in z])
+    first = ranker.contributions(z[3:6])
+    np.testing.assert_array_equal(first, alone[3:6])
+    np.testing.assert_array_equal(ranker.contributions(z[[5, 0, 5, 19]]), alone[[5, 0, 5, 19]])
+    many = [np.array(TABLE.z[LAST - day][:20]) for day in range(1, 15)]
+    assert sum(len(rows) for rows in many) > EXPLANATIONS_KEPT
+    for rows in many:
+        ranker.contributions(rows)
+    np.testing.assert_array_equal(ranker.contributions(z), alone)
+    assert ranker.contributions(z[:0]).shape == (0, 13)
 
 
 def test_a_stock_that_misses_too_many_factors_is_left_out(artefact: QuantArtefact) -> None:

@@ -1,0 +1,99 @@
+"""The book's worth at the end of each session, read out of the recorded steps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+import msgspec
+
+from adapters.ledger.database import Database
+from core.service import EquityMark
+from core.times import market_date
+
+_STEPS_AFTER = "SELECT sequence, as_of FROM steps WHERE sequence > ? ORDER BY sequence"
+_REPORT = "SELECT report FROM steps WHERE sequence = ?"
+
+
+class _Held(msgspec.Struct):
+    quantity: Decimal
+    last_price: Decimal
+
+
+class _Book(msgspec.Struct):
+    cash: Decimal
+    positions: dict[str, _Held]
+    peak_equity: Decimal
+
+
+class _Regime(msgspec.Struct):
+    name: str
+
+
+class _Opinion(msgspec.Struct):
+    regime: _Regime | None = None
+
+
+class _Plan(msgspec.Struct):
+    portfolio: _Book
+    opinion: _Opinion
+
+
+class _Cycle(msgspec.Struct):
+    as_of: datetime | None = None
+
+
+class _Report(msgspec.Struct):
+    """The few fields of a recorded step that are needed; the rest is skipped unread."""
+
+    cycle: _Cycle
+    plan: _Plan
+
+
+_decoder = msgspec.json.Decoder(_Report)
+
+
+class EquityMarks:
+    """Keeps one mark a session: the last step that decided about its own moment. Each step is read once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._until = 0
+        self._marks: dict[date, EquityMark] = {}
+
+    def newest(self, sessions: int) -> Sequence[EquityMark]:
+        """Give the last sessions' marks, oldest first."""
+        with self._lock:
+            self._read_on()
+            return tuple(mark for _, mark in sorted(self._marks.items())[-sessions:])
+
+    def _read_on(self) -> None:
+        by_day: dict[date, list[tuple[int, str]]] = {}
+        for sequence, as_of in self._database.read(_STEPS_AFTER, (self._until,)):
+            by_day.setdefault(market_date(datetime.fromisoformat(as_of)), []).append((sequence, as_of))
+            self._until = sequence
+        for day, steps in by_day.items():
+            for sequence, as_of in reversed(steps):
+                found = self._mark(sequence, as_of, day)
+                if found is not None:
+                    self._marks[day] = found
+                    break
+
+    def _mark(self, sequence: int, as_of: str, day: date) -> EquityMark | None:
+        report = _decoder.decode(self._database.read(_REPORT, (sequence,))[0][0])
+        if report.cycle.as_of is not None:  # a what-if saw an empty book
+            return None
+        book = report.plan.portfolio
+        worth = sum((held.quantity * held.last_price for held in book.positions.values()), book.cash)
+        regime = report.plan.opinion.regime
+        peak = max(book.peak_equity, worth)
+        return EquityMark(
+            session=day,
+            as_of=datetime.fromisoformat(as_of),
+            equity=worth,
+            drawdown=float(worth / peak - 1) if peak else 0.0,
+            regime=regime.name if regime else None,
+        )

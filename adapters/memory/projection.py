@@ -1,0 +1,228 @@
+"""Ledger rows as graph: pure, and the same rows give the same page whenever they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from adapters.memory.journal import Step
+from adapters.memory.records import Closing, Episode, Page, name_of
+from adapters.memory.trips import NO_REGIME, Trip, TripBook, Turn, judged, outcome
+from config.sectors import SECTOR_OF
+from core.types import Action, Decision, Fill, Order
+
+STEP, ORDER, FILL = (f"trading-engine ledger: {table}" for table in ("steps", "orders", "fills"))
+
+
+def project(steps: Iterable[tuple[int, Step]], book: TripBook) -> Page:
+    """Turn steps into the page that the graph is written from.
+
+    Each step, each approved order and each fill becomes one episode; what they state becomes facts.
+
+    Parameters
+    ----------
+    steps : iterable of (int, Step)
+        Each with its place, in the ledger's order.
+    book : TripBook
+        Has taken every step before these, and takes these.
+    """
+    page = Page()
+    for sequence, report in steps:
+        _add_step(page, report)
+        for approved in report.plan.approved:
+            _add_order(page, report, approved.order)
+        for fill in report.fills:
+            _add_fill(page, report, fill)
+        for turn in book.take(report):
+            _add_turn(page, report, turn)
+        page.until = sequence
+        page.rows += 1 + len(report.plan.approved) + len(report.fills)
+    return page
+
+
+def ticker(page: Page, report: Step, symbol: str, episode: str) -> str:
+    """Name a ticker, and the sector it is in."""
+    at, sector = report.as_of, SECTOR_OF.get(symbol)
+    uuid = page.entity("Ticker", symbol, at)
+    if sector is not None:
+        page.relate(
+            uuid, "IN_SECTOR", page.entity("Sector", sector, at), f"{symbol} is a stock of {sector}",
+            episode=episode, known_at=at, valid_at=at,
+        )  # fmt: skip
+    return uuid
+
+
+def _add_step(page: Page, report: Step) -> None:
+    acts = [] if report.cycle.as_of else [d for d in report.plan.decisions if d.action is not Action.HOLD]
+    uuid = name_of("step", report.decision_id)
+    facts: list[str] = []
+    if acts:
+        summary = ", ".join(f"{decision.action.value} {decision.symbol}" for decision in acts)
+        made = page.entity("Decision", report.decision_id, report.as_of, summary, cycle=report.cycle.name)
+        page.mention(uuid, made, report.as_of)
+        facts = [_decided(page, report, decision, made, uuid) for decision in acts]
+        facts += _regime(page, report, made, uuid)
+    page.episodes[uuid] = Episode(
+        uuid=uuid, name=report.decision_id, source="json", source_description=STEP,
+        content=msgspec.json.encode(_told(report, acts)).decode(),
+        valid_at=report.as_of, created_at=report.as_of, entity_edges=tuple(facts),
+    )  # fmt: skip
+
+
+def _decided(page: Page, report: Step, decision: Decision, made: str, episode: str) -> str:
+    verb = decision.action.value
+    fate = _fate(report, decision.symbol)
+    fact = f"decided to {verb} {decision.symbol} ({fate}): {'; '.join(decision.reasons)}"
+    return page.relate(
+        made, f"DECIDED_TO_{verb.upper()}", ticker(page, report, decision.symbol, episode), fact,
+        episode=episode, known_at=report.as_of, valid_at=report.as_of,
+        score=decision.score, confidence=decision.confidence, rule=decision.rule, outcome=fate,
+    )  # fmt: skip
+
+
+def _regime(page: Page, report: Step, made: str, episode: str) -> list[str]:
+    regime = report.plan.opinion.regime
+    if regime is None:
+        return []
+    target = page.entity("Regime", regime.name, report.as_of)
+    fact = f"{report.decision_id} was decided in the {regime.name} regime"
+    at = report.as_of
+    return [page.relate(made, "IN_REGIME", target, fact, episode=episode, known_at=at, valid_at=at)]
+
+
+def _fate(report: Step, symbol: str) -> str:
+    if any(approved.order.symbol == symbol for approved in report.plan.approved):
+        return "approved"
+    refused = next((refused for refused in report.plan.refused if refused.symbol == symbol), None)
+    return f"refused by {refused.rule}" if refused else "no change"
+
+
+def _told(report: Step, acts: list[Decision]) -> dict[str, Any]:
+    """Give what an episode tells of a step: all that was done and why, not all that was seen."""
+    plan = report.plan
+    return {
+        "cycle": report.cycle.name,
+        "what_if": report.cycle.as_of is not None,
+        "as_of": report.as_of,
+        "source": report.source,
+        "trading_state": plan.state.value,
+        "regime": plan.opinion.regime.name if plan.opinion.regime else NO_REGIME,
+        "decided": [
+            {
+                "ticker": d.symbol, "action": d.action.value, "score": d.score, "rule": d.rule,
+                "reasons": d.reasons, "votes": {vote.signal.agent: vote.signal.score for vote in d.votes},
+            }
+            for d in acts
+        ],
+        "unchanged": len(plan.unchanged),
+        "refused": plan.refused,
+        "alerts": plan.alerts,
+        "notes": report.notes,
+        "feed_fault": report.feed_fault,
+    }  # fmt: skip
+
+
+def _add_order(page: Page, report: Step, order: Order) -> None:
+    uuid = name_of("order", order.client_order_id)
+    page.mention(uuid, ticker(page, report, order.symbol, uuid), report.as_of)
+    page.episodes[uuid] = Episode(
+        uuid=uuid, name=order.client_order_id, source="text", source_description=ORDER,
+        content=(
+            f"approved: {order.side.value} {order.quantity} {order.symbol} at about {order.reference_price} USD "
+            f"({order.rule})"
+        ),
+        valid_at=report.as_of, created_at=report.as_of,
+    )  # fmt: skip
+
+
+def _add_fill(page: Page, report: Step, fill: Fill) -> None:
+    uuid = name_of("fill", fill.fill_id)
+    page.mention(uuid, ticker(page, report, fill.symbol, uuid), report.as_of)
+    page.episodes[uuid] = Episode(
+        uuid=uuid, name=fill.fill_id, source="text", source_description=FILL,
+        content=(
+            f"filled: {fill.side.value} {fill.quantity} {fill.symbol} at {fill.price} USD, fee {fill.fee} USD "
+            f"({fill.rule or 'no rule is named'})"
+        ),
+        valid_at=fill.at, created_at=report.as_of,
+    )  # fmt: skip
+
+
+def _add_turn(page: Page, report: Step, turn: Turn) -> None:
+    if turn.opened:
+        _add_opening(page, report, turn)
+    elif turn.closed:
+        _add_closing(page, report, turn)
+
+
+def _add_opening(page: Page, report: Step, turn: Turn) -> None:
+    trip, fill, episode = turn.trip, turn.fill, name_of("fill", turn.fill.fill_id)
+    entry, at = trip.entry, report.as_of
+    summary = f"{fill.quantity} {trip.symbol} bought at {fill.price} USD on {fill.at:%Y-%m-%d}"
+    factors = {f"factor_{name}": value for name, value in entry.factors.items()} if entry else {}
+    held = page.entity(
+        "Position", trip.name, at, summary,
+        ticker=trip.symbol, sector=trip.sector, regime=trip.regime, **factors,
+    )  # fmt: skip
+    facts = [
+        page.relate(
+            held, "HOLDS", page.entity("Ticker", trip.symbol, at), f"holds {trip.symbol}: {summary}",
+            episode=episode, known_at=at, valid_at=fill.at,
+        )
+    ]  # fmt: skip
+    if entry is not None and entry.decision is not None:
+        facts.append(
+            page.relate(
+                held, "OPENED_BY", page.entity("Decision", entry.decision_id, entry.as_of),
+                f"{summary}, as {entry.decision_id} decided",
+                episode=episode, known_at=at, valid_at=fill.at,
+            )
+        )  # fmt: skip
+    _tell_of(page, episode, facts)
+
+
+def _add_closing(page: Page, report: Step, turn: Turn) -> None:
+    trip, episode, at = turn.trip, name_of("fill", turn.fill.fill_id), report.as_of
+    assert trip.trade is not None  # noqa: S101  # that is what closed means
+    trade, held, symbol = trip.trade, name_of("Position", trip.name), name_of("Ticker", trip.symbol)
+    facts = [
+        page.relate(
+            held, "RETURNED", symbol, outcome(trip), episode=episode, known_at=at, valid_at=trade.exit_at,
+            profit_pct=trade.profit_pct, profit_usd=trade.profit_usd, exit_rule=trade.exit_rule,
+        )
+    ]  # fmt: skip
+    for name, votes in zip(("CALLED_RIGHT_BY", "CALLED_WRONG_BY"), judged(trip), strict=True):
+        for vote in votes:
+            said = vote.signal
+            came = f"{trip.symbol} returned {trade.profit_pct:+.1%}"
+            fact = f"{said.agent} said {said.score:+.2f} ({said.reason}); {came}"
+            agent = page.entity("Agent", said.agent, at)
+            facts.append(
+                page.relate(
+                    held, name, agent, fact, episode=episode, known_at=at, valid_at=trade.exit_at,
+                    ticker=trip.symbol, score=said.score, weight=vote.weight,
+                )
+            )  # fmt: skip
+    _tell_of(page, episode, facts)
+    for relation, source in _no_longer_true(trip):
+        page.closings[relation] = Closing(relation=relation, source=source, invalid_at=trade.exit_at)
+
+
+def _no_longer_true(trip: Trip) -> list[tuple[str, str]]:
+    """Give the facts that end with a position: that it is held, and the decision to enter it."""
+    held, symbol = name_of("Position", trip.name), name_of("Ticker", trip.symbol)
+    ended = [(name_of("RELATES_TO", held, "HOLDS", symbol), held)]
+    entry = trip.entry
+    if entry is not None and entry.decision is not None and entry.decision.action is not Action.HOLD:
+        made, verb = name_of("Decision", entry.decision_id), entry.decision.action.value.upper()
+        ended.append((name_of("RELATES_TO", made, f"DECIDED_TO_{verb}", symbol), made))
+    return ended
+
+
+def _tell_of(page: Page, episode: str, facts: list[str]) -> None:
+    """Let an episode name the facts it tells of."""
+    told = page.episodes[episode]
+    page.episodes[episode] = replace(told, entity_edges=(*told.entity_edges, *facts))

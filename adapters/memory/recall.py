@@ -1,0 +1,154 @@
+"""Recall: for each stock, the past trades begun in a situation like now's, with what came of them.
+
+The past is the ledger's, so that what a view recalls depends on the ledger and the moment alone: not on a
+graph, a thread or a clock.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+
+from adapters.memory.journal import TradingJournal, trading_steps_after
+from adapters.memory.trips import Trip, TripBook, outcome
+from config.sectors import SECTOR_OF
+from core.ports import Feed
+from core.types import Floats, MarketView, Memory
+
+READ_STEPS = 250
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Situation:
+    """How the market stands.
+
+    Attributes
+    ----------
+    regime : str
+        The regime's name.
+    names : tuple of str, length F
+        Names of the factors.
+    factors : mapping of str to ndarray of float64, shape (F,)
+        Each stock's z-scores; NaN where one is missing.
+    """
+
+    regime: str
+    names: tuple[str, ...]
+    factors: Mapping[str, Floats]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A closed trade, and since when the ledger knows what came of it."""
+
+    trip: Trip
+    known_at: datetime
+
+
+class CaseBook:
+    """The closed trades of a ledger, in the order in which it came to know them. For one thread."""
+
+    def __init__(self, journal: TradingJournal) -> None:
+        self._journal = journal
+        self._book = TripBook()
+        self._read = 0
+        self._cases: list[Case] = []
+        self._known_at: list[datetime] = []
+
+    def before(self, as_of: datetime) -> Sequence[Case]:
+        """Give the trades whose end was booked by a step earlier than `as_of`.
+
+        Earlier, not at the same moment: a step's own fills are booked after its view is made.
+        """
+        self._catch_up()
+        return self._cases[: bisect_left(self._known_at, as_of)]
+
+    def _catch_up(self) -> None:
+        while steps := trading_steps_after(self._journal, self._read, READ_STEPS):
+            for place, report in steps:
+                for turn in self._book.take(report):
+                    if turn.closed:
+                        known_at = max(report.as_of, self._known_at[-1]) if self._known_at else report.as_of
+                        self._cases.append(Case(trip=turn.trip, known_at=known_at))
+                        self._known_at.append(known_at)
+                self._read = place
+
+
+class RecallingFeed:
+    """A feed whose views remember. Implements `core.ports.Feed`.
+
+    Parameters
+    ----------
+    situation_of : callable
+        Judges a view; None where there is nothing to judge.
+    facts_max : int
+        How many past trades each stock is shown.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        journal: TradingJournal,
+        situation_of: Callable[[MarketView], Situation | None],
+        facts_max: int,
+    ) -> None:
+        self._feed = feed
+        self._cases = CaseBook(journal)
+        self._situation_of = situation_of
+        self._facts_max = facts_max
+        self._last: tuple[tuple[bytes, int], tuple[Memory, ...]] = ((b"", 0), ())
+
+    def view(self, as_of: datetime) -> MarketView:
+        """Give all that was known at `as_of`, with what it brings to mind."""
+        view = self._feed.view(as_of)
+        cases = self._cases.before(as_of)
+        if not cases or view.row < 0:
+            return view
+        key = (view.bars.digest, len(cases))
+        if key != self._last[0]:
+            situation = self._situation_of(view)
+            self._last = key, recalled(situation, cases, self._facts_max) if situation else ()
+        return replace(view, memories=self._last[1]) if self._last[1] else view
+
+
+def recalled(situation: Situation, cases: Sequence[Case], facts_max: int) -> tuple[Memory, ...]:
+    """Give each stock the nearest past trades of its sector in this regime, nearest first.
+
+    The distance is the root mean square difference of the factors that both have; a trade without factors
+    comes after those with, and of two alike the newer comes first.
+    """
+    by_sector: dict[str, list[Case]] = {}
+    for case in reversed(cases):
+        if case.trip.regime == situation.regime:
+            by_sector.setdefault(case.trip.sector, []).append(case)
+    tables = {sector: _factors(alike, situation.names) for sector, alike in by_sector.items()}
+    memories = []
+    for symbol, now in sorted(situation.factors.items()):
+        alike = by_sector.get(SECTOR_OF.get(symbol, ""), [])
+        if alike:
+            distances = _distances(tables[SECTOR_OF[symbol]], now)
+            nearest = np.argsort(distances, kind="stable")[:facts_max]
+            memories += [_memory(symbol, alike[index], float(distances[index])) for index in nearest]
+    return tuple(memories)
+
+
+def _factors(cases: Sequence[Case], names: Sequence[str]) -> Floats:
+    rows = [case.trip.entry.factors if case.trip.entry else {} for case in cases]
+    return np.array([[row.get(name, np.nan) for name in names] for row in rows], dtype=np.float64)
+
+
+def _distances(table: Floats, now: Floats) -> Floats:
+    """Root mean square over the factors that both have; infinity where they share none."""
+    squares = (table - now) ** 2
+    shared = np.isfinite(squares).sum(axis=1)
+    sums = np.where(np.isfinite(squares), squares, 0.0).sum(axis=1)
+    return np.where(shared > 0, np.sqrt(sums / np.maximum(shared, 1)), np.inf)
+
+
+def _memory(symbol: str, case: Case, distance: float) -> Memory:
+    near = f"factor distance {distance:.2f}" if np.isfinite(distance) else "no factors to compare"
+    return Memory(symbol=symbol, fact=f"{outcome(case.trip)} [{near}]", valid_at=case.known_at)

@@ -1,0 +1,112 @@
+// Equity against SPY and the equal-weight universe, with drawdown; drawn by Bokeh.
+
+import { by, made } from "./dom.js";
+import { known, money, percent, words } from "./format.js";
+
+const LIBRARY = ["/dashboard/library/bokeh.min.js", "/dashboard/library/bokeh-api.min.js"];
+const LINES = [["equal_weight", "--line-3", "dashed"], ["spy", "--line-2", "solid"], ["equity", "--line-1", "solid"]];
+const NARROW_PX = 600;
+const REDRAW_MS_MIN = 1_000;
+let points = [], drawn = null, due = 0, library = null, drawing = Promise.resolve();
+
+/** Load the library's own files, once and in order. */
+export function load() {
+  library ??= LIBRARY.reduce((before, src) => before.then(() => new Promise((resolve, reject) => {
+    document.head.append(made("script", { src, onload: resolve, onerror: () => reject(new Error(`${src} did not load`)) }));
+  })), Promise.resolve());
+  return library;
+}
+
+export async function show(found) {
+  points = found.map(({ equity, ...rest }) => ({ ...rest, equity: known(equity) ? Number(equity) : null }));
+  tell();
+  await load();
+  drawing = drawing.then(async () => {
+    if (drawn) drawn.source.data = columns();
+    else await draw();
+  });
+  await drawing;
+}
+
+/** Move the newest point, or add one, and draw again at most once a second. */
+export function extend(session, equity, drawdown) {
+  const last = points.at(-1);
+  if (last === undefined) return;
+  const now = { ...last, session, equity: Number(equity), drawdown };
+  if (last.session === session) points[points.length - 1] = now;
+  else if (session > last.session) points = [...points.slice(1), now];
+  due ||= setTimeout(() => {
+    due = 0;
+    tell();
+    if (drawn) drawn.source.data = columns();
+  }, REDRAW_MS_MIN);
+}
+
+/** Draw anew in the colours of the other scheme; the old figures are let go of. */
+export function restyle() {
+  drawing = drawing.then(async () => {
+    if (!drawn) return;
+    drawn.view.remove();
+    await draw();
+  });
+}
+
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const pick = (name) => points.map((point) => (known(point[name]) ? point[name] : NaN));
+const columns = () => ({
+  x: points.map(({ session }) => Date.parse(session)), drawdown: pick("drawdown"),
+  ...Object.fromEntries(LINES.map(([name]) => [name, pick(name)])),
+});
+
+function tell() {
+  const held = points.filter(({ equity }) => equity !== null);
+  const first = held[0], last = held.at(-1);
+  if (!last) return;
+  const grown = (name) => percent(last[name] / first[name] - 1);
+  by("equity-said").textContent =
+    `${money(last.equity)} · engine ${grown("equity")}, SPY ${grown("spy")}, equal weight ${grown("equal_weight")} ` +
+    `over ${held.length} session${held.length > 1 ? "s" : ""} · drawdown ${percent(last.drawdown)}`;
+  ribbon();
+}
+
+/** One cell a session, coloured by the regime its last decision saw. */
+function ribbon() {
+  const seen = points.filter(({ regime }) => regime);
+  by("ribbon").replaceChildren(...points.map(({ session, regime }) =>
+    made("span", { class: regime ?? "none", title: `${session} ${words(regime ?? "no decision")}` })));
+  by("ribbon").setAttribute("aria-label", seen.length
+    ? `Regime by session: ${seen.filter(({ regime }) => regime === "high_vol").length} of ${seen.length} sessions of high volatility`
+    : "Regime by session: none recorded");
+}
+
+async function draw() {
+  const { ColumnDataSource, Plotting } = window.Bokeh;
+  const source = new ColumnDataSource({ data: columns() });
+  const common = { x_axis_type: "datetime", sizing_mode: "stretch_width", toolbar_location: null, tools: "xpan,xwheel_zoom,reset", active_scroll: null };
+  const top = Plotting.figure({ ...common, height: 260 });
+  for (const [field, name, line_dash] of LINES) {
+    top.line({ field: "x" }, { field }, { source, line_dash, line_color: color(name), line_width: field === "equity" ? 2.5 : 1.5 });
+    if (field === "equity") top.scatter({ field: "x" }, { field }, { source, size: points.length > 60 ? 0 : 4, fill_color: color(name), line_color: null });
+  }
+  const bottom = Plotting.figure({ ...common, height: 110, x_range: top.x_range });
+  bottom.varea({ field: "x" }, 0, { field: "drawdown" }, { source, fill_color: color("--bad"), fill_alpha: 0.35 });
+  bottom.line({ field: "x" }, { field: "drawdown" }, { source, line_color: color("--bad") });
+  style(top, "$0,0");
+  style(bottom, "0.0%");
+  by("equity-chart").replaceChildren();
+  const grid = Plotting.gridplot([[top], [bottom]], { sizing_mode: "stretch_width", toolbar_location: null });
+  drawn = { source, view: await Plotting.show(grid, by("equity-chart")) };
+  by("equity-chart").dataset.drawn = "yes";
+  performance.mark("first-chart");
+}
+
+function style(figure, format) {
+  const text = color("--text"), faint = color("--line");
+  Object.assign(figure, { background_fill_color: null, border_fill_color: null, outline_line_color: faint, min_border_left: 62 });
+  for (const axis of [...figure.xaxis, ...figure.yaxis]) {
+    Object.assign(axis, { major_label_text_color: text, axis_line_color: faint, major_tick_line_color: faint, minor_tick_line_color: null, major_label_text_font_size: "12px" });
+  }
+  for (const axis of figure.xaxis) axis.ticker.desired_num_ticks = innerWidth < NARROW_PX ? 4 : 8;
+  for (const axis of figure.yaxis) axis.formatter = new window.Bokeh.NumeralTickFormatter({ format });
+  for (const grid of [...figure.xgrid, ...figure.ygrid]) grid.grid_line_color = faint;
+}

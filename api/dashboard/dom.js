@@ -1,0 +1,40 @@
+// Makes elements; text is always text, never markup.
+
+export const by = (id) => document.getElementById(id);
+
+/** Make an element. `made("td", {class: "number"}, "1.00")`; a function as `onclick` and the like listens. */
+export function made(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (typeof value === "function") element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+export function fill(parent, ...children) {
+  parent.replaceChildren(...children.filter((child) => child !== null && child !== undefined));
+}
+
+/** Make a table in a box that scrolls sideways. Columns are [heading, cell of row, class]. */
+export function table(caption, columns, rows) {
+  const head = made("tr", {}, ...columns.map(([heading, , kind]) => made("th", { scope: "col", class: kind }, heading)));
+  const body = rows.map((row) =>
+    made("tr", {}, ...columns.map(([, cell, kind], index) => {
+      const content = [cell(row)].flat();
+      return index ? made("td", { class: kind }, ...content) : made("th", { scope: "row", class: kind }, ...content);
+    })));
+  return made("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    made("table", {}, made("caption", {}, caption), made("thead", {}, head), made("tbody", {}, ...body)));
+}
+
+/** A bar from the middle, left for below zero; the number is beside it for those who do not see it. */
+export function bar(value, reach = 1) {
+  const share = Math.min(1, Math.abs(value) / reach) * 50;
+  const inner = made("span", { class: value < 0 ? "bar-fill below" : "bar-fill above" });
+  inner.style.width = `${share}%`;
+  inner.style.left = value < 0 ? `${50 - share}%` : "50%";
+  return made("span", { class: "bar", "aria-hidden": "true" }, inner);
+}

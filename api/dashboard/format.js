@@ -1,0 +1,23 @@
+// Numbers and times as people read them.
+
+const dollars = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
+const clock = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+const NOTHING = "–";
+
+export const known = (value) => value !== null && value !== undefined && value !== "";
+export const money = (value) => (known(value) ? dollars.format(Number(value)) : NOTHING);
+export const percent = (value, digits = 1) =>
+  known(value) ? `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(Number(value) * 100).toFixed(digits)} %` : NOTHING;
+export const signed = (value, digits = 2) =>
+  known(value) ? `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(Number(value)).toFixed(digits)}` : NOTHING;
+export const moment = (iso) => (iso ? clock.format(new Date(iso)) : NOTHING);
+export const tone = (value) => (value > 0 ? "good" : value < 0 ? "bad" : "");
+export const words = (name) => String(name).replaceAll("_", " ");
+
+export function countdown(iso, now = Date.now()) {
+  const seconds = Math.round((new Date(iso) - now) / 1000);
+  if (seconds <= 0) return "due";
+  const hours = Math.floor(seconds / 3600), minutes = Math.floor(seconds / 60) % 60;
+  if (hours >= 48) return `in ${Math.floor(hours / 24)} days`;
+  return `in ${hours ? `${hours} h ` : ""}${minutes} min ${hours ? "" : `${seconds % 60} s`}`.trim();
+}

@@ -1,0 +1,97 @@
+"""How equity went beside what holding the market would have made: one row a session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.market import BarPanel, Floats
+from core.service import EquityMark, EquityPoint
+
+Sessions = NDArray[np.datetime64]
+
+
+def compare_with_market(
+    marks: Sequence[EquityMark], bars: BarPanel | None, *, benchmark: str, universe: Sequence[str], sessions: int
+) -> tuple[EquityPoint, ...]:
+    """Put the book's marks beside the index and the equal-weight universe.
+
+    Both are scaled to the book's equity at its first mark in the window (or to 1 where there is no mark), so
+    that the three lines meet where the engine began. They pay no costs.
+
+    Parameters
+    ----------
+    marks : sequence of EquityMark
+        One a session, oldest first.
+    bars : BarPanel or None
+        What the last view knew.
+    universe : sequence of str
+        The stocks of the equal-weight book, which is rebalanced every session.
+    sessions : int
+        How many sessions at most, the newest.
+    """
+    known = bars.sessions if bars is not None else np.array([], dtype="datetime64[D]")
+    marked = np.array([mark.session for mark in marks], dtype="datetime64[D]")
+    days: Sessions = np.union1d(known, marked)[-sessions:]
+    held = {mark.session: mark for mark in marks}
+    index = _on(days, known, _index(bars, benchmark))
+    even = _on(days, known, _even(bars, universe))
+    start = int(np.searchsorted(days, marked[0])) if len(marked) and marked[0] >= days[0] else 0
+    scale = float(marks[0].equity) if marks else 1.0
+    return tuple(
+        EquityPoint(
+            session=day,
+            equity=held[day].equity if day in held else None,
+            drawdown=held[day].drawdown if day in held else None,
+            regime=held[day].regime if day in held else None,
+            benchmark=_scaled(index, row, start, scale),
+            equal_weight=_scaled(even, row, start, scale),
+        )
+        for row, day in enumerate(_dates(days))
+    )
+
+
+def _dates(days: Sessions) -> list[date]:
+    listed: list[Any] = days.astype("datetime64[D]").tolist()
+    return listed
+
+
+def _index(bars: BarPanel | None, symbol: str) -> Floats:
+    """Give the closes (T,), the last one known carried over gaps."""
+    if bars is None or symbol not in bars.column:
+        return np.array([])
+    return _carried(bars.close[:, bars.column[symbol]])
+
+
+def _even(bars: BarPanel | None, universe: Sequence[str]) -> Floats:
+    """Give the growth (T,) of a book that holds every stock with two closes in a row evenly."""
+    columns = [bars.column[symbol] for symbol in universe if symbol in bars.column] if bars is not None else []
+    if bars is None or not columns or not len(bars.sessions):
+        return np.array([])
+    closes = bars.close[:, columns]
+    returns = closes[1:] / closes[:-1] - 1.0
+    spoken = np.isfinite(returns)
+    means = np.where(spoken, returns, 0.0).sum(axis=1) / np.maximum(spoken.sum(axis=1), 1)
+    return np.concatenate([[1.0], np.cumprod(1.0 + means)])
+
+
+def _carried(values: Floats) -> Floats:
+    rows = np.maximum.accumulate(np.where(np.isfinite(values), np.arange(len(values)), -1))
+    return np.where(rows >= 0, values[rows], np.nan)
+
+
+def _on(days: Sessions, known: Sessions, values: Floats) -> Floats:
+    """Give the newest value known on each day; NaN before the first."""
+    if not len(values):
+        return np.full(len(days), np.nan)
+    rows = np.searchsorted(known, days, side="right") - 1
+    return np.where(rows >= 0, values[np.maximum(rows, 0)], np.nan)
+
+
+def _scaled(values: Floats, row: int, start: int, scale: float) -> float | None:
+    scaled = values[row] / values[start] * scale
+    return float(scaled) if np.isfinite(scaled) else None

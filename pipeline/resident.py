@@ -1,0 +1,42 @@
+"""What the process holds of the machine's memory, and giving back what it no longer needs."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+from functools import cache
+
+
+def resident_mb() -> float | None:
+    """Give the process's resident memory in MiB; None where the platform does not say."""
+    if sys.platform.startswith("linux"):
+        with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123  # not a path of ours
+            return round(int(statm.read().split()[1]) * 4096 / 2**20, 1)
+    if sys.platform == "win32":
+        return None
+    import resource  # noqa: PLC0415  # there is none on Windows
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / 2**20, 1)
+
+
+def give_back() -> bool:
+    """Return freed memory to the system, where the C library keeps it (glibc); tell whether it was asked to.
+
+    glibc keeps what a thread freed in an arena of that thread's. Long work passes tens of megabytes through
+    threads that come and go, so a daemon would seem to grow with each piece of it.
+    """
+    gc.collect()
+    trim = _trim()
+    if trim is None:
+        return False
+    trim(0)
+    return True
+
+
+@cache
+def _trim() -> ctypes._NamedFuncPointer | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)

@@ -1,0 +1,243 @@
+"""The dashboard in a real browser: it opens, sees a decision arrive, says why, halts and resumes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.servers.daemon import Process, own_settings
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+if CHROMIUM is None:
+    pytest.skip("no chromium here: apt-get install chromium", allow_module_level=True)
+
+WAIT_MS_MAX = 30_000
+TEXT_CONTRAST_MIN = 4.5  # WCAG 2.2 AA, text below 24 px
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+CONTRAST = """() => {
+  const rgb = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
+    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const [r, g, b, a = 1] = rgb(getComputedStyle(at).backgroundColor);
+      if (a === 1) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  return [...document.querySelectorAll("body *")]
+    .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()))
+    .filter((e) => e.offsetParent !== null && !e.disabled)
+    .map((e) => {
+      const [a, b] = [light(rgb(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
+      return [(a + 0.05) / (b + 0.05), `${e.tagName}.${e.className}: ${e.textContent.slice(0, 40)}`];
+    });
+}"""
+
+
+@dataclass
+class Seen:
+    """What a page did that it must not."""
+
+    faults: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+
+    def note(self, said: ConsoleMessage) -> None:
+        if said.type == "error":
+            self.faults.append(said.text)
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    process = Process(tmp_path_factory.mktemp("state"), own_settings(tmp_path_factory.mktemp("settings")))
+    process.wait_idle()
+    yield process
+    process.end()
+    process.http.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+Open = Callable[..., tuple[Page, Seen]]
+
+
+@pytest.fixture
+def opened(browser: Browser, daemon: Process) -> Iterator[Open]:
+    """Give a function that opens the page; in the end nothing it did may have been wrong."""
+    contexts, all_seen = [], []
+
+    def visit(**options: Any) -> tuple[Page, Seen]:
+        context = browser.new_context(**options)
+        context.set_default_timeout(WAIT_MS_MAX)
+        page, seen = context.new_page(), Seen()
+        contexts.append(context)
+        all_seen.append(seen)
+        page.on("console", seen.note)
+        page.on("pageerror", lambda error: seen.faults.append(str(error)))
+        page.on("request", lambda request: seen.hosts.add(urlsplit(request.url).hostname or "data"))
+        page.goto(f"http://127.0.0.1:{daemon.port}/")
+        page.wait_for_selector("#equity-chart[data-drawn]")
+        expect(page.locator("#link")).to_have_text("live")
+        return page, seen
+
+    yield visit
+    for context in contexts:
+        context.close()
+    for seen in all_seen:
+        assert seen.faults == []
+        assert seen.hosts <= {"127.0.0.1", "data"}
+    daemon.answer("/resume", "POST")
+
+
+def test_a_decision_arrives_and_opens_to_its_why(opened: Open, daemon: Process) -> None:
+    page, _ = opened()
+    made = daemon.answer("/decide/v3", "POST")
+    page.wait_for_selector(f"#decision-said[data-id='{made['decision_id']}']")
+    ticker = made["decisions"][0]["ticker"]
+    row = page.locator("#decision tbody tr").filter(has=page.get_by_role("button", name=f"Why {ticker}"))
+    assert row.locator(".bar").count() == 1 + len(made["decisions"][0]["votes"])
+    page.get_by_role("button", name=f"Why {ticker}").press("Enter")
+    why = page.get_by_role("dialog")
+    for heading in ("Reasons", "Votes", "Factors", "Headlines", "Checks"):
+        assert why.get_by_role("heading", name=heading).is_visible()
+    for reason in made["decisions"][0]["reasons"]:
+        assert why.get_by_text(reason).count(), reason
+    for factor in made["decisions"][0]["contributions"]:
+        assert why.get_by_text(factor.replace("_", " "), exact=True).count(), factor
+    page.keyboard.press("Escape")
+    assert not why.is_visible()
+    assert page.locator("#log li").filter(has_text="decision.made").count()
+
+
+def test_halt_and_resume_ask_first(opened: Open, daemon: Process) -> None:
+    page, _ = opened()
+    page.get_by_role("button", name="Halt", exact=True).click()
+    page.get_by_role("button", name="Cancel").click()
+    assert daemon.answer("/health")["trading_state"] == "active", "a cancelled halt halts nothing"
+    page.get_by_role("button", name="Halt", exact=True).click()
+    page.get_by_role("button", name="Halt now").click()
+    expect(page.locator("#state")).to_have_text("halted")
+    assert daemon.answer("/health")["trading_state"] == "halted"
+    page.get_by_role("button", name="Resume", exact=True).click()
+    page.get_by_role("button", name="Resume trading").click()
+    expect(page.locator("#state")).to_have_text("active")
+    assert daemon.answer("/health")["trading_state"] == "active"
+
+
+def test_the_log_filters_by_topic(opened: Open, daemon: Process) -> None:
+    page, _ = opened()
+    daemon.answer("/decide/v3", "POST")
+    page.wait_for_selector("#log li:has-text('portfolio.update')")
+    page.select_option("#topics", "decision.made")
+    topics = page.locator("#log li b").all_inner_texts()
+    assert topics
+    assert set(topics) == {"decision.made"}
+
+
+def test_every_control_is_reached_by_keyboard(opened: Open) -> None:
+    page, _ = opened()
+    reached = set()
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.className"))
+    assert {"skip", "halt", "flatten", "topics", "log"} <= reached
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_enough_contrast(opened: Open, daemon: Process, scheme: str) -> None:
+    daemon.answer("/decide/v3", "POST")
+    page, _ = opened(color_scheme=scheme)
+    page.wait_for_selector("#decision-said")
+    page.wait_for_selector("#sectors td .heat")
+    found = page.evaluate(CONTRAST)
+    assert len(found) > 100
+    assert [text for ratio, text in found if ratio < TEXT_CONTRAST_MIN] == []
+
+
+def test_jobs_and_drift_are_shown_as_the_status_has_them(opened: Open, daemon: Process) -> None:
+    daemon.answer("/decide/v3", "POST")
+    page, _ = opened()
+    status = daemon.answer("/status")
+    assert len(status["scheduler"]["jobs"]) >= 4
+    for job in status["scheduler"]["jobs"]:
+        row = page.locator("#jobs tr").filter(has_text=job["name"])
+        expect(
+            row.locator("time.countdown") if job["next_run_at"] else row.get_by_text("not scheduled")
+        ).to_have_count(1)
+    judged = int("psi" in status["models"]["quant"]["drift"])
+    expect(page.locator("#models").get_by_text("most moved")).to_have_count(judged)
+
+
+def test_the_chart_follows_the_colour_scheme(opened: Open) -> None:
+    page, _ = opened(color_scheme="light")
+    for scheme in ("dark", "light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(300)
+    assert page.locator("#equity-chart > .bk-GridPlot").count() == 1, "the old figures are gone"
+
+
+def test_a_phone_needs_no_sideways_scroll(opened: Open, daemon: Process) -> None:
+    daemon.answer("/decide/v3", "POST")
+    page, _ = opened(**PHONE)
+    page.wait_for_selector("#decision-said")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    box = page.locator("#halt").bounding_box()
+    assert box is not None
+    assert box["height"] >= 44
+
+
+def test_the_log_stays_bounded(opened: Open, daemon: Process) -> None:
+    page, _ = opened()
+    for _ in range(8):
+        daemon.answer("/decide/v3", "POST")
+    page.wait_for_selector("#log li:nth-child(60)")
+    assert page.locator("#log li").count() <= 200
+
+
+def test_assets_carry_a_strict_policy(daemon: Process) -> None:
+    for path in ("/", "/dashboard/main.js", "/dashboard/library/bokeh.min.js"):
+        answer = daemon.http.get(path)
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "script-src 'self';" in policy
+        assert "http" not in policy
+    for path in ("/dashboard/library/..%2fbokeh.json", "/dashboard/library/other.js", "/dashboard/..%2fapp.py"):
+        assert daemon.http.get(path).status_code == 404
+
+
+def test_the_page_asks_for_the_token(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "settings").mkdir()
+    process = Process(
+        tmp_path / "state", own_settings(tmp_path / "settings"), TRADING_API_TOKEN="the-secret-word"
+    )
+    try:
+        process.wait_alive()
+        process.http.headers["Authorization"] = "Bearer the-secret-word"
+        process.wait_ready()
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{process.port}/")
+        page.get_by_label("TRADING_API_TOKEN").fill("the-secret-word")
+        page.get_by_role("button", name="Go on").click()
+        page.wait_for_selector("#equity-chart[data-drawn]")
+        expect(page.locator("#link")).to_have_text("live", timeout=WAIT_MS_MAX)
+        page.close()
+        assert "the-secret-word" not in process.log
+        assert "the-secret-word" not in json.dumps(process.answer("/status"))
+    finally:
+        process.end()
+        process.http.close()
