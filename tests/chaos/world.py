@@ -85,6 +85,7 @@ class World:
         day = at.astimezone(NEW_YORK).date()
         if day != self._day:
             self._day = day
+            self.admin.call("tick", now=at.isoformat())  # a split is dated on its own day, before its first trade
             self._new_day(day)
         prices = {name: str(price) for name, price in self.market.prices(at).items()}
         self.admin.call("tick", now=at.isoformat(), prices=prices)
