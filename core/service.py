@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
-from core.events import Event
 from core.memory import Recollection
 from core.protection import Levels
 from core.schedule import Timetable
@@ -146,23 +145,6 @@ class Execution:
     dry_run: bool
     route: str
     orders: tuple[OrderRecord, ...]
-
-
-class Subscription(Protocol):
-    """One client's bounded queue of events: the oldest are lost when it is slow."""
-
-    def __aiter__(self) -> AsyncIterator[Event]:
-        """Give events as they come."""
-        ...
-
-    @property
-    def dropped(self) -> int:
-        """How many events were lost so far."""
-        ...
-
-    def close(self) -> None:
-        """Leave the stream."""
-        ...
 
 
 class Service(Protocol):

@@ -47,11 +47,6 @@ class DeferredLedger(SqliteLedger):
         self._booked.update([fill.fill_id for fill in report.fills])
         self._rows.put_off.append(lambda: super(DeferredLedger, self).record(report))
 
-    def record_fills(self, fills: Sequence[Fill]) -> None:
-        """Keep fills that came outside a step."""
-        self._booked.update([fill.fill_id for fill in fills])
-        self._rows.put_off.append(lambda: super(DeferredLedger, self).record_fills(fills))
-
     def keep(self, portfolio: Portfolio) -> None:
         """Keep the book as it stands between two steps."""
         self._rows.put_off.append(lambda: super(DeferredLedger, self).keep(portfolio))

@@ -137,11 +137,6 @@ class SqliteLedger(LedgerReader):
         if report.cycle.as_of is None:
             self._state = report.plan.state
 
-    def record_fills(self, fills: Sequence[Fill]) -> None:
-        """Write down fills that came outside a step (recovery), each once, with their orders' statuses."""
-        with self._database.transaction(Survives.POWER_CUT) as cursor:
-            _write_fills(cursor, fills)
-
     def keep(self, portfolio: Portfolio) -> None:
         """Write down the book as it stands between two steps; on the disk with the next forced write."""
         with self._database.transaction(Survives.KILL) as cursor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -126,29 +127,34 @@ def _told(report: Step, acts: list[Decision]) -> dict[str, Any]:
 
 
 def _add_order(page: Page, report: Step, order: Order) -> None:
+    content = (
+        f"approved: {order.side.value} {order.quantity} {order.symbol} at about {order.reference_price} USD "
+        f"({order.rule})"
+    )
     uuid = name_of("order", order.client_order_id)
-    page.mention(uuid, ticker(page, report, order.symbol, uuid), report.as_of)
-    page.episodes[uuid] = Episode(
-        uuid=uuid, name=order.client_order_id, source="text", source_description=ORDER,
-        content=(
-            f"approved: {order.side.value} {order.quantity} {order.symbol} at about {order.reference_price} USD "
-            f"({order.rule})"
-        ),
-        valid_at=report.as_of, created_at=report.as_of,
-    )  # fmt: skip
+    _tell(page, report, order.symbol, _episode(report, uuid, order.client_order_id, ORDER, content, report.as_of))
 
 
 def _add_fill(page: Page, report: Step, fill: Fill) -> None:
+    content = (
+        f"filled: {fill.side.value} {fill.quantity} {fill.symbol} at {fill.price} USD, fee {fill.fee} USD "
+        f"({fill.rule or 'no rule is named'})"
+    )
     uuid = name_of("fill", fill.fill_id)
-    page.mention(uuid, ticker(page, report, fill.symbol, uuid), report.as_of)
-    page.episodes[uuid] = Episode(
-        uuid=uuid, name=fill.fill_id, source="text", source_description=FILL,
-        content=(
-            f"filled: {fill.side.value} {fill.quantity} {fill.symbol} at {fill.price} USD, fee {fill.fee} USD "
-            f"({fill.rule or 'no rule is named'})"
-        ),
-        valid_at=fill.at, created_at=report.as_of,
+    _tell(page, report, fill.symbol, _episode(report, uuid, fill.fill_id, FILL, content, fill.at))
+
+
+def _episode(report: Step, uuid: str, name: str, described: str, content: str, valid_at: datetime) -> Episode:
+    return Episode(
+        uuid=uuid, name=name, source="text", source_description=described, content=content,
+        valid_at=valid_at, created_at=report.as_of,
     )  # fmt: skip
+
+
+def _tell(page: Page, report: Step, symbol: str, episode: Episode) -> None:
+    """Add what happened to a symbol, and say that it is about it."""
+    page.mention(episode.uuid, ticker(page, report, symbol, episode.uuid), report.as_of)
+    page.episodes[episode.uuid] = episode
 
 
 def _add_turn(page: Page, report: Step, turn: Turn) -> None:

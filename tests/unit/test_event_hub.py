@@ -15,7 +15,6 @@ from adapters.event_hub import EventHub
 from adapters.event_subscription import EventSubscription, StreamEvent
 from core.errors import RequestError
 from core.ports import EventSink
-from core.service import Subscription
 
 AT = datetime(2024, 3, 4, 15, 0, tzinfo=UTC)
 
@@ -76,7 +75,7 @@ def test_numpy_scalars_are_numbers() -> None:
 @on_a_loop
 async def test_no_subscription_hears_everything_in_order() -> None:
     hub = EventHub()
-    client: Subscription = hub.subscribe()
+    client = hub.subscribe()
     publish(hub, "signal.buy", "order.filled", "signal.sell")
     heard = []
     async for event in client:

@@ -136,14 +136,14 @@ def test_dry_run_orders_are_recorded_as_such() -> None:
 
 def test_fills_are_booked_once_and_move_their_orders(ledger: SqliteLedger) -> None:
     bought = order(1)
-    ledger.record(report(1, (bought,)))
+    ledger.record(report(0, (bought,)))
     ledger.mark({bought.client_order_id: "submitted"})
     half, rest = fill(bought, quantity="4"), fill(bought, quantity="6", part=2)
     assert ledger.unbooked((half, rest, half)) == (half, rest)
-    ledger.record(report(2, fills=(half,)))
+    ledger.record(report(1, fills=(half,)))
     assert [o.status for o in ledger.open_orders()] == [OrderStatus.PARTIALLY_FILLED]
-    ledger.record_fills((half, rest))
-    ledger.record_fills((half, rest))
+    ledger.record(report(2, fills=(half, rest)))
+    ledger.record(report(3, fills=(half, rest)))
     assert ledger.unbooked((half, rest)) == ()
     assert ledger.fills(5) == (rest, half)
     record = ledger.order(bought.client_order_id)
@@ -155,7 +155,7 @@ def test_fills_are_booked_once_and_move_their_orders(ledger: SqliteLedger) -> No
 
 def test_a_fill_of_a_foreign_order_is_kept(ledger: SqliteLedger) -> None:
     foreign = fill(order(9))
-    ledger.record_fills((foreign,))
+    ledger.record(report(1, fills=(foreign,)))
     assert ledger.fills(5) == (foreign,)
 
 
@@ -165,7 +165,7 @@ def test_a_status_never_goes_back(ledger: SqliteLedger) -> None:
     ledger.mark({name: "expired"}, {name: "no price"})
     ledger.mark({name: "submitted"})
     assert [o.status for o in ledger.orders(1)] == [OrderStatus.EXPIRED]
-    ledger.record_fills((fill(order(1)),))
+    ledger.record(report(2, fills=(fill(order(1)),)))
     ledger.mark({name: "cancelled"})
     assert [o.status for o in ledger.orders(1)] == [OrderStatus.FILLED]
     assert b'"no price"' in ledger.dump()
