@@ -37,7 +37,7 @@ browser: # for the dashboard's tests, which are skipped where there is none
 test: check browser ## all checks and the test suite (what CI runs)
 	$(BIN)/pytest -n 2 --dist loadfile
 
-test-openclaw: $(VENV)/all ## the plugin in a real OpenClaw gateway, fetched from npm (840 MB, once)
+test-openclaw: $(VENV)/all ## the plugin in a real OpenClaw gateway, fetched from npm, once
 	openclaw/test/gateway/run.sh
 
 bench: $(VENV)/dev ## every benchmark, one JSON line each
