@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Any, Protocol
 
@@ -243,6 +244,10 @@ class EventSink(Protocol):
 
 class MemoryWriter(Protocol):
     """Remembers reports for later recall, best effort."""
+
+    def during_step(self) -> AbstractContextManager[None]:
+        """Give what a step runs in: within it whoever writes the memory stands aside."""
+        ...
 
     def remember(self, report: StepReport) -> None:
         """Queue a report for the memory; never blocks, never raises."""

@@ -99,8 +99,10 @@ class Engine:
         core.errors.Recoverable
             The feed or the broker failed; nothing was decided, the next step tries again.
         """
-        if cycle.as_of is not None:
-            return self._what_if(cycle)
+        with self.parts.memory.during_step():
+            return self._step(cycle) if cycle.as_of is None else self._what_if(cycle)
+
+    def _step(self, cycle: Cycle) -> StepReport:
         alerts = tuple(self.parts.refresh_limits())
         view = self.last_view = self.parts.feed.view(self.parts.clock.now())
         fills = self._settle(view)

@@ -1,7 +1,7 @@
 """The outbox: a thread that carries ledger rows to a store, from its own place on, as far and as often as it can.
 
 The engine only leaves word that there is something new. Whatever the store does, nothing waits for it and
-nothing is lost: the ledger has the rows, the store knows its place.
+nothing is lost: the ledger has the rows, the store knows its place. While a step runs the thread stands aside.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import suppress
 
 import structlog
 
+from adapters.memory.aside import GatedSelector, StepGate
 from adapters.memory.journal import Journal, steps_after, trading_steps_after
 from adapters.memory.projection import project
 from adapters.memory.records import Page
@@ -22,17 +23,22 @@ from adapters.memory.trips import TripBook
 from config.memory import MemorySettings
 from core.errors import EngineError, RecallError
 from core.memory import Fact
-from core.types import StepReport
 
 RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 1.0, 60.0
 CHECK_SECONDS = 15.0
 STOP_SECONDS_MAX = 1.0
+FOLLOW_STEPS_MAX = 25
 NOT_YET = "it has not answered yet"
 log = structlog.get_logger("memory")
 
 
 class Outbox:
-    """Carries the ledger to one store. Implements `core.ports.MemoryWriter`.
+    """Carries the ledger to one store.
+
+    Parameters
+    ----------
+    gate : StepGate
+        Shut while the engine steps.
 
     Attributes
     ----------
@@ -42,14 +48,14 @@ class Outbox:
         The last step that the store has.
     """
 
-    def __init__(self, journal: Journal, store: Store, settings: MemorySettings) -> None:
+    def __init__(self, journal: Journal, store: Store, settings: MemorySettings, gate: StepGate) -> None:
         self.store = store
         self.fault = NOT_YET
         self.written = 0
         self._journal = journal
         self._settings = settings
         self._news = False
-        self._loop = asyncio.new_event_loop()
+        self._loop = asyncio.SelectorEventLoop(GatedSelector(gate))
         self._task: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name=f"memory-{store.name}", daemon=True)
 
@@ -57,7 +63,7 @@ class Outbox:
         """Begin to follow the ledger."""
         self._thread.start()
 
-    def remember(self, report: StepReport) -> None:  # noqa: ARG002  # the ledger has it: this is only word of it
+    def follow(self) -> None:
         """Leave word that the ledger has something new; never blocks, never raises."""
         self._news = True
 
@@ -137,7 +143,8 @@ class Outbox:
             await self._wait()
 
     async def _write_all(self, book: TripBook) -> None:
-        while steps := steps_after(self._journal, self.written, self._settings.page_steps):
+        at_once = min(self._settings.page_steps, FOLLOW_STEPS_MAX)  # small: a step may begin at any moment
+        while steps := steps_after(self._journal, self.written, at_once):
             page = project(steps, book)
             await self.store.write(page, self.written)
             self.written = page.until

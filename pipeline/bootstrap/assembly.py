@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,10 @@ SENTIMENT_ABSENT = "no news is read in this run"
 
 class Forgetful:
     """The memory of a backtest: every report is in its ledger already."""
+
+    def during_step(self) -> AbstractContextManager[None]:
+        """Hold nobody back: there is nobody."""
+        return nullcontext()
 
     def remember(self, report: StepReport) -> None:
         """Keep nothing more."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from adapters.memory.aside import StepGate
 from config.environment import Environment
 from config.sectors import STOCKS
 from config.trading import TradingSettings
@@ -45,6 +47,7 @@ class MemoryDesk:
         self._environment = environment
         self._settings = settings
         self._outboxes: tuple[Outbox, ...] = ()
+        self._gate = StepGate()
 
     def open(self, ledger: SqliteLedger) -> None:
         """Begin to follow the ledger; nothing waits for the stores."""
@@ -52,7 +55,7 @@ class MemoryDesk:
 
         if not self._outboxes:
             found = stores(self._environment, self._settings)
-            self._outboxes = tuple(Outbox(ledger, store, self._settings.memory) for store in found)
+            self._outboxes = tuple(Outbox(ledger, store, self._settings.memory, self._gate) for store in found)
             for outbox in self._outboxes:
                 outbox.start()
 
@@ -63,10 +66,14 @@ class MemoryDesk:
         facts_max = self._settings.memory.recall_facts_max
         return RecallingFeed(feed, ledger, judge(factors, tracker), facts_max) if facts_max else feed
 
-    def remember(self, report: StepReport) -> None:
+    def during_step(self) -> AbstractContextManager[None]:
+        """Let no store be written while a step runs."""
+        return self._gate.shut()
+
+    def remember(self, report: StepReport) -> None:  # noqa: ARG002  # the ledger has it: this is only word of it
         """Leave word at each store."""
         for outbox in self._outboxes:
-            outbox.remember(report)
+            outbox.follow()
 
     async def facts(self, symbol: str, limit: int) -> Recollection:
         """Ask the configured store, and the one on this machine where that one cannot answer.

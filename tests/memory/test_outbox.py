@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from adapters.ledger import SqliteLedger
+from adapters.memory.aside import StepGate
 from adapters.memory.outbox import Outbox
 from adapters.memory.sqlite_store import SqliteStore
 from config.environment import OrderRoute
@@ -56,29 +57,54 @@ def follows(outbox: Outbox, ledger: SqliteLedger) -> Callable[[], bool]:
 def test_it_catches_up_and_then_carries_what_comes(tmp_path: Path) -> None:
     steps = list(Days(trades_a_day=4).steps(3))
     ledger = ledger_of(steps[:200])
-    outbox = Outbox(ledger, SqliteStore(tmp_path / "memory.sqlite"), FAST)
+    outbox = Outbox(ledger, SqliteStore(tmp_path / "memory.sqlite"), FAST, StepGate())
     outbox.start()
     wait(follows(outbox, ledger), outbox)
     for report in steps[200:]:
         ledger.record(report)
-        outbox.remember(report)
+        outbox.follow()
     wait(follows(outbox, ledger), outbox)
     stop(outbox)
     store = SqliteStore(tmp_path / "memory.sqlite")
     assert asyncio.run(counts(store)) == expected(ledger)
 
-    other = Outbox(ledger, SqliteStore(tmp_path / "other.sqlite"), FAST)
+    other = Outbox(ledger, SqliteStore(tmp_path / "other.sqlite"), FAST, StepGate())
     other.start()
     wait(follows(other, ledger), other)
     stop(other)
     assert dump(store) == dump(SqliteStore(tmp_path / "other.sqlite"))
 
 
+def test_nothing_is_written_while_a_step_runs_and_all_of_it_after(tmp_path: Path) -> None:
+    steps = list(Days(trades_a_day=4).steps(2))
+    ledger, gate = ledger_of(steps[:100]), StepGate()
+    outbox = Outbox(ledger, SqliteStore(tmp_path / "memory.sqlite"), FAST, gate)
+    outbox.start()
+    wait(follows(outbox, ledger), outbox)
+    with gate.shut():
+        for report in steps[100:]:
+            ledger.record(report)
+        outbox.follow()
+        time.sleep(20 * FAST.look_seconds)
+        assert outbox.written == 100
+    wait(follows(outbox, ledger), outbox)
+    stop(outbox)
+
+
+def test_a_step_that_never_ends_does_not_hold_the_writer_for_ever(tmp_path: Path) -> None:
+    ledger, gate = some_days(2), StepGate()
+    outbox = Outbox(ledger, SqliteStore(tmp_path / "memory.sqlite"), FAST, gate)
+    with gate.shut():
+        outbox.start()
+        wait(follows(outbox, ledger), outbox)
+    stop(outbox)
+
+
 def test_an_older_ledger_put_back_is_named_and_the_memory_left_alone(tmp_path: Path) -> None:
     steps = list(Days(trades_a_day=4).steps(2))
     for number, until in enumerate((len(steps), len(steps) // 2)):
         ledger = ledger_of(steps[:until])
-        outbox = Outbox(ledger, SqliteStore(tmp_path / "memory.sqlite"), FAST)
+        outbox = Outbox(ledger, SqliteStore(tmp_path / "memory.sqlite"), FAST, StepGate())
         outbox.start()
         if number == 0:
             wait(follows(outbox, ledger), outbox)
@@ -91,7 +117,7 @@ def test_an_older_ledger_put_back_is_named_and_the_memory_left_alone(tmp_path: P
 
 def test_a_graph_that_was_wiped_is_written_again(graph_server: GraphServer) -> None:
     ledger = some_days(2)
-    outbox = Outbox(ledger, store_at(graph_server), FAST)
+    outbox = Outbox(ledger, store_at(graph_server), FAST, StepGate())
     outbox.start()
     wait(follows(outbox, ledger), outbox)
 
@@ -103,7 +129,7 @@ def test_a_graph_that_was_wiped_is_written_again(graph_server: GraphServer) -> N
     asyncio.run(wipe())
     for report in list(Days(trades_a_day=4).steps(3))[-20:]:
         ledger.record(report)
-        outbox.remember(report)
+        outbox.follow()
     wait(lambda: bool(outbox.fault))
     wait(follows(outbox, ledger), outbox)
     stop(outbox)
@@ -123,11 +149,11 @@ def carry_for_ever(path: str, uri: str) -> None:
     from adapters.memory.neo4j_store import Neo4jStore
 
     ledger = SqliteLedger(Path(path), route=OrderRoute.DRY_RUN)
-    outbox = Outbox(ledger, Neo4jStore(uri, USER, PASSWORD, FAST), FAST)
+    outbox = Outbox(ledger, Neo4jStore(uri, USER, PASSWORD, FAST), FAST, StepGate())
     outbox.start()
     print("begun", flush=True)
     while True:
-        outbox._news = True
+        outbox.follow()
         time.sleep(0.05)
 
 
