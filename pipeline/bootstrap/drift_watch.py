@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +13,7 @@ import structlog
 
 from config.drift import DriftSettings
 from core.ports import EventSink
-from core.types import MarketView
+from core.types import BarPanel, MarketView
 
 if TYPE_CHECKING:
     from models.factor_store import FactorStore
@@ -53,20 +53,21 @@ class DriftWatch:
             return
         self._judged = (str(view.session), artefact.model_id)
         try:
-            self.found = self._judge(view, factors, artefact)
+            self.found, causes = self._judge(view, factors, artefact)
         except Exception as error:  # whatever is wrong with the watching, it must not stop the trading
             log.exception("drift.not_judged")
-            self.found = {"state": f"not judged: {error}", "alarms": []}
-        alarms = tuple(self.found["alarms"])
-        if alarms and alarms != self._told:
-            for message in alarms:
+            self.found, causes = {"state": f"not judged: {error}", "alarms": []}, ()
+        if (tell := (artefact.model_id, *causes)) != self._told:
+            for message in self.found["alarms"]:
                 log.warning("drift.alarm", model_id=artefact.model_id, reason=message)
                 self._events.publish(
                     "risk.alert", view.as_of, {"message": message, "model_id": artefact.model_id}
                 )
-        self._told = alarms
+        self._told = tell
 
-    def _judge(self, view: MarketView, factors: FactorStore, artefact: QuantArtefact) -> Mapping[str, Any]:
+    def _judge(
+        self, view: MarketView, factors: FactorStore, artefact: QuantArtefact
+    ) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         from models.quant_drift import factor_stability, live_scores  # noqa: PLC0415  # heavy: at first use
         from models.quant_metrics import standard_error  # noqa: PLC0415  # heavy: at first use
 
@@ -80,7 +81,11 @@ class DriftWatch:
             "rank_ic_standard_error": round(standard_error(live.rank_ic, horizon), 4) if live else None,
         }
         promised = {name: artefact.metrics[name] for name in ("rank_ic", "rank_ic_standard_error")}
-        return {
+        alarms = {
+            **self._shifted(psi, sessions_to_learn(bars, artefact)),
+            **self._worse(known, promised),
+        }
+        found = {
             "state": "judged",
             "model_id": artefact.model_id,
             "judged_at": view.as_of.isoformat(),
@@ -90,32 +95,38 @@ class DriftWatch:
             "psi_max": self._settings.psi_max,
             "live": known,
             "out_of_sample": promised,
-            "alarms": [*self._shifted(psi), *self._worse(known, promised)],
+            "alarms": list(alarms.values()),
         }
+        return found, tuple(alarms)
 
-    def _shifted(self, stability: Mapping[str, Stability]) -> Iterator[str]:
-        shifted = [
-            f"{name} {found.psi:.2f} (usual up to {found.usual_max:.2f})"
+    def _shifted(self, stability: Mapping[str, Stability], to_learn: int) -> dict[str, str]:
+        shifted = {
+            name: f"{name} {found.psi:.2f} (usual up to {found.usual_max:.2f})"
             for name, found in stability.items()
             if found.psi > max(self._settings.psi_max, found.usual_max)
-        ]
-        if shifted:
-            yield (
-                f"The ranker's factors have moved away from what it learnt: PSI of {', '.join(shifted)}, limit "
-                f"{self._settings.psi_max:g}. Check the feed, then POST /quant/retrain."
-            )
+        }
+        if not shifted:
+            return {}
+        message = (
+            f"The ranker's factors have moved away from what it learnt: PSI of {', '.join(shifted.values())}, "
+            f"limit {self._settings.psi_max:g}. Check the feed; POST /quant/retrain would learn {to_learn} newer "
+            "sessions."
+        )
+        return {f"psi: {', '.join(shifted)}": message}
 
-    def _worse(self, live: Mapping[str, Any], promised: Mapping[str, float]) -> Iterator[str]:
+    def _worse(self, live: Mapping[str, Any], promised: Mapping[str, float]) -> dict[str, str]:
         if live["sessions"] < self._settings.rank_ic_sessions_min:
-            return
+            return {}
         error = float(np.hypot(live["rank_ic_standard_error"], promised["rank_ic_standard_error"]))
         limit = promised["rank_ic"] - self._settings.rank_ic_standard_errors_max * error
-        if live["rank_ic"] < limit:
-            yield (
-                f"The ranker ranks worse live than out of sample: rank IC {live['rank_ic']:+.4f} on "
-                f"{live['sessions']} sessions, promised {promised['rank_ic']:+.4f}, limit {limit:+.4f}. "
-                "POST /quant/retrain, or POST /quant/rollback."
-            )
+        if live["rank_ic"] >= limit:
+            return {}
+        message = (
+            f"The ranker ranks worse live than out of sample: rank IC {live['rank_ic']:+.4f} on "
+            f"{live['sessions']} sessions, promised {promised['rank_ic']:+.4f}, limit {limit:+.4f}. "
+            "POST /quant/retrain, or POST /quant/rollback."
+        )
+        return {"rank_ic": message}
 
     def _models(self) -> list[InUse]:
         """Give the kept rankers in the order they were put in use; a rollback is not followed."""
@@ -132,6 +143,13 @@ class DriftWatch:
         from models.quant_ranker import Ranker  # noqa: PLC0415  # heavy: at first use
 
         return Ranker(load_version(self._folder, sha256))
+
+
+def sessions_to_learn(bars: BarPanel, artefact: QuantArtefact) -> int:
+    """Tell how many sessions a training now has that the ranker's had not; the newest have no outcome yet."""
+    learnt_until = np.datetime64(artefact.window["last"], "D")
+    newer = int((bars.sessions.astype("datetime64[D]") > learnt_until).sum())
+    return max(0, newer - int(artefact.settings["purge_sessions"]) - 1)
 
 
 def _stamp(iso: str) -> np.datetime64:

@@ -130,11 +130,15 @@ def alerts(hub: EventHub) -> list[str]:
 def test_a_passed_threshold_is_told_once_and_stays_in_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
     hub, store, panel = EventHub(), FactorStore(), market()
     watch = make_watch(Path(models().name), hub, psi_max=1e-6)
-    monkeypatch.setattr(quant_drift, "_stability", lambda learnt, newest: Stability(psi=0.5, usual_max=0.1))
+    dice = np.random.default_rng(4)
+    monkeypatch.setattr(
+        quant_drift, "_stability", lambda learnt, newest: Stability(psi=dice.uniform(0.5, 0.504), usual_max=0.1)
+    )
     for rows in (-2, -1, None):
         watch.judge(view(panel.prefix(len(panel.sessions) + (rows or 0))), store, artefact())
     assert len(alerts(hub)) == 1
     assert all("PSI of momentum_5d 0.50 (usual up to 0.10)" in told for told in alerts(hub))
+    assert "POST /quant/retrain would learn 60 newer sessions" in alerts(hub)[0]
     assert watch.found["alarms"] == watch.alarms != []
     assert set(watch.found["psi"]) == set(FACTOR_NAMES)
     before = hub.sequence
