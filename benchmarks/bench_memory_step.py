@@ -1,16 +1,16 @@
 """The step's time with the graph up, down and stalled: it must be the same within 5 %.
 
-The daemon's engine with its memory (both outboxes, recall in every view) steps through weeks of the simulated
-market, once with a server that speaks Bolt, once with nothing at that address, once with a server that takes
-the connection and never answers; and once without any memory, for the price of it. Each run is a process of its
-own, in turns, and each round begins with another. A pause follows each step, as it does live (there minutes,
-here a tenth of a second, so that the writers are behind at nearly every step).
-Every run takes the same steps, so they are compared one by one, and the mean over the steps is given, in
+Four daemons' engines with their memory (both outboxes, recall in every view) take the same steps of the simulated
+market: one with a server that speaks Bolt, one with nothing at that address, one with a server that takes the
+connection and never answers, and one without any memory, for the price of it. Each is a process of its own. They
+step one after the other, and who was first is last at the next moment, so that what else the machine does meets
+all alike. After each step comes a pause, in which the graph is written: live there are minutes, here a quarter of
+a second, with the ledger looked at every 0.05 s instead of every second.
+Steps are compared one by one over the rounds, each with new processes, and the mean over the steps is given, in
 milliseconds: `wall_ms` of the median of each step's rounds, and `cpu_ms`, the engine thread's own CPU time, of
-the fastest (others on the machine only ever add to it). Prints one JSON line; on a busy machine `wall_ms` tells
-nothing.
+the fastest (others on the machine only ever add to it). Prints one JSON line.
 
-    python benchmarks/bench_memory_step.py [--rounds 8] [--weeks 8]
+    python benchmarks/bench_memory_step.py [--rounds 5] [--weeks 8]
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-if TYPE_CHECKING:
-    from tests.servers.bolt import GraphServer
-
-KINDS = ("without", "up", "down", "stalled")
+GRAPHS = ("up", "down", "stalled")
+KINDS = ("without", *GRAPHS)
 OF: dict[str, Callable[[Iterable[float]], float]] = {"wall_ms": statistics.median, "cpu_ms": min}
-PAUSE_SECONDS, SPREAD_MAX, WARM_UP_STEPS = 0.1, 0.05, 10
+PAUSE_SECONDS, LOOK_SECONDS = 0.25, 0.05
+SPREAD_MAX, WARM_UP_STEPS = 0.05, 10
 
 
-def run_once(folder: Path, uri: str, weeks: int) -> dict[str, Any]:
-    """Step in this process; give each step's time."""
+def step_when_told(folder: Path, uri: str, weeks: int) -> None:
+    """Take one step for each line that comes; answer each with its times, and at the end with what was done."""
     from config.environment import read_environment
     from models.regime import RegimeTracker
     from pipeline.bootstrap.memory_desk import MemoryDesk
@@ -46,8 +46,10 @@ def run_once(folder: Path, uri: str, weeks: int) -> dict[str, Any]:
     from tests.simulation.desk import assert_it_did_something, moments, open_desk, settings
 
     given = {"STATE_DIR": str(folder), "NEO4J_USER": USER, "NEO4J_PASSWORD": PASSWORD, "NEO4J_URI": uri}
-    memory = MemoryDesk(read_environment(given), settings())
-    tracker = RegimeTracker(settings().regime)
+    trading = settings()
+    often = trading.memory.model_copy(update={"look_seconds": LOOK_SECONDS})
+    memory = MemoryDesk(read_environment(given), trading.model_copy(update={"memory": often}))
+    tracker = RegimeTracker(trading.regime)
     if uri:
         desk = open_desk(
             folder,
@@ -57,108 +59,115 @@ def run_once(folder: Path, uri: str, weeks: int) -> dict[str, Any]:
         memory.open(desk.ledger)
     else:
         desk = open_desk(folder)
-    reports, walls, cpus = [], [], []
+    reports = []
     for moment in moments(weeks):
+        sys.stdin.readline()
         wall, cpu = time.perf_counter(), time.thread_time()
         reports += desk.run([moment])
-        cpus.append(time.thread_time() - cpu)
-        walls.append(time.perf_counter() - wall)
-        time.sleep(PAUSE_SECONDS)
+        cpu_ms, wall_ms = 1000 * (time.thread_time() - cpu), 1000 * (time.perf_counter() - wall)
+        print(json.dumps({"wall_ms": wall_ms, "cpu_ms": cpu_ms}), flush=True)
+    sys.stdin.readline()
     assert_it_did_something(reports)
-    card = memory.card()
-    memory.stop()
-    written = card["neo4j"]["written_until_step"] if uri else 0
+    written = memory.card()["neo4j"]["written_until_step"] if uri else 0
     recalled = sum("remembered:" in reason for r in reports for d in r.plan.decisions for reason in d.reasons)
-    return {
-        "wall_ms": [1000 * wall for wall in walls[WARM_UP_STEPS:]],
-        "cpu_ms": [1000 * cpu for cpu in cpus[WARM_UP_STEPS:]],
-        "written": written, "recalled": recalled,
-    }  # fmt: skip
+    memory.stop()
+    print(json.dumps({"written": written, "behind": desk.ledger.last_step() - written, "recalled": recalled}))
 
 
-def child(kind: str, uri: str, weeks: int) -> dict[str, Any]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, __file__, "--once", folder, "--uri", uri, "--weeks", str(weeks)]
-        out = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-    answer: dict[str, Any] = json.loads(out.stdout.splitlines()[-1])
-    assert (answer["written"] > 0) == (kind == "up"), (kind, answer)
-    assert (answer["recalled"] > 0) == (kind != "without"), (kind, answer)
-    return answer
+class Stepper:
+    """An engine in a process of its own."""
+
+    def __init__(self, kind: str, uri: str, folder: Path, weeks: int) -> None:
+        command = [sys.executable, __file__, "--folder", str(folder), "--uri", uri, "--weeks", str(weeks)]
+        self._child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        self.kind = kind
+        self.times: list[Mapping[str, float]] = []
+
+    def step(self) -> None:
+        """Let it take its next step."""
+        self.times.append(self._ask())
+
+    def end(self) -> None:
+        """Let it end; it must have done what its kind does."""
+        done = self._ask()
+        assert (done["recalled"] > 0) == (self.kind != "without"), (self.kind, done)
+        assert (done["written"] > 0) == (self.kind == "up"), (self.kind, done)
+        assert done["behind"] == 0 or self.kind != "up", (self.kind, done)
+        self._child.wait()
+
+    def kill(self) -> None:
+        """End it if it has not ended."""
+        self._child.kill()
+        self._child.communicate()
+
+    def _ask(self) -> Any:
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._child.stdin.write("\n")
+        self._child.stdin.flush()
+        while not (line := self._child.stdout.readline()).startswith("{"):
+            assert line, f"the engine with its graph {self.kind} ended"
+        return json.loads(line)
+
+
+def one_round(weeks: int) -> dict[str, list[Mapping[str, float]]]:
+    """Let new processes and servers take all steps, turn about; give each kind's times."""
+    from tests.servers.bolt import GraphServer, free_ports
+    from tests.simulation.desk import moments
+
+    with ExitStack() as ends:
+        folders = [Path(ends.enter_context(TemporaryDirectory())) for _ in range(2 + len(KINDS))]
+        server, stalled = (GraphServer(folder) for folder in folders[:2])
+        for one in (server, stalled):
+            one.start()
+            ends.callback(one.kill)
+        stalled.stall()
+        nobody = f"bolt://127.0.0.1:{free_ports(1)[0]}"
+        uris = {"without": "", "up": server.uri, "down": nobody, "stalled": stalled.uri}
+        steppers = [
+            Stepper(kind, uris[kind], folder, weeks) for kind, folder in zip(KINDS, folders[2:], strict=True)
+        ]
+        for stepper in steppers:
+            ends.callback(stepper.kill)
+        for _ in moments(weeks):
+            for stepper in steppers:
+                stepper.step()
+                time.sleep(PAUSE_SECONDS)
+            steppers.append(steppers.pop(0))
+        time.sleep(PAUSE_SECONDS)
+        for stepper in steppers:
+            stepper.end()
+        return {stepper.kind: stepper.times[WARM_UP_STEPS:] for stepper in steppers}
 
 
 def measure(rounds: int, weeks: int) -> dict[str, Any]:
-    from tests.servers.bolt import GraphServer
-
-    seen: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
     load = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory() as folder:
-        server = GraphServer(Path(folder))
-        server.start()
-        try:
-            for number in range(rounds):
-                for kind in KINDS[number % len(KINDS) :] + KINDS[: number % len(KINDS)]:
-                    seen[kind].append(run_kind(kind, server, weeks))
-        finally:
-            server.kill()
-    medians = {
-        kind: {key: typical([run[key] for run in runs], of) for key, of in OF.items()}
-        for kind, runs in seen.items()
-    }
-    spread = {
-        key: round(max(m[key] for m in graphs(medians)) / min(m[key] for m in graphs(medians)) - 1, 4)
-        for key in OF
-    }
+    seen = [one_round(weeks) for _ in range(rounds)]
+    typical = {kind: {key: mean_step([one[kind] for one in seen], key) for key in OF} for kind in KINDS}
+    spread = {key: round(max(of) / min(of) - 1, 4) for key in OF if (of := [typical[k][key] for k in GRAPHS])}
     return {
-        "name": "memory_step", "rounds": rounds, "weeks": weeks, "load_before": round(load, 2), **medians,
+        "name": "memory_step", "rounds": rounds, "weeks": weeks, "load_before": round(load, 2), **typical,
         "spread": spread, "limit": SPREAD_MAX, "reached": max(spread.values()) <= SPREAD_MAX,
     }  # fmt: skip
 
 
-def run_kind(kind: str, server: GraphServer, weeks: int) -> dict[str, Any]:
-    from tests.memory.conftest import store_at
-    from tests.servers.bolt import free_ports
-
-    if kind == "up":
-        empty(store_at(server))
-    nobody = f"bolt://127.0.0.1:{free_ports(1)[0]}"
-    uri = {"without": "", "up": server.uri, "down": nobody, "stalled": server.uri}[kind]
-    if kind == "stalled":
-        server.stall()
-    try:
-        return child(kind, uri, weeks)
-    finally:
-        server.go_on()
-
-
-def typical(rounds: list[list[float]], of: Callable[[Iterable[float]], float]) -> float:
+def mean_step(rounds: list[list[Mapping[str, float]]], key: str) -> float:
     """Give the mean step, of which each time is one of its rounds."""
-    return round(statistics.fmean(of(times) for times in zip(*rounds, strict=True)), 3)
-
-
-def graphs(medians: dict[str, dict[str, float]]) -> list[dict[str, float]]:
-    return [medians[kind] for kind in ("up", "down", "stalled")]
-
-
-def empty(store: Any) -> None:
-    import asyncio
-
-    async def go() -> None:
-        await store._ask("MATCH (n) DETACH DELETE n", {})
-        await store.close()
-
-    asyncio.run(go())
+    return round(statistics.fmean(OF[key](one[key] for one in step) for step in zip(*rounds, strict=True)), 3)
 
 
 def main() -> None:
     wanted = argparse.ArgumentParser()
-    wanted.add_argument("--once", type=Path)
+    wanted.add_argument("--folder", type=Path)
     wanted.add_argument("--uri", default="")
-    wanted.add_argument("--rounds", type=int, default=8)
+    wanted.add_argument("--rounds", type=int, default=5)
     wanted.add_argument("--weeks", type=int, default=8)
     asked = wanted.parse_args()
-    if asked.once:
-        print(json.dumps(run_once(asked.once, asked.uri, asked.weeks)))
+    if asked.folder:
+        step_when_told(asked.folder, asked.uri, asked.weeks)
         return
     print(json.dumps(measure(asked.rounds, asked.weeks)))
 
