@@ -5,6 +5,6 @@ from __future__ import annotations
 import sys
 
 if __name__ == "__main__":
-    from pipeline.bootstrap.backtest_command import main  # spawned workers import this file and need none of it
+    from backtest.app.cli import main  # spawned workers import this file and need none of it
 
     sys.exit(main("pipeline"))

@@ -18,8 +18,8 @@ from starlette.types import ASGIApp
 from api.app import create_app
 from config.environment import Environment, read_environment, secrets_in
 from core.errors import SettingsError
-from pipeline.bootstrap import build_service
-from pipeline.logs import configure_logging
+from daemon.logs import configure_logging
+from daemon.wiring import build_service
 
 EXIT_SETTINGS = 2
 SHUTDOWN_SECONDS_MAX = 2  # for open requests; the engine's step has as long again

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec.structs import replace
 
-from agents.voice import signals_of
+from agents.agent import signals_of
 from config.trading import DiversifiedSettings
 from core.types import Abstention, Floats, MarketView, Opinion
 

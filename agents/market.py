@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from msgspec.structs import replace
 
-from agents.voice import centred_ranks, signals_of
+from agents.agent import centred_ranks, signals_of
 from config.sectors import Sector
 from config.trading import SectorScanSettings
 from core.types import Abstention, BarPanel, Floats, MarketView, Opinion, SectorScore
-from models.factor_store import FactorStore
-from models.factors import FACTOR_NAMES
-from models.regime import RegimeTracker
+from models.factors.store import FactorStore
+from models.factors.table import FACTOR_NAMES
+from models.regime.tracker import RegimeTracker
 
 SESSIONS_PER_WEEK = 5
 RSI = FACTOR_NAMES.index("rsi_14")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from msgspec.structs import replace
 
-from agents.voice import signals_of
+from agents.agent import signals_of
 from core.types import Abstention, Floats, MarketView, Opinion, RankedStock
-from models.factor_store import FactorStore
-from models.factors import FACTOR_NAMES
+from models.factors.store import FactorStore
+from models.factors.table import FACTOR_NAMES
 
 if TYPE_CHECKING:
-    from models.quant_ranker import Ranker
+    from models.ranker.ranker import Ranker
 
 
 class RankerShelf(Protocol):

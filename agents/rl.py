@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from msgspec.structs import replace
 
-from agents.voice import signals_of
+from agents.agent import signals_of
 from core.types import Abstention, MarketView, Opinion
 
 if TYPE_CHECKING:
-    from models.rl_ensemble import MemberView, Verdict
+    from models.rl.ensemble import MemberView, Verdict
 
 MISSING = "its factors are missing"
 

@@ -8,11 +8,11 @@ from itertools import chain
 import numpy as np
 from msgspec.structs import replace
 
+from agents.agent import Voice
 from agents.quant import QuantAgent
 from agents.synthesizer import Synthesizer
-from agents.voice import Voice
 from core.types import Cycle, Decision, MarketView, Opinion, Portfolio
-from models.factor_store import FactorStore
+from models.factors.store import FactorStore
 
 
 class Agents:

@@ -9,28 +9,27 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
-from api import (
-    openapi,
-    problems,
-    routes_backtest,
-    routes_book,
-    routes_control,
-    routes_dashboard,
-    routes_decide,
-    routes_equity,
-    routes_health,
-    routes_market,
-    routes_memory,
-    routes_metrics,
-    routes_rl,
-    routes_train,
-    stream,
-)
+from api import openapi, problems
 from api.dependencies import Clock
 from api.identity import Identity
-from api.routes_metrics import Metrics, sample_lag
+from api.routes import (
+    backtest,
+    book,
+    control,
+    dashboard,
+    decide,
+    equity,
+    health,
+    market,
+    memory,
+    rl,
+    train,
+)
+from api.routes import metrics as metrics_route
+from api.routes.metrics import Metrics, sample_lag
 from api.security import SecurityMiddleware
-from api.stream import Hub, StreamMiddleware
+from api.stream import endpoint
+from api.stream.endpoint import Hub, StreamMiddleware
 from config.environment import Environment
 from core.service import Service
 
@@ -78,11 +77,11 @@ def create_app(
     app.add_middleware(SecurityMiddleware, environment=environment)  # the outermost
     problems.install(app)
     openapi.install(app)
-    for room in (
-        routes_health, routes_market, routes_decide, routes_book, routes_control, routes_train, routes_rl,
-        routes_backtest, routes_equity, routes_memory, routes_metrics, routes_dashboard, stream,
+    for routes in (
+        health, market, decide, book, control, train, rl, backtest, equity, memory, metrics_route, dashboard,
+        endpoint,
     ):  # fmt: skip
-        app.include_router(room.router)
+        app.include_router(routes.router)
     return app
 
 

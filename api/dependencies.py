@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 from fastapi import Body, Depends, HTTPException, Query, Request, Response
 from fastapi.routing import APIRoute
 
-from api.requests import NothingAsked
+from api.schemas.requests import NothingAsked
 from core.service import Service
 
 Clock = Callable[[], datetime]

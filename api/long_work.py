@@ -9,9 +9,9 @@ from fastapi import Query, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from api.answers import Data
-from api.answers_daemon import JobAnswer
 from api.openapi import ASKING
+from api.schemas.base import Data
+from api.schemas.daemon import JobAnswer
 from core.errors import Recoverable
 from core.service import JobStatus, Service
 

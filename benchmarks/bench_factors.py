@@ -16,7 +16,7 @@ import numpy as np
 import talib
 
 from core.types import BarPanel, Floats
-from models.factors import SECTOR_ETF_OF, average_true_range, raw_factors, z_scores
+from models.factors.table import SECTOR_ETF_OF, average_true_range, raw_factors, z_scores
 from tests.panels import make_panel
 
 SESSIONS, ROUNDS = 2500, 25

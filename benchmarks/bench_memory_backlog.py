@@ -28,15 +28,15 @@ PAUSE_SECONDS, WARM_UP_STEPS, BACKLOG_DAYS = 0.1, 10, 120
 
 def run_once(kind: str, weeks: int) -> list[float]:
     """Step in this process; give each step's time."""
-    from adapters.memory import aside
+    from adapters.memory import step_gate
     from config.environment import read_environment
-    from pipeline.bootstrap.memory_desk import MemoryDesk
+    from daemon.wiring.memory import MemoryDesk
     from tests.memory.ledgers import some_days
     from tests.servers.bolt import PASSWORD, USER, GraphServer
     from tests.simulation.desk import assert_it_did_something, moments, open_desk, settings
 
     if kind == "not_standing_aside":
-        aside.ASIDE_SECONDS_MAX = 0.0
+        step_gate.ASIDE_SECONDS_MAX = 0.0
     with TemporaryDirectory() as graph, TemporaryDirectory() as folder:
         server, backlog = GraphServer(Path(graph)), some_days(BACKLOG_DAYS, Path(folder) / "backlog.sqlite")
         server.start()

@@ -40,8 +40,8 @@ SPREAD_MAX, WARM_UP_STEPS = 0.05, 10
 def step_when_told(folder: Path, uri: str, weeks: int) -> None:
     """Take one step for each line that comes; answer each with its times, and at the end with what was done."""
     from config.environment import read_environment
-    from models.regime import RegimeTracker
-    from pipeline.bootstrap.memory_desk import MemoryDesk
+    from daemon.wiring.memory import MemoryDesk
+    from models.regime.tracker import RegimeTracker
     from tests.servers.bolt import PASSWORD, USER
     from tests.simulation.desk import assert_it_did_something, moments, open_desk, settings
 

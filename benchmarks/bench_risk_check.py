@@ -21,13 +21,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import structlog
 
-from adapters.brokers.dry_run import DryRunBroker
 from adapters.calendar import NyseCalendar
 from adapters.clock import ManualClock
-from adapters.event_hub import EventHub
+from adapters.events.hub import EventHub
 from adapters.feeds.daily_feed import DailyFeed
-from adapters.feeds.simulated import SimulatedMarket
 from adapters.ledger import SqliteLedger
+from adapters.paper.dry_run import DryRunBroker
+from adapters.simulated.market import SimulatedMarket
+from agents.build import assemble_team
 from config.environment import OrderRoute
 from config.loader import digest, load_risk, load_trading
 from config.sectors import STOCKS, UNIVERSE
@@ -35,11 +36,12 @@ from core.cycles import RISK_CHECK, SETTLE
 from core.money import to_price
 from core.times import market_date
 from core.types import Portfolio, Position
-from models.factor_store import FactorStore
-from models.shelf import StoredRanker
-from pipeline.announce import announce_to
-from pipeline.bootstrap.assembly import Forgetful, assemble_risk, assemble_team
+from models.factors.store import FactorStore
+from models.ranker.registry import StoredRanker
 from pipeline.engine import Engine, Parts
+from pipeline.null_parts import Forgetful
+from pipeline.report_events import announce_to
+from risk.build import assemble_risk
 
 HELD = STOCKS[::6][:10]
 FIRST, LAST = date(2025, 3, 3), date(2025, 3, 14)

@@ -15,9 +15,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 from config.trading import RlSettings
-from models.rl_batch import Rules
-from models.rl_env import PositionVecEnv
-from models.rl_market import RlMarket
+from models.rl.batch import Rules
+from models.rl.env import PositionVecEnv
+from models.rl.market import RlMarket
 
 ENVIRONMENTS, STEPS, ROUNDS = 1024, 500, 7
 TICKERS, SESSIONS, FACTORS = 15, 1250, 13

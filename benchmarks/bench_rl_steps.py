@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.bench_rl_env import random_market
 from config.trading import RlSettings
-from models.rl_tasks import TrainingTask
-from models.rl_workers import cores, train_side_by_side
+from models.rl.tasks import TrainingTask
+from models.rl.workers import cores, train_side_by_side
 
 TIMESTEPS, SECONDS_MAX = 50_000, 90.0
 MEMBERS = ("ddpg", "ppo", "a2c")

@@ -16,8 +16,8 @@ from agents.sentiment import SentimentAgent
 from config.sectors import STOCKS
 from config.trading import SentimentSettings
 from core.types import Headline, MarketView
-from models.finbert_book import ToneBook
-from models.lexicon import Lexicon
+from models.sentiment.lexicon import Lexicon
+from models.sentiment.tone_cache import ToneBook
 from tests.panels import make_panel
 
 AS_OF = datetime(2022, 2, 11, 21, tzinfo=UTC)

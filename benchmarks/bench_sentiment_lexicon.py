@@ -16,7 +16,7 @@ import pandas as pd
 from sklearn.metrics import accuracy_score, f1_score
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from models.lexicon import Lexicon
+from models.sentiment.lexicon import Lexicon
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 GRID = np.arange(0.05, 0.95, 0.05)

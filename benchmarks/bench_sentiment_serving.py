@@ -47,8 +47,8 @@ def texts() -> list[str]:
 
 
 def export(model: Path, kept: Path) -> None:
-    from models.finbert_export import make_artefact
-    from models.finbert_folder import read_folder
+    from models.sentiment.finbert_export import make_artefact
+    from models.sentiment.finbert_folder import read_folder
 
     make_artefact(read_folder(model), kept, difference_max=0.1, tokens_max=128)
 
@@ -69,8 +69,8 @@ def serve(side: str, folder: Path) -> None:
 
 
 def ours(folder: Path) -> Callable[[], object]:
-    from models.finbert_artefact import read
-    from models.finbert_model import Finbert
+    from models.sentiment.finbert_artefact import read
+    from models.sentiment.finbert_model import Finbert
 
     artefact = read(folder)
     assert artefact is not None

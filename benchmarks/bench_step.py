@@ -62,13 +62,13 @@ def run_once(path: Path) -> dict[str, Any]:
     import exchange_calendars.exchange_calendar_xnys  # noqa: F401  # libraries are loaded before the clock starts
     import numpy as np
 
-    from agents.rule_book import TopOfUniverse
+    from agents.top_of_universe import TopOfUniverse
+    from backtest.app.engine import build_bench, closes
+    from backtest.runner import run
     from config.risk import RiskSettings
     from config.trading import TradingSettings
     from core.cycles import DECIDE
     from core.types import BarPanel, Floats, MarketView
-    from pipeline.backtest.loop import run
-    from pipeline.bootstrap.backtest import build_bench, closes
     from tests.panels import FIELDS
 
     bars = np.load(path, allow_pickle=False)

@@ -25,15 +25,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from backtest.app.settings import settings_of
+from backtest.app.strategies import RETRAIN_SESSIONS, BacktestSpec, decision_rows, load_panel
 from config.environment import read_environment
 from core.types import BarPanel
-from models.factor_store import FactorStore
-from models.quant_folds import purged_folds
-from models.quant_samples import training_samples
-from models.quant_training import FitTask, _task, fit_booster
-from models.walk_forward import fold_rows, fold_task
-from pipeline.bootstrap.backtest_settings import settings_of
-from pipeline.bootstrap.backtests import RETRAIN_SESSIONS, BacktestSpec, decision_rows, load_panel
+from models.factors.store import FactorStore
+from models.ranker.folds import purged_folds
+from models.ranker.samples import training_samples
+from models.ranker.training import FitTask, _task, fit_booster
+from models.ranker.walk_forward import fold_rows, fold_task
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data" / "universe_daily.parquet"

@@ -18,7 +18,7 @@ from config.environment import read_environment
 from config.loader import FOLDER
 from core.cycles import DECIDE
 from core.types import TradingState
-from pipeline.bootstrap.daemon import Daemon
+from daemon.wiring.wiring import Daemon
 from pipeline.engine import Engine
 
 SESSIONS = 252

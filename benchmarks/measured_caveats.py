@@ -20,20 +20,20 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
+from analysis.curves import sharpe, simple_returns, worst_drawdown
+from analysis.overfitting import overfitting_probability
+from analysis.random_books import equal_weight_scaled
+from backtest.app.executors import executor_of, run_all, share
+from backtest.app.settings import settings_of, with_changes
+from backtest.app.strategies import BacktestSpec, load_panel
+from backtest.app.study import market_of
+from backtest.app.sweep import run_cell
+from backtest.market import SCALED_VOLATILITY
+from backtest.runner import Run
+from backtest.spans import windows_of
 from config.environment import read_environment
 from config.sectors import STOCKS
 from core.types import BarPanel, Floats
-from pipeline.backtest.loop import Run
-from pipeline.backtest.market import SCALED_VOLATILITY
-from pipeline.backtest.spans import windows_of
-from pipeline.bootstrap.backtest_settings import settings_of, with_changes
-from pipeline.bootstrap.backtest_study import market_of
-from pipeline.bootstrap.backtests import BacktestSpec, load_panel
-from pipeline.bootstrap.executors import executor_of, run_all, share
-from pipeline.bootstrap.sweep import run_cell
-from pipeline.statistics.curves import sharpe, simple_returns, worst_drawdown
-from pipeline.statistics.overfitting import overfitting_probability
-from pipeline.statistics.random_books import equal_weight_scaled
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "universe_daily.parquet"
 START, END = date(2019, 1, 2), date(2025, 2, 28)

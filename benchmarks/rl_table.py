@@ -19,20 +19,20 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 from adapters.calendar import NyseCalendar
-from adapters.feeds.parquet_bars import ParquetBars
+from adapters.parquet.bars import ParquetBars
 from config.sectors import STOCKS, UNIVERSE
 from config.trading import EnsembleSettings, RegimeSettings, RlSettings
 from core.types import BarPanel, Floats
-from models.factor_store import FactorStore
-from models.regime import RegimeTracker
-from models.rl_batch import Rules
-from models.rl_ensemble import member_weights
-from models.rl_market import LOOK_AHEAD_SESSIONS, RlMarket, StormHistory, make_market, next_returns
-from models.rl_policy import MEMBERS, load_actor
-from models.rl_replay import Walk, book_returns, buy_and_hold_returns, equal_weight_returns, sharpe, walk
-from models.rl_tasks import Trained, TrainingTask
-from models.rl_windows import Windows, windows_at
-from models.rl_workers import cores, train_side_by_side
+from models.factors.store import FactorStore
+from models.regime.tracker import RegimeTracker
+from models.rl.batch import Rules
+from models.rl.ensemble import member_weights
+from models.rl.market import LOOK_AHEAD_SESSIONS, RlMarket, StormHistory, make_market, next_returns
+from models.rl.policy import MEMBERS, load_actor
+from models.rl.replay import Walk, book_returns, buy_and_hold_returns, equal_weight_returns, sharpe, walk
+from models.rl.tasks import Trained, TrainingTask
+from models.rl.windows import Windows, windows_at
+from models.rl.workers import cores, train_side_by_side
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "universe_daily.parquet"
 SEEDS = 5

@@ -18,11 +18,11 @@ from typing import Any
 import uvicorn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from adapters.event_hub import EventHub
+from adapters.events.hub import EventHub
 from adapters.metrics import Metrics
 from api.app import create_app
 from config.environment import read_environment
-from pipeline.bootstrap import build_service
+from daemon.wiring import build_service
 from server import configuration
 
 MESSAGE_BYTES = 200

@@ -1,4 +1,4 @@
-"""What the edge (API, scheduler) may ask of the engine. The real one is `pipeline.service.EngineService`."""
+"""What the edge (API, scheduler) may ask of the engine. The real one is `daemon.engine_service.EngineService`."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ from core.types import (
     StepReport,
     TradingState,
 )
-from pipeline.announce import submitted
-from pipeline.book import apply_fills, that_concern
+from pipeline.fills import apply_fills, that_concern
+from pipeline.report_events import submitted
 from pipeline.step import decide
 
 REFUSALS = frozenset({OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.EXPIRED})
@@ -42,7 +42,7 @@ NOT_SENT = (
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What an engine is made of; only `pipeline.bootstrap` and the backtest put it together.
+    """What an engine is made of; only `daemon.wiring` and the backtest put it together.
 
     Attributes
     ----------

@@ -11,8 +11,8 @@ import numpy as np
 from config.risk import RiskCheck, RiskSettings, SwingExit
 from core.protection import Levels
 from core.types import Action, Cycle, Decision, MarketView, Opinion, Portfolio, Position
-from risk.book import candidates_of, decides, live_price
 from risk.levels import offset_price, protective_levels, swing_levels, usable_atr
+from risk.mark_to_market import candidates_of, decides, live_price
 
 
 def exits(

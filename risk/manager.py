@@ -23,10 +23,10 @@ from core.types import (
     Side,
     TradingState,
 )
-from risk import book, breaker, exits, levels
+from risk import breaker, exits, levels, mark_to_market
 from risk.budget import Budget, Caps
 from risk.exact import exact
-from risk.review import Desk, Outcome, entry_gates
+from risk.order_review import Desk, Outcome, entry_gates
 from risk.sizing import payoff_ratio
 
 BASIS_POINTS = Decimal(10_000)
@@ -54,8 +54,8 @@ class Manager:
     cost_bps: float
 
     def mark(self, view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle) -> Portfolio:
-        """Mark the book to the view; see `risk.book.mark`."""
-        return book.mark(view, portfolio, opinion, cycle)
+        """Mark the book to the view; see `risk.mark_to_market.mark`."""
+        return mark_to_market.mark(view, portfolio, opinion, cycle)
 
     def exits(
         self, view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle

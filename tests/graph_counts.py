@@ -7,8 +7,8 @@ from adapters.memory.journal import steps_after
 from adapters.memory.neo4j_store import Neo4jStore
 from adapters.memory.projection import project
 from adapters.memory.records import Page
+from adapters.memory.round_trips import TripBook
 from adapters.memory.sqlite_store import TABLES, SqliteStore
-from adapters.memory.trips import TripBook
 
 COUNTS = {
     "entities": "MATCH (n:Entity) RETURN count(n) AS all, count(DISTINCT n.uuid) AS different",

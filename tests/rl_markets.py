@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.rl_batch import OWN_FEATURES
-from models.rl_market import RlMarket
-from models.rl_policy import Actor
+from models.rl.batch import OWN_FEATURES
+from models.rl.market import RlMarket
+from models.rl.policy import Actor
 
 WIDTH = 13 + 1
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from adapters.feeds.alpaca_bars import AlpacaBars, connect
+from adapters.alpaca.bars import AlpacaBars, connect
 from adapters.feeds.bar_store import BarStore
 from adapters.feeds.cached_bars import CachedBars
-from adapters.feeds.parquet_bars import ParquetBars
 from adapters.feeds.quality import too_many_missing
-from adapters.feeds.simulated import SimulatedMarket
 from adapters.feeds.source import Source
 from adapters.feeds.views import NewsSource, moment
-from adapters.feeds.yfinance_bars import YfinanceBars
+from adapters.parquet.bars import ParquetBars
+from adapters.simulated.market import SimulatedMarket
+from adapters.yahoo.bars import YfinanceBars
 from config.environment import Environment
 from config.sectors import BENCHMARK, UNIVERSE
 from config.trading import DataSettings

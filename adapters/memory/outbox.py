@@ -14,12 +14,12 @@ from contextlib import suppress
 
 import structlog
 
-from adapters.memory.aside import GatedSelector, StepGate
 from adapters.memory.journal import Journal, steps_after, trading_steps_after
 from adapters.memory.projection import project
 from adapters.memory.records import Page
+from adapters.memory.round_trips import TripBook
+from adapters.memory.step_gate import GatedSelector, StepGate
 from adapters.memory.store import Store
-from adapters.memory.trips import TripBook
 from config.memory import MemorySettings
 from core.errors import EngineError, RecallError
 from core.memory import Fact
@@ -133,7 +133,7 @@ class Outbox:
         if read != self.written:
             raise RecallError(
                 f"The graph at {self.store.place} is at step {self.written} and the ledger ends at step {read}.",
-                hint="An older ledger was put back: python -m pipeline.memory rebuild",
+                hint="An older ledger was put back: python -m daemon.wiring.memory_cli rebuild",
             )
         while True:
             await self._write_all(book)

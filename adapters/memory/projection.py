@@ -11,7 +11,7 @@ import msgspec
 
 from adapters.memory.journal import Step
 from adapters.memory.records import Closing, Episode, Page, name_of
-from adapters.memory.trips import NO_REGIME, Trip, TripBook, Turn, judged, outcome
+from adapters.memory.round_trips import NO_REGIME, Trip, TripBook, Turn, judged, outcome
 from config.sectors import SECTOR_OF
 from core.types import Action, Decision, Fill, Order
 

@@ -14,7 +14,7 @@ from datetime import datetime
 import numpy as np
 
 from adapters.memory.journal import TradingJournal, trading_steps_after
-from adapters.memory.trips import Trip, TripBook, outcome
+from adapters.memory.round_trips import Trip, TripBook, outcome
 from config.sectors import SECTOR_OF
 from core.ports import Feed
 from core.types import Floats, MarketView, Memory

@@ -58,7 +58,7 @@ def foreign(place: str, found: str) -> RecallError:
     """Say that the graph was written from another ledger."""
     return RecallError(
         f"The graph at {place} was written from another ledger (its first step is {found}); it is left as it is.",
-        hint="Point NEO4J_URI or STATE_DIR elsewhere, or `python -m pipeline.memory rebuild` to write it anew.",
+        hint="Point NEO4J_URI or STATE_DIR elsewhere, or: python -m daemon.wiring.memory_cli rebuild",
     )
 
 
@@ -73,5 +73,5 @@ def lost_things(place: str) -> RecallError:
     """Say that something which was written is no longer there."""
     return RecallError(
         f"The graph at {place} has lost things that were written to it.",
-        hint="Write it anew: python -m pipeline.memory rebuild",
+        hint="Write it anew: python -m daemon.wiring.memory_cli rebuild",
     )

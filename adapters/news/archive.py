@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.news.days import day_only
-from adapters.news.stories import Stories
+from adapters.news.dedup import Stories
 from adapters.news.text import clean
 from core.errors import DataError
 from core.ports import Calendar

@@ -62,7 +62,7 @@ def wait_idle(client: httpx.Client) -> None:
 
 @pytest.fixture(scope="session")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    from pipeline.bootstrap import build_service
+    from daemon.wiring import build_service
 
     state = tmp_path_factory.mktemp("state")
     environment = read_environment({"DATA_PROVIDER": "simulated", "STATE_DIR": str(state)})

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from api.requests import DecideRequest, past_moment
+from api.schemas.requests import DecideRequest, past_moment
 from config.sectors import STOCKS
 from core.errors import RequestError
 from core.times import market_date

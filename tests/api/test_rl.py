@@ -87,7 +87,7 @@ def test_the_daemon_has_not_imported_torch(trained: dict[str, Any]) -> None:
     import sys
 
     code = (
-        "import sys; import agents.rl, models.rl_ensemble, models.rl_child, pipeline.bootstrap.rl_desk, api.app;"
+        "import sys; import agents.rl, models.rl.ensemble, models.rl.child, daemon.models.rl_ensemble, api.app;"
         "assert not {'torch', 'stable_baselines3', 'gymnasium'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

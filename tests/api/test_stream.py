@@ -12,8 +12,8 @@ import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from adapters.event_hub import EventHub
-from api.stream import serve
+from adapters.events.hub import EventHub
+from api.stream.endpoint import serve
 from tests.api.conftest import Daemon
 
 AT = datetime(2025, 6, 30, 19, 45, tzinfo=UTC)

@@ -16,13 +16,13 @@ from random import Random
 from typing import Any, cast
 
 from adapters.clock import ManualClock
-from adapters.event_hub import EventHub
+from adapters.events.hub import EventHub
 from config.jobs import SchedulerSettings
 from core.service import Service
+from daemon.engine_service import EngineService
+from daemon.ledger_queries import MarketNames
+from daemon.settle_trigger import Wake
 from pipeline.engine import Engine
-from pipeline.readers import MarketNames
-from pipeline.service import EngineService
-from pipeline.wake import Wake
 from scheduler.cron import Cron
 from tests.chaos.hosts import BOTH, Standing
 from tests.chaos.kills import Killed, NotStarted

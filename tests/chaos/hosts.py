@@ -15,8 +15,8 @@ from config.jobs import SchedulerSettings
 from core.errors import Recoverable
 from core.service import Service
 from core.types import Cycle, StepReport, TradingState
-from pipeline.guard import guarded_step
-from pipeline.recovery import Recovery, accept, recover
+from pipeline.fault_policy import guarded_step
+from pipeline.reconciliation import Recovery, accept, recover
 from scheduler.cron import Cron
 from scheduler.timetable import JOBS
 from tests.chaos.kills import POINTS, Executioner, NotStarted

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from requests.adapters import HTTPAdapter
 
-from adapters.brokers.alpaca import AlpacaBroker
-from adapters.brokers.alpaca_api import AlpacaApi, Patience, connect
-from adapters.brokers.alpaca_desk import LOOK_BACK, AlpacaDesk
-from adapters.brokers.alpaca_stream import TradeUpdates, connect_stream
+from adapters.alpaca.broker import AlpacaBroker
+from adapters.alpaca.order_tracker import LOOK_BACK, AlpacaDesk
+from adapters.alpaca.trade_updates import TradeUpdates, connect_stream
+from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
 from adapters.clock import ManualClock
-from adapters.event_hub import EventHub
+from adapters.events.hub import EventHub
 from adapters.ledger import SqliteLedger
 from adapters.ledger.schema import LEDGER
 from adapters.run_store import FileRunStore
@@ -23,9 +23,9 @@ from config.environment import OrderRoute
 from config.risk import CircuitBreakers, DailyLimits, PortfolioLimits, RiskSettings
 from config.sectors import SECTOR_OF
 from core.schedule import RunStore
-from pipeline.announce import announce_to
-from pipeline.bootstrap.assembly import Forgetful
 from pipeline.engine import Engine, Parts
+from pipeline.null_parts import Forgetful
+from pipeline.report_events import announce_to
 from risk.manager import Manager
 from tests.chaos.kills import DeadlyAdapter, DeadlyDatabase, DeadlyRuns, Executioner
 from tests.chaos.market import Market, MarketFeed

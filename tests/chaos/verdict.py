@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from adapters.brokers.alpaca_orders import ENDED, status_of
+from adapters.alpaca.orders import ENDED, status_of
 from adapters.ledger import SqliteLedger
 from config.environment import OrderRoute
 from core.types import Fill, OrderStatus

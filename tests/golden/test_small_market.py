@@ -14,11 +14,11 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from backtest.app.engine import Bench, build_bench, closes
 from config.risk import RiskSettings
 from config.trading import TradingSettings
 from core.cycles import DECIDE
 from core.types import Action, BarPanel, Cycle, Decision, MarketView, Opinion, Portfolio, StepReport
-from pipeline.bootstrap.backtest import Bench, build_bench, closes
 
 SYMBOLS = ("AAPL", "JPM", "SPY", "XOM")
 QUIET = (400, 401, 399, 400)

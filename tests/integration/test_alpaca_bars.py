@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from adapters.alpaca.bars import AlpacaBars, connect
 from adapters.calendar import NyseCalendar
-from adapters.feeds.alpaca_bars import AlpacaBars, connect
 from core.errors import DataError
 from tests.servers.alpaca_data import AlpacaData, alpaca_data_server, bar
 

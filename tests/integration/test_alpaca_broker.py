@@ -12,10 +12,10 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.brokers.alpaca import STREAM_DOWN, AlpacaBroker
-from adapters.brokers.alpaca_api import AlpacaApi, Patience, connect
-from adapters.brokers.alpaca_desk import GRACE, AlpacaDesk
-from adapters.brokers.alpaca_stream import WEBSOCKET, TradeUpdates, connect_stream
+from adapters.alpaca.broker import STREAM_DOWN, AlpacaBroker
+from adapters.alpaca.order_tracker import GRACE, AlpacaDesk
+from adapters.alpaca.trade_updates import WEBSOCKET, TradeUpdates, connect_stream
+from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
 from core.errors import BrokerError
 from core.orders import SPLIT
 from core.service import OrderRecord

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from adapters.calendar import NyseCalendar
-from adapters.feeds.simulated import SimulatedMarket
+from adapters.simulated.market import SimulatedMarket
 from config.loader import load_trading
 from config.sectors import UNIVERSE
 from core.types import BarPanel
-from models.artefacts import save
-from models.factor_store import FactorStore
-from models.quant_training import train_ranker
+from models.factors.store import FactorStore
+from models.ranker.training import train_ranker
+from models.ranker.versions import save
 from tests.servers.alpaca_broker import AlpacaBroker, alpaca_broker_server
 from tests.servers.alpaca_broker_desk import Desk
 from tests.servers.daemon import Process, own_settings

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from adapters.calendar import NyseCalendar
-from adapters.feeds.simulated import SimulatedMarket
+from adapters.simulated.market import SimulatedMarket
+from backtest.app.cli import main, parser, spec_of
+from backtest.app.settings import one_way_cost_bps, settings_of, v8_settings_of
+from backtest.app.strategies import load_panel, train
+from backtest.app.study import Strategy, conduct
 from config.environment import read_environment
 from config.sectors import UNIVERSE
-from models.artefacts import load_current, save
-from models.factor_store import FactorStore
-from models.quant_training import train_ranker
-from pipeline.bootstrap.backtest_command import main, parser, spec_of
-from pipeline.bootstrap.backtest_settings import one_way_cost_bps, settings_of, v8_settings_of
-from pipeline.bootstrap.backtest_study import Strategy, conduct
-from pipeline.bootstrap.backtests import load_panel, train
+from models.factors.store import FactorStore
+from models.ranker.training import train_ranker
+from models.ranker.versions import load_current, save
 from tests.simulation.backtests import small_settings
 
 ROOT = Path(__file__).parents[2]

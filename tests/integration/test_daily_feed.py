@@ -10,7 +10,7 @@ import pytest
 from adapters.calendar import NyseCalendar
 from adapters.feeds.daily_feed import DailyFeed
 from adapters.feeds.panel_feed import PanelFeed
-from adapters.feeds.simulated import SimulatedMarket
+from adapters.simulated.market import SimulatedMarket
 from config.trading import DataSettings
 from core.errors import DataError
 from core.types import BarPanel, Quote

@@ -18,19 +18,19 @@ import msgspec
 import numpy as np
 import pytest
 
-from adapters.feeds.simulated import SimulatedMarket
+from adapters.simulated.market import SimulatedMarket
+from backtest.app import executors
+from backtest.app.executors import executor_of, fingerprint, run_all, share
+from backtest.app.sweep import run_sweep
+from backtest.to_json import plain
 from config.loader import load_trading
 from config.sectors import UNIVERSE
 from config.trading import QuantSettings
 from core.errors import SettingsError
 from core.types import BarPanel, Floats
-from models.factor_store import FactorStore, FactorTable
-from models.quant_artefact import QuantArtefact
-from models.walk_forward import fold_rows, fold_task, train_fold, walk_forward
-from pipeline.backtest.plain import plain
-from pipeline.bootstrap import executors
-from pipeline.bootstrap.executors import executor_of, fingerprint, run_all, share
-from pipeline.bootstrap.sweep import run_sweep
+from models.factors.store import FactorStore, FactorTable
+from models.ranker.artefact import QuantArtefact
+from models.ranker.walk_forward import fold_rows, fold_task, train_fold, walk_forward
 from tests.simulation import backtests
 from tests.simulation.desk import CALENDAR, FIRST, LAST
 

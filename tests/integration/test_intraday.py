@@ -15,15 +15,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from adapters.calendar import NyseCalendar
-from adapters.feeds.intraday_bars import FiveMinuteBars, Footing, footing_of
+from adapters.parquet.intraday_bars import FiveMinuteBars, Footing, footing_of
+from backtest.app.cli import main
+from backtest.app.engine import build_bench
+from backtest.app.intraday import WalkingBroker, moments, read_five_minute_bars, walked_in
+from backtest.runner import Run, run
 from config.risk import RiskSettings
 from config.trading import TradingSettings
 from core.errors import DataError, SettingsError
 from core.types import Action, BarPanel, Cycle, Decision, MarketView, Opinion, Portfolio
-from pipeline.backtest.loop import Run, run
-from pipeline.bootstrap.backtest import build_bench
-from pipeline.bootstrap.backtest_command import main
-from pipeline.bootstrap.intraday import WalkingBroker, moments, read_five_minute_bars, walked_in
 from tests.simulation.backtests import small_settings
 
 SYMBOLS = ("AAPL", "SPY")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from adapters.news.alpaca_news import AlpacaNews, AlpacaNewsStream, connect, connect_stream
-from adapters.news.yfinance_news import YfinanceNews
+from adapters.alpaca.news import AlpacaNews, AlpacaNewsStream, connect, connect_stream
+from adapters.yahoo.news import YfinanceNews
 from core.errors import DataError
 from core.types import Headline
 from tests.servers.alpaca_news import AlpacaNewsWorld, alpaca_news_server, alpaca_news_stream, article

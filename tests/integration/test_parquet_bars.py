@@ -11,7 +11,7 @@ import pytest
 
 from adapters.calendar import NyseCalendar
 from adapters.feeds.panel_feed import PanelFeed
-from adapters.feeds.parquet_bars import ParquetBars
+from adapters.parquet.bars import ParquetBars
 from config.sectors import UNIVERSE
 from config.trading import DataSettings
 from core.errors import DataError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from adapters.calendar import NyseCalendar
-from adapters.feeds.yfinance_bars import Refused, YfinanceBars
+from adapters.yahoo.bars import Refused, YfinanceBars
 from core.errors import DataError
 from tests.servers.yahoo import VENDOR_FOLDER, Row, Yahoo, yahoo_server
 

@@ -12,7 +12,7 @@ import pytest
 from adapters.calendar import NyseCalendar
 from adapters.feeds.bar_store import BarStore, Held
 from adapters.feeds.cached_bars import OVERLAP_SESSIONS, CachedBars
-from adapters.feeds.yfinance_bars import YfinanceBars
+from adapters.yahoo.bars import YfinanceBars
 from core.errors import DataError
 from core.types import BarPanel
 from tests.servers.yahoo import VENDOR_FOLDER, Row, Yahoo, yahoo_server

@@ -10,8 +10,8 @@ from adapters.memory.journal import steps_after
 from adapters.memory.neo4j_store import Neo4jStore
 from adapters.memory.outbox import rebuild
 from adapters.memory.projection import project
+from adapters.memory.round_trips import TripBook
 from adapters.memory.sqlite_store import TABLES, SqliteStore
-from adapters.memory.trips import TripBook
 from config.environment import OrderRoute
 from config.memory import MemorySettings
 from core.types import StepReport

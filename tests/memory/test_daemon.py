@@ -14,10 +14,10 @@ from adapters.ledger import SqliteLedger
 from config.environment import read_environment
 from config.trading import TradingSettings
 from core.ports import Feed
-from models.factor_store import FactorStore
-from models.regime import RegimeTracker
-from pipeline.bootstrap.memory_command import main
-from pipeline.bootstrap.memory_desk import MemoryDesk
+from daemon.wiring.memory import MemoryDesk
+from daemon.wiring.memory_cli import main
+from models.factors.store import FactorStore
+from models.regime.tracker import RegimeTracker
 from tests.memory.ledgers import some_days
 from tests.memory.test_outbox import counted, wait
 from tests.servers.bolt import PASSWORD, USER, GraphServer, free_ports

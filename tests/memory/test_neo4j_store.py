@@ -13,8 +13,8 @@ from adapters.memory.journal import Step, steps_after
 from adapters.memory.neo4j_store import Neo4jStore
 from adapters.memory.outbox import rebuild
 from adapters.memory.projection import project
+from adapters.memory.round_trips import TripBook
 from adapters.memory.sqlite_store import SqliteStore
-from adapters.memory.trips import TripBook
 from config.memory import MemorySettings
 from core.errors import RecallError
 from tests.graph_counts import counts, expected

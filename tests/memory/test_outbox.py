@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from adapters.ledger import SqliteLedger
-from adapters.memory.aside import StepGate
 from adapters.memory.outbox import Outbox
 from adapters.memory.sqlite_store import SqliteStore
+from adapters.memory.step_gate import StepGate
 from config.environment import OrderRoute
 from config.memory import MemorySettings
 from tests.graph_counts import counts, expected

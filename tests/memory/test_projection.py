@@ -15,8 +15,8 @@ from adapters.ledger import SqliteLedger
 from adapters.memory.journal import steps_after
 from adapters.memory.projection import FILL, ORDER, STEP, project
 from adapters.memory.records import Page, name_of
+from adapters.memory.round_trips import TripBook
 from adapters.memory.sqlite_store import SqliteStore
-from adapters.memory.trips import TripBook
 from core.cycles import DECIDE
 from core.types import Action
 from tests.graph_counts import whole_page

@@ -18,14 +18,14 @@ from adapters.ledger import SqliteLedger
 from adapters.ledger.rows import encode_report
 from adapters.memory.journal import steps_after
 from adapters.memory.recall import Case, CaseBook, RecallingFeed, Situation, recalled
-from adapters.memory.trips import outcome
+from adapters.memory.round_trips import outcome
+from backtest.replay import find, replay
 from config.sectors import SECTOR_OF, STOCKS
 from core.ports import Feed
 from core.types import Floats, Plan, StepReport
-from models.factor_store import FactorStore
-from models.regime import RegimeTracker
-from pipeline.backtest.replay import find, replay
-from pipeline.bootstrap.memory_desk import judge
+from daemon.wiring.memory import judge
+from models.factors.store import FactorStore
+from models.regime.tracker import RegimeTracker
 from tests.ledger_days import FACTORS
 from tests.memory.ledgers import ALL, ledger_of, some_days
 from tests.simulation.desk import Desk, assert_it_did_something, moments, open_desk, ready, serve, settings
@@ -170,7 +170,7 @@ def test_the_daemons_path_and_a_bare_loop_remember_the_same(tmp_path: Path) -> N
         await service.stop()
         return dump
 
-    from pipeline.recovery import recover
+    from pipeline.reconciliation import recover
 
     recover(bare.engine)
     reports = bare.run(moments(5))

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from core.errors import InvariantError
 from core.types import Fill, Order, Portfolio, Position, Side
-from pipeline.book import apply_fills
+from pipeline.fills import apply_fills
 
 START = datetime(2024, 1, 2, 15, tzinfo=UTC)
 CASH = Decimal("100000.00")

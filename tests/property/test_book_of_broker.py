@@ -10,13 +10,13 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.brokers.paper import PaperBroker
-from adapters.brokers.paper_store import MemoryStore, PaperStore, SqliteStore
+from adapters.paper.broker import PaperBroker
+from adapters.paper.store import MemoryStore, PaperStore, SqliteStore
 from config.trading import BrokerSettings
 from core.protection import Protection
 from core.times import market_date
 from core.types import ApprovedOrder, BarPanel, Fill, MarketView, Order, OrderStatus, Portfolio, Quote, Side
-from pipeline.book import apply_fills
+from pipeline.fills import apply_fills
 
 SYMBOLS = ("AAPL", "MSFT", "XOM")
 SESSIONS = 30

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from core.errors import DataError
 from core.types import BarPanel, Floats
-from models.factor_store import FactorStore
-from models.factors import SECTOR_ETF_OF, average_true_range, raw_factors, z_scores
+from models.factors.store import FactorStore
+from models.factors.table import SECTOR_ETF_OF, average_true_range, raw_factors, z_scores
 from tests.panels import make_panel, with_future_changed
 
 SYMBOLS = ("AAPL", "MSFT", "NVDA", "AMD", "COIN", "JPM", "XLK", "SMH", "XLF", "SPY")
@@ -72,7 +72,7 @@ def make_prefix(panel: BarPanel, row: int) -> BarPanel:
 
 
 def test_the_store_computes_a_panel_once_and_forgets_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
-    import models.factor_store as home
+    import models.factors.store as home
 
     computed: list[int] = []
 

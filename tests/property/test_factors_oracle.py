@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.types import Floats
-from models.factors import (
+from models.factors.table import (
     FACTOR_NAMES,
     SECTOR_ETF_OF,
     Z_LIMIT,

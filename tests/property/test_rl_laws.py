@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.sectors import STOCKS
-from models.factor_store import FactorStore
-from models.rl_batch import PositionBatch, Rules, held_after
-from models.rl_ensemble import member_weights
-from models.rl_market import make_market as lay_out
-from models.rl_replay import (
+from models.factors.store import FactorStore
+from models.rl.batch import PositionBatch, Rules, held_after
+from models.rl.ensemble import member_weights
+from models.rl.market import make_market as lay_out
+from models.rl.replay import (
     book_returns,
     buy_and_hold_returns,
     chance_p,

@@ -10,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from core.market import Floats
-from pipeline.statistics.curves import drawdowns, monthly_returns, sharpe, simple_returns, worst_drawdown
-from pipeline.statistics.overfitting import overfitting_probability
-from pipeline.statistics.performance import measure_curve
-from pipeline.statistics.random_books import (
+from analysis.curves import drawdowns, monthly_returns, sharpe, simple_returns, worst_drawdown
+from analysis.overfitting import overfitting_probability
+from analysis.performance import measure_curve
+from analysis.random_books import (
     BookLimits,
     equal_weight,
     equal_weight_scaled,
@@ -22,8 +21,9 @@ from pipeline.statistics.random_books import (
     random_books,
     random_targets,
 )
-from pipeline.statistics.ranking import rank_ic
-from pipeline.statistics.significance import deflated_sharpe_ratio, probabilistic_sharpe_ratio
+from analysis.ranking import rank_ic
+from analysis.significance import deflated_sharpe_ratio, probabilistic_sharpe_ratio
+from core.market import Floats
 
 LAWS = settings(max_examples=50, deadline=None)
 MOVES = arrays(np.float64, st.integers(2, 80), elements=st.floats(-0.25, 0.25, width=32))

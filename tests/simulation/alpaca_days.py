@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from adapters.calendar import NyseCalendar
-from adapters.feeds.simulated import SimulatedMarket
+from adapters.simulated.market import SimulatedMarket
 from config.sectors import UNIVERSE
-from pipeline.logs import configure_logging
+from daemon.logs import configure_logging
 from tests.chaos.stand_in import broker_process
 from tests.servers.alpaca_broker import KEY, SECRET, BrokerAdmin
 from tests.servers.daemon import SMALL_MODELS, own_settings

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from adapters.brokers.alpaca import AlpacaBroker
-from adapters.brokers.alpaca_api import AlpacaApi, Patience, connect
-from adapters.brokers.alpaca_desk import LOOK_BACK, AlpacaDesk
+from adapters.alpaca.broker import AlpacaBroker
+from adapters.alpaca.order_tracker import LOOK_BACK, AlpacaDesk
+from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
 from adapters.ledger import SqliteLedger
 from config.environment import OrderRoute
 from core.cycles import RISK_CHECK, SETTLE
 from core.errors import Recoverable
 from core.types import Cycle, StepReport
 from pipeline.engine import Engine
-from pipeline.guard import guarded_step
+from pipeline.fault_policy import guarded_step
 from tests.servers.alpaca_broker import KEY, SECRET, alpaca_broker_server
 from tests.servers.alpaca_broker import AlpacaBroker as StandIn
 from tests.servers.alpaca_broker_desk import Desk as StandInDesk

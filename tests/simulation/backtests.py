@@ -10,11 +10,11 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from backtest.app.strategies import BacktestSpec, train
+from backtest.app.study import Strategy, Study, conduct
 from config.loader import FOLDER
 from core.types import BarPanel
-from models.quant_artefact import QuantArtefact
-from pipeline.bootstrap.backtest_study import Strategy, Study, conduct
-from pipeline.bootstrap.backtests import BacktestSpec, train
+from models.ranker.artefact import QuantArtefact
 from tests.panels import make_panel
 
 SMALL: dict[str, dict[str, float]] = {

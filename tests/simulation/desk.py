@@ -13,14 +13,15 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from adapters.brokers.paper import PaperBroker
-from adapters.brokers.paper_store import MemoryStore, SqliteStore
 from adapters.calendar import NyseCalendar
 from adapters.clock import ManualClock
-from adapters.event_hub import EventHub
+from adapters.events.hub import EventHub
 from adapters.feeds.panel_feed import PanelFeed
-from adapters.feeds.simulated import SimulatedMarket
 from adapters.ledger import SqliteLedger
+from adapters.paper.broker import PaperBroker
+from adapters.paper.store import MemoryStore, SqliteStore
+from adapters.simulated.market import SimulatedMarket
+from agents.build import assemble_team
 from config.environment import OrderRoute
 from config.loader import digest, load_trading
 from config.risk import RiskSettings
@@ -32,16 +33,17 @@ from core.ports import Broker, Feed, MemoryWriter, Team
 from core.schedule import Timetable
 from core.times import NEW_YORK
 from core.types import BarPanel, Cycle, StepReport
-from models.artefacts import save
-from models.factor_store import FactorStore
-from models.quant_training import train_ranker
-from models.shelf import StoredRanker
-from pipeline.announce import announce_to
-from pipeline.bootstrap.assembly import Forgetful, assemble_risk, assemble_team
+from daemon.engine_service import EngineService
+from daemon.ledger_queries import MarketNames
+from daemon.status import status_bytes
+from models.factors.store import FactorStore
+from models.ranker.registry import StoredRanker
+from models.ranker.training import train_ranker
+from models.ranker.versions import save
 from pipeline.engine import Engine, Parts
-from pipeline.readers import MarketNames
-from pipeline.service import EngineService
-from pipeline.status import status_bytes
+from pipeline.null_parts import Forgetful
+from pipeline.report_events import announce_to
+from risk.build import assemble_risk
 
 CALENDAR = NyseCalendar()
 FIRST, LAST = date(2019, 6, 3), date(2021, 6, 30)

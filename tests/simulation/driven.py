@@ -21,9 +21,9 @@ from adapters.clock import ManualClock
 from config.environment import read_environment
 from core.events import Event
 from core.times import NEW_YORK
-from pipeline.bootstrap import build_service
-from pipeline.bootstrap.daemon import Daemon
-from pipeline.logs import configure_logging
+from daemon.logs import configure_logging
+from daemon.wiring import build_service
+from daemon.wiring.wiring import Daemon
 from scheduler.cron import Cron
 from tests.servers.daemon import own_settings
 

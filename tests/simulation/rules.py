@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from agents.rule_book import TopOfUniverse
+from agents.top_of_universe import TopOfUniverse
+from backtest.app.engine import Bench, build_bench, closes
+from backtest.runner import Run
+from backtest.runner import run as run_steps
 from config.risk import RiskSettings
 from config.trading import TradingSettings
 from core.cycles import DECIDE
 from core.ports import Team
 from core.types import BarPanel, Cycle, Floats, MarketView
-from pipeline.backtest.loop import Run
-from pipeline.backtest.loop import run as run_steps
-from pipeline.bootstrap.backtest import Bench, build_bench, closes
 
 LOOK_BACK, COUNT, EVERY, EXPOSURE = 21, 10, 5, 0.9
 WATCHED = replace(DECIDE, submits=True, protects=True)

@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import BrokerError
 from core.types import OrderStatus, TradingState
-from pipeline.recovery import recover
+from pipeline.reconciliation import recover
 from tests.servers.alpaca_broker_faults import FaultPlan
 from tests.servers.alpaca_broker_wire import activity_json
 from tests.simulation.alpaca_desk import Crash, World, week, world

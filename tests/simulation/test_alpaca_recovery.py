@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from adapters.event_hub import EventHub
+from adapters.events.hub import EventHub
 from core.cycles import FLATTEN, SETTLE
 from core.errors import RequestError
 from core.events import Event
 from core.orders import SPLIT
 from core.types import Fill, OrderStatus, Side, TradingState
-from pipeline.book import apply_fills, that_concern
-from pipeline.recovery import accept, recover
+from pipeline.fills import apply_fills, that_concern
+from pipeline.reconciliation import accept, recover
 from tests.servers.alpaca_broker_desk import Desk as StandInDesk
 from tests.servers.alpaca_broker_faults import FaultPlan, Scripted
 from tests.simulation.alpaca_desk import World, week, world

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from analysis.curves import sharpe_of_rows
+from analysis.random_books import RandomBooks
+from backtest.app.scan_study import scan_backtest, scan_history
+from backtest.app.settings import settings_of, without_agent, without_exit_rules
+from backtest.app.strategies import decision_rows, run_pipeline
+from backtest.attribution import Switched, contributions, trial_returns
+from backtest.scan import ScanHistory, by_year, forward_from_open, judge_scan
+from backtest.spans import Rows, windows_of
+from backtest.windows import Trials, place_among
 from core.orders import Side
-from pipeline.backtest.attribution import Switched, contributions, trial_returns
-from pipeline.backtest.scan import ScanHistory, by_year, forward_from_open, judge_scan
-from pipeline.backtest.spans import Rows, windows_of
-from pipeline.backtest.windows import Trials, place_among
-from pipeline.bootstrap.backtest_scan import scan_backtest, scan_history
-from pipeline.bootstrap.backtest_settings import settings_of, without_agent, without_exit_rules
-from pipeline.bootstrap.backtests import decision_rows, run_pipeline
-from pipeline.statistics.curves import sharpe_of_rows
-from pipeline.statistics.random_books import RandomBooks
 from tests.panels import with_future_changed
 from tests.simulation.backtests import folds, panel, spec, study, taken_apart
 

@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.brokers.paper import PaperBroker
-from adapters.brokers.paper_store import SqliteStore
-from adapters.event_hub import EventHub
+from adapters.events.hub import EventHub
 from adapters.ledger import SqliteLedger
+from adapters.paper.broker import PaperBroker
+from adapters.paper.store import SqliteStore
+from backtest.app.engine import Bench, closes
+from backtest.runner import Run
 from config.environment import OrderRoute
 from core.types import BarPanel, Floats, Side
-from pipeline.announce import announce_to
-from pipeline.backtest.loop import Run
-from pipeline.bootstrap.backtest import Bench, closes
 from pipeline.engine import Engine
-from pipeline.recovery import recover
+from pipeline.reconciliation import recover
+from pipeline.report_events import announce_to
 from tests.panels import FIELDS, make_panel
 from tests.simulation.desk import Desk, Limits, ready, serve
 from tests.simulation.rules import (

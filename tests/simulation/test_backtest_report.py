@@ -11,20 +11,20 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from analysis.trades import RoundTrip
+from backtest.app.output import picture_of, to_json
+from backtest.app.settings import settings_of, v8_settings
+from backtest.app.strategies import decision_rows, predict, run_pipeline, run_v8
+from backtest.app.study import Strategy, measure, recorded_trials
+from backtest.to_json import figures, plain
+from backtest.trading import describe, trips_of, unproven
 from config.sectors import BENCHMARK, STOCKS
 from core.errors import RequestError
 from core.orders import Fill, Side
 from core.types import Abstention
-from models.factor_store import FactorStore
-from models.quant_ranker import Ranker
-from models.shelf import WalkForwardRankers
-from pipeline.backtest.plain import figures, plain
-from pipeline.backtest.trading import describe, trips_of, unproven
-from pipeline.bootstrap.backtest_output import picture_of, to_json
-from pipeline.bootstrap.backtest_settings import settings_of, v8_settings
-from pipeline.bootstrap.backtest_study import Strategy, measure, recorded_trials
-from pipeline.bootstrap.backtests import decision_rows, predict, run_pipeline, run_v8
-from pipeline.statistics.trades import RoundTrip
+from models.factors.store import FactorStore
+from models.ranker.ranker import Ranker
+from models.ranker.registry import WalkForwardRankers
 from tests.simulation.backtests import END, SHORT_END, SMALL, START, folds, panel, spec, study
 
 BOTH: tuple[Strategy, Strategy] = ("pipeline", "quant_v8")

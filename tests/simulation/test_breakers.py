@@ -9,7 +9,7 @@ from typing import Any
 
 from core.cycles import DECIDE, RISK_CHECK
 from core.types import Side, StepReport, TradingState
-from pipeline.service import EngineService
+from daemon.engine_service import EngineService
 from tests.simulation.desk import Desk, Moment, moments, open_desk, ready, serve
 
 ACTIVE, REDUCING, HALTED = TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED

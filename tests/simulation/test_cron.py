@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from adapters.calendar import NyseCalendar
 from adapters.clock import ManualClock, SystemClock
-from adapters.event_hub import EventHub
+from adapters.events.hub import EventHub
 from adapters.run_store import FileRunStore
 from config.jobs import JobSettings, SchedulerSettings
 from core.errors import DataError

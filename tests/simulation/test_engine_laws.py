@@ -32,7 +32,7 @@ from core.types import (
     StepReport,
 )
 from pipeline.execution import execute
-from pipeline.recovery import recover
+from pipeline.reconciliation import recover
 from tests.panels import FIELDS
 from tests.simulation.desk import (
     Desk,

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.brokers.paper import PaperBroker
 from adapters.ledger import SqliteLedger
+from adapters.paper.broker import PaperBroker
 from config.environment import OrderRoute
 from core.cycles import DECIDE, FLATTEN
 from core.errors import BrokerError, LedgerError, RequestError
@@ -37,7 +37,7 @@ from core.types import (
     Side,
     TradingState,
 )
-from pipeline.recovery import recover
+from pipeline.reconciliation import recover
 from tests.simulation.desk import (
     OPENS_AT,
     Desk,

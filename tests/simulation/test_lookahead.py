@@ -10,25 +10,25 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from agents.rule_book import EPOCH
-from config.loader import load_risk
-from core.errors import InvariantError
-from core.ports import Team
-from core.types import BarPanel, Cycle, Decision, MarketView, Opinion, Portfolio
-from models.factor_store import FactorRow, FactorStore
-from models.quant_artefact import QuantArtefact
-from models.quant_ranker import Ranker
-from models.quant_training import train_ranker
-from models.shelf import WalkForwardRankers
-from pipeline.backtest.lookahead import (
+from agents.build import assemble_team
+from agents.top_of_universe import EPOCH
+from backtest.app.engine import build_bench, closes
+from backtest.lookahead import (
     another_future,
     check_lookahead,
     first_difference,
     no_future,
 )
-from pipeline.backtest.loop import run
-from pipeline.bootstrap.assembly import assemble_team
-from pipeline.bootstrap.backtest import build_bench, closes
+from backtest.runner import run
+from config.loader import load_risk
+from core.errors import InvariantError
+from core.ports import Team
+from core.types import BarPanel, Cycle, Decision, MarketView, Opinion, Portfolio
+from models.factors.store import FactorRow, FactorStore
+from models.ranker.artefact import QuantArtefact
+from models.ranker.ranker import Ranker
+from models.ranker.registry import WalkForwardRankers
+from models.ranker.training import train_ranker
 from tests.panels import FIELDS, make_panel
 from tests.simulation import rules
 from tests.simulation.desk import market, settings

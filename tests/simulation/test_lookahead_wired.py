@@ -16,25 +16,25 @@ import msgspec
 import numpy as np
 import pytest
 
-from adapters.feeds.simulated import SimulatedMarket
+from adapters.simulated.market import SimulatedMarket
+from backtest.app.checks import find_lookahead, replay_recorded
+from backtest.app.cli import main
+from backtest.app.cli_tools import told
+from backtest.app.executors import executor_of
+from backtest.app.settings import settings_of, v8_settings_of, with_changes
+from backtest.app.strategies import BacktestSpec, train
+from backtest.app.sweep import read_grid, run_sweep
+from backtest.lookahead import Difference, Leak, Verdict
+from backtest.to_json import plain
 from config.environment import read_environment
 from config.loader import FOLDER
 from config.sectors import UNIVERSE
 from core.cycles import DECIDE
 from core.errors import RequestError, SettingsError
 from core.types import BarPanel
-from models.quant_artefact import QuantArtefact
-from models.walk_forward import fold_task
-from pipeline.backtest.lookahead import Difference, Leak, Verdict
-from pipeline.backtest.plain import plain
-from pipeline.bootstrap import build_service
-from pipeline.bootstrap.backtest_command import main
-from pipeline.bootstrap.backtest_settings import settings_of, v8_settings_of, with_changes
-from pipeline.bootstrap.backtest_tools import told
-from pipeline.bootstrap.backtests import BacktestSpec, train
-from pipeline.bootstrap.checks import find_lookahead, replay_recorded
-from pipeline.bootstrap.executors import executor_of
-from pipeline.bootstrap.sweep import read_grid, run_sweep
+from daemon.wiring import build_service
+from models.ranker.artefact import QuantArtefact
+from models.ranker.walk_forward import fold_task
 from tests.simulation.desk import CALENDAR
 
 SPAN = (date(2017, 12, 1), date(2021, 3, 31))
@@ -80,7 +80,7 @@ def test_neither_backtest_looks_ahead_training_included(strategy: str) -> None:
 
 
 def test_training_on_what_is_to_come_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline.bootstrap import checks
+    from backtest.app import checks
 
     def late(bars: BarPanel, table: Any, settings: Any, row: int) -> Any:
         return fold_task(bars, table, settings, min(row + 21, len(bars.sessions) - 1))

@@ -14,14 +14,14 @@ from msgspec import structs
 
 from adapters.feeds.panel_feed import PanelFeed
 from adapters.ledger.rows import encode_report
+from backtest.replay import Recorded, Replay, find, replay, seen_by
 from core.cycles import DECIDE
 from core.errors import RequestError
 from core.types import BarPanel, StepReport, TradingState
-from models.factor_store import FactorStore
-from pipeline.backtest.replay import Recorded, Replay, find, replay, seen_by
+from models.factors.store import FactorStore
 from pipeline.engine import Engine
 from pipeline.execution import execute
-from pipeline.recovery import recover
+from pipeline.reconciliation import recover
 from pipeline.step import digest_of
 from tests.simulation.desk import (
     CALENDAR,

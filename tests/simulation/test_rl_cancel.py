@@ -12,11 +12,11 @@ import pytest
 pytest.importorskip("stable_baselines3")
 
 from adapters.clock import ManualClock
-from adapters.event_hub import EventHub
+from adapters.events.hub import EventHub
 from config.trading import RegimeSettings, RlSettings
 from core.service import JobStatus
-from models.rl_child import Lesson, train_ensemble
-from pipeline.jobs import JobRunner
+from daemon.child_jobs import JobRunner
+from models.rl.child import Lesson, train_ensemble
 from tests.panels import make_panel
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
@@ -30,7 +30,7 @@ def training_processes() -> set[int]:
             words = (folder / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"models.rl_worker" in words:
+        if b"models.rl.worker" in words:
             found.add(int(folder.name))
     return found
 

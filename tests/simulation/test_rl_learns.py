@@ -7,9 +7,9 @@ import pytest
 pytest.importorskip("stable_baselines3")
 
 from config.trading import RlSettings
-from models.rl_replay import equal_weight_returns, sharpe
-from models.rl_tasks import Trained, TrainingTask
-from models.rl_training import train_member
+from models.rl.replay import equal_weight_returns, sharpe
+from models.rl.tasks import Trained, TrainingTask
+from models.rl.training import train_member
 from tests.rl_markets import make_market
 
 SETTINGS = RlSettings(episode_sessions=20)

@@ -15,11 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import ArtefactError
-from models import artefacts, plain_pickle
-from models.artefacts import FILE, REGISTRY, load_current, rollback, save, versions
-from models.atomic_file import replace_atomically
-from models.factors import FACTOR_NAMES
-from models.quant_artefact import VERSION, QuantArtefact, model_name
+from models.factors.table import FACTOR_NAMES
+from models.ranker import versions as version_files
+from models.ranker.artefact import VERSION, QuantArtefact, model_name
+from models.ranker.versions import FILE, REGISTRY, load_current, rollback, save, versions
+from models.storage import plain_pickle
+from models.storage.atomic_file import replace_atomically
 
 AT = datetime(2025, 3, 1, 12, tzinfo=UTC)
 CRATER = Path(tempfile.gettempdir()) / f"crater-{os.getpid()}"
@@ -75,7 +76,7 @@ def test_deleting_the_file_means_no_model(tmp_path: Path) -> None:
 
 
 def test_versions_are_kept_and_rolled_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(artefacts, "VERSIONS_KEPT", 5)
+    monkeypatch.setattr(version_files, "VERSIONS_KEPT", 5)
     for seed in range(8):
         save(make(seed), tmp_path, AT)
     assert [v.samples for v in versions(tmp_path)] == [103, 104, 105, 106, 107]
@@ -145,10 +146,10 @@ def test_a_stop_between_the_writes_leaves_a_model_in_use(tmp_path: Path, monkeyp
                 raise OSError("the power is gone")
             written(path, body)
 
-        monkeypatch.setattr(artefacts, "replace_atomically", stopping)
+        monkeypatch.setattr(version_files, "replace_atomically", stopping)
         with pytest.raises(OSError, match="power"):
             save(make(5), tmp_path, AT)
-        monkeypatch.setattr(artefacts, "replace_atomically", written)
+        monkeypatch.setattr(version_files, "replace_atomically", written)
         assert load_current(tmp_path) == make(0)
 
 

@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from adapters.event_hub import EventHub
-from adapters.event_subscription import EventSubscription, StreamEvent
+from adapters.events.hub import EventHub
+from adapters.events.subscription import EventSubscription, StreamEvent
 from core.errors import RequestError
 from core.ports import EventSink
 

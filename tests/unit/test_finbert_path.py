@@ -13,10 +13,10 @@ import pytest
 from adapters.news.tone_cache import ToneCache
 from config.trading import SentimentSettings
 from core.errors import ArtefactError
-from models.finbert_artefact import FP32, INT8, MANIFEST, FinbertArtefact, read
-from models.finbert_book import ToneBook
-from models.finbert_folder import read_folder
-from models.finbert_model import Finbert, batches, padded
+from models.sentiment.finbert_artefact import FP32, INT8, MANIFEST, FinbertArtefact, read
+from models.sentiment.finbert_folder import read_folder
+from models.sentiment.finbert_model import Finbert, batches, padded
+from models.sentiment.tone_cache import ToneBook
 from tests.tiny_finbert import LABELS, edit_config, write_finbert
 
 pytest.importorskip("torch")
@@ -37,7 +37,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def made(model_folder: Path) -> tuple[FinbertArtefact, Path]:
-    from models.finbert_export import make_artefact
+    from models.sentiment.finbert_export import make_artefact
 
     out = model_folder.parent / "kept"
     return make_artefact(read_folder(model_folder), out, difference_max=ALLOWED, tokens_max=32), out
@@ -75,7 +75,7 @@ def test_the_manifest_names_the_files_by_digest_and_the_difference(made: tuple[F
 
 
 def test_above_the_limit_fp32_is_served(model_folder: Path, tmp_path: Path) -> None:
-    from models.finbert_export import make_artefact
+    from models.sentiment.finbert_export import make_artefact
 
     artefact = make_artefact(read_folder(model_folder), tmp_path, difference_max=0.0, tokens_max=32)
     assert artefact.served == FP32 and artefact.difference > 0 and "fp32" in artefact.model_id
@@ -160,7 +160,7 @@ def test_a_tokenizer_of_another_model_is_refused(model_folder: Path, tmp_path: P
 
 
 def test_weights_of_another_model_are_refused(model_folder: Path, tmp_path: Path) -> None:
-    from models.finbert_export import make_artefact
+    from models.sentiment.finbert_export import make_artefact
 
     mixed = write_finbert(tmp_path / "mixed", layers=1)
     shutil.copy(model_folder / "config.json", mixed / "config.json")  # two layers
@@ -214,7 +214,7 @@ def test_the_first_tone_written_stays(made: tuple[FinbertArtefact, Path], tmp_pa
 def test_the_whole_way_from_a_folder_through_a_child_process(
     model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from models.finbert_load import load_finbert
+    from models.sentiment.finbert_load import load_finbert
 
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     settings = SentimentSettings(difference_max=1.0, tokens_max=32)
@@ -227,7 +227,7 @@ def test_the_whole_way_from_a_folder_through_a_child_process(
 
 
 def test_without_a_model_the_loader_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from models.finbert_load import load_finbert
+    from models.sentiment.finbert_load import load_finbert
 
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     with pytest.raises(ArtefactError, match="FINBERT_PATH"):
@@ -241,7 +241,7 @@ def test_a_model_in_the_hubs_cache_is_found_by_its_commit(
 ) -> None:
     import huggingface_hub.constants
 
-    from models.finbert_folder import cached_folder
+    from models.sentiment.finbert_folder import cached_folder
 
     commit = "4556d13015211d73dccd3fdd39d39232506f3e43"
     repository = tmp_path / "models--ProsusAI--finbert"
@@ -262,7 +262,7 @@ def test_the_published_accuracy_on_the_phrasebank(tmp_path: Path) -> None:
     """ProsusAI/finbert: 97 % accuracy on the sentences all annotators agree on (Araci 2019, table 2)."""
     import pandas as pd
 
-    from models.finbert_load import load_finbert
+    from models.sentiment.finbert_load import load_finbert
 
     served = load_finbert(Path(os.environ["FINBERT_PATH"]), SentimentSettings(), tmp_path, lambda child: None)
     rows = pd.read_csv(DATA / "phrasebank_dev.csv").query("min_agreement == 100")

@@ -14,7 +14,7 @@ import pytest
 from core.errors import EngineError, RequestError
 from core.service import JobStatus
 from core.types import Event
-from pipeline.jobs import JobRunner
+from daemon.child_jobs import JobRunner
 
 
 class Clock:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from config.environment import SECRETS, secrets_in
-from pipeline.logs import MASK, Masked
+from daemon.logs import MASK, Masked
 
 ROOT = Path(__file__).parents[2]
 TOKEN, KEY = "correct horse battery staple", "correct horse"
@@ -18,7 +18,7 @@ TALKS = """
 import logging, os, sys
 import structlog
 from config.environment import read_environment, secrets_in
-from pipeline.logs import configure_logging
+from daemon.logs import configure_logging
 configure_logging(secrets_in(os.environ))
 environment = read_environment(os.environ)
 log = structlog.get_logger("x")

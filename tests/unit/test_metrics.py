@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from adapters.event_hub import EventHub
+from adapters.events.hub import EventHub
 from adapters.metrics import Metrics
 
 AT = datetime(2025, 6, 30, 19, 45, tzinfo=UTC)

@@ -14,8 +14,8 @@ from adapters.calendar import NyseCalendar
 from adapters.clock import ManualClock
 from adapters.news.archive import NewsArchive
 from adapters.news.days import day_only
-from adapters.news.desk import NewsDesk
-from adapters.news.stories import Stories, is_same_story
+from adapters.news.dedup import Stories, is_same_story
+from adapters.news.poller import NewsDesk
 from adapters.news.text import CHARACTERS_MAX, clean
 from core.errors import DataError
 from core.types import Headline, MarketView

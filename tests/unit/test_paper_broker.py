@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from adapters.brokers.dry_run import DryRunBroker
-from adapters.brokers.hours import next_opening_date, opening
-from adapters.brokers.paper import PaperBroker
-from adapters.brokers.paper_store import MemoryStore, PaperStore, SqliteStore
+from adapters.paper.broker import PaperBroker
+from adapters.paper.dry_run import DryRunBroker
+from adapters.paper.hours import next_opening_date, opening
+from adapters.paper.store import MemoryStore, PaperStore, SqliteStore
 from config.trading import BrokerSettings
 from core.errors import BrokerError, LedgerError
 from core.ports import Broker

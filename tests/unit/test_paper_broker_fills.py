@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.brokers.bar_fills import (
+from adapters.paper.fill_model import (
     Bar,
     affordable,
     fee,

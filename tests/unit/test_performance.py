@@ -16,7 +16,7 @@ from core.market import BarPanel
 from core.opinions import Opinion, Regime
 from core.service import EquityMark
 from core.types import Cycle, Plan, Portfolio, Position, StepReport, TradingState
-from pipeline.performance import compare_with_market
+from daemon.equity_comparison import compare_with_market
 
 FIRST = date(2025, 6, 2)
 AT = datetime(2025, 6, 2, 19, 45, tzinfo=UTC)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from adapters.calendar import NyseCalendar
 from adapters.feeds.panel_feed import PanelFeed
 from adapters.feeds.quality import RECENT_SESSIONS, Inspection, inspect
-from adapters.feeds.simulated import SimulatedMarket
+from adapters.simulated.market import SimulatedMarket
 from config.trading import DataSettings
 from core.types import BarPanel
 

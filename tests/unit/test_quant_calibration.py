@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.quant_calibration import Calibration, fit_calibration
-from models.quant_metrics import OutOfSample, daily_scores, standard_error, summary
+from models.ranker.calibration import Calibration, fit_calibration
+from models.ranker.metrics import OutOfSample, daily_scores, standard_error, summary
 
 
 def drawn(slope: float, intercept: float, n: int = 4000, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:

@@ -14,21 +14,21 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import entropy, spearmanr
 
 from adapters.clock import ManualClock
-from adapters.event_hub import EventHub
+from adapters.events.hub import EventHub
 from config.drift import DriftSettings
 from config.trading import TradingSettings
 from core.errors import RequestError
 from core.types import BarPanel, Floats, MarketView
-from models import quant_drift
-from models.artefacts import load_current, save
-from models.factor_store import FactorStore, FactorTable
-from models.factors import FACTOR_NAMES
-from models.quant_artefact import QuantArtefact
-from models.quant_drift import BINS, InUse, Stability, factor_stability, live_scores, population_stability
-from models.quant_ranker import Ranker
-from models.quant_samples import forward_returns
-from pipeline.bootstrap.drift_watch import DriftWatch
-from pipeline.bootstrap.retrain import RankerDesk
+from daemon.models.drift_monitor import DriftWatch
+from daemon.models.ranker import RankerDesk
+from models.factors.store import FactorStore, FactorTable
+from models.factors.table import FACTOR_NAMES
+from models.ranker import drift
+from models.ranker.artefact import QuantArtefact
+from models.ranker.drift import BINS, InUse, Stability, factor_stability, live_scores, population_stability
+from models.ranker.ranker import Ranker
+from models.ranker.samples import forward_returns
+from models.ranker.versions import load_current, save
 from tests.simulation.desk import market, models
 
 HORIZON = 21
@@ -132,7 +132,7 @@ def test_a_passed_threshold_is_told_once_and_stays_in_the_status(monkeypatch: py
     watch = make_watch(Path(models().name), hub, psi_max=1e-6)
     dice = np.random.default_rng(4)
     monkeypatch.setattr(
-        quant_drift, "_stability", lambda learnt, newest: Stability(psi=dice.uniform(0.5, 0.504), usual_max=0.1)
+        drift, "_stability", lambda learnt, newest: Stability(psi=dice.uniform(0.5, 0.504), usual_max=0.1)
     )
     for rows in (-2, -1, None):
         watch.judge(view(panel.prefix(len(panel.sessions) + (rows or 0))), store, artefact())

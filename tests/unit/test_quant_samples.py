@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from config.sectors import STOCKS
 from config.trading import QuantSettings
 from core.errors import DataError
-from models.factor_store import FactorStore
-from models.quant_folds import purged_folds
-from models.quant_samples import forward_returns, top_labels, training_samples
+from models.factors.store import FactorStore
+from models.ranker.folds import purged_folds
+from models.ranker.samples import forward_returns, top_labels, training_samples
 from tests.panels import make_panel
 
 SYMBOLS = (*STOCKS[:16], "XLK", "SMH", "XLF", "XLV", "SPY")

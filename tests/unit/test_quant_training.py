@@ -12,15 +12,15 @@ from config.sectors import STOCKS
 from config.trading import QuantSettings
 from core.errors import ArtefactError, DataError
 from core.types import Floats
-from models.factor_store import FactorStore, FactorTable
-from models.factors import FACTOR_NAMES
-from models.plain_pickle import dump
-from models.quant_artefact import QuantArtefact, from_plain
-from models.quant_calibration import Calibration
-from models.quant_promotion import promote
-from models.quant_ranker import EXPLANATIONS_KEPT, Ranker
-from models.quant_samples import forward_returns
-from models.quant_training import train_ranker
+from models.factors.store import FactorStore, FactorTable
+from models.factors.table import FACTOR_NAMES
+from models.ranker.artefact import QuantArtefact, from_plain
+from models.ranker.calibration import Calibration
+from models.ranker.promotion import promote
+from models.ranker.ranker import EXPLANATIONS_KEPT, Ranker
+from models.ranker.samples import forward_returns
+from models.ranker.training import train_ranker
+from models.storage.plain_pickle import dump
 from tests.panels import make_panel, with_future_changed
 
 SYMBOLS = (*STOCKS[:20], "XLK", "SMH", "XLF", "XLV", "XLY", "SPY")

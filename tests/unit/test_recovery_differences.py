@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from core.types import Order, Portfolio, Side
-from pipeline.recovery import book_differences
+from pipeline.reconciliation import book_differences
 
 CASH, TOLERANCE = Decimal(90_000), Decimal(500)
 DIVIDEND = Decimal("17.31")

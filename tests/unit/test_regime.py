@@ -12,8 +12,7 @@ import pytest
 from config.trading import RegimeSettings
 from core.errors import DataError
 from core.types import Abstention, BarPanel, Floats, Regime
-from models.regime import RegimeTracker
-from models.regime_hmm import (
+from models.regime.hmm import (
     STATES,
     HiddenMarkovModel,
     fit,
@@ -21,6 +20,7 @@ from models.regime_hmm import (
     log_densities,
     observations,
 )
+from models.regime.tracker import RegimeTracker
 from tests.panels import make_panel, with_future_changed
 
 SETTINGS = RegimeSettings(window_sessions=300, restarts=2)

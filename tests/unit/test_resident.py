@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.resident import give_back
+from daemon.process_memory import give_back
 
 BLOCKS, BLOCK_BYTES = 20_000, 3_000
 

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from core.types import Cycle, MarketView, Opinion, Portfolio, Quote
-from risk.book import live_price, mark
+from risk.mark_to_market import live_price, mark
 from tests.unit.test_risk_builders import (
     DECIDE,
     RISK_CHECK,

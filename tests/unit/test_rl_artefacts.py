@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from core.errors import ArtefactError
-from models.rl_artefacts import (
+from models.rl.artefacts import (
     ACTOR,
     CARD,
     CARD_FIELDS,
@@ -25,7 +25,7 @@ from models.rl_artefacts import (
     registry,
     save,
 )
-from models.rl_policy import Actor, load_actor
+from models.rl.policy import Actor, load_actor
 from tests.rl_markets import make_actor
 
 NOW = datetime(2025, 3, 2, 7, tzinfo=UTC)

@@ -9,10 +9,10 @@ import pytest
 
 from config.trading import RegimeSettings, RlSettings
 from core.errors import DataError, RequestError
-from models.rl_child import Lesson, TimeLeft, card_of, lay_out
-from models.rl_tasks import Trained, TrainingTask
-from models.rl_windows import cut
-from pipeline.bootstrap.rl_desk import check_history, member_card, sessions_needed
+from daemon.models.rl_ensemble import check_history, member_card, sessions_needed
+from models.rl.child import Lesson, TimeLeft, card_of, lay_out
+from models.rl.tasks import Trained, TrainingTask
+from models.rl.windows import cut
 from tests.panels import make_panel
 from tests.rl_markets import make_actor, make_market
 
@@ -66,7 +66,7 @@ def test_the_card_says_what_it_is_worth_and_who_votes() -> None:
     assert measured["sharpe_mean"] == 1.5
     assert measured["sharpe_spread"] == 0.5
     assert np.isfinite([measured["buy_and_hold_sharpe"], measured["equal_weight_sharpe"]]).all()
-    from models.rl_artefacts import StoredMember
+    from models.rl.artefacts import StoredMember
 
     for skilled, required, votes in ((True, True, True), (False, True, False), (False, False, True)):
         member = StoredMember(actor=make_actor(), card={**card, "skilled": skilled})

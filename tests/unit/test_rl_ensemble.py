@@ -25,12 +25,12 @@ from core.types import (
     StepReport,
     TradingState,
 )
-from models.factor_store import FactorStore
-from models.regime import RegimeTracker
-from models.rl_artefacts import CARD_FIELDS, StoredMember, file_of
-from models.rl_ensemble import Ensemble, EnsembleShelf, Verdict
-from models.rl_tickers import most_picked
-from models.rl_windows import cut
+from models.factors.store import FactorStore
+from models.regime.tracker import RegimeTracker
+from models.rl.artefacts import CARD_FIELDS, StoredMember, file_of
+from models.rl.ensemble import Ensemble, EnsembleShelf, Verdict
+from models.rl.tickers import most_picked
+from models.rl.windows import cut
 from tests.panels import make_panel, with_future_changed
 from tests.rl_markets import make_actor, make_market
 

@@ -14,9 +14,9 @@ from stable_baselines3.common.env_checker import check_env as check_with_sb3
 from stable_baselines3.common.vec_env import DummyVecEnv, VecCheckNan, VecMonitor
 
 from core.errors import DataError
-from models.rl_batch import Rules, possible_starts
-from models.rl_env import PositionEnv, PositionVecEnv
-from models.rl_market import RlMarket
+from models.rl.batch import Rules, possible_starts
+from models.rl.env import PositionEnv, PositionVecEnv
+from models.rl.market import RlMarket
 from tests.rl_markets import make_market
 
 RULES = Rules(lowest=0.0, cost=0.0005, drawdown_penalty=0.2, episode_sessions=17)

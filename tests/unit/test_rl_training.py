@@ -20,11 +20,11 @@ from stable_baselines3 import A2C, DDPG, PPO
 
 from config.trading import RlSettings
 from core.errors import EngineError
-from models.rl_artefacts import CARD_FIELDS, file_of, load_member, save
-from models.rl_policy import load_actor
-from models.rl_tasks import Trained, TrainingTask
-from models.rl_training import actor_of, train_member
-from models.rl_workers import ROOT, train_side_by_side
+from models.rl.artefacts import CARD_FIELDS, file_of, load_member, save
+from models.rl.policy import load_actor
+from models.rl.tasks import Trained, TrainingTask
+from models.rl.training import actor_of, train_member
+from models.rl.workers import ROOT, train_side_by_side
 from tests.rl_markets import make_market
 
 CLASSES = {"ppo": PPO, "a2c": A2C, "ddpg": DDPG}
@@ -100,7 +100,7 @@ def test_side_by_side_equals_one_after_the_other() -> None:
 
 def test_a_training_process_ends_with_whoever_started_it() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "models.rl_worker"],
+        [sys.executable, "-m", "models.rl.worker"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

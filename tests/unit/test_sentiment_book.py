@@ -13,8 +13,8 @@ import pytest
 
 from adapters.news.tone_cache import ToneCache
 from core.types import Floats, Headline
-from models.finbert_book import WAITING_MAX, ToneBook
-from models.lexicon import Lexicon
+from models.sentiment.lexicon import Lexicon
+from models.sentiment.tone_cache import WAITING_MAX, ToneBook
 
 AT = datetime(2024, 3, 1, tzinfo=UTC)
 

@@ -12,11 +12,11 @@ import pytest
 
 from adapters.calendar import NyseCalendar
 from adapters.clock import ManualClock
-from adapters.feeds.simulated import SimulatedMarket
+from adapters.simulated.market import SimulatedMarket
 from config.environment import Environment
 from config.trading import SentimentSettings, TradingSettings
 from core.types import MarketView
-from pipeline.bootstrap.sentiment_desk import SentimentDesk
+from daemon.models.sentiment import SentimentDesk
 from tests.panels import make_panel
 
 CALENDAR = NyseCalendar()

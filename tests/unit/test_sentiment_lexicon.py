@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ArtefactError
-from models.lexicon import Lexicon
-from models.lexicon_words import FALLS, GOOD_IF_UP, RISES, loughran_mcdonald
+from models.sentiment.lexicon import Lexicon
+from models.sentiment.lexicon_words import FALLS, GOOD_IF_UP, RISES, loughran_mcdonald
 
 LEXICON = Lexicon()
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -60,7 +60,7 @@ def test_the_lists_are_the_published_ones() -> None:
 
 def test_a_missing_package_is_an_error_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     loughran_mcdonald.cache_clear()
-    monkeypatch.setattr("models.lexicon_words.PACKAGE", "no-such-package")
+    monkeypatch.setattr("models.sentiment.lexicon_words.PACKAGE", "no-such-package")
     with pytest.raises(ArtefactError, match="pip install"):
         loughran_mcdonald()
     monkeypatch.undo()

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from adapters.calendar import NyseCalendar
 from adapters.feeds.quality import inspect
-from adapters.feeds.simulated import FIRST_SESSION, SimulatedMarket
-from adapters.feeds.simulated_news import BAD, GOOD, SPLIT_ROW, SPLIT_SYMBOL
+from adapters.simulated.market import FIRST_SESSION, SimulatedMarket
+from adapters.simulated.news import BAD, GOOD, SPLIT_ROW, SPLIT_SYMBOL
 from config.sectors import SECTOR_MAP, STOCKS, UNIVERSE
 from config.trading import DataSettings
 

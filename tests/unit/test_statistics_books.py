@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.errors import InvariantError
-from core.market import Floats
-from pipeline.statistics.curves import drawdowns, sharpe
-from pipeline.statistics.holding import Target, filled_forward, hold, month_ends
-from pipeline.statistics.random_books import (
+from analysis.curves import drawdowns, sharpe
+from analysis.holding import Target, filled_forward, hold, month_ends
+from analysis.random_books import (
     BookLimits,
     RandomBooks,
     equal_weight,
@@ -22,6 +20,8 @@ from pipeline.statistics.random_books import (
     random_books,
     random_targets,
 )
+from core.errors import InvariantError
+from core.market import Floats
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "universe_daily.parquet"
 

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.curves import monthly_returns, sharpe_of_rows, simple_returns, worst_drawdown
+from analysis.performance import compare, measure_curve, measure_strategy
+from analysis.ranking import auc, rank_ic, ranking_by_year, top_group
+from analysis.trades import Activity, activity_of, round_trips
 from core.errors import InvariantError
 from core.orders import Fill, Side
-from pipeline.statistics.curves import monthly_returns, sharpe_of_rows, simple_returns, worst_drawdown
-from pipeline.statistics.performance import compare, measure_curve, measure_strategy
-from pipeline.statistics.ranking import auc, rank_ic, ranking_by_year, top_group
-from pipeline.statistics.trades import Activity, activity_of, round_trips
 
 START = datetime(2024, 1, 2, 15, 0, tzinfo=UTC)
 SESSIONS = np.arange("2024-01-02", "2024-01-12", dtype="datetime64[D]")

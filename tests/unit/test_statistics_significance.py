@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.errors import InvariantError
-from core.market import Floats
-from pipeline.statistics.overfitting import overfitting_probability
-from pipeline.statistics.ranking import rank_ic
-from pipeline.statistics.significance import (
+from analysis.overfitting import overfitting_probability
+from analysis.ranking import rank_ic
+from analysis.significance import (
     deflated_sharpe_ratio,
     expected_best_sharpe,
     probabilistic_sharpe_ratio,
@@ -20,6 +18,8 @@ from pipeline.statistics.significance import (
     sharpe_interval,
     stationary_rows,
 )
+from core.errors import InvariantError
+from core.market import Floats
 
 
 def two_point_returns(sharpe: float, losses: int, sessions: int) -> Floats:

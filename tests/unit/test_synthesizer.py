@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.agent import centred_ranks
 from agents.quant import score_of
 from agents.synthesizer import Synthesizer, implied_probability, weigh
-from agents.voice import centred_ranks
 from config.trading import AgentWeights, SynthesizerSettings
 from core.cycles import DECIDE, DECIDE_V2, RISK_CHECK
 from core.types import Action, Opinion, Portfolio, Position, Signal

@@ -1,0 +1,1 @@
+"""Alpaca: bars, quotes, news, orders."""

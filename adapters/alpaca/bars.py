@@ -1,0 +1,174 @@
+"""Alpaca's daily bars and quotes through alpaca-py.
+
+Bars are `Adjustment.ALL` (splits and dividends) of the consolidated tape, which every account may query once it
+is 15 minutes old: IEX alone trades a few per cent of the volume, and the volume filter would refuse every stock.
+Quotes are the last trade seen on IEX, which every account may query at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import requests
+
+from adapters.alpaca.http import limit_time, quiet_import
+from adapters.feeds.assembly import assemble, gather
+from adapters.feeds.bar_store import SymbolBars
+from core.errors import DataError
+from core.ports import Calendar
+from core.types import BarPanel, Quote
+
+if TYPE_CHECKING:
+    from alpaca.data.historical import StockHistoricalDataClient
+
+FIELDS = ("o", "h", "l", "c", "v")
+
+
+class AlpacaBars:
+    """Fetches from Alpaca's data API.
+
+    Parameters
+    ----------
+    client : StockHistoricalDataClient
+        As `connect` makes it.
+    bars_feed, quotes_feed : str
+        `sip` or `iex`.
+    """
+
+    name = "alpaca"
+    publication_delay = timedelta(minutes=20)
+    replays_quotes = False
+
+    def __init__(
+        self,
+        client: StockHistoricalDataClient,
+        calendar: Calendar,
+        *,
+        bars_feed: str = "sip",
+        quotes_feed: str = "iex",
+    ) -> None:
+        self._client = client
+        self._calendar = calendar
+        self._bars_feed = bars_feed
+        self._quotes_feed = quotes_feed
+        self.notes: Mapping[str, str] = {}
+
+    def bars(self, symbols: Sequence[str], start: date, end: date) -> BarPanel:
+        """Fetch the sessions from start to end inclusive; a symbol not had is a column of NaN.
+
+        Raises
+        ------
+        core.errors.DataError
+            When Alpaca can't be reached, refuses, or answers with something that is no bars.
+        """
+        from alpaca.data.enums import Adjustment, DataFeed  # noqa: PLC0415  # heavy: imported at first use
+        from alpaca.data.requests import StockBarsRequest  # noqa: PLC0415
+        from alpaca.data.timeframe import TimeFrame, TimeFrameUnit  # noqa: PLC0415
+
+        query = StockBarsRequest(
+            symbol_or_symbols=list(symbols),
+            timeframe=TimeFrame(1, TimeFrameUnit.Day),
+            start=_midnight(start),
+            end=self._close_of(end),
+            adjustment=Adjustment.ALL,
+            feed=DataFeed(self._bars_feed),
+        )
+        answer = _answered(lambda: self._client.get_stock_bars(query))
+        made = assemble(gather(_tables(answer), symbols), symbols, self._calendar)
+        self.notes = made.notes
+        return made.panel
+
+    def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
+        """Fetch the last trade and today's opening price of each symbol.
+
+        Raises
+        ------
+        core.errors.DataError
+            When Alpaca can't be reached, refuses, or answers with something that is no snapshot.
+        """
+        from alpaca.data.enums import DataFeed  # noqa: PLC0415  # heavy: imported at first use
+        from alpaca.data.requests import StockSnapshotRequest  # noqa: PLC0415
+
+        query = StockSnapshotRequest(symbol_or_symbols=list(symbols), feed=DataFeed(self._quotes_feed))
+        answer = _answered(lambda: self._client.get_stock_snapshot(query))
+        today = at.astimezone(UTC).date()
+        quotes = (_quote(name, snapshot, today) for name, snapshot in answer.items() if snapshot)
+        return {quote.symbol: quote for quote in quotes if quote is not None}
+
+    def _close_of(self, end: date) -> datetime:
+        sessions = self._calendar.sessions(end - timedelta(days=14), end)
+        return sessions[-1][2] if sessions else _midnight(end)
+
+
+def connect(
+    key: str, secret: str, *, timeout_seconds: float, url_override: str | None = None
+) -> StockHistoricalDataClient:
+    """Make the data client, with a limit on every request's time.
+
+    Parameters
+    ----------
+    url_override : str or None
+        Where the API is, for tests.
+    """
+    with quiet_import():  # heavy: imported at first use (1.2 s)
+        from alpaca.data.historical import StockHistoricalDataClient  # noqa: PLC0415
+
+    client = StockHistoricalDataClient(key, secret, raw_data=True, url_override=url_override)
+    limit_time(client, timeout_seconds)
+    return client
+
+
+def _answered(ask: Callable[[], Any]) -> dict[str, Any]:
+    """Give the client's raw answer; the one place where its exceptions become ours."""
+    from alpaca.common.exceptions import APIError  # noqa: PLC0415  # heavy: imported at first use
+
+    try:
+        answer = ask()
+    except APIError as error:
+        raise DataError(
+            f"Alpaca refused ({error.status_code}): {error}.", hint=_hint(error.status_code)
+        ) from error
+    except requests.RequestException as error:
+        raise DataError(f"Alpaca can't be reached: {error}.", hint="Check the network.") from error
+    except (ValueError, AttributeError, TypeError) as error:  # what the client's parsing raises on a strange body
+        raise DataError(f"Alpaca's answer cannot be read: {error}.") from error
+    if not isinstance(answer, dict):
+        raise DataError(f"Alpaca answered with {type(answer).__name__}, not with symbols.")
+    return answer
+
+
+def _hint(status: int | None) -> str:
+    if status in (401, 403):
+        return "Check ALPACA_API_KEY and ALPACA_SECRET_KEY, and what the account's data plan allows."
+    return "It is asked again by itself." if status == 429 else ""
+
+
+def _tables(answer: Mapping[str, Any]) -> dict[str, SymbolBars]:
+    out = {}
+    for name, rows in answer.items():
+        missing = [field for field in ("t", *FIELDS) for row in rows[:1] if field not in row]
+        if missing:
+            raise DataError(f"Alpaca's bars of {name} have no {', '.join(missing)}.")
+        sessions = np.array([row["t"][:10] for row in rows], dtype="datetime64[D]")
+        out[name] = sessions, np.array([[row[field] for field in FIELDS] for row in rows], dtype=np.float64)
+    return out
+
+
+def _quote(name: str, snapshot: Mapping[str, Any], today: date) -> Quote | None:
+    trade, daily = snapshot.get("latestTrade"), snapshot.get("dailyBar")
+    if not trade or not trade.get("p"):
+        return None
+    is_today = daily is not None and str(daily["t"])[:10] == today.isoformat()
+    return Quote(
+        symbol=name,
+        price=float(trade["p"]),
+        at=datetime.fromisoformat(str(trade["t"])[:26].rstrip("Z") + "+00:00"),
+        session_open=float(daily["o"]) if daily is not None and is_today else None,
+    )
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

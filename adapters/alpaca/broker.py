@@ -1,0 +1,235 @@
+"""Alpaca as the broker: each order is sent at most once, each fill is booked once, and a doubt is asked about."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+
+import structlog
+
+from adapters.alpaca.order_tracker import AlpacaDesk, Seen
+from adapters.alpaca.orders import (
+    ENDED,
+    moment,
+    number,
+    portfolio_of,
+    readable,
+    request_of,
+    status_of,
+)
+from adapters.alpaca.pre_trade_rules import Standing
+from adapters.alpaca.trade_updates import TradeUpdates
+from adapters.alpaca.trading_client import AlpacaApi, Refused, Row, Unanswered
+from core.errors import BrokerError
+from core.protection import Protection
+from core.times import market_date
+from core.types import ApprovedOrder, Fill, MarketView, Order, OrderStatus, Portfolio, Side
+
+FOREIGN = "foreign"
+"""The rule of an open order that somebody else placed."""
+STREAM_DOWN = "orders: Alpaca's trade_updates stream is down; fills are found when a step asks for them"
+DUPLICATE = "client_order_id"
+REASONS_MAX = 1000
+SKEW_SECONDS_MAX = 60.0
+log = structlog.get_logger("alpaca")
+
+
+class AlpacaBroker:
+    """Implements `core.ports.Broker` on an Alpaca account, paper or live.
+
+    Sending. The rules of `alpaca_rules` are checked first; a refused order is `rejected` and its rule told.
+    A POST is never repeated. After a time-out, a 5xx, a 429 or a dropped connection the order is asked for by its
+    client_order_id; when that gives no answer either, it stays `recorded` and every later `settle` asks again.
+
+    Settling. Account activities are the truth (`alpaca_desk`); the stream only says when to look.
+
+    Parameters
+    ----------
+    name : str
+        `Alpaca paper` or `Alpaca live`.
+    stream : TradeUpdates or None
+        Compared with what is polled; None polls only.
+    resolve_waits_seconds : sequence of float
+        How long to wait before each further question for an order whose sending was not answered.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        api: AlpacaApi,
+        desk: AlpacaDesk,
+        stream: TradeUpdates | None = None,
+        *,
+        resolve_waits_seconds: Sequence[float] = (0.5, 1.0, 2.0),
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.name = name
+        self._api = api
+        self._desk = desk
+        self._stream = stream
+        self._waits = resolve_waits_seconds
+        self._sleep = sleep
+        self._posted: set[str] = set()
+        self._assets: dict[str, Row | None] = {}
+        self._session: date | None = None
+        self._clock_note = ""
+        self._reasons: dict[str, str] = {}
+
+    @readable()
+    def settle(self, view: MarketView) -> tuple[Fill, ...]:
+        """Give the fills and splits that were not acknowledged, oldest first."""
+        if market_date(view.as_of) != self._session:
+            self._begin(view)
+        fills = self._desk.look(view.as_of)
+        if self._stream is not None:
+            self._stream.compare(fill.client_order_id for fill in fills if fill.client_order_id)
+        return fills
+
+    def submit(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:
+        """Send orders, each at most once by its client_order_id; give each one's status.
+
+        Raises
+        ------
+        core.errors.BrokerError
+            When the account cannot be asked what it may do; then nothing was sent.
+        """
+        with readable():
+            standing = Standing.of(self._api.account(), self._api.positions(), self._api.open_orders())
+        statuses: dict[str, str] = {}
+        silent = ""
+        for order in (approval.order for approval in approved):
+            if silent:
+                told = self._tell(order, OrderStatus.CANCELLED, f"not sent: {silent}")
+            else:
+                try:
+                    told = self._submit(order, standing)
+                except BrokerError as error:
+                    silent, told = str(error), OrderStatus.RECORDED
+                    log.warning("order.unknown", client_order_id=order.client_order_id, reason=silent)
+            statuses[order.client_order_id] = told.value
+        return statuses
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what is degraded."""
+        deaf = self._stream is not None and not self._stream.connected
+        return (*((STREAM_DOWN,) if deaf else ()), *((self._clock_note,) if self._clock_note else ()))
+
+    def close(self) -> None:
+        """Leave the stream."""
+        if self._stream is not None:
+            self._stream.stop()
+
+    def protect(self, protections: Sequence[Protection]) -> None:
+        """Leave no orders with the broker: the risk check watches quotes."""
+
+    @readable()
+    def cancel(self, client_order_id: str) -> str:
+        """Cancel an order if it is still open; give its status.
+
+        Raises
+        ------
+        core.errors.BrokerError
+            When no such order was ever taken, or the broker cannot be asked.
+        """
+        seen = self._desk.seen(client_order_id)
+        if seen is None:
+            raise BrokerError(f"Alpaca has no order {client_order_id}.", hint="See GET /orders.")
+        if status_of(seen.row) not in ENDED:
+            self._api.delete_order(str(seen.row["id"]))
+            seen = self._desk.seen(client_order_id) or seen
+        return self._desk.status(client_order_id, seen).value
+
+    def acknowledge(self, fill_ids: Sequence[str]) -> None:
+        """Take note that the ledger has these fills."""
+        self._desk.acknowledge(fill_ids)
+
+    @readable()
+    def statuses(self, client_order_ids: Sequence[str]) -> Mapping[str, str]:
+        """Say what became of orders; those never taken are left out."""
+        seen = {name: self._desk.seen(name) for name in client_order_ids}
+        return {name: self._status(name, found).value for name, found in seen.items() if found is not None}
+
+    def reason(self, client_order_id: str) -> str:
+        """Say why an order was refused or not sent; empty when there is nothing to say."""
+        return self._reasons.get(client_order_id, "")
+
+    def open_orders(self) -> tuple[Order, ...]:
+        """Give our orders that may still trade or have fills to come, as the last `settle` saw them."""
+        return self._desk.pending
+
+    @readable()
+    def account(self) -> Portfolio:
+        """Give the account's cash and positions; of open orders also those that somebody else placed."""
+        foreign = tuple(_foreign(row) for row in self._desk.foreign)
+        return portfolio_of(self._api.account(), self._api.positions(), (*self._desk.pending, *foreign))
+
+    def _begin(self, view: MarketView) -> None:
+        """With the first look of a day: hold our clock against Alpaca's, and ask for assets anew."""
+        skew_seconds = abs((moment(self._api.clock().get("timestamp")) - view.as_of).total_seconds())
+        skewed = skew_seconds > SKEW_SECONDS_MAX
+        self._clock_note = f"clock: it differs from Alpaca's by {skew_seconds:.0f} s" if skewed else ""
+        if skewed:
+            log.warning("clock.skewed", seconds=skew_seconds)
+        self._assets.clear()
+        self._session = market_date(view.as_of)
+
+    @readable()
+    def _submit(self, order: Order, standing: Standing) -> OrderStatus:
+        if order.client_order_id in self._posted:
+            return self._resolved(order)
+        if order.symbol not in self._assets:
+            self._assets[order.symbol] = self._api.asset(order.symbol)
+        refusal = standing.refusal(order, self._assets[order.symbol])
+        if refusal:
+            return self._tell(order, OrderStatus.REJECTED, refusal)
+        standing.take(order)
+        self._posted.add(order.client_order_id)
+        try:
+            row = self._api.post_order(request_of(order))
+        except Refused as refused:
+            if DUPLICATE in refused.message:
+                return self._resolved(order)
+            return self._tell(order, OrderStatus.REJECTED, f"broker: {refused}")
+        except Unanswered as unanswered:
+            log.warning("order.unanswered", client_order_id=order.client_order_id, reason=str(unanswered))
+            return self._resolved(order)
+        return self._status(order.client_order_id, Seen(row=row, filled=number(row, "filled_qty")))
+
+    def _resolved(self, order: Order) -> OrderStatus:
+        """Ask what became of an order that was sent without an answer; RECORDED while nobody knows."""
+        for wait_seconds in (0.0, *self._waits):
+            self._sleep(wait_seconds)
+            seen = self._desk.seen(order.client_order_id)
+            if seen is not None:
+                return self._status(order.client_order_id, seen)
+        return OrderStatus.RECORDED
+
+    def _status(self, client_order_id: str, seen: Seen) -> OrderStatus:
+        status = self._desk.status(client_order_id, seen)
+        if status is OrderStatus.REJECTED:
+            self._keep(client_order_id, "broker: rejected after it was accepted")
+        return status
+
+    def _tell(self, order: Order, status: OrderStatus, reason: str) -> OrderStatus:
+        self._keep(order.client_order_id, reason)
+        log.info("order.not_sent", client_order_id=order.client_order_id, status=status.value, reason=reason)
+        return status
+
+    def _keep(self, client_order_id: str, reason: str) -> None:
+        self._reasons[client_order_id] = reason
+        while len(self._reasons) > REASONS_MAX:
+            del self._reasons[next(iter(self._reasons))]
+
+
+def _foreign(row: Row) -> Order:
+    quantity = number(row, "qty") - number(row, "filled_qty")
+    return Order(
+        client_order_id=str(row["client_order_id"]),
+        decision_id="",
+        symbol=str(row["symbol"]),
+        side=Side(str(row["side"])),
+        quantity=quantity,
+        reference_price=number(row, "limit_price"),
+        rule=FOREIGN,
+    )

@@ -1,0 +1,144 @@
+"""Between Alpaca's JSON and our nouns: orders, fills, splits. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from adapters.alpaca.trading_client import Row
+from core.errors import BrokerError
+from core.orders import SPLIT
+from core.service import OrderRecord
+from core.trading import ZERO
+from core.types import Fill, Order, OrderStatus, Portfolio, Position, Side
+
+STATUSES: Mapping[str, OrderStatus] = {
+    "filled": OrderStatus.FILLED,
+    "canceled": OrderStatus.CANCELLED,
+    "replaced": OrderStatus.CANCELLED,
+    "expired": OrderStatus.EXPIRED,
+    "rejected": OrderStatus.REJECTED,
+    "partially_filled": OrderStatus.PARTIALLY_FILLED,
+}
+"""All others (new, accepted, pending_*, held, done_for_day, ...) may still trade."""
+ENDED = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Turn what a strange answer breaks into a fault of the broker's: it is asked again, and halts nothing.
+
+    Raises
+    ------
+    core.errors.BrokerError
+        When a field is missing or is not what it should be.
+    """
+    try:
+        yield
+    except (KeyError, ValueError, TypeError, ArithmeticError) as error:
+        raise BrokerError(f"Alpaca's answer cannot be read: {error!r}.") from error
+
+
+def status_of(row: Row) -> OrderStatus:
+    """Give an order's status in our words."""
+    return STATUSES.get(str(row.get("status")), OrderStatus.SUBMITTED)
+
+
+def request_of(order: Order) -> Row:
+    """Write an order as Alpaca takes it: at the market, for the day."""
+    return {
+        "symbol": order.symbol,
+        "qty": str(order.quantity),
+        "side": order.side.value,
+        "type": "market",
+        "time_in_force": "day",
+        "client_order_id": order.client_order_id,
+    }
+
+
+def order_of(record: OrderRecord, quantity: Decimal) -> Order:
+    """Give a recorded order with what is left of it."""
+    return Order(
+        client_order_id=record.client_order_id,
+        decision_id=record.decision_id,
+        symbol=record.symbol,
+        side=record.side,
+        quantity=quantity,
+        reference_price=Decimal(record.reference_price),
+        rule=record.rule,
+    )
+
+
+def fill_of(row: Row, record: OrderRecord) -> Fill:
+    """Read a FILL activity of an order of ours."""
+    return Fill(
+        fill_id=str(row["id"]),
+        client_order_id=record.client_order_id,
+        symbol=record.symbol,
+        side=record.side,
+        quantity=Decimal(str(row["qty"])),
+        price=Decimal(str(row["price"])),
+        fee=ZERO,
+        at=moment(row["transaction_time"]),
+        rule=record.rule,
+    )
+
+
+def splits_of(rows: Iterable[Row]) -> tuple[Fill, ...]:
+    """Read SPLIT activities: shares that came or went for nothing, one fill a symbol and day.
+
+    Alpaca lists a split as the change of shares, or as the old shares leaving and the new ones coming.
+    """
+    changes: dict[tuple[str, str], Decimal] = {}
+    for row in rows:
+        key = str(row["symbol"]), str(row["date"])
+        changes[key] = changes.get(key, ZERO) + Decimal(str(row["qty"]))
+    return tuple(
+        Fill(
+            fill_id=f"split-{symbol}-{day}",
+            client_order_id="",
+            symbol=symbol,
+            side=Side.BUY if change > 0 else Side.SELL,
+            quantity=abs(change),
+            price=ZERO,
+            fee=ZERO,
+            at=moment(day),
+            rule=SPLIT,
+        )
+        for (symbol, day), change in changes.items()
+        if change
+    )
+
+
+def portfolio_of(account: Row, positions: Iterable[Row], pending: tuple[Order, ...]) -> Portfolio:
+    """Give the broker's own book; since Alpaca names no entry times, the account's start stands in."""
+    began = moment(account.get("created_at") or "1970-01-01")
+    held = {row["symbol"]: _position(row, began) for row in positions}
+    return Portfolio(cash=Decimal(str(account["cash"])), positions=held, pending=pending)
+
+
+def moment(text: Any) -> datetime:
+    """Read ISO 8601, with up to nanoseconds, or a date; UTC where no zone is given."""
+    at = datetime.fromisoformat(str(text))
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def number(row: Row, name: str) -> Decimal:
+    """Read a number that may be missing or null."""
+    return Decimal(str(row.get(name) or 0))
+
+
+def _position(row: Row, began: datetime) -> Position:
+    price = number(row, "current_price") or Decimal(str(row["avg_entry_price"]))
+    return Position(
+        symbol=row["symbol"],
+        quantity=Decimal(str(row["qty"])),
+        average_price=Decimal(str(row["avg_entry_price"])),
+        entry_at=began,
+        entry_session=began.date(),
+        peak_price=price,
+        last_price=price,
+    )

@@ -1,1 +1,0 @@
-"""Brokers: they take orders and say what became of them."""

@@ -1,0 +1,118 @@
+"""The news desk of a running daemon: asks its source in the background, and answers at once from what it has."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from adapters.news.dedup import Stories
+from core.errors import DataError
+from core.ports import Clock, NewsSource
+from core.types import Headline
+
+LOG = logging.getLogger(__name__)
+KEPT_MAX = 20_000
+OVERLAP = timedelta(hours=2)
+
+
+class NewsDesk:
+    """Keeps each story of the last days once, and says which were there at a moment.
+
+    An item counts from the moment we had it, at the earliest. Nothing here waits for a vendor but the desk's
+    own thread.
+
+    Parameters
+    ----------
+    window : timedelta
+        How far back a decision looks, and the first question reaches.
+    refresh_seconds : float
+        Between two questions.
+    arrived : callable
+        Gets the texts of new stories, for scoring ahead; must not block.
+
+    Attributes
+    ----------
+    fault : str
+        Why the last question failed; empty when it did not.
+    """
+
+    def __init__(
+        self,
+        source: NewsSource,
+        symbols: Sequence[str],
+        clock: Clock,
+        *,
+        window: timedelta,
+        refresh_seconds: float,
+        arrived: Callable[[Sequence[str]], None],
+    ) -> None:
+        self._source = source
+        self._symbols = tuple(symbols)
+        self._clock = clock
+        self._window = window
+        self._refresh_seconds = refresh_seconds
+        self._arrived = arrived
+        self._stories = Stories()
+        self._items: list[Headline] = []
+        self._received: list[datetime] = []
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._asked_until: datetime | None = None
+        self.fault = f"{source.name} has not answered yet"
+
+    def start(self) -> None:
+        """Begin asking, on a thread that ends with the process."""
+        threading.Thread(target=self._run, daemon=True, name="news").start()
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._stopping.set()
+
+    def headlines(self, as_of: datetime) -> tuple[Headline, ...]:
+        """Give the stories of the window that we had at `as_of`, oldest first."""
+        with self._lock:
+            first = bisect_left(self._received, as_of - self._window)
+            return tuple(self._items[first : bisect_right(self._received, as_of)])
+
+    def refresh(self) -> None:
+        """Ask the source for what came since the last time; a failure is named in `fault`."""
+        now = self._clock.now()
+        start = now - self._window if self._asked_until is None else self._asked_until - OVERLAP
+        try:
+            items = self._source.news(self._symbols, start, now)
+        except DataError as error:
+            self.fault = f"{self._source.name} gave no news: {error}"
+            LOG.warning("%s", self.fault)
+            return
+        self.fault, self._asked_until = "", now
+        self.add(items)
+
+    def add(self, items: Iterable[Headline]) -> None:
+        """Take items in: each counts from now, or from its own later time, and a story told before not again."""
+        now = self._clock.now()
+        known = set(self._symbols)
+        heard = [
+            replace(item, symbols=ours, received_at=max(now, item.published_at, item.received_at))
+            for item in items
+            if (ours := tuple(symbol for symbol in item.symbols if symbol in known))
+        ]
+        heard.sort(key=lambda item: (item.received_at, item.published_at, item.text))
+        with self._lock:
+            fresh = self._stories.new(heard)
+            for item in fresh:
+                place = bisect_right(self._received, item.received_at)
+                self._items.insert(place, item)
+                self._received.insert(place, item.received_at)
+            surplus = max(0, len(self._items) - KEPT_MAX)
+            del self._items[:surplus], self._received[:surplus]
+        if fresh:
+            self._arrived([item.text for item in fresh])
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self.refresh()
+            self._stopping.wait(self._refresh_seconds)

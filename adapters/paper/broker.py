@@ -1,0 +1,215 @@
+"""The built-in paper broker: durable, fills at the next price, never at the one that was decided on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from adapters.paper.account import PaperBook
+from adapters.paper.fill_model import fee, traded_price
+from adapters.paper.hours import next_opening_date
+from adapters.paper.matching import PaperDesk, pending
+from adapters.paper.store import Changes, PaperOrder, PaperStore
+from config.trading import BrokerSettings
+from core.errors import BrokerError, LedgerError
+from core.money import to_cents
+from core.ports import Clock
+from core.protection import Protection
+from core.trading import ZERO
+from core.types import ApprovedOrder, Fill, MarketView, Order, OrderStatus, Portfolio, Side
+
+
+class PaperBroker:
+    """Implements `core.ports.Broker` on simulated money.
+
+    When an order fills. Only on what happened after it was sent: during market hours on a quote seen later
+    than that; else at the opening price of the first session that opens later (09:30 New York), once its bar
+    is known. Half the spread and the slippage are paid on each fill. An order lives until the end of that
+    first session, then it expires. Protections are held against each daily bar that follows: the stop before
+    the target, a gap at the open.
+
+    What cash does. A buy that buying power does not cover is rejected when it is sent. When the price has moved
+    since, it is cut down to what cash allows, or rejected if that is less than 95 % of it: cash is never
+    negative. Sells trade before buys, and what open sells should bring counts as buying power.
+
+    Fills are given at least once: by every `settle` until `acknowledge` names them, across restarts. The
+    ledger books a `fill_id` once.
+
+    Parameters
+    ----------
+    clock : Clock
+        Says when an order was sent; never earlier than the last view settled.
+    store : PaperStore
+        `SqliteStore(path)`, or `MemoryStore()` for a backtest.
+    """
+
+    name = "paper"
+
+    def __init__(self, settings: BrokerSettings, clock: Clock, store: PaperStore) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._store = store
+        self._settled_at: datetime | None = None
+        self._last_session: date | None = None
+        self._restore()
+
+    def settle(self, view: MarketView) -> tuple[Fill, ...]:
+        """Trade on the view and give all fills not acknowledged yet.
+
+        A view that is not later than the last one settled trades nothing.
+        """
+        if self._settled_at is None or view.as_of > self._settled_at:
+            self._settled_at = view.as_of
+            if view.row >= 0:
+                self._last_session = view.bars.dates[view.row]
+            if self._desk.open or self._desk.book.guards:
+                self._desk.match(view)
+                self._commit()
+        return tuple(self._waiting.values())
+
+    def submit(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:
+        """Take orders, each once by its client_order_id; give each one's status (`reason` says why)."""
+        statuses, power = {}, self._buying_power()
+        for order in (approval.order for approval in approved):
+            kept = self._find(order.client_order_id)
+            if kept is None:
+                expected = self._expected(order)
+                kept = self._take(order, expected, power)
+                power += expected if kept.status is OrderStatus.SUBMITTED else ZERO
+            statuses[order.client_order_id] = kept.status.value
+        self._commit()
+        return statuses
+
+    def protect(self, protections: Sequence[Protection]) -> None:
+        """Hold these stops and targets, and no others, against the daily bars to come."""
+        book = self._desk.book
+        guards = {protection.symbol: protection for protection in protections}
+        if guards == book.guards:
+            return
+        book.guards = guards
+        if self._last_session is not None:
+            book.guarded_from = self._last_session + timedelta(days=1)
+        self._store.save(Changes(), book)
+
+    def acknowledge(self, fill_ids: Sequence[str]) -> None:
+        """Take note that the ledger has these fills: they are not given again."""
+        known = [name for name in fill_ids if name in self._waiting]
+        if known:
+            self._store.acknowledge(known)
+            for name in known:
+                del self._waiting[name]
+
+    def account(self) -> Portfolio:
+        """Give the broker's own book: cash, positions at their last traded price, open orders."""
+        return self._desk.book.as_portfolio(self.open_orders())
+
+    def open_orders(self) -> tuple[Order, ...]:
+        """Give the orders that may still trade, oldest first."""
+        return pending(self._desk.open.values())
+
+    def statuses(self, client_order_ids: Sequence[str]) -> Mapping[str, str]:
+        """Give what became of orders; those never taken are left out."""
+        found = {name: self._find(name) for name in client_order_ids}
+        return {name: kept.status.value for name, kept in found.items() if kept is not None}
+
+    def reason(self, client_order_id: str) -> str:
+        """Say why an order was rejected, cancelled or expired; empty when there is nothing to say."""
+        kept = self._find(client_order_id)
+        return kept.reason if kept else ""
+
+    def cancel(self, client_order_id: str) -> str:
+        """Cancel an order if it is still open; give its status.
+
+        Raises
+        ------
+        core.errors.BrokerError
+            When no such order was ever taken.
+        """
+        kept = self._find(client_order_id)
+        if kept is None:
+            raise BrokerError(f"The paper broker has no order {client_order_id}.", hint="See GET /orders.")
+        if kept.status is OrderStatus.SUBMITTED:
+            kept = replace(kept, status=OrderStatus.CANCELLED, reason="cancelled on request")
+            self._desk.put(kept)
+            self._commit()
+        return kept.status.value
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._store.close()
+
+    def _find(self, client_order_id: str) -> PaperOrder | None:
+        return (
+            self._desk.open.get(client_order_id)
+            or self._desk.changes.orders.get(client_order_id)
+            or self._store.find(client_order_id)
+        )
+
+    def _take(self, order: Order, expected: Decimal, power: Decimal) -> PaperOrder:
+        now = self._clock.now()
+        sent = max(now, self._settled_at) if self._settled_at else now
+        first = next_opening_date(sent)
+        if self._last_session is not None:
+            first = max(first, self._last_session + timedelta(days=1))
+        refusal = self._refusal(order, -expected, power)
+        kept = PaperOrder(
+            order=order,
+            submitted_at=sent,
+            session_from=first,
+            status=OrderStatus.REJECTED if refusal else OrderStatus.SUBMITTED,
+            reason=refusal,
+        )
+        self._desk.put(kept)
+        return kept
+
+    def _refusal(self, order: Order, needed: Decimal, power: Decimal) -> str:
+        """Say why an order cannot be taken; empty when it can."""
+        if order.quantity <= 0:
+            return f"the quantity {order.quantity} is not positive"
+        if not self._settings.fractional_shares and order.quantity != order.quantity.to_integral_value():
+            return f"the quantity {order.quantity} is not whole and fractional shares are off"
+        if order.side is Side.SELL:
+            return self._sell_refusal(order)
+        return f"it needs {needed} USD and the buying power is {power} USD" if needed > power else ""
+
+    def _sell_refusal(self, order: Order) -> str:
+        selling = sum(
+            (o.quantity for o in self.open_orders() if o.symbol == order.symbol and o.side is Side.SELL), ZERO
+        )
+        free = self._desk.book.held(order.symbol) - selling
+        return f"it sells {order.quantity} shares and {free} are free to sell" if order.quantity > free else ""
+
+    def _buying_power(self) -> Decimal:
+        """Give cash less what open buys should take, plus what open sells should bring."""
+        return self._desk.book.cash + sum((self._expected(order) for order in self.open_orders()), ZERO)
+
+    def _expected(self, order: Order) -> Decimal:
+        """Give the cash an order should move at its reference price."""
+        price = traded_price(float(order.reference_price), order.side, self._settings)
+        value = order.quantity * price
+        return to_cents(
+            (value if order.side is Side.SELL else -value) - fee(order.quantity, price, self._settings)
+        )
+
+    def _commit(self) -> None:
+        """Write what changed; when that fails, go back to what is written."""
+        changes, self._desk.changes = self._desk.changes, Changes()
+        if not changes.orders and not changes.fills:
+            return
+        try:
+            self._store.save(changes, self._desk.book)
+        except LedgerError:
+            self._restore()
+            raise
+        self._waiting.update((fill.fill_id, fill) for fill in changes.fills)
+
+    def _restore(self) -> None:
+        saved = self._store.load()
+        cash = to_cents(Decimal(repr(self._settings.initial_cash_usd)))
+        self._desk = PaperDesk(self._settings, saved.book or PaperBook(cash=cash), dict(saved.open_orders))
+        self._waiting = {fill.fill_id: fill for fill in saved.waiting}
+        self._settled_at = None
+        self._last_session = None

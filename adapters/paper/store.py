@@ -1,0 +1,195 @@
+"""Where the paper broker's book outlives the process: its own SQLite file, or nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from adapters.ledger.database import Database, Schema, Survives
+from adapters.paper.account import PaperBook
+from core.errors import LedgerError
+from core.types import Fill, Order, OrderStatus
+
+PAPER = Schema(
+    name="paper broker's book",
+    application_id=0x54455031,
+    migrations=(
+        (
+            """
+            CREATE TABLE orders (
+                sequence INTEGER PRIMARY KEY,
+                client_order_id TEXT NOT NULL UNIQUE,
+                status TEXT NOT NULL,
+                record BLOB NOT NULL
+            ) STRICT
+            """,
+            "CREATE INDEX orders_open ON orders (sequence) WHERE status = 'submitted'",
+            """
+            CREATE TABLE fills (
+                sequence INTEGER PRIMARY KEY,
+                fill_id TEXT NOT NULL UNIQUE,
+                acknowledged INTEGER NOT NULL,
+                fill BLOB NOT NULL
+            ) STRICT
+            """,
+            "CREATE INDEX fills_waiting ON fills (sequence) WHERE acknowledged = 0",
+            "CREATE TABLE book (id INTEGER PRIMARY KEY CHECK (id = 1), book BLOB NOT NULL) STRICT",
+        ),
+    ),
+)
+
+
+class PaperOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as the paper broker keeps it.
+
+    Attributes
+    ----------
+    submitted_at : datetime
+        Only what happened later may fill it.
+    session_from : date
+        The first session whose bar may fill it; for a resting order, the first not looked at yet.
+    """
+
+    order: Order
+    submitted_at: datetime
+    session_from: date
+    status: OrderStatus = OrderStatus.SUBMITTED
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one call changed, to be written at once."""
+
+    orders: dict[str, PaperOrder] = field(default_factory=dict)
+    fills: list[Fill] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What a start finds: the book, the open orders, and the fills the engine has not confirmed."""
+
+    book: PaperBook | None
+    open_orders: Mapping[str, PaperOrder]
+    waiting: tuple[Fill, ...]
+
+
+class PaperStore(Protocol):
+    """Keeps the paper broker's book."""
+
+    def load(self) -> Saved:
+        """Give what was saved."""
+        ...
+
+    def find(self, client_order_id: str) -> PaperOrder | None:
+        """Give an order by its id; None when it was never taken."""
+        ...
+
+    def save(self, changes: Changes, book: PaperBook) -> None:
+        """Write changed orders, new fills and the book together."""
+        ...
+
+    def acknowledge(self, fill_ids: Sequence[str]) -> None:
+        """Write down that the engine has these fills."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the file."""
+        ...
+
+
+class MemoryStore:
+    """Keeps orders for idempotence and nothing else (backtests)."""
+
+    def __init__(self) -> None:
+        self._orders: dict[str, PaperOrder] = {}
+
+    def load(self) -> Saved:
+        """Start empty."""
+        return Saved(book=None, open_orders={}, waiting=())
+
+    def find(self, client_order_id: str) -> PaperOrder | None:
+        """Give an order that was taken."""
+        return self._orders.get(client_order_id)
+
+    def save(self, changes: Changes, book: PaperBook) -> None:  # noqa: ARG002  the book lives in the broker
+        """Keep the orders."""
+        self._orders.update(changes.orders)
+
+    def acknowledge(self, fill_ids: Sequence[str]) -> None:
+        """Nothing is kept, so nothing is to be written."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class SqliteStore:
+    """Keeps everything in an SQLite file, forced to the disk at each change.
+
+    Raises
+    ------
+    core.errors.LedgerError
+        When the file is damaged, foreign or cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, PAPER)
+
+    def load(self) -> Saved:
+        """Read the book, the open orders and the fills not confirmed."""
+        books = self._database.read("SELECT book FROM book")
+        orders = self._database.read("SELECT record FROM orders WHERE status = 'submitted' ORDER BY sequence")
+        fills = self._database.read("SELECT fill FROM fills WHERE acknowledged = 0 ORDER BY sequence")
+        try:
+            records = [_orders.decode(row[0]) for row in orders]
+            return Saved(
+                book=_books.decode(books[0][0]) if books else None,
+                open_orders={record.order.client_order_id: record for record in records},
+                waiting=tuple(_fills.decode(row[0]) for row in fills),
+            )
+        except msgspec.MsgspecError as error:
+            raise LedgerError(
+                f"The paper broker's book cannot be read: {error}.",
+                hint="The file was changed by other means; put a backup in its place.",
+            ) from error
+
+    def find(self, client_order_id: str) -> PaperOrder | None:
+        """Look an order up."""
+        rows = self._database.read("SELECT record FROM orders WHERE client_order_id = ?", (client_order_id,))
+        return _orders.decode(rows[0][0]) if rows else None
+
+    def save(self, changes: Changes, book: PaperBook) -> None:
+        """Write changed orders, new fills and the book in one transaction."""
+        encode = msgspec.json.encode
+        with self._database.transaction(Survives.POWER_CUT) as cursor:
+            cursor.executemany(
+                "INSERT INTO orders (client_order_id, status, record) VALUES (?, ?, ?) ON CONFLICT "
+                "(client_order_id) DO UPDATE SET status = excluded.status, record = excluded.record",
+                [(name, kept.status.value, encode(kept)) for name, kept in changes.orders.items()],
+            )
+            cursor.executemany(
+                "INSERT INTO fills (fill_id, acknowledged, fill) VALUES (?, 0, ?)",
+                [(fill.fill_id, encode(fill)) for fill in changes.fills],
+            )
+            cursor.execute("INSERT OR REPLACE INTO book (id, book) VALUES (1, ?)", (encode(book),))
+
+    def acknowledge(self, fill_ids: Sequence[str]) -> None:
+        """Write down that the engine has these fills."""
+        with self._database.transaction(Survives.KILL) as cursor:
+            cursor.executemany(
+                "UPDATE fills SET acknowledged = 1 WHERE fill_id = ?", [(name,) for name in fill_ids]
+            )
+
+    def close(self) -> None:
+        """Close the file in order."""
+        self._database.close()
+
+
+_orders = msgspec.json.Decoder(PaperOrder)
+_books = msgspec.json.Decoder(PaperBook)
+_fills = msgspec.json.Decoder(Fill)

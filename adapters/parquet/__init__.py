@@ -1,0 +1,1 @@
+"""Recorded bars from parquet files."""

@@ -1,0 +1,82 @@
+"""Recorded daily bars from a parquet file in long form: date, ticker, open, high, low, close, adj_close, volume.
+
+Open, high, low and close are adjusted for splits only; times adj_close / close they are total return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from adapters.feeds.assembly import RawBars, assemble
+from adapters.parquet.table import column_of, read_columns
+from core.errors import DataError
+from core.ports import Calendar
+from core.types import BarPanel, Quote
+
+PRICES = ("open", "high", "low", "close")
+COLUMNS = ("date", "ticker", *PRICES, "adj_close", "volume")
+HINT = "Check the path of DATA_PROVIDER."
+
+
+class ParquetBars:
+    """Gives the bars of one file; it has no quotes."""
+
+    name = "parquet"
+    publication_delay = timedelta(0)
+    replays_quotes = True
+
+    def __init__(self, path: Path, calendar: Calendar) -> None:
+        self._path = path
+        self._calendar = calendar
+        self.notes: Mapping[str, str] = {}
+
+    def bars(self, symbols: Sequence[str], start: date, end: date) -> BarPanel:
+        """Read the sessions from start to end inclusive; a symbol not in the file is a column of NaN.
+
+        Raises
+        ------
+        core.errors.DataError
+            When the file cannot be read, or lacks a column, or a column is not of its type.
+        """
+        table = read_columns(self._path, COLUMNS, HINT)
+        days, tickers = column_of(table, "date", "datetime64[D]"), column_of(table, "ticker", np.str_)
+        numbers = {name: column_of(table, name, np.float64) for name in (*PRICES, "adj_close", "volume")}
+        wanted = np.isin(tickers, list(symbols))
+        wanted &= (days >= np.datetime64(start, "D")) & (days <= np.datetime64(end, "D"))
+        with np.errstate(divide="ignore", invalid="ignore"):  # a close of zero is for the quality gate to name
+            factor = numbers["adj_close"] / numbers["close"]
+        adjusted = [numbers[name] * factor for name in PRICES]
+        index = {name: column for column, name in enumerate(symbols)}
+        raw = RawBars(
+            columns=np.array([index[name] for name in tickers[wanted]], dtype=np.intp),
+            sessions=days[wanted],
+            table=np.column_stack([*adjusted, numbers["volume"]])[wanted],
+        )
+        made = assemble(raw, symbols, self._calendar)
+        self.notes = made.notes
+        return made.panel
+
+    def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:  # noqa: ARG002  # the port's
+        """Give no quotes: the file holds daily bars."""
+        return {}
+
+    def last_session(self) -> tuple[date, datetime]:
+        """Give the file's last session and its close, where the engine's clock stands.
+
+        Raises
+        ------
+        core.errors.DataError
+            When the file cannot be read or holds no session of the exchange.
+        """
+        days = column_of(read_columns(self._path, COLUMNS, HINT), "date", "datetime64[D]")
+        if not len(days):
+            raise DataError(f"{self._path} holds no bars.")
+        newest: date = days.max().astype(object)
+        sessions = self._calendar.sessions(newest - timedelta(days=14), newest)
+        if not sessions:
+            raise DataError(f"{self._path} ends on {newest}, with no session of the exchange near it.")
+        return sessions[-1][0], sessions[-1][2]

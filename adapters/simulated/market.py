@@ -1,0 +1,127 @@
+"""A simulated market for a machine without a network: bars, quotes and headlines from a seed alone.
+
+Everything about a session follows from the seed and the sessions before it: each kind of chance has its own
+stream, drawn session by session, so a longer history begins with exactly the shorter one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+
+import numpy as np
+
+from adapters.simulated.model import Paths, intraday_noise, simulate
+from adapters.simulated.news import headlines_of
+from config.sectors import UNIVERSE
+from core.ports import Calendar
+from core.types import BarPanel, Floats, Headline, Quote
+
+FIRST_SESSION = date(2016, 1, 4)
+DEFAULT_SEED = 20160104
+NEWS_DAYS = 5
+
+
+class SimulatedMarket:
+    """Gives the bars, the quotes of any moment, and the headlines of one seeded market.
+
+    Parameters
+    ----------
+    seed : int
+        The same seed is the same market, for ever.
+    """
+
+    name = "simulated"
+    publication_delay = timedelta(0)
+    replays_quotes = True
+
+    def __init__(self, calendar: Calendar, seed: int = DEFAULT_SEED) -> None:
+        self._calendar = calendar
+        self._seed = seed
+        self._panel: BarPanel | None = None
+        self.notes: Mapping[str, str] = {}
+        self._path = lru_cache(maxsize=4)(self._path_of)
+        self._news = lru_cache(maxsize=16)(self._news_of)
+
+    def bars(self, symbols: Sequence[str], start: date, end: date) -> BarPanel:
+        """Give the sessions from start to end inclusive; none before 2016-01-04."""
+        panel = self._until(end)
+        first = int(np.searchsorted(panel.sessions, np.datetime64(start, "D")))
+        last = int(np.searchsorted(panel.sessions, np.datetime64(end, "D"), side="right"))
+        picked = [_pick(array[first:last], panel, symbols) for array in _fields(panel)]
+        return BarPanel(
+            sessions=panel.sessions[first:last], known_at=panel.known_at[first:last], symbols=tuple(symbols),
+            open=picked[0], high=picked[1], low=picked[2], close=picked[3], volume=picked[4],
+        )  # fmt: skip
+
+    def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
+        """Give the price of any moment from a session's open to its close; empty when no session runs."""
+        day = at.astimezone(UTC).date()
+        today = self._calendar.sessions(day, day)
+        if not today or not today[0][1] <= at <= today[0][2]:
+            return {}
+        _, opens_at, closes_at = today[0]
+        prices, opening = self._prices(day, (at - opens_at) / (closes_at - opens_at))
+        column = self._until(day).column
+        return {
+            name: Quote(symbol=name, price=float(prices[i]), at=at, session_open=float(opening[i]))
+            for name in symbols
+            if (i := column.get(name)) is not None
+        }
+
+    def headlines(self, as_of: datetime) -> tuple[Headline, ...]:
+        """Give the headlines of the last days that were out at `as_of`, oldest first."""
+        day = as_of.astimezone(UTC).date()
+        start = max(FIRST_SESSION, day - timedelta(days=NEWS_DAYS))
+        news = (item for session, *_ in self._calendar.sessions(start, day) for item in self._news(session))
+        return tuple(item for item in news if item.received_at <= as_of)
+
+    def _until(self, end: date) -> BarPanel:
+        if self._panel is None or self._panel.sessions[-1] < np.datetime64(end, "D"):
+            self._panel = self._generate(max(end, FIRST_SESSION))
+        return self._panel
+
+    def _generate(self, end: date) -> BarPanel:
+        sessions = self._calendar.sessions(FIRST_SESSION, end)
+        paths: Paths = simulate(self._seed, len(sessions))
+        closes = [closes_at.astimezone(UTC).replace(tzinfo=None) for *_, closes_at in sessions]
+        return BarPanel(
+            sessions=np.array([day for day, *_ in sessions], dtype="datetime64[D]"),
+            known_at=np.array(closes, dtype="datetime64[us]"), symbols=UNIVERSE,
+            open=paths.open, high=paths.high, low=paths.low, close=paths.close, volume=paths.volume,
+        )  # fmt: skip
+
+    def _prices(self, day: date, elapsed: float) -> tuple[Floats, Floats]:
+        opening, high, low, close, noise = self._path(day)
+        if elapsed >= 1.0:
+            return close, opening
+        terms = np.arange(1, noise.shape[0] + 1) * np.pi
+        bridge = (np.sqrt(2.0) * np.sin(terms * elapsed) / terms) @ noise
+        path = opening * np.exp(elapsed * np.log(close / opening) + bridge)
+        return np.clip(path, low, high), opening
+
+    def _path_of(self, day: date) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+        panel = self._until(day)
+        row = int(np.searchsorted(panel.sessions, np.datetime64(day, "D")))
+        opening, high, low, close, _ = (array[row] for array in _fields(panel))
+        return opening, high, low, close, intraday_noise(self._seed, row, np.log(high / low))
+
+    def _news_of(self, day: date) -> tuple[Headline, ...]:
+        panel = self._until(day)
+        row = int(np.searchsorted(panel.sessions, np.datetime64(day, "D")))
+        return headlines_of(self._seed, panel, row)
+
+
+def _fields(panel: BarPanel) -> tuple[Floats, ...]:
+    return panel.open, panel.high, panel.low, panel.close, panel.volume
+
+
+def _pick(array: Floats, panel: BarPanel, symbols: Sequence[str]) -> Floats:
+    if tuple(symbols) == panel.symbols:
+        return array
+    out = np.full((len(array), len(symbols)), np.nan)
+    for index, name in enumerate(symbols):
+        if name in panel.column:
+            out[:, index] = array[:, panel.column[name]]
+    return out

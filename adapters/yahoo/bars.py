@@ -1,0 +1,190 @@
+"""Yahoo's daily bars and quotes through yfinance.
+
+Bars are `auto_adjust=True`: open, high, low and close times adjclose / close (splits and dividends, that is
+total return), volume adjusted for splits only. Quotes are the last minute's close, as traded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pybreaker
+import tenacity
+
+from adapters.feeds.assembly import assemble, gather
+from adapters.yahoo.deadline import within
+from adapters.yahoo.frames import answered, daily_tables, latest_prices
+from adapters.yahoo.log import overheard, unwarned
+from config.sectors import BENCHMARK
+from core.errors import DataError
+from core.ports import Calendar
+from core.types import BarPanel, Quote
+
+SYMBOLS_A_CALL = 20
+THREADS = 4
+ATTEMPTS_MAX = 3
+TIMEOUTS_A_CALL = 3
+REFUSALS_MAX = 3
+REST_SECONDS = 300.0
+RATE_LIMITED = re.compile(r"too many requests|rate.?limit|\b429\b", re.IGNORECASE)
+UNREACHABLE = re.compile(
+    r"unauthorized|crumb|\b40[13]\b|curl|connection|resolve|timed? ?out|max retries", re.IGNORECASE
+)
+
+
+class Refused(DataError):
+    """Yahoo can't be reached, or turns us away."""
+
+
+class YfinanceBars:
+    """Fetches from Yahoo in batches, with backoff and jitter; after three refusals it rests for five minutes.
+
+    Parameters
+    ----------
+    vendor_folder : Path
+        Where yfinance keeps its own cookies and time zones.
+    timeout_seconds : float
+        For one HTTP request; a batch of symbols gets three times that.
+    session : requests.Session or None
+        For tests only: yfinance's own session looks like a browser, which Yahoo wants.
+    backoff_seconds : float
+        First wait before a second attempt; it doubles, with jitter.
+    """
+
+    name = "yfinance"
+    publication_delay = timedelta(minutes=20)
+    replays_quotes = False
+
+    def __init__(
+        self,
+        calendar: Calendar,
+        *,
+        vendor_folder: Path,
+        timeout_seconds: float,
+        session: Any = None,
+        backoff_seconds: float = 1.0,
+    ) -> None:
+        self._calendar = calendar
+        self._vendor_folder = vendor_folder
+        self._timeout_seconds = timeout_seconds
+        self._session = session
+        self._breaker = pybreaker.CircuitBreaker(
+            fail_max=REFUSALS_MAX, reset_timeout=REST_SECONDS, throw_new_error_on_trip=False
+        )
+        self._retrying = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(ATTEMPTS_MAX),
+            wait=tenacity.wait_exponential_jitter(
+                multiplier=backoff_seconds, max=8 * backoff_seconds, jitter=backoff_seconds
+            ),
+            retry=tenacity.retry_if_exception_type(Refused),
+            reraise=True,
+        )
+        self.notes: Mapping[str, str] = {}
+
+    def bars(self, symbols: Sequence[str], start: date, end: date) -> BarPanel:
+        """Fetch the sessions from start to end inclusive; a symbol not had is a column of NaN.
+
+        Raises
+        ------
+        core.errors.DataError
+            When Yahoo can't be reached, turns us away, or has nothing at all.
+        """
+        span = {"start": start.isoformat(), "end": (end + timedelta(days=1)).isoformat(), "interval": "1d"}
+        frames = [self._ask(batch, auto_adjust=True, **span) for batch in _batches(symbols)]
+        tables = {name: table for frame in frames for name, table in daily_tables(frame).items()}
+        if not tables:
+            raise DataError(f"Yahoo has no bars of {', '.join(symbols[:5])} from {start} to {end}.")
+        made = assemble(gather(tables, symbols), symbols, self._calendar)
+        self.notes = made.notes
+        return made.panel
+
+    def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
+        """Fetch the newest price of each symbol: the last minute of today's chart, seen at its end or at `at`.
+
+        Raises
+        ------
+        core.errors.DataError
+            When Yahoo can't be reached or turns us away.
+        """
+        day = {"period": "1d", "interval": "1m", "ignore_tz": False}
+        frames = [self._ask(batch, auto_adjust=False, **day) for batch in _batches(symbols)]
+        out = {}
+        for frame in frames:
+            for name, (price, opening, minute) in latest_prices(frame).items():
+                seen_at = max(minute, min(minute + timedelta(minutes=1), at.astimezone(UTC)))
+                out[name] = Quote(symbol=name, price=price, at=seen_at, session_open=opening)
+        return out
+
+    def probe(self, at: datetime, seconds: float) -> None:
+        """Ask once for the benchmark's last days, to learn within `seconds` whether Yahoo answers.
+
+        Raises
+        ------
+        core.errors.DataError
+            When it does not.
+        """
+        self._limited(seconds, (BENCHMARK,), _last_days(at))
+
+    def _ask(self, symbols: Sequence[str], **query: Any) -> Any:
+        seconds = TIMEOUTS_A_CALL * self._timeout_seconds
+        try:
+            return self._retrying(self._breaker.call, self._limited, seconds, symbols, query)
+        except pybreaker.CircuitBreakerError as error:
+            raise Refused(
+                f"Yahoo refused {REFUSALS_MAX} times and is not asked for {REST_SECONDS:.0f} s.",
+                hint="Wait, or set Alpaca keys: DATA_PROVIDER=alpaca.",
+            ) from error
+
+    def _limited(self, seconds: float, symbols: Sequence[str], query: Mapping[str, Any]) -> Any:
+        """Ask once, for at most `seconds`: yfinance waits 30 s for cookies whatever its timeout says."""
+        vendor = _vendor(self._vendor_folder)  # first: importing it puts its own filter before ours
+        with unwarned():
+            return within(seconds, lambda: self._download(vendor, symbols, query), what="Yahoo")
+
+    def _download(self, vendor: Any, symbols: Sequence[str], query: Mapping[str, Any]) -> Any:
+        """Ask once. yfinance hides refusals: what it logged and what is missing tell."""
+        with overheard() as said:
+            frame = vendor.download(
+                list(symbols), threads=THREADS if len(symbols) > 1 else False, progress=False,
+                timeout=self._timeout_seconds, session=self._session, **query,
+            )  # fmt: skip
+        why = "; ".join(dict.fromkeys(said)) or "an empty answer"
+        if not len(frame):
+            self._judge_empty(vendor, symbols, why, query)
+        elif RATE_LIMITED.search(why) and set(symbols) - answered(frame):
+            raise Refused(f"Yahoo answered only in part: {why[:300]}.")
+        return frame
+
+    def _judge_empty(self, vendor: Any, symbols: Sequence[str], why: str, query: Mapping[str, Any]) -> None:
+        """Tell a refusal from symbols that Yahoo does not know: the benchmark always has bars."""
+        if UNREACHABLE.search(why) or RATE_LIMITED.search(why) or BENCHMARK in symbols:
+            raise Refused(f"Yahoo did not answer for {', '.join(symbols[:3])}: {why[:300]}.")
+        self._download(vendor, (BENCHMARK,), query)
+
+
+def _batches(symbols: Sequence[str]) -> Iterator[Sequence[str]]:
+    for first in range(0, len(symbols), SYMBOLS_A_CALL):
+        yield symbols[first : first + SYMBOLS_A_CALL]
+
+
+def _last_days(at: datetime) -> dict[str, Any]:
+    day = at.astimezone(UTC).date()
+    start, end = day - timedelta(days=10), day + timedelta(days=1)
+    return {"start": start.isoformat(), "end": end.isoformat(), "interval": "1d", "auto_adjust": True}
+
+
+@cache
+def _vendor(folder: Path) -> Any:
+    # heavy: imported at first use (0.6 s)
+    import multitasking  # type: ignore[import-untyped]  # noqa: PLC0415  # ships no types
+    import yfinance  # noqa: PLC0415
+
+    folder.mkdir(parents=True, exist_ok=True)
+    yfinance.set_tz_cache_location(str(folder))
+    multitasking.set_daemon(True)  # a download given up on must not hold up the process's exit
+    return yfinance

@@ -1,0 +1,140 @@
+"""What a strategy made, at what risk and cost, with the same figures for what it is measured against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analysis.curves import (
+    SESSIONS_PER_YEAR,
+    checked_curve,
+    growth_per_year,
+    regress,
+    sharpe,
+    simple_returns,
+    sortino,
+    volatility,
+    worst_drawdown,
+)
+from analysis.trades import Activity
+from core.errors import InvariantError
+from core.market import Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performance:
+    """One curve's figures; never NaN, None where a figure is not defined.
+
+    Attributes
+    ----------
+    sessions : int
+        Returns counted, one less than the curve's values.
+    total_return : float
+        Last value over first, less 1.
+    cagr : float or None
+        Compound annual growth, 252 sessions a year; None under 21 sessions.
+    volatility : float or None
+        Annualised sample deviation of the daily returns; None under two returns.
+    sharpe : float or None
+        Annualised, riskless rate 0; None without variance.
+    sortino : float or None
+        Annualised, target 0; None without a losing session.
+    drawdown_max : float
+        Deepest fall below a peak, in [-1, 0].
+    drawdown_sessions_max : int
+        Most sessions in a row below the last peak, recovered or not.
+    alpha, beta : float or None
+        Least squares on the market's daily returns, alpha annualised; None when the market did not move.
+    trades : int or None
+        Closed round trips. This and all below are None for a benchmark, whose trades are not followed.
+    win_rate : float or None
+        Share of round trips with a profit above 0 after costs, in [0, 1]; None without trades.
+    payoff_ratio : float or None
+        Mean winning over mean losing profit, each as a fraction of the money put in; None without both.
+    turnover_per_year : float or None
+        One-sided: half of all value bought and sold, over mean equity, times 252 over the sessions.
+        1.0 means the whole book was replaced once a year.
+    exposure_mean : float or None
+        Mean share of equity in positions at the close.
+    cost_usd : float or None
+        Fees, spread and slippage paid.
+    """
+
+    sessions: int
+    total_return: float
+    cagr: float | None
+    volatility: float | None
+    sharpe: float | None
+    sortino: float | None
+    drawdown_max: float
+    drawdown_sessions_max: int
+    alpha: float | None
+    beta: float | None
+    trades: int | None = None
+    win_rate: float | None = None
+    payoff_ratio: float | None = None
+    turnover_per_year: float | None = None
+    exposure_mean: float | None = None
+    cost_usd: float | None = None
+
+
+def measure_curve(equity: Floats, market: Floats) -> Performance:
+    """Measure a curve (T,) whose trades are not followed against the market's curve of the same sessions."""
+    curve = checked_curve(equity)
+    returns = simple_returns(curve)
+    fall = worst_drawdown(curve)
+    line = regress(returns, simple_returns(checked_curve(market)))
+    return Performance(
+        sessions=len(returns),
+        total_return=float(curve[-1] / curve[0] - 1.0),
+        cagr=growth_per_year(curve),
+        volatility=volatility(returns),
+        sharpe=sharpe(returns),
+        sortino=sortino(returns),
+        drawdown_max=fall.depth,
+        drawdown_sessions_max=fall.sessions,
+        alpha=line.alpha if line else None,
+        beta=line.beta if line else None,
+    )
+
+
+def measure_strategy(equity: Floats, market: Floats, activity: Activity) -> Performance:
+    """Measure a strategy's curve (T,), with what it traded, against the market's curve (T,)."""
+    figures = measure_curve(equity, market)
+    profits, sessions = activity.profits, figures.sessions
+    wins, losses = profits[profits > 0], profits[profits < 0]
+    one_sided_usd = float(activity.bought_usd.sum() + activity.sold_usd.sum()) / 2
+    turnover = one_sided_usd / float(np.mean(equity)) * SESSIONS_PER_YEAR / sessions if sessions else None
+    return replace(
+        figures,
+        trades=len(profits),
+        win_rate=len(wins) / len(profits) if len(profits) else None,
+        payoff_ratio=float(wins.mean() / -losses.mean()) if len(wins) and len(losses) else None,
+        turnover_per_year=turnover,
+        exposure_mean=float(np.mean(activity.exposure)) if len(activity.exposure) else None,
+        cost_usd=float(activity.cost_usd.sum()),
+    )
+
+
+def compare(
+    equity: Floats, activity: Activity, benchmarks: Mapping[str, Floats], *, market: str = "SPY"
+) -> Mapping[str, Performance]:
+    """Measure the strategy and each benchmark over the same sessions.
+
+    Parameters
+    ----------
+    benchmarks : mapping of str to ndarray, shape (T,)
+        Curves by name; one of them is the `market` that alpha and beta refer to.
+
+    Returns
+    -------
+    mapping of str to Performance
+        `strategy` first, then the benchmarks in the order given.
+    """
+    if market not in benchmarks:
+        raise InvariantError(f"The market {market} is not among the benchmarks {list(benchmarks)}.")
+    index = benchmarks[market]
+    table = {"strategy": measure_strategy(equity, index, activity)}
+    return table | {name: measure_curve(curve, index) for name, curve in benchmarks.items()}

@@ -1,0 +1,203 @@
+"""How likely a result is luck: probabilistic and deflated Sharpe, its bootstrap, the ranking's permutations."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.curves import SESSIONS_PER_YEAR, VOLATILITY_MIN, sharpe_of_rows
+from analysis.ranking import NAMES_MIN, rank_ic, unit_ranks
+from core.errors import InvariantError
+from core.market import Floats
+
+EULER_GAMMA = 0.5772156649015329
+
+
+class Interval(NamedTuple):
+    """A percentile interval."""
+
+    low: float
+    high: float
+
+
+class Permutation(NamedTuple):
+    """A mean daily rank IC and how often a shifted pairing of the same rows did at least as well.
+
+    Attributes
+    ----------
+    rank_ic : float
+        Mean daily Spearman correlation, in [-1, 1].
+    p_value : float
+        In (0, 1].
+    days : int
+        Sessions it rests on; the smallest possible p-value is 1 / days.
+    """
+
+    rank_ic: float
+    p_value: float
+    days: int
+
+
+def probabilistic_sharpe_ratio(returns: Floats, *, sharpe_to_beat: float = 0.0) -> float | None:
+    """Probability that the true Sharpe ratio is above `sharpe_to_beat`, given the returns' length and shape.
+
+    Φ((SR - SR*) √(T - 1) / √(1 - γ₃ SR + (γ₄ - 1)/4 SR²)) with SR per session, γ₃ skewness and γ₄ kurtosis
+    (Bailey & López de Prado 2012, "The Sharpe ratio efficient frontier", eq. 11).
+
+    Parameters
+    ----------
+    returns : ndarray of float64, shape (T,)
+        Daily returns.
+    sharpe_to_beat : float
+        Annualised.
+
+    Returns
+    -------
+    float or None
+        In [0, 1]; None under three returns or without variance.
+    """
+    from scipy.stats import norm  # noqa: PLC0415  heavy: imported at first use
+
+    if len(returns) < 3 or returns.std(ddof=1) <= VOLATILITY_MIN:
+        return None
+    ratio = returns.mean() / returns.std(ddof=1)
+    standard = (returns - returns.mean()) / returns.std()
+    skewness, kurtosis = float((standard**3).mean()), float((standard**4).mean())
+    spread = 1 - skewness * ratio + (kurtosis - 1) / 4 * ratio**2
+    if spread <= 0:
+        return None
+    excess = ratio - sharpe_to_beat / np.sqrt(SESSIONS_PER_YEAR)
+    return float(norm.cdf(excess * np.sqrt(len(returns) - 1) / np.sqrt(spread)))
+
+
+def expected_best_sharpe(*, trials: int, sharpe_variance: float) -> float:
+    """Sharpe ratio that the best of `trials` worthless strategies is expected to show.
+
+    √V ((1 - γ) Φ⁻¹(1 - 1/N) + γ Φ⁻¹(1 - 1/(N e))), γ the Euler-Mascheroni constant (Bailey & López de Prado
+    2014, "The deflated Sharpe ratio", eq. 1).
+
+    Parameters
+    ----------
+    trials : int
+        Independent trials N, at least 1; one trial has nothing to be deflated by: 0.
+    sharpe_variance : float
+        Variance V of the trials' Sharpe ratios; the result is in the same unit as its root.
+    """
+    from scipy.stats import norm  # noqa: PLC0415  heavy: imported at first use
+
+    if trials < 1 or sharpe_variance < 0:
+        raise InvariantError(f"{trials} trials with variance {sharpe_variance}: at least 1 trial, variance >= 0.")
+    if trials == 1:
+        return 0.0
+    quantiles = norm.ppf([1 - 1 / trials, 1 - 1 / (trials * np.e)])
+    return float(np.sqrt(sharpe_variance) * ((1 - EULER_GAMMA) * quantiles[0] + EULER_GAMMA * quantiles[1]))
+
+
+def deflated_sharpe_ratio(returns: Floats, *, trials: int, sharpe_variance: float) -> float | None:
+    """Probability that the Sharpe ratio is real after choosing the best of `trials`.
+
+    The probabilistic Sharpe ratio against the best that luck is expected to give (Bailey & López de Prado
+    2014, eq. 2).
+
+    Parameters
+    ----------
+    returns : ndarray of float64, shape (T,)
+        Daily returns of the chosen strategy.
+    trials : int
+        Every variant that was looked at, counted honestly.
+    sharpe_variance : float
+        Variance across the trials of their annualised Sharpe ratios.
+
+    Returns
+    -------
+    float or None
+        In [0, 1]; None where the probabilistic Sharpe ratio is.
+    """
+    hurdle = expected_best_sharpe(trials=trials, sharpe_variance=sharpe_variance)
+    return probabilistic_sharpe_ratio(returns, sharpe_to_beat=hurdle)
+
+
+def stationary_rows(
+    sessions: int, *, resamples: int, block_sessions_mean: float, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw row numbers for the stationary bootstrap, shape (resamples, sessions).
+
+    Blocks start anywhere, run on around the end, and have geometric lengths with the given mean
+    (Politis & Romano 1994, "The stationary bootstrap", section 2).
+    """
+    shape = (resamples, sessions)
+    begins = rng.random(shape) < 1.0 / block_sessions_mean
+    begins[:, 0] = True
+    starts = rng.integers(0, sessions, size=shape)
+    column = np.arange(sessions)
+    began = np.maximum.accumulate(np.where(begins, column, 0), axis=1)
+    rows = (np.take_along_axis(starts, began, axis=1) + column - began) % sessions
+    return cast(NDArray[np.int64], rows)
+
+
+def sharpe_interval(
+    returns: Floats,
+    rng: np.random.Generator,
+    *,
+    resamples: int = 2000,
+    block_sessions_mean: float = 21.0,
+    confidence: float = 0.95,
+) -> Interval | None:
+    """Percentile interval of the annualised Sharpe ratio by the stationary bootstrap.
+
+    Parameters
+    ----------
+    returns : ndarray of float64, shape (T,)
+        Daily returns.
+    block_sessions_mean : float
+        At least 1; a month keeps the clustering of volatility.
+
+    Returns
+    -------
+    Interval or None
+        None under two blocks of returns or without variance.
+    """
+    if len(returns) < 2 * block_sessions_mean or returns.std(ddof=1) <= VOLATILITY_MIN:
+        return None
+    rows = stationary_rows(len(returns), resamples=resamples, block_sessions_mean=block_sessions_mean, rng=rng)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(sharpe_of_rows(returns[rows]), [tail, 1 - tail])
+    return Interval(float(low), float(high))
+
+
+def rank_ic_permutation(
+    predictions: Floats, forward: Floats, *, names_min: int = NAMES_MIN
+) -> Permutation | None:
+    """Test a ranking's mean rank IC against every circular shift of its dates.
+
+    Shifting the whole prediction table in time against the whole table of forward returns breaks their
+    pairing and nothing else: each keeps its own serial dependence, so overlapping labels and slow
+    predictions weigh in the null as they do in the statistic. The T shifts form a group that holds the
+    identity, so p = #{k: IC_k >= IC_0} / T is exact where both are stationary on the circle (Lehmann &
+    Romano 2005, section 15.2); near shifts stay in, leaving them out would flatter a slow ranking. All T
+    sums come at once from a Fourier transform. A ranking that never changes shifts into itself: p = 1,
+    which is right, its timing says nothing.
+
+    Parameters
+    ----------
+    predictions, forward : ndarray of float64, shape (T, N)
+        Predictions and the returns that followed them; NaN where unknown. Sessions with fewer than
+        `names_min` names are dropped first.
+
+    Returns
+    -------
+    Permutation or None
+        None when no session can be ranked.
+    """
+    tells = np.isfinite(rank_ic(predictions, forward, names_min=names_min))
+    days = int(tells.sum())
+    if not days:
+        return None
+    known = (np.isfinite(predictions) & np.isfinite(forward))[tells]
+    left, right = unit_ranks(predictions[tells], known), unit_ranks(forward[tells], known)
+    spectrum = (np.fft.rfft(left, axis=0).conj() * np.fft.rfft(right, axis=0)).sum(axis=1)
+    shifted = np.fft.irfft(spectrum, n=days) / days
+    observed = float((left * right).sum() / days)
+    return Permutation(observed, float(np.mean(shifted >= observed - 1e-12)), days)

@@ -1,0 +1,43 @@
+"""The book as the ledger has it: orders, positions, trades, jobs."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api.dependencies import Engine, Limit
+from api.openapi import problems
+from api.schemas.base import Data
+from api.schemas.book import (
+    FillAnswer,
+    OrderAnswer,
+    OrdersAnswer,
+    PositionsAnswer,
+    TradeAnswer,
+    TradesAnswer,
+)
+
+router = APIRouter(tags=["book"])
+
+
+@router.get("/orders", responses=problems(422, 503))
+async def orders(service: Engine, limit: Limit = 50) -> OrdersAnswer:
+    """List orders, newest first."""
+    return OrdersAnswer(
+        orders=[OrderAnswer.of(record) for record in service.orders(limit)], data=Data.of_now(service)
+    )
+
+
+@router.get("/positions", responses=problems(503))
+async def positions(service: Engine) -> PositionsAnswer:
+    """Give cash, positions and how the day goes."""
+    return PositionsAnswer.of(service.portfolio(), service.levels(), Data.of_now(service))
+
+
+@router.get("/trades", responses=problems(422, 503))
+async def trades(service: Engine, limit: Limit = 50) -> TradesAnswer:
+    """List closed round trips, and the single fills."""
+    return TradesAnswer(
+        trades=[TradeAnswer.of(trade) for trade in service.trades(limit)],
+        fills=[FillAnswer.of(fill) for fill in service.fills(limit)],
+        data=Data.of_now(service),
+    )

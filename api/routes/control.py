@@ -1,0 +1,51 @@
+"""A person's word: stop, go on, sell everything."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body
+
+from api.dependencies import Engine, Nothing, StrictRoute
+from api.openapi import problems
+from api.routes.decide import FRESH_ORDERS, recorded
+from api.schemas.base import Data
+from api.schemas.book import StateAnswer
+from api.schemas.decision import DecisionAnswer
+from api.schemas.requests import HaltRequest
+from core.cycles import RISK_CHECK
+from core.service import Service
+
+router = APIRouter(tags=["control"], route_class=StrictRoute)
+
+
+@router.post("/halt", responses=problems(422, 503))
+async def halt(service: Engine, wanted: Annotated[HaltRequest, Body(default_factory=HaltRequest)]) -> StateAnswer:
+    """Stop trading at once; reads go on."""
+    await service.halt(wanted.reason)
+    return _state(service)
+
+
+@router.post("/resume", responses=problems(409, 422, 503))
+async def resume(service: Engine, _: Nothing) -> StateAnswer:
+    """Go back to trading."""
+    await service.resume()
+    return _state(service)
+
+
+@router.post("/flatten", responses=problems(409, 422, 503))
+async def flatten(service: Engine, _: Nothing) -> DecisionAnswer:
+    """Sell every position and enter nothing until resumed."""
+    report = await service.flatten()
+    return DecisionAnswer.of(report, recorded(service, report, FRESH_ORDERS))
+
+
+@router.post("/risk/check", responses=problems(409, 422, 503))
+async def risk_check(service: Engine, _: Nothing) -> DecisionAnswer:
+    """Hold every position against its stops and targets now, and sell what crossed one."""
+    report = await service.step(RISK_CHECK)
+    return DecisionAnswer.of(report, recorded(service, report, FRESH_ORDERS))
+
+
+def _state(service: Service) -> StateAnswer:
+    return StateAnswer(trading_state=service.health()["trading_state"], data=Data.of_now(service))

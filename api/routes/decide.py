@@ -1,0 +1,83 @@
+"""Deciding, and executing what was decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Path
+
+from api.dependencies import Engine, Limit, Now, StrictRoute
+from api.openapi import ASKING, problems
+from api.schemas.base import Data
+from api.schemas.book import ExecutionAnswer
+from api.schemas.decision import DecisionAnswer, DecisionsAnswer, DecisionSummary
+from api.schemas.requests import IDENTIFIER, DecideRequest, ExecuteRequest, past_moment
+from core.cycles import DECIDE, DECIDE_V2
+from core.errors import RequestError
+from core.service import OrderRecord, Service
+from core.types import Cycle, StepReport
+
+FRESH_ORDERS = 64  # a decision just made has its orders among the newest; reading more costs milliseconds
+OLD_ORDERS = 500
+router = APIRouter(tags=["decisions"], route_class=StrictRoute)
+Wanted = Annotated[DecideRequest, Body(default_factory=DecideRequest)]
+
+
+@router.post("/decide/v3", responses=ASKING)
+async def decide_v3(service: Engine, now: Now, wanted: Wanted) -> DecisionAnswer:
+    """Run the whole pipeline: market, ranker, RL, sentiment, synthesizer, risk."""
+    return await _decide(service, DECIDE, wanted, now)
+
+
+@router.post("/decide", responses=ASKING)
+async def decide_v2(service: Engine, now: Now, wanted: Wanted) -> DecisionAnswer:
+    """Run the legacy v2 vote: six signals and no ranker."""
+    return await _decide(service, DECIDE_V2, wanted, now)
+
+
+@router.post("/execute", responses=ASKING)
+async def execute(
+    service: Engine, wanted: Annotated[ExecuteRequest, Body(default_factory=ExecuteRequest)]
+) -> ExecutionAnswer:
+    """Send a decision's approved orders; unless `dry_run` is false, only say what would be sent."""
+    done = await service.execute(wanted.decision_id, dry_run=wanted.dry_run)
+    return ExecutionAnswer.of(done, Data.of_now(service))
+
+
+@router.get("/decisions", responses=problems(422, 503))
+async def decisions(service: Engine, limit: Limit = 20) -> DecisionsAnswer:
+    """List recorded decisions, newest first."""
+    return DecisionsAnswer(decisions=[DecisionSummary.of(report) for report in service.decisions(limit)])
+
+
+@router.get("/decisions/{decision_id}", responses=problems(404, 422, 503))
+async def decision(service: Engine, decision_id: Annotated[str, Path(pattern=IDENTIFIER)]) -> DecisionAnswer:
+    """Give one recorded decision with all its reasons."""
+    report = service.decision(decision_id)
+    if report is None:
+        raise RequestError(f"There is no decision {decision_id}.", hint="GET /decisions lists them.", status=404)
+    return DecisionAnswer.of(report, recorded(service, report, OLD_ORDERS))
+
+
+async def _decide(service: Service, kind: Cycle, wanted: DecideRequest, now: datetime) -> DecisionAnswer:
+    as_of = past_moment(wanted.as_of, now)
+    if as_of is not None and wanted.execute:
+        raise RequestError(
+            "A decision as of a past moment is a what-if and is never sent.",
+            hint="Leave out as_of to decide now, or execute.",
+            status=422,
+        )
+    cycle = replace(kind, submits=wanted.execute, as_of=as_of, symbols=tuple(wanted.tickers or ()))
+    report = await service.step(cycle)
+    return DecisionAnswer.of(report, recorded(service, report, FRESH_ORDERS))
+
+
+def recorded(service: Service, report: StepReport, look_back: int) -> Mapping[str, OrderRecord]:
+    """Find what the ledger knows of a decision's orders among the newest `look_back`, by client_order_id."""
+    if not report.plan.approved:
+        return {}
+    newest = service.orders(look_back)
+    return {order.client_order_id: order for order in newest if order.decision_id == report.decision_id}

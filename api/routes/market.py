@@ -1,0 +1,30 @@
+"""What the team thinks now; nothing is decided and nothing recorded."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api.dependencies import Engine, Nothing, StrictRoute
+from api.openapi import problems
+from api.schemas.market import RankAnswer, RegimeAnswer, ScanAnswer
+from core.cycles import RANK, REGIME, SCAN
+
+router = APIRouter(tags=["market"], route_class=StrictRoute)
+
+
+@router.get("/regime", responses=problems(503))
+async def regime(service: Engine) -> RegimeAnswer:
+    """Give the market's regime."""
+    return RegimeAnswer.of(await service.outlook(REGIME))
+
+
+@router.post("/scan", responses=problems(422, 503))
+async def scan(service: Engine, _: Nothing) -> ScanAnswer:
+    """Rank the 14 sectors by momentum against SPY, with picks for the top ones."""
+    return ScanAnswer.of(await service.outlook(SCAN))
+
+
+@router.post("/quant/rank", responses=problems(422, 503))
+async def rank(service: Engine, _: Nothing) -> RankAnswer:
+    """Rank the stocks by their probability to outperform."""
+    return RankAnswer.of(await service.outlook(RANK))

@@ -1,0 +1,223 @@
+"""The book as JSON: orders, positions, trades, the trading state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+
+from pydantic import Field
+
+from api.schemas.base import Answer, Data, example
+from core.protection import Levels
+from core.service import Execution, OrderRecord, Trade
+from core.types import Fill, Portfolio, Position
+
+
+class OrderAnswer(Answer):
+    """An order as the ledger knows it."""
+
+    client_order_id: str
+    decision_id: str
+    ticker: str
+    side: str
+    quantity: Decimal
+    reference_price: Decimal
+    rule: str
+    status: str
+    route: str
+    created_at: datetime
+    updated_at: datetime
+    reason: str
+
+    @classmethod
+    def of(cls, record: OrderRecord) -> OrderAnswer:
+        """Describe an order."""
+        return cls(
+            client_order_id=record.client_order_id,
+            decision_id=record.decision_id,
+            ticker=record.symbol,
+            side=record.side.value,
+            quantity=Decimal(record.quantity),
+            reference_price=Decimal(record.reference_price),
+            rule=record.rule,
+            status=record.status.value,
+            route=record.route,
+            created_at=record.created_at,
+            updated_at=record.updated_at,
+            reason=record.reason,
+        )
+
+
+class OrdersAnswer(Answer):
+    """Orders, newest first."""
+
+    orders: list[OrderAnswer]
+    data: Data
+
+
+class ExecutionAnswer(Answer):
+    """What executing a decision did or, as a dry run, would do."""
+
+    model_config = example(
+        decision_id="20250630T194500-decide-0f3c5a7d9e1b", dry_run=True, route="built-in paper broker", orders=[]
+    )
+
+    decision_id: str
+    dry_run: bool
+    route: str
+    orders: list[OrderAnswer]
+    data: Data
+
+    @classmethod
+    def of(cls, execution: Execution, data: Data) -> ExecutionAnswer:
+        """Describe an execution."""
+        return cls(
+            decision_id=execution.decision_id,
+            dry_run=execution.dry_run,
+            route=execution.route,
+            orders=[OrderAnswer.of(record) for record in execution.orders],
+            data=data,
+        )
+
+
+class PositionAnswer(Answer):
+    """Shares held, in US dollars."""
+
+    ticker: str
+    quantity: Decimal
+    average_price: Decimal
+    last_price: Decimal
+    value: Decimal
+    profit_pct: float = Field(description="Return since entry, as a fraction.")
+    entry_at: datetime
+    entry_session: date
+    peak_price: Decimal
+    missed_count: int
+    stop_price: Decimal | None = Field(description="The nearest stop of the risk check.")
+    stop_rule: str | None
+    target_price: Decimal | None = Field(description="The nearest target of the risk check.")
+    target_rule: str | None
+
+    @classmethod
+    def of(cls, position: Position, levels: Levels | None) -> PositionAnswer:
+        """Describe a position."""
+        return cls(
+            ticker=position.symbol,
+            quantity=position.quantity,
+            average_price=position.average_price,
+            last_price=position.last_price,
+            value=position.value,
+            profit_pct=position.profit_pct,
+            entry_at=position.entry_at,
+            entry_session=position.entry_session,
+            peak_price=position.peak_price,
+            missed_count=position.missed_count,
+            stop_price=levels.stop_price if levels else None,
+            stop_rule=levels.stop_rule if levels else None,
+            target_price=levels.target_price if levels else None,
+            target_rule=levels.target_rule if levels else None,
+        )
+
+
+class PositionsAnswer(Answer):
+    """The book after the last step, in US dollars."""
+
+    cash: Decimal
+    equity: Decimal
+    daily_return: float
+    drawdown: float
+    trades_today: int
+    positions: list[PositionAnswer]
+    pending: list[str] = Field(description="client_order_id of orders sent and not yet filled.")
+    data: Data
+
+    @classmethod
+    def of(cls, portfolio: Portfolio, levels: Mapping[str, Levels], data: Data) -> PositionsAnswer:
+        """Describe the book."""
+        return cls(
+            cash=portfolio.cash,
+            equity=portfolio.equity,
+            daily_return=portfolio.daily_return,
+            drawdown=portfolio.drawdown,
+            trades_today=portfolio.trades_today,
+            positions=[
+                PositionAnswer.of(held, levels.get(symbol))
+                for symbol, held in sorted(portfolio.positions.items())
+            ],
+            pending=[order.client_order_id for order in portfolio.pending],
+            data=data,
+        )
+
+
+class TradeAnswer(Answer):
+    """A closed round trip, in US dollars."""
+
+    ticker: str
+    quantity: Decimal
+    entry_at: datetime
+    entry_price: Decimal
+    exit_at: datetime
+    exit_price: Decimal
+    profit: Decimal
+    profit_pct: float
+    exit_rule: str
+
+    @classmethod
+    def of(cls, trade: Trade) -> TradeAnswer:
+        """Describe a round trip."""
+        return cls(
+            ticker=trade.symbol,
+            quantity=Decimal(trade.quantity),
+            entry_at=trade.entry_at,
+            entry_price=Decimal(trade.entry_price),
+            exit_at=trade.exit_at,
+            exit_price=Decimal(trade.exit_price),
+            profit=Decimal(trade.profit_usd),
+            profit_pct=trade.profit_pct,
+            exit_rule=trade.exit_rule,
+        )
+
+
+class FillAnswer(Answer):
+    """A fill, in US dollars."""
+
+    fill_id: str
+    client_order_id: str
+    ticker: str
+    side: str
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    at: datetime
+
+    @classmethod
+    def of(cls, fill: Fill) -> FillAnswer:
+        """Describe a fill."""
+        return cls(
+            fill_id=fill.fill_id,
+            client_order_id=fill.client_order_id,
+            ticker=fill.symbol,
+            side=fill.side.value,
+            quantity=fill.quantity,
+            price=fill.price,
+            fee=fill.fee,
+            at=fill.at,
+        )
+
+
+class TradesAnswer(Answer):
+    """Closed round trips and single fills, newest first."""
+
+    trades: list[TradeAnswer]
+    fills: list[FillAnswer]
+    data: Data
+
+
+class StateAnswer(Answer):
+    """What the engine may do now."""
+
+    model_config = example(trading_state="halted")
+
+    trading_state: str
+    data: Data

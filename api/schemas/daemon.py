@@ -1,0 +1,173 @@
+"""The daemon as JSON: health, the stream's counters, long jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from api.schemas.base import Answer, Data, example
+from core.schedule import Timetable
+from core.service import Job
+
+
+class HealthAnswer(Answer):
+    """Whether the daemon lives, and how fresh it is."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {"status": "ok", "models_loaded": True, "server_uptime": 12.5, "trading_state": "active"}
+            ]
+        },
+    )
+
+    status: str
+    models_loaded: bool
+    server_uptime: float = Field(description="Seconds since the start.", ge=0)
+    trading_state: str | None = Field(description="Null until the engine is built.")
+    identity: str | None = Field(
+        default=None,
+        description="HMAC-SHA-256, keyed by the token, of `trading-engine:PORT:CHALLENGE`; null without a token.",
+    )
+
+
+class ReadyAnswer(Answer):
+    """The engine has reconciled and may be asked."""
+
+    status: str = "ready"
+
+
+class StreamStatusAnswer(Answer):
+    """The stream's counters since the start."""
+
+    connections: int = Field(ge=0)
+    topics: dict[str, int] = Field(description="Listeners by topic.")
+    sent: int = Field(ge=0)
+    dropped: int = Field(ge=0)
+    sequence: int = Field(ge=0)
+
+
+class JobLine(Answer):
+    """Where a long job stands."""
+
+    job_id: str
+    kind: str
+    status: str = Field(description="`running`, `done` or `failed`.")
+    progress: float = Field(ge=0, le=1)
+    message: str
+    started_at: datetime
+    finished_at: datetime | None
+    result: dict[str, Any]
+    error: str
+
+    @classmethod
+    def of(cls, job: Job) -> JobLine:
+        """Describe a job."""
+        return cls(**_facts(job))
+
+
+class JobAnswer(JobLine):
+    """One long job."""
+
+    model_config = example(
+        job_id="quant_retrain-1-20250630T194500", kind="quant_retrain", status="done", progress=1.0,
+        message="trained", started_at="2025-06-30T19:45:00Z", finished_at="2025-06-30T19:46:10Z",
+        result={"samples": 20000}, error="",
+    )  # fmt: skip
+
+    data: Data
+
+    @classmethod
+    def of_now(cls, job: Job, data: Data) -> JobAnswer:
+        """Describe a job, with the feed as it is."""
+        return cls(**_facts(job), data=data)
+
+
+class ScheduledJobLine(Answer):
+    """A job that runs by itself."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    name: str
+    schedule: str
+    last_run_at: datetime | None
+    last_outcome: str
+    last_duration_ms: float | None = Field(ge=0)
+    next_run_at: datetime | None
+    skipped_reason: str = Field(description="Why the last due run was skipped; empty when it ran.")
+
+
+class TimetableAnswer(Answer):
+    """What runs by itself (ENABLE_CRON)."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    enabled: bool
+    jobs: list[ScheduledJobLine]
+
+
+class JobsAnswer(Answer):
+    """What runs by itself, and the long jobs since the start, newest first."""
+
+    scheduler: TimetableAnswer
+    jobs: list[JobLine]
+    data: Data
+
+    @classmethod
+    def of(cls, timetable: Timetable, jobs: Sequence[Job], data: Data) -> JobsAnswer:
+        """Describe jobs."""
+        lines = [JobLine.of(job) for job in jobs]
+        return cls(scheduler=TimetableAnswer.model_validate(timetable), jobs=lines, data=data)
+
+
+class RetrainAnswer(Answer):
+    """What a retrain measured, and whether its model was promoted."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    job_id: str
+    status: str
+    data: Data
+
+
+class VersionLine(Answer):
+    """A ranker that is kept."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    model_id: str
+    saved_at: datetime
+    labels_end: str
+    samples: int = Field(ge=0)
+    in_use: bool
+
+
+class RollbackAnswer(Answer):
+    """Which ranker is in use again, and which it replaced."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    model_id: str
+    replaced: str | None = Field(description="Null when there was none in use.")
+    window: dict[str, str]
+    out_of_sample: dict[str, float]
+    versions: list[VersionLine] = Field(description="All that are kept, newest first.")
+    data: Data
+
+
+def _facts(job: Job) -> Mapping[str, Any]:
+    return {
+        "job_id": job.job_id,
+        "kind": job.kind,
+        "status": job.status.value,
+        "progress": job.progress,
+        "message": job.message,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "result": dict(job.result),
+        "error": job.error,
+    }

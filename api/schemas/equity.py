@@ -1,0 +1,57 @@
+"""Equity over time as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+from pydantic import Field
+
+from api.schemas.base import Answer, Data, example
+from core.service import EquityPoint
+
+
+class EquityPointAnswer(Answer):
+    """One session, in US dollars; null where there is nothing to say."""
+
+    session: date
+    equity: Decimal | None = Field(description="Cash plus market value after the session's last step.")
+    drawdown: float | None = Field(description="Distance below the peak, a fraction at or below 0.")
+    regime: str | None = Field(description="`low_vol` or `high_vol`, as the session's last decision saw it.")
+    spy: float | None = Field(description="What the first equity would be in SPY.")
+    equal_weight: float | None = Field(
+        description="What the first equity would be, spread evenly over the universe, without costs."
+    )
+
+    @classmethod
+    def of(cls, point: EquityPoint) -> EquityPointAnswer:
+        """Describe a session."""
+        return cls(
+            session=point.session,
+            equity=point.equity,
+            drawdown=point.drawdown,
+            regime=point.regime,
+            spy=point.benchmark,
+            equal_weight=point.equal_weight,
+        )
+
+
+class EquityAnswer(Answer):
+    """Equity beside the market, oldest session first."""
+
+    model_config = example(
+        points=[{
+            "session": "2025-06-27", "equity": "101250.40", "drawdown": -0.012, "regime": "low_vol",
+            "spy": 102110.5,
+            "equal_weight": 101730.2,
+        }],
+    )  # fmt: skip
+
+    points: list[EquityPointAnswer]
+    data: Data
+
+    @classmethod
+    def of(cls, points: Sequence[EquityPoint], data: Data) -> EquityAnswer:
+        """Describe sessions."""
+        return cls(points=[EquityPointAnswer.of(point) for point in points], data=data)

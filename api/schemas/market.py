@@ -1,0 +1,180 @@
+"""The market as JSON: regime, sector scan and ranking."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from api.schemas.base import Abstained, Answer, Data, example, finite
+from core.errors import DataError
+from core.service import Outlook
+from core.types import RankedStock, SectorScore
+
+PUSHES_MAX = 3
+
+
+class RegimeAnswer(Answer):
+    """The market's state by the forward-filtered HMM."""
+
+    model_config = example(
+        regime="low_vol", confidence=0.93, probabilities={"low_vol": 0.93, "high_vol": 0.07},
+        as_of="2025-06-27T20:00:00Z", exposure_scale=0.97, model_id="regime-5d1f",
+        market_open=True,
+    )  # fmt: skip
+
+    regime: str = Field(description="`low_vol` or `high_vol`.")
+    confidence: float = Field(ge=0, le=1)
+    probabilities: dict[str, float]
+    as_of: datetime
+    exposure_scale: float = Field(description="What the state allows of the book's exposure.", ge=0, le=1)
+    model_id: str
+    market_open: bool = Field(description="Whether the exchange trades at `data.as_of`.")
+    data: Data
+
+    @classmethod
+    def of(cls, outlook: Outlook) -> RegimeAnswer:
+        """Describe the regime.
+
+        Raises
+        ------
+        DataError
+            When there is none to describe.
+        """
+        regime = outlook.opinion.regime
+        if regime is None:
+            raise DataError(f"There is no regime: {_why(outlook)}.", hint="GET /status says what is degraded.")
+        return cls(
+            regime=regime.name,
+            confidence=regime.confidence,
+            probabilities=dict(regime.probabilities),
+            as_of=regime.as_of,
+            exposure_scale=regime.exposure_scale,
+            model_id=regime.model_id,
+            market_open=outlook.market_open,
+            data=Data.of_outlook(outlook),
+        )
+
+
+class SectorAnswer(Answer):
+    """A sector's momentum against SPY."""
+
+    rank: int
+    sector: str
+    etf: str
+    score: float | None
+    momentum: dict[str, float | None] = Field(description="Excess return by lookback, as fractions.")
+    hot: bool
+    picks: list[str]
+
+    @classmethod
+    def of(cls, sector: SectorScore) -> SectorAnswer:
+        """Describe a sector."""
+        return cls(
+            rank=sector.rank,
+            sector=sector.sector,
+            etf=sector.etf,
+            score=finite({"score": sector.score})["score"],
+            momentum=finite(sector.momentum),
+            hot=sector.hot,
+            picks=list(sector.picks),
+        )
+
+
+class ScanAnswer(Answer):
+    """All sectors ranked, the top ones with their stocks."""
+
+    model_config = example(
+        sectors=[{
+            "rank": 1, "sector": "Semiconductors", "etf": "SMH", "score": 0.08,
+            "momentum": {"4w": 0.05, "12w": 0.09, "26w": 0.1}, "hot": True, "picks": ["NVDA", "AVGO"],
+        }],
+        top_sectors=["Semiconductors"], picks={"Semiconductors": ["NVDA", "AVGO"]}, abstained=[],
+    )  # fmt: skip
+
+    sectors: list[SectorAnswer]
+    top_sectors: list[str]
+    picks: dict[str, list[str]]
+    abstained: list[Abstained]
+    data: Data
+
+    @classmethod
+    def of(cls, outlook: Outlook) -> ScanAnswer:
+        """Describe the scan."""
+        sectors = sorted(outlook.opinion.sectors, key=lambda sector: sector.rank)
+        hot = [sector for sector in sectors if sector.hot]
+        return cls(
+            sectors=[SectorAnswer.of(sector) for sector in sectors],
+            top_sectors=[sector.sector for sector in hot],
+            picks={sector.sector: list(sector.picks) for sector in hot},
+            abstained=_abstained(outlook),
+            data=Data.of_outlook(outlook),
+        )
+
+
+class RankedAnswer(Answer):
+    """A stock by the ranker."""
+
+    rank: int
+    ticker: str
+    p_outperform: float = Field(ge=0, le=1)
+    candidate: bool = Field(description="Whether it may be bought.")
+    sector: str
+    price: float | None
+    factors: dict[str, float | None] = Field(description="Cross-sectional z-scores, winsorized at 3.")
+    pushed_up: dict[str, float] = Field(description="The factors that raised it most, in log-odds.")
+    pushed_down: dict[str, float] = Field(description="The factors that lowered it most, in log-odds.")
+    model_id: str
+
+    @classmethod
+    def of(cls, stock: RankedStock, candidates: tuple[str, ...]) -> RankedAnswer:
+        """Describe a ranked stock and what moved it."""
+        pushes = sorted(stock.contributions.items(), key=lambda push: push[1])
+        return cls(
+            rank=stock.rank,
+            ticker=stock.symbol,
+            p_outperform=stock.p_outperform,
+            candidate=stock.symbol in candidates,
+            sector=stock.sector,
+            price=finite({"price": stock.price})["price"],
+            factors=finite(stock.factors),
+            pushed_up={name: value for name, value in pushes[::-1][:PUSHES_MAX] if value > 0},
+            pushed_down={name: value for name, value in pushes[:PUSHES_MAX] if value < 0},
+            model_id=stock.model_id,
+        )
+
+
+class RankAnswer(Answer):
+    """The universe ranked by the probability to outperform."""
+
+    model_config = example(
+        ranking=[{
+            "rank": 1, "ticker": "NVDA", "p_outperform": 0.58, "candidate": True,
+            "sector": "Semiconductors", "price": 157.99, "factors": {"momentum_63d": 1.9, "rsi_14": 1.2},
+            "pushed_up": {"momentum_63d": 0.31}, "pushed_down": {"gk_vol": -0.08}, "model_id": "quant-v8-0c2a",
+        }],
+        abstained=[],
+    )  # fmt: skip
+
+    ranking: list[RankedAnswer]
+    abstained: list[Abstained]
+    data: Data
+
+    @classmethod
+    def of(cls, outlook: Outlook) -> RankAnswer:
+        """Describe the ranking."""
+        stocks = sorted(outlook.opinion.ranking, key=lambda stock: stock.rank)
+        return cls(
+            ranking=[RankedAnswer.of(stock, outlook.opinion.candidates) for stock in stocks],
+            abstained=_abstained(outlook),
+            data=Data.of_outlook(outlook),
+        )
+
+
+def _abstained(outlook: Outlook) -> list[Abstained]:
+    return [Abstained(agent=a.agent, ticker=a.symbol, reason=a.reason) for a in outlook.opinion.abstentions]
+
+
+def _why(outlook: Outlook) -> str:
+    reasons = [abstention.reason for abstention in outlook.opinion.abstentions]
+    return outlook.feed_fault or "; ".join(reasons[:3]) or "nobody said why"

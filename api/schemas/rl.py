@@ -1,0 +1,109 @@
+"""The RL ensemble as JSON: what it would hold of each ticker, and how its training went."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from api.schemas.base import Abstained, Answer, Data, example
+from core.errors import RequestError
+from core.service import Outlook
+from core.types import Signal
+
+AGENT = "rl"
+NO_MODELS_HINT = "POST /train"
+
+
+class MemberAction(Answer):
+    """What one member would hold of a ticker."""
+
+    action: float = Field(description="Target position in [-1, 1]; below 0 means none where long only.")
+    weight: float = Field(description="Of its vote; 0 for a member that does not vote.", ge=0, le=1)
+    votes: bool
+    reason: str = Field(description="Its trailing out-of-sample Sharpe ratio, or why it does not vote.")
+
+    @classmethod
+    def of(cls, signal: Signal) -> MemberAction:
+        """Describe a member's signal: its confidence is its weight."""
+        return cls(
+            action=signal.score, weight=signal.confidence, votes=signal.confidence > 0, reason=signal.reason
+        )
+
+
+class Prediction(Answer):
+    """The ensemble on one ticker."""
+
+    ticker: str
+    vote: float | None = Field(description="Weighted mean of the voting members' actions; null when none votes.")
+    agreement: float | None = Field(description="1 when the members point one way, 0 when they cancel out.")
+    members: dict[str, MemberAction]
+
+
+class PredictAnswer(Answer):
+    """The ensemble on each ticker whose factors are there."""
+
+    model_config = example(
+        predictions=[{
+            "ticker": "NVDA", "vote": 0.41, "agreement": 1.0,
+            "members": {"ppo": {"action": 0.41, "weight": 1.0, "votes": True, "reason": "trailing Sharpe +1.10"}},
+        }],
+        models={"ppo": "rl-ppo-20250626-1f0c93ab"}, abstained=[],
+    )  # fmt: skip
+
+    predictions: list[Prediction]
+    models: dict[str, str] = Field(description="Id of each member in use.")
+    abstained: list[Abstained]
+    data: Data
+
+    @classmethod
+    def of(cls, outlook: Outlook) -> PredictAnswer:
+        """Describe what the ensemble thinks.
+
+        Raises
+        ------
+        RequestError
+            Status 409 when there are no models to ask, or none that may be asked about this moment.
+        """
+        opinion = outlook.opinion
+        members = {name.removeprefix("rl."): model for name, model in opinion.models.items()}
+        if not members:
+            reasons = dict.fromkeys(abstention.reason for abstention in opinion.abstentions)
+            why = "; ".join(reasons) or "no bars are known yet"
+            raise RequestError(f"The RL ensemble cannot predict: {why}.", hint=NO_MODELS_HINT, status=409)
+        votes = {signal.symbol: signal for signal in opinion.signals if signal.agent == AGENT}
+        said: dict[str, dict[str, MemberAction]] = defaultdict(dict)
+        for signal in opinion.signals:
+            if signal.agent != AGENT:
+                said[signal.symbol][signal.agent.removeprefix("rl.")] = MemberAction.of(signal)
+        return cls(
+            predictions=[_prediction(ticker, votes.get(ticker), said[ticker]) for ticker in sorted(said)],
+            models=members,
+            abstained=[
+                Abstained(agent=a.agent, ticker=a.symbol, reason=a.reason) for a in outlook.opinion.abstentions
+            ],
+            data=Data.of_outlook(outlook),
+        )
+
+
+def _prediction(ticker: str, vote: Signal | None, members: dict[str, MemberAction]) -> Prediction:
+    return Prediction(
+        ticker=ticker,
+        vote=vote.score if vote else None,
+        agreement=vote.confidence if vote else None,
+        members=members,
+    )
+
+
+class TrainAnswer(Answer):
+    """What a training gave: each member, its measures on unseen sessions, whether it votes."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    job_id: str
+    status: str
+    tickers: list[str]
+    window: dict[str, str]
+    members: dict[str, dict[str, Any]]
+    data: Data

@@ -1,0 +1,1 @@
+"""The backtest's commands: settings in, studies and reports out."""

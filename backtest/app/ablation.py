@@ -1,0 +1,63 @@
+"""The pipeline run again with one agent or one exit rule switched off."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+
+from backtest.app.engine import Bench
+from backtest.app.executors import run_all, share
+from backtest.app.settings import Settings, settings_of, without_agent, without_exit_rules
+from backtest.app.strategies import BacktestSpec, Progress, run_pipeline
+from backtest.attribution import Switched
+from backtest.runner import Run
+from core.orders import Side
+from core.types import BarPanel
+from models.ranker.artefact import QuantArtefact
+
+DECISIONS_READ = 500
+ALLOCATOR = "diversified"
+
+
+def switch_off(
+    spec: BacktestSpec,
+    panel: BarPanel,
+    source: str,
+    artefacts: tuple[QuantArtefact, ...],
+    whole: tuple[Bench, Run],
+    executor: Executor | None,
+    progress: Progress,
+) -> tuple[Switched, ...]:
+    """Run again without each agent that had weight, and without each exit rule that fired.
+
+    Parameters
+    ----------
+    whole : tuple of (Bench, Run)
+        The run with all of its parts.
+    """
+    bench, run = whole
+    chosen = settings_of(spec)
+    fired = {fill.rule for fill in run.fills if fill.side is Side.SELL}
+    parts = [("agent", agent, without_agent(chosen, agent)) for agent in heard(bench)]
+    parts += [("exit rule", rule, settings) for rule, settings in without_exit_rules(chosen, fired)]
+    ground = (share(executor, spec), share(executor, panel), source, share(executor, artefacts))
+    runs = run_all(executor, run_without, [(*ground, settings) for _, _, settings in parts], progress)
+    return tuple(
+        Switched(kind=kind, part=part, run=other) for (kind, part, _), other in zip(parts, runs, strict=True)
+    )
+
+
+def run_without(
+    spec: BacktestSpec, panel: BarPanel, source: str, artefacts: tuple[QuantArtefact, ...], settings: Settings
+) -> Run:
+    """Run the pipeline under other settings; runs in a worker process too."""
+    return run_pipeline(spec, panel, artefacts, source=source, settings=settings)[1]
+
+
+def heard(bench: Bench) -> tuple[str, ...]:
+    """Name the agents whose vote had weight in the last decisions, and the allocator where it decided."""
+    agents, allocated = set(), False
+    for report in bench.ledger.decisions(DECISIONS_READ):
+        for decision in report.plan.decisions:
+            agents |= {vote.signal.agent for vote in decision.votes if vote.weight > 0}
+            allocated |= decision.rule == "allocation"
+    return (*sorted(agents), *((ALLOCATOR,) if allocated else ()))

@@ -1,0 +1,176 @@
+"""The tools of a backtest, wired: the search for look-ahead on the whole of it, and deciding again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+
+import numpy as np
+
+from adapters.calendar import FIRST_DAY, NyseCalendar
+from adapters.feeds.choose import choose_source
+from adapters.feeds.daily_feed import DailyFeed
+from adapters.feeds.panel_feed import PanelFeed
+from adapters.ledger import SqliteLedger
+from adapters.ledger.rows import encode_report
+from adapters.parquet.bars import ParquetBars
+from agents.build import assemble_team
+from agents.sentiment import SentimentAgent
+from backtest.app.engine import Bench
+from backtest.app.settings import Settings, settings_of
+from backtest.app.strategies import (
+    RETRAIN_SESSIONS,
+    BacktestSpec,
+    decision_rows,
+    run_pipeline,
+    run_v8,
+    with_feed,
+)
+from backtest.lookahead import Verdict, check_lookahead
+from backtest.replay import Replay, find, replay
+from config.environment import Environment, OrderRoute
+from config.loader import digest
+from config.sectors import UNIVERSE
+from config.trading import SentimentSettings
+from core.errors import RequestError
+from core.ports import Feed
+from core.types import BarPanel
+from models.factors.store import FactorStore
+from models.ranker.artefact import QuantArtefact
+from models.ranker.registry import StoredRanker
+from models.ranker.walk_forward import fold_rows, fold_task, train_fold
+from models.rl.ensemble import EnsembleShelf
+from models.sentiment.lexicon import Lexicon
+from models.sentiment.tone_cache import ToneBook
+from risk.build import assemble_risk
+
+CUTS = 4
+LEDGER = "ledger.sqlite"
+WITHOUT_MODEL = "there is no FinBERT, and config says to abstain"
+Progress = Callable[[int, int], None]
+
+
+def find_lookahead(
+    strategy: str,
+    spec: BacktestSpec,
+    panel: BarPanel,
+    source: str,
+    artefacts: tuple[QuantArtefact, ...],
+    progress: Progress,
+    cuts: int = CUTS,
+) -> Verdict:
+    """Change everything after several sessions on which orders were approved; run the backtest up to each.
+
+    What is compared at a cut is the run's whole ledger and the ranker that is trained on the newest fold by
+    then. The runs use the rankers whose labels had ended by the cut, trained on the true bars.
+
+    Parameters
+    ----------
+    cuts : int
+        How many, spread over the span.
+    """
+    run = run_pipeline if strategy == "pipeline" else run_v8
+    whole, _ = run(spec, panel, artefacts, source=source)
+
+    def record(bars: BarPanel, rows: Sequence[int]) -> list[bytes]:
+        return [_until(strategy, spec, bars, source, artefacts, row) for row in rows]
+
+    first, _ = decision_rows(spec, panel)
+    rows = eventful_rows(whole, panel, first + 1, cuts)
+    return check_lookahead(panel, record, rows, progress=progress)
+
+
+def eventful_rows(bench: Bench, panel: BarPanel, first: int, count: int) -> list[int]:
+    """Pick rows from `first` on, spread over a run, that approved orders; a leak of one row shows only there."""
+    steps = bench.ledger.decisions(len(panel.sessions))
+    days = sorted(np.datetime64(step.bars_until, "D") for step in steps if step.plan.approved)
+    rows = [int(row) for row in np.searchsorted(panel.sessions.astype("datetime64[D]"), days)]
+    rows = [row for row in rows if first <= row < len(panel.sessions) - 1]
+    if not rows:
+        raise RequestError("The run approved no order: there is nothing a look ahead could change.", status=422)
+    return sorted({rows[place] for place in np.linspace(0, len(rows) - 1, count).astype(int)})
+
+
+def replay_recorded(decision_id: str, spec: BacktestSpec, environment: Environment, now: datetime) -> Replay:
+    """Decide a decision of the daemon's ledger again, with the settings, models and bars that there are now.
+
+    A vendor's news are not kept, so a decision that saw some is another view today, and said to be.
+
+    Raises
+    ------
+    core.errors.RequestError
+        404 when there is no ledger or no such decision.
+    """
+    path = environment.state_dir / LEDGER
+    if not path.exists():
+        raise RequestError(f"There is no ledger at {path}.", hint="Set STATE_DIR to the daemon's.", status=404)
+    chosen = settings_of(spec)
+    ledger = SqliteLedger(path, route=OrderRoute.PAPER_BUILTIN)
+    try:
+        recorded = find(ledger, decision_id)
+    finally:
+        ledger.close()
+    trading = chosen.trading
+    tones = _tones(trading.sentiment)
+    return replay(
+        recorded,
+        feed=_feed(with_feed(environment, spec.feed), chosen, tones, now),
+        team=assemble_team(
+            trading,
+            StoredRanker(environment.artefact_dir),
+            FactorStore(),
+            EnsembleShelf(environment.artefact_dir, trading.ensemble.models),
+            SentimentAgent(tones, trading.sentiment, WITHOUT_MODEL),
+        ),
+        risk=assemble_risk(trading, lambda: chosen.risk),
+        config_digest=digest(trading, chosen.risk),
+        initial_cash=Decimal(repr(trading.broker.initial_cash_usd)),
+        encode=encode_report,
+    )
+
+
+def _until(
+    strategy: str, spec: BacktestSpec, panel: BarPanel, source: str, artefacts: Iterable[QuantArtefact], row: int
+) -> bytes:
+    """Give the ledger of the run that ends at `row`, and the newest ranker by then, as bytes."""
+    session: date = panel.sessions[row].astype("datetime64[D]").item()
+    known = tuple(artefact for artefact in artefacts if artefact.labels_end <= session.isoformat())
+    run = run_pipeline if strategy == "pipeline" else run_v8
+    bench, _ = run(replace(spec, end=session), panel, known, source=source)
+    quant = settings_of(spec).trading.quant
+    place = fold_rows(panel, row, row, RETRAIN_SESSIONS)[0]
+    newest = train_fold(fold_task(panel, FactorStore().history(panel), quant, place))
+    return bench.ledger.dump() + b"\n" + json.dumps(["models", place, newest.model_id]).encode()
+
+
+def _feed(environment: Environment, chosen: Settings, tones: ToneBook, now: datetime) -> Feed:
+    """Give the daemon's feed; of news, those that the feed itself invents."""
+    calendar, settings = NyseCalendar(), chosen.trading.data
+    choice = choose_source(environment, settings, calendar, route_is_builtin=True, now=now)
+    source, told = choice.source, choice.headlines
+    if isinstance(source, ParquetBars):
+        panel = source.bars(UNIVERSE, FIRST_DAY, source.last_session()[0])
+        return PanelFeed(panel, settings, calendar, source=source.name)
+    return DailyFeed(
+        source, calendar, UNIVERSE, settings, headlines=(lambda at: tones.scored(told(at))) if told else None
+    )
+
+
+def _tones(settings: SentimentSettings) -> ToneBook:
+    lexicon = Lexicon(settings.lexicon_confidence) if settings.without_model == "lexicon" else None
+    return ToneBook(lexicon, _NoStore())
+
+
+class _NoStore:
+    """Tones of a replay: none are kept."""
+
+    def get(self, model_id: str, texts: Sequence[str]) -> Mapping[str, float]:
+        """Know none."""
+        del model_id, texts
+        return {}
+
+    def put(self, model_id: str, tones: Mapping[str, float]) -> None:
+        """Keep none."""

@@ -1,0 +1,148 @@
+"""The command line of both backtest scripts: parse, load, run, write."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from backtest.app.cli_tools import add_tools, run_tool, tool_asked
+from backtest.app.executors import executor_of
+from backtest.app.intraday import read_five_minute_bars
+from backtest.app.output import CHARTS, progress_bars, save, show, to_json
+from backtest.app.strategies import BacktestSpec, load_panel, with_feed
+from backtest.app.study import Strategy, conduct
+from backtest.to_json import figures
+from config.environment import Environment, read_environment
+from config.loader import FOLDER
+from core.errors import EngineError, RequestError, SettingsError
+
+EXIT_FAILED, EXIT_SETTINGS = 1, 2
+ABOUT = {
+    "pipeline": "The whole pipeline over history: the daemon's step under a clock moved by hand.",
+    "quant_v8": "The ranker alone, walked forward: its top 8 in equal parts.",
+}
+
+
+def main(
+    strategy: Strategy,
+    argv: Sequence[str] | None = None,
+    variables: Mapping[str, str] = os.environ,
+    folder: Path = FOLDER,
+) -> int:
+    """Run one script under the settings in `folder`; give its exit code."""
+    asked = parser(strategy).parse_args(argv)
+    try:
+        environment = read_environment(variables)
+        return run(strategy, asked, walking(asked, spec_of(asked, folder), environment), environment)
+    except EngineError as error:
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)  # noqa: T201  # a script speaks
+        return EXIT_SETTINGS if isinstance(error, SettingsError | RequestError) else EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_FAILED
+
+
+def run(strategy: Strategy, asked: argparse.Namespace, spec: BacktestSpec, environment: Environment) -> int:
+    """Do what was asked: one of the tools, or the backtest itself."""
+    if tool_asked(asked):
+        return run_tool(strategy, asked, spec, environment, datetime.now(UTC))
+    panel, source = load_panel(spec, environment, datetime.now(UTC))
+    with executor_of(asked.jobs, asked.cluster) as executor, progress_bars() as stages:
+        study = conduct(
+            strategy,
+            spec,
+            panel,
+            source,
+            executor=executor,
+            stages=stages,
+            attribution=getattr(asked, "attribution", False),
+        )
+    path = save(study.report, asked.out)
+    if asked.json:
+        sys.stdout.buffer.write(to_json(figures(study.report)) + b"\n")
+    else:
+        show(study.report)
+        print(f"{path} and {path.with_suffix('.json').name}")  # noqa: T201  # a script speaks
+    return 0
+
+
+def spec_of(asked: argparse.Namespace, folder: Path) -> BacktestSpec:
+    """Turn the command line into a specification."""
+    return BacktestSpec(
+        start=asked.start,
+        end=asked.end,
+        feed=asked.feed,
+        profile=asked.profile,
+        seed=asked.seed,
+        books=asked.books,
+        trials=asked.trials,
+        folder=folder,
+        changes=dict(asked.changes),
+    )
+
+
+def walking(asked: argparse.Namespace, spec: BacktestSpec, environment: Environment) -> BacktestSpec:
+    """Give the specification with the five-minute bars that were asked for."""
+    if getattr(asked, "intraday", None) is None:
+        return spec
+    daily = with_feed(environment, spec.feed).parquet_path
+    return replace(spec, intraday=read_five_minute_bars(asked.intraday, daily))
+
+
+def parser(strategy: Strategy) -> argparse.ArgumentParser:
+    """Give the command line's parser."""
+    wanted = argparse.ArgumentParser(description=ABOUT[strategy])
+    add = wanted.add_argument
+    add(
+        "--start", type=date.fromisoformat, help="first session, ISO; default 2019-01-02 or the earliest there is"
+    )
+    add("--end", type=date.fromisoformat, help="last session, ISO; default the last there is")
+    add("--feed", default="", help="as DATA_PROVIDER: parquet:PATH, yfinance, alpaca, simulated, auto")
+    add("--profile", default="", help="runbook or measured; default as trading.json has it")
+    add("--seed", type=int, help="of the models and of what the report draws; default the settings'")
+    add(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="NAME=VALUE",
+        help="a setting for this run alone, e.g. trading.broker.slippage_bps=10; may be repeated",
+    )
+    add("--json", action="store_true", help="print the figures as JSON")
+    add("--jobs", type=int, default=1, help="processes that train and rerun; the results do not depend on it")
+    add("--cluster", default="", help="tcp://HOST:PORT of a dask scheduler instead")
+    add("--books", type=_at_least(200), default=1000, help="random books to place the result among, at least 200")
+    add("--trials", type=_at_least(1), help="variants looked at; default the count in config/trials.json")
+    add("--out", type=Path, default=CHARTS, help="folder of the chart and its JSON")
+    add_tools(wanted)
+    if strategy == "pipeline":
+        add("--intraday", type=Path, metavar="PATH", help="parquet of 5-minute bars for the risk check to walk")
+        add("--attribution", action="store_true", help="run again without each agent and each exit rule")
+    return wanted
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """Split NAME=VALUE; the value is JSON, else a word."""
+    name, given, value = text.partition("=")
+    if not (name and given):
+        raise argparse.ArgumentTypeError(f"{text} is not NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _at_least(smallest: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdigit() or int(text) < smallest:
+            raise argparse.ArgumentTypeError(f"{text} is not a whole number of {smallest} or more")
+        return int(text)
+
+    return number

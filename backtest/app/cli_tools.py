@@ -1,0 +1,126 @@
+"""What the backtest scripts do besides a backtest: search for look-ahead, decide again, sweep settings."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from backtest.app.checks import CUTS, find_lookahead, replay_recorded
+from backtest.app.executors import executor_of
+from backtest.app.output import progress_bars
+from backtest.app.strategies import BacktestSpec, load_panel, train
+from backtest.app.study import Strategy
+from backtest.app.sweep import Sweep, read_grid, run_sweep
+from backtest.lookahead import Verdict
+from backtest.replay import Replay
+from backtest.to_json import plain
+from config.environment import Environment
+
+FOUND_SOMETHING = 1
+SWEEP_FILE = {"pipeline": "backtest_pipeline_sweep.json", "quant_v8": "backtest_v8_sweep.json"}
+
+
+def add_tools(parser: argparse.ArgumentParser) -> None:
+    """Add the tools' flags, of which one can be given."""
+    tools = parser.add_mutually_exclusive_group()
+    tools.add_argument(
+        "--check-lookahead",
+        action="store_true",
+        help=f"change all after each of {CUTS} sessions: does anything before change? exit code 1 if so",
+    )
+    tools.add_argument(
+        "--replay",
+        default="",
+        metavar="ID",
+        help="decide a decision of the daemon's ledger (STATE_DIR) again; exit code 1 if it differs",
+    )
+    tools.add_argument(
+        "--sweep",
+        type=Path,
+        metavar="GRID.JSON",
+        help='one backtest for each combination, e.g. {"trading.quant.max_depth": [3, 4]}',
+    )
+
+
+def tool_asked(asked: argparse.Namespace) -> bool:
+    """Tell whether a tool was asked for, and not a backtest."""
+    return bool(asked.check_lookahead or asked.replay or asked.sweep)
+
+
+def run_tool(
+    strategy: Strategy, asked: argparse.Namespace, spec: BacktestSpec, environment: Environment, now: datetime
+) -> int:
+    """Do what was asked and say what came of it; give the exit code."""
+    if asked.replay:
+        return told(asked, replay_recorded(asked.replay, spec, environment, now))
+    panel, source = load_panel(spec, environment, now)
+    with executor_of(asked.jobs, asked.cluster) as executor, progress_bars() as stages:
+        if asked.sweep:
+            made = run_sweep(strategy, spec, panel, source, read_grid(asked.sweep), executor, stages)
+        else:
+            artefacts = train(spec, panel, executor, partial(stages, "fit rankers"))
+            progress = partial(stages, "run with other futures")
+            found = find_lookahead(strategy, spec, panel, source, artefacts, progress)
+    return _swept(asked, made) if asked.sweep else told(asked, found)
+
+
+def told(asked: argparse.Namespace, answer: Verdict | Replay) -> int:
+    """Print what a tool found; give the exit code."""
+    if asked.json:
+        text = msgspec.json.format(msgspec.json.encode(plain(answer)), indent=2).decode()
+    else:
+        text = "\n".join(_verdict_lines(answer) if isinstance(answer, Verdict) else _replay_lines(answer))
+    Console(soft_wrap=True).out(text, highlight=False)
+    fine = not answer.leaks if isinstance(answer, Verdict) else answer.same
+    return 0 if fine else FOUND_SOMETHING
+
+
+def _swept(asked: argparse.Namespace, made: Sweep) -> int:
+    body = msgspec.json.format(msgspec.json.encode(plain(made)), indent=1)
+    path: Path = asked.out / SWEEP_FILE[made.strategy]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(body)
+    if asked.json:
+        Console(soft_wrap=True).out(body.decode(), highlight=False)
+        return 0
+    names = list(made.cells[0].change)
+    table = Table(*names, "return", "Sharpe", "max drawdown", "trades")
+    for cell in made.cells:
+        sharpe = "flat" if cell.sharpe is None else f"{cell.sharpe:.2f}"
+        figures = (f"{cell.total_return:+.1%}", sharpe, f"{cell.drawdown_max:.1%}", str(cell.trades))
+        table.add_row(*(str(cell.change[name]) for name in names), *figures)
+    console = Console()
+    console.print(table)
+    if made.overfitting:
+        console.print(
+            f"Probability of backtest overfitting: {made.overfitting.probability:.0%} ({len(made.cells)} cells)"
+        )
+    console.print(f"{path}: with every cell's daily returns")
+    return 0
+
+
+def _verdict_lines(found: Verdict) -> list[str]:
+    what = f"{found.comparisons} ledgers ({found.bytes_compared / 1e6:.1f} MB) cut at {', '.join(found.sessions)}"
+    if not found.leaks:
+        return [f"No look-ahead: {what} are the same byte for byte whatever comes after."]
+    out = [f"LOOK-AHEAD: {len(found.leaks)} of {what} changed with the future."]
+    for leak in found.leaks:
+        first = leak.difference
+        out.append(f"  after {leak.session}, {leak.future}: {first.table} {first.record}, {first.field}:")
+        out.append(f"    {first.before or 'nothing'} became {first.after or 'nothing'}")
+    return out
+
+
+def _replay_lines(done: Replay) -> list[str]:
+    if done.same:
+        return [f"{done.decision_id}: decided again from the same inputs, the same plan byte for byte."]
+    verdict = "the same plan nevertheless" if done.same_plan else "another plan"
+    out = [f"{done.decision_id}: decided again, {verdict}."]
+    out += [f"  {cause}" for cause in done.causes]
+    return out + ([f"  First difference: {done.first_difference}"] if done.first_difference else [])

@@ -1,0 +1,92 @@
+"""A backtest's engine, wired: the daemon's team, limits, broker and ledger on a fixed panel in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import numpy as np
+
+from adapters.calendar import NyseCalendar
+from adapters.clock import ManualClock
+from adapters.feeds.panel_feed import PanelFeed
+from adapters.feeds.views import QuoteSource
+from adapters.ledger import SqliteLedger
+from adapters.ledger.deferred import DeferredLedger
+from adapters.paper.broker import PaperBroker
+from adapters.paper.store import MemoryStore
+from config.environment import OrderRoute
+from config.loader import digest
+from config.risk import RiskSettings
+from config.trading import TradingSettings
+from core.ports import Team
+from core.types import BarPanel
+from pipeline.engine import Engine, Parts
+from pipeline.null_parts import Forgetful, Silent, untold
+from risk.build import assemble_risk
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """An engine on its bench: the parts that a backtest moves or reads.
+
+    Attributes
+    ----------
+    panel : BarPanel
+        The bars after the quality gate, which the team's factors are computed from.
+    """
+
+    engine: Engine
+    clock: ManualClock
+    ledger: SqliteLedger
+    panel: BarPanel
+
+
+def build_bench(
+    panel: BarPanel,
+    trading: TradingSettings,
+    risk: RiskSettings,
+    team_of: Callable[[BarPanel], Team],
+    *,
+    source: str = "parquet",
+    quotes: QuoteSource | None = None,
+) -> Bench:
+    """Wire an engine to a panel; nothing of it outlives the process.
+
+    Parameters
+    ----------
+    team_of : callable
+        Gives the team for the panel after the quality gate.
+    quotes : callable or None
+        Prices within the day; what it has none of is quoted at the session's opening price.
+    """
+    clock = ManualClock(datetime(1990, 1, 1, tzinfo=UTC))
+    feed = PanelFeed(panel, trading.data, NyseCalendar(), source=source, quotes=quotes)
+    ledger = DeferredLedger(route=OrderRoute.PAPER_BUILTIN)
+    seal = digest(trading, risk)
+    engine = Engine(
+        Parts(
+            clock=clock,
+            feed=feed,
+            broker=PaperBroker(trading.broker, clock, MemoryStore()),
+            ledger=ledger,
+            team=team_of(feed.panel),
+            risk=assemble_risk(trading, lambda: risk),
+            events=Silent(),
+            announce=untold,
+            memory=Forgetful(),
+            config_digest=lambda: seal,
+            refresh_limits=lambda: (),
+            route=OrderRoute.PAPER_BUILTIN.value,
+            initial_cash=Decimal(repr(trading.broker.initial_cash_usd)),
+        )
+    )
+    return Bench(engine=engine, clock=clock, ledger=ledger, panel=feed.panel)
+
+
+def closes(panel: BarPanel, first: int, last: int) -> Sequence[datetime]:
+    """Give the closing times of rows first to last inclusive, aware UTC."""
+    stamps = panel.known_at[first : last + 1].astype("datetime64[us]").astype(datetime)
+    return [stamp.replace(tzinfo=UTC) for stamp in np.atleast_1d(stamps)]

@@ -1,0 +1,107 @@
+"""A backtest within the day: the risk check walks five-minute bars where there are any."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from adapters.calendar import NyseCalendar
+from adapters.paper.broker import PaperBroker
+from adapters.paper.store import MemoryStore
+from adapters.parquet.intraday_bars import BAR, FiveMinuteBars, footing_of
+from backtest.intraday_coverage import Walked
+from backtest.runner import Moment
+from config.sectors import STOCKS
+from config.trading import BrokerSettings
+from core.cycles import DECIDE, RISK_CHECK
+from core.errors import SettingsError
+from core.ports import Clock
+from core.protection import Protection
+from core.times import market_date
+from core.types import BarPanel, Fill, MarketView
+
+DECIDES = replace(DECIDE, submits=True, protects=True)
+
+
+class WalkingBroker(PaperBroker):
+    """A paper broker that leaves to the risk check what is walked in five-minute bars.
+
+    Stops and targets rest against the daily bar; in a session, those of tickers with five-minute bars are
+    lifted at its opening, since the check watches them from then on.
+    """
+
+    def __init__(self, settings: BrokerSettings, clock: Clock, bars: FiveMinuteBars) -> None:
+        super().__init__(settings, clock, MemoryStore())
+        self._five = bars
+        self._resting: Sequence[Protection] = ()
+
+    def protect(self, protections: Sequence[Protection]) -> None:
+        """Hold these stops and targets, and no others."""
+        self._resting = protections
+        super().protect(protections)
+
+    def settle(self, view: MarketView) -> tuple[Fill, ...]:
+        """Trade on the view."""
+        if view.market_open:
+            walked = frozenset(self._five.tickers(market_date(view.as_of)))
+            if any(guard.symbol in walked for guard in self._resting):
+                self.protect([guard for guard in self._resting if guard.symbol not in walked])
+        return super().settle(view)
+
+
+def read_five_minute_bars(path: Path, daily: Path | None) -> FiveMinuteBars:
+    """Read the stocks' five-minute bars, on the footing of the daily file.
+
+    Raises
+    ------
+    core.errors.SettingsError
+        When the daily bars come from no file: nothing else tells how its prices were adjusted.
+    core.errors.DataError
+        When one of the files cannot be used.
+    """
+    if daily is None:
+        raise SettingsError(
+            "--intraday needs daily bars from a file: only that tells how its prices are adjusted.",
+            hint="Add --feed parquet:PATH.",
+        )
+    return FiveMinuteBars(path, STOCKS, NyseCalendar(), footing_of(daily, STOCKS))
+
+
+def moments(bars: FiveMinuteBars, panel: BarPanel, first: int, last: int) -> list[Moment]:
+    """Give the steps of rows first to last of the daily panel: checks within a day, a decision at its close.
+
+    In a session with five-minute bars the risk check of their tickers runs at the open and every five minutes
+    until the close. The first session only decides: nothing is held in it.
+    """
+    out: list[Moment] = []
+    for row in range(first, last + 1):
+        closes_at: datetime = panel.known_at[row].astype("datetime64[us]").item().replace(tzinfo=UTC)
+        tickers = bars.tickers(_day(panel, row)) if row > first else ()
+        if tickers:
+            check, at = replace(RISK_CHECK, symbols=tickers), bars.opens_at(_day(panel, row))
+            while at < closes_at:
+                out.append((at, check))
+                at += BAR
+        out.append((closes_at, DECIDES))
+    return out
+
+
+def walked_in(bars: FiveMinuteBars, panel: BarPanel, first: int, last: int) -> Walked:
+    """Name what of rows first to last was walked."""
+    days = {_day(panel, row) for row in range(first + 1, last + 1)}
+    days &= set(bars.sessions)
+    steps = moments(bars, panel, first, last)
+    return Walked(
+        file=bars.name,
+        checks=sum(not cycle.entries for _, cycle in steps),
+        tickers=dict(sorted(Counter(name for day in days for name in bars.tickers(day)).items())),
+        sessions=tuple(day.isoformat() for day in sorted(days)),
+    )
+
+
+def _day(panel: BarPanel, row: int) -> date:
+    day: date = panel.sessions[row].astype("datetime64[D]").item()
+    return day

@@ -1,0 +1,288 @@
+"""Backtests, wired: the bars, the folds, and the runs. Scripts, the daemon's jobs and the tools all come here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from adapters.calendar import FIRST_DAY, NyseCalendar
+from adapters.feeds.choose import choose_source
+from adapters.feeds.panel_feed import PanelFeed
+from adapters.parquet.bars import ParquetBars
+from adapters.parquet.intraday_bars import FiveMinuteBars
+from agents.build import team_for
+from agents.top_of_universe import TopOfUniverse
+from backtest.app.engine import Bench, build_bench, closes
+from backtest.app.exit_ablation import OtherExits
+from backtest.app.intraday import DECIDES, WalkingBroker, moments
+from backtest.app.settings import Change, Settings, settings_of, v8_settings_of
+from backtest.runner import Moment, Run, run
+from config.environment import Environment, read_environment
+from config.loader import FOLDER
+from config.risk import RiskSettings
+from config.sectors import UNIVERSE
+from config.trading import QuantSettings, TradingSettings
+from core.cycles import DECIDE
+from core.errors import RequestError
+from core.ports import Team
+from core.types import BarPanel, Cycle, Floats
+from models.factors.store import FactorStore
+from models.ranker.artefact import QuantArtefact
+from models.ranker.ranker import Ranker
+from models.ranker.registry import WalkForwardRankers
+from models.ranker.walk_forward import fold_rows, walk_forward
+from risk.build import assemble_risk
+
+USUAL_START = date(2019, 1, 2)
+HISTORY_DAYS = 1900  # before the start: the regime's window of 1,000 sessions, with room
+WARM_UP_SESSIONS = 252  # the slowest factor's, before the ranker's first window
+SESSIONS_PER_MONTH = 21
+RETRAIN_SESSIONS = 21
+V8_NAMES = 8
+V8_EXPOSURE = 0.98  # what opens above its close is paid from the rest; at 1.0 the broker rejects such buys
+Progress = Callable[[int, int], None]
+
+
+def silent(done: int, of: int) -> None:
+    """Tell nobody how far the work is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestSpec:
+    """What to run.
+
+    Attributes
+    ----------
+    start, end : date or None
+        First and last session whose return counts; None for 2019-01-02 (or the earliest that the bars allow)
+        and the last session there is.
+    feed : str
+        As DATA_PROVIDER; empty for the environment's.
+    profile : str
+        `runbook` or `measured`; empty for the one that `trading.json` names.
+    seed : int or None
+        Of the models and of what the report draws; None for the settings' own.
+    books : int
+        Random books the strategy is placed among.
+    trials : int or None
+        How many variants were looked at; None for the recorded ones.
+    resume_after_sessions : int
+        How long the modelled operator leaves a tripped breaker alone.
+    folder : Path
+        Where the settings are.
+    changes : mapping of str to Any
+        Settings of this run alone by dotted name, e.g. `trading.broker.slippage_bps`.
+    intraday : FiveMinuteBars or None
+        What the pipeline's risk check walks within the day, where it reaches.
+    """
+
+    start: date | None = None
+    end: date | None = None
+    feed: str = ""
+    profile: str = ""
+    seed: int | None = None
+    books: int = 1000
+    trials: int | None = None
+    resume_after_sessions: int = 5
+    folder: Path = FOLDER
+    changes: Change = field(default_factory=dict)
+    intraday: FiveMinuteBars | None = None
+
+
+def load_panel(spec: BacktestSpec, environment: Environment, now: datetime) -> tuple[BarPanel, str]:
+    """Load the bars that a run needs, past the quality gate, and the source's name.
+
+    Parameters
+    ----------
+    now : datetime
+        Where a feed without an end of its own stops.
+
+    Raises
+    ------
+    core.errors.DataError
+        When the feed does not answer.
+    """
+    settings, calendar = settings_of(spec).trading.data, NyseCalendar()
+    chosen = choose_source(with_feed(environment, spec.feed), settings, calendar, route_is_builtin=True, now=now)
+    source = chosen.source
+    last = source.last_session()[0] if isinstance(source, ParquetBars) else now.date()
+    last = min(last, spec.end or last)
+    first = max(FIRST_DAY, (spec.start or USUAL_START) - timedelta(days=HISTORY_DAYS))
+    panel = source.bars(UNIVERSE, first, last)
+    if not len(panel.sessions):
+        raise RequestError(f"{source.name} has no bars from {first} to {last}.", status=422)
+    return PanelFeed(panel, settings, calendar, source=source.name).panel, source.name
+
+
+def decision_rows(spec: BacktestSpec, panel: BarPanel) -> tuple[int, int]:
+    """Give the rows of the first and the last decision.
+
+    The first lies one session before the start, so that the start's return counts.
+
+    Raises
+    ------
+    RequestError
+        Status 422 when the bars do not reach so far.
+    """
+    sessions = panel.sessions.astype("datetime64[D]")
+    earliest = _earliest(settings_of(spec).trading.quant)
+    last = len(sessions) - 1
+    if spec.end is not None:
+        last = int(np.searchsorted(sessions, np.datetime64(spec.end, "D"), side="right")) - 1
+    wanted = np.datetime64(spec.start or USUAL_START, "D")
+    first = int(np.searchsorted(sessions, wanted)) - 1
+    if spec.start is None:
+        first = max(first, earliest)
+    if first < earliest or last <= first:
+        begins = sessions[earliest + 1] if earliest + 1 < len(sessions) else "never"
+        raise RequestError(
+            f"The bars run from {sessions[0]} to {sessions[-1]}; {spec.start or 'the default'} to "
+            f"{spec.end or 'their end'} cannot be walked forward.",
+            hint=f"The earliest start is {begins}: the ranker's window and its factors need a past.",
+            status=422,
+        )
+    return first, last
+
+
+def train(
+    spec: BacktestSpec, panel: BarPanel, executor: Executor | None = None, progress: Progress = silent
+) -> tuple[QuantArtefact, ...]:
+    """Train the rankers of a walk-forward, each on its own past; a stored artefact is never looked at."""
+    quant = settings_of(spec).trading.quant
+    first, last = decision_rows(spec, panel)
+    table = FactorStore().history(panel)
+    rows = fold_rows(panel, first, last, RETRAIN_SESSIONS)
+    return walk_forward(panel, table, quant, rows, executor, progress)
+
+
+def run_pipeline(
+    spec: BacktestSpec,
+    panel: BarPanel,
+    artefacts: tuple[QuantArtefact, ...],
+    progress: Progress = silent,
+    *,
+    source: str = "parquet",
+    settings: Settings | None = None,
+) -> tuple[Bench, Run]:
+    """Run the whole pipeline: the daemon's team, limits and broker, deciding at each close.
+
+    Parameters
+    ----------
+    settings : Settings or None
+        Others than the profile's, to switch a part off.
+    """
+    chosen = settings or settings_of(spec)
+    factors = FactorStore()
+    shelf = WalkForwardRankers([Ranker(artefact) for artefact in artefacts])
+
+    def team_of(bars: BarPanel) -> Team:
+        factors.prepare(bars)
+        return team_for(chosen.trading, shelf, factors)
+
+    five = spec.intraday
+    bench = build_bench(
+        panel, chosen.trading, chosen.risk, team_of, source=source, quotes=five.quotes if five else None
+    )
+    if chosen.exits is not None:
+        _follow_other_exits(bench, chosen.trading, chosen.exits)
+    rows = decision_rows(spec, panel)
+    if five is None:
+        return bench, _walk(spec, bench, _each_close(panel, rows, DECIDES), progress)
+    broker = WalkingBroker(chosen.trading.broker, bench.clock, five)
+    bench.engine.parts = replace(bench.engine.parts, broker=broker)
+    return bench, _walk(spec, bench, moments(five, panel, *rows), progress)
+
+
+def run_v8(
+    spec: BacktestSpec,
+    panel: BarPanel,
+    artefacts: tuple[QuantArtefact, ...],
+    progress: Progress = silent,
+    *,
+    source: str = "parquet",
+    settings: Settings | None = None,
+) -> tuple[Bench, Run]:
+    """Run the ranker alone: its top 8 in equal parts, rebalanced every 21 sessions, without exit rules."""
+    chosen = settings or v8_settings_of(spec)
+    margin = predict(panel, artefacts).margin
+    stocks = chosen.trading.watchlist.tickers
+
+    def team_of(bars: BarPanel) -> Team:
+        del bars  # the predictions are the panel's, row by row
+        return TopOfUniverse(
+            stocks,
+            lambda view: margin[view.row],
+            count=V8_NAMES,
+            every_sessions=RETRAIN_SESSIONS,
+            exposure=V8_EXPOSURE,
+        )
+
+    bench = build_bench(panel, chosen.trading, chosen.risk, team_of, source=source)
+    each_close = _each_close(panel, decision_rows(spec, panel), replace(DECIDE, submits=True))
+    return bench, _walk(spec, bench, each_close, progress)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Predictions:
+    """What the folds say out of sample: log-odds and calibrated probabilities, (T, N), NaN where nothing."""
+
+    margin: Floats
+    probability: Floats
+
+
+def predict(panel: BarPanel, artefacts: tuple[QuantArtefact, ...]) -> Predictions:
+    """Ask each session's ranker: the newest whose labels had ended before it."""
+    z = FactorStore().history(panel).z
+    sessions = panel.sessions.astype("datetime64[D]")
+    margin, probability = np.full((2, *panel.close.shape), np.nan)
+    ordered = sorted(artefacts, key=lambda artefact: artefact.labels_end)
+    ends = np.array([artefact.labels_end for artefact in ordered], dtype="datetime64[D]")
+    begins = [*np.searchsorted(sessions, ends, side="right").tolist(), len(sessions)]
+    for artefact, first, stop in zip(ordered, begins, begins[1:], strict=False):
+        if first < stop:
+            said = Ranker(artefact).rank(np.ascontiguousarray(z[first:stop]).reshape(-1, z.shape[2]))
+            margin[first:stop] = said.margin.reshape(stop - first, -1)
+            probability[first:stop] = said.p_outperform.reshape(stop - first, -1)
+    return Predictions(margin=margin, probability=probability)
+
+
+def _each_close(panel: BarPanel, rows: tuple[int, int], cycle: Cycle) -> list[Moment]:
+    return [(at, cycle) for at in closes(panel, *rows)]
+
+
+def _walk(spec: BacktestSpec, bench: Bench, steps: list[Moment], progress: Progress) -> Run:
+    return run(
+        bench.engine,
+        bench.clock,
+        steps,
+        resume_after_sessions=spec.resume_after_sessions,
+        progress=lambda done: progress(done, len(steps)),
+    )
+
+
+def _follow_other_exits(bench: Bench, trading: TradingSettings, exits: RiskSettings) -> None:
+    parts = bench.engine.parts
+    leaving = assemble_risk(trading, lambda: exits)
+    bench.engine.parts = replace(parts, risk=OtherExits(sizing=parts.risk, leaving=leaving, settings=exits))
+
+
+def _earliest(quant: QuantSettings) -> int:
+    """Give the first row whose ranker has a full window of full factors behind it."""
+    return WARM_UP_SESSIONS + quant.window_months * SESSIONS_PER_MONTH
+
+
+def with_feed(environment: Environment, feed: str) -> Environment:
+    """Give the environment with another DATA_PROVIDER."""
+    if not feed:
+        return environment
+    variables = {"DATA_PROVIDER": feed}
+    if environment.alpaca_key is not None and environment.alpaca_secret is not None:
+        variables["ALPACA_API_KEY"] = environment.alpaca_key.get_secret_value()
+        variables["ALPACA_SECRET_KEY"] = environment.alpaca_secret.get_secret_value()
+    asked = read_environment(variables)
+    return replace(environment, provider=asked.provider, parquet_path=asked.parquet_path)

@@ -1,0 +1,243 @@
+"""A whole backtest from bars to report: train, run, measure; the same for the scripts and the daemon's jobs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.random_books import BookLimits
+from backtest.app.ablation import switch_off
+from backtest.app.engine import Bench
+from backtest.app.intraday import walked_in
+from backtest.app.settings import (
+    Settings,
+    one_way_cost_bps,
+    settings_of,
+    slippage_bps,
+    v8_settings_of,
+)
+from backtest.app.strategies import (
+    RETRAIN_SESSIONS,
+    V8_EXPOSURE,
+    V8_NAMES,
+    BacktestSpec,
+    predict,
+    run_pipeline,
+    run_v8,
+    train,
+)
+from backtest.attribution import contributions, overfitting_of
+from backtest.market import SCALED_VOLATILITY, Market, Null
+from backtest.phases import phase_returns
+from backtest.report import HIGH_VOLATILITY, About, Ranking, Report, make_report, with_phases
+from backtest.runner import Run
+from backtest.windows import Trials
+from config.loader import digest, read_json
+from config.sectors import BENCHMARK, SECTOR_OF
+from core.errors import SettingsError
+from core.types import BarPanel
+from models.ranker.artefact import QuantArtefact
+from models.ranker.samples import forward_returns
+from models.regime.tracker import RegimeTracker
+
+Strategy = Literal["pipeline", "quant_v8"]
+Stages = Callable[[str, int, int], None]
+TITLES = {
+    "pipeline": "Whole pipeline: scan, ranker, vote, limits, exits",
+    "diversified": "Whole pipeline: the least-correlated book, limits; the votes are only shown",
+    "quant_v8": f"Quant v8 alone: the ranker's top {V8_NAMES}, equal weight, every 21 sessions",
+}
+ORDERS_READ = 1_000_000
+FITS, TRADES, MEASURES, PARTS = "fit rankers", "trade", "measure", "switch parts off"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Study:
+    """A backtest that was run.
+
+    Attributes
+    ----------
+    bench : Bench
+        The engine as it stands after the last session, and its ledger.
+    """
+
+    report: Report
+    run: Run
+    bench: Bench
+    artefacts: tuple[QuantArtefact, ...]
+
+
+def silent(stage: str, done: int, of: int) -> None:
+    """Tell nobody how far the work is."""
+
+
+def conduct(
+    strategy: Strategy,
+    spec: BacktestSpec,
+    panel: BarPanel,
+    source: str,
+    *,
+    executor: Executor | None = None,
+    stages: Stages = silent,
+    attribution: bool = False,
+    artefacts: tuple[QuantArtefact, ...] | None = None,
+) -> Study:
+    """Train the walk-forward, run the strategy and measure it.
+
+    Parameters
+    ----------
+    stages : callable
+        Told (stage, done, of).
+    attribution : bool
+        Also run it again without each agent and each exit rule.
+    artefacts : tuple of QuantArtefact or None
+        Folds trained before on the same bars and settings; None to train them.
+    """
+    if artefacts is None:
+        artefacts = train(spec, panel, executor, partial(stages, FITS))
+    runner = run_pipeline if strategy == "pipeline" else run_v8
+    bench, run = runner(spec, panel, artefacts, partial(stages, TRADES), source=source)
+    stages(MEASURES, 0, 1)
+    report = measure(strategy, spec, panel, source, artefacts, (bench, run))
+    stages(MEASURES, 1, 1)
+    if attribution and strategy == "pipeline":
+        progress = partial(stages, PARTS)
+        switched = switch_off(spec, panel, source, artefacts, (bench, run), executor, progress)
+        report = replace(
+            report,
+            attribution=contributions(run, switched),
+            overfitting=overfitting_of([run, *(one.run for one in switched)]),
+        )
+    return Study(report=report, run=run, bench=bench, artefacts=artefacts)
+
+
+def measure(
+    strategy: Strategy,
+    spec: BacktestSpec,
+    panel: BarPanel,
+    source: str,
+    artefacts: tuple[QuantArtefact, ...],
+    ran: tuple[Bench, Run],
+) -> Report:
+    """Make the report of a run on a panel."""
+    bench, run = ran
+    chosen = settings_of(spec) if strategy == "pipeline" else v8_settings_of(spec)
+    cost_bps = one_way_cost_bps(chosen.trading)
+    first, last = _span(panel, run)
+    seed = chosen.trading.quant.seed
+    market = market_of(panel, chosen, first, last)
+    ranking = ranking_of(panel, artefacts, chosen, first, last)
+    report = make_report(
+        About(
+            strategy=strategy,
+            title=TITLES[_title_of(strategy, chosen)],
+            profile=chosen.trading.profile,
+            source=source,
+            seed=seed,
+            cost_bps=cost_bps,
+            resume_after_sessions=spec.resume_after_sessions,
+            models=len(artefacts),
+            config_digest=digest(chosen.trading, chosen.risk),
+            caveats=profile_caveats(spec, chosen.trading.profile),
+            walked=walked_in(spec.intraday, panel, first, last) if spec.intraday else None,
+        ),
+        run,
+        market,
+        ranking,
+        Null(books=spec.books, limits=_limits(strategy, cost_bps), seed=seed),
+        recorded_trials(spec),
+        slippage_bps=slippage_bps(chosen.trading),
+        orders=Counter(order.status.value for order in bench.ledger.orders(ORDERS_READ)),
+        high_volatility=_stormy(panel, run, chosen, first, last),
+    )
+    if strategy == "pipeline":
+        return report
+    other = phase_returns(market, ranking.margin, names=V8_NAMES, every=RETRAIN_SESSIONS, exposure=V8_EXPOSURE)
+    return with_phases(report, run, other)
+
+
+def market_of(panel: BarPanel, settings: Settings, first: int, last: int) -> Market:
+    """Cut the universe and its benchmark out of a panel; the first decision lies at row `first`."""
+    stocks = settings.trading.watchlist.tickers
+    columns = [panel.column[stock] for stock in stocks]
+    return Market(
+        sessions=panel.sessions[: last + 1].astype("datetime64[D]"),
+        open=panel.open[: last + 1, columns],
+        close=panel.close[: last + 1, columns],
+        sectors=tuple(SECTOR_OF[stock] for stock in stocks),
+        benchmark=BENCHMARK,
+        benchmark_close=panel.close[: last + 1, panel.column[BENCHMARK]],
+        first=first + 1,
+        cost_bps=one_way_cost_bps(settings.trading),
+    )
+
+
+def ranking_of(
+    panel: BarPanel, artefacts: tuple[QuantArtefact, ...], settings: Settings, first: int, last: int
+) -> Ranking:
+    """Give the folds' predictions at each session of a run, and the returns that followed within it."""
+    quant = settings.trading.quant
+    columns = [panel.column[stock] for stock in settings.trading.watchlist.tickers]
+    said, rows = predict(panel, artefacts), slice(first, last + 1)
+    return Ranking(
+        margin=said.margin[rows, columns],
+        probability=said.probability[rows, columns],
+        forward=forward_returns(panel.close[: last + 1, columns], quant.horizon_sessions)[rows],
+        threshold=quant.candidate_probability_min,
+    )
+
+
+def recorded_trials(spec: BacktestSpec) -> Trials:
+    """Count what was looked at before: `config/trials.json`, or the count given.
+
+    Raises
+    ------
+    SettingsError
+        When the file is not a list of trials.
+    """
+    listed = read_json(spec.folder / "trials.json").get("trials", [])
+    try:
+        count = sum(int(trial["variants"]) for trial in listed)
+        sharpes = tuple(float(trial["sharpe"]) for trial in listed if trial.get("sharpe") is not None)
+    except (KeyError, TypeError, ValueError) as error:
+        raise SettingsError(
+            f"config/trials.json: {error!r} in {listed}.", hint="Each trial has a name and its variants."
+        ) from error
+    return Trials(count=max(1, count if spec.trials is None else spec.trials), sharpes=sharpes)
+
+
+def profile_caveats(spec: BacktestSpec, profile: str) -> tuple[str, ...]:
+    """Give what the profile's file says against itself."""
+    return tuple(read_json(spec.folder / "profiles" / f"{profile}.json").get("caveats", ()))
+
+
+def _title_of(strategy: Strategy, settings: Settings) -> str:
+    allocated = strategy == "pipeline" and settings.trading.synthesizer.allocation == "diversified"
+    return "diversified" if allocated else strategy
+
+
+def _limits(strategy: Strategy, cost_bps: float) -> BookLimits:
+    if strategy == "quant_v8":
+        return BookLimits(names=V8_NAMES, exposure_max=1.0, target_volatility=np.inf, cost_bps=cost_bps)
+    return BookLimits(target_volatility=SCALED_VOLATILITY, cost_bps=cost_bps)
+
+
+def _span(panel: BarPanel, run: Run) -> tuple[int, int]:
+    rows = np.searchsorted(panel.sessions.astype("datetime64[D]"), run.sessions[[0, -1]])
+    return int(rows[0]), int(rows[1])
+
+
+def _stormy(panel: BarPanel, run: Run, settings: Settings, first: int, last: int) -> NDArray[np.bool_]:
+    """Sessions in the high-volatility regime: as the run saw them, else as the same filter sees them."""
+    if any(run.regimes):
+        return np.array([name == HIGH_VOLATILITY for name in run.regimes])
+    tracker = RegimeTracker(settings.trading.regime)
+    names = (getattr(tracker.at(panel.prefix(row + 1)), "name", "") for row in range(first, last + 1))
+    return np.array([name == HIGH_VOLATILITY for name in names])

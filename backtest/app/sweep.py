@@ -1,0 +1,181 @@
+"""A sweep: one backtest for each combination of settings, and how likely the best of them is overfitted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from analysis.curves import sharpe, simple_returns, worst_drawdown
+from analysis.overfitting import Overfitting, overfitting_probability
+from backtest.app.executors import run_all, share
+from backtest.app.settings import Change, Settings, settings_of, v8_settings_of, with_changes
+from backtest.app.strategies import RETRAIN_SESSIONS, BacktestSpec, decision_rows, run_pipeline, run_v8
+from backtest.runner import Run
+from config.trading import QuantSettings
+from core.errors import SettingsError
+from core.types import BarPanel
+from models.factors.store import FactorStore
+from models.ranker.artefact import QuantArtefact
+from models.ranker.walk_forward import fold_rows, walk_forward
+
+CELLS_MAX = 1_000
+FITS, CELLS = "fit rankers", "run cells"
+Stages = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One combination of settings and what it made.
+
+    Attributes
+    ----------
+    change : mapping of str to Any
+        Values by dotted name.
+    total_return, drawdown_max : float
+        Fractions.
+    sharpe : float or None
+        Annualised; None for a flat curve.
+    returns : tuple of float, length T
+        Daily.
+    """
+
+    change: Change
+    trades: int
+    total_return: float
+    sharpe: float | None
+    drawdown_max: float
+    returns: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """All cells over the same sessions.
+
+    Attributes
+    ----------
+    sessions : tuple of str, length T
+        ISO dates of the returns.
+    overfitting : Overfitting or None
+        None with fewer than two cells or too few sessions. Every cell is one more trial for the deflated
+        Sharpe ratio.
+    """
+
+    strategy: str
+    sessions: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    overfitting: Overfitting | None
+
+
+def read_grid(path: Path) -> tuple[Change, ...]:
+    """Read a grid, a JSON object of dotted settings with lists of values, and give every combination.
+
+    Names begin with the file they live in: `trading.quant.max_depth`, `risk.swing_exit.stop_loss_pct`. The
+    combinations come in the order of the file, the last name turning fastest.
+
+    Raises
+    ------
+    core.errors.SettingsError
+        When the file is no such object, names an unknown setting, or makes too many combinations.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"The grid {path} cannot be read: {error}.") from error
+    if (
+        not isinstance(content, dict)
+        or not all(isinstance(v, list) and v for v in content.values())
+        or not content
+    ):
+        raise SettingsError(
+            f"The grid {path} is no object of settings with lists of values.",
+            hint='For example {"trading.quant.max_depth": [3, 4]}.',
+        )
+    cells = tuple(dict(zip(content, values, strict=True)) for values in product(*content.values()))
+    if len(cells) > CELLS_MAX:
+        raise SettingsError(f"The grid {path} makes {len(cells)} combinations, more than {CELLS_MAX}.")
+    return cells
+
+
+def run_sweep(
+    strategy: str,
+    spec: BacktestSpec,
+    panel: BarPanel,
+    source: str,
+    changes: Sequence[Change],
+    executor: Executor | None,
+    stages: Stages,
+) -> Sweep:
+    """Run every combination; the rankers are trained once for each set of ranker settings.
+
+    Parameters
+    ----------
+    strategy : str
+        `pipeline`, or `quant_v8`: what a cell does not name is as the ranker alone has it.
+    stages : callable
+        Told (stage, done, of).
+    """
+    base = v8_settings_of(spec) if strategy == "quant_v8" else settings_of(spec)
+    wanted = [with_changes(base, change) for change in changes]
+    folds: dict[QuantSettings, tuple[QuantArtefact, ...]] = {}
+    for chosen in wanted:
+        quant = chosen.trading.quant
+        if quant not in folds:
+            folds[quant] = _trained(spec, panel, quant, executor, partial(stages, FITS))
+    sent = {quant: share(executor, artefacts) for quant, artefacts in folds.items()}
+    ground = (strategy, share(executor, spec), share(executor, panel), source)
+    asked = [(*ground, sent[chosen.trading.quant], chosen) for chosen in wanted]
+    runs = list(run_all(executor, run_cell, asked, partial(stages, CELLS)))
+    cells = tuple(_cell(change, run) for change, run in zip(changes, runs, strict=True))
+    return Sweep(
+        strategy=strategy,
+        sessions=tuple(str(day) for day in runs[0].sessions[1:]),
+        cells=cells,
+        overfitting=_overfitting(runs),
+    )
+
+
+def run_cell(
+    strategy: str,
+    spec: BacktestSpec,
+    panel: BarPanel,
+    source: str,
+    artefacts: tuple[QuantArtefact, ...],
+    settings: Settings,
+) -> Run:
+    """Run one combination; in a worker process too."""
+    run = run_v8 if strategy == "quant_v8" else run_pipeline
+    return run(spec, panel, artefacts, source=source, settings=settings)[1]
+
+
+def _trained(
+    spec: BacktestSpec,
+    panel: BarPanel,
+    quant: QuantSettings,
+    executor: Executor | None,
+    progress: Callable[[int, int], None],
+) -> tuple[QuantArtefact, ...]:
+    rows = fold_rows(panel, *decision_rows(spec, panel), RETRAIN_SESSIONS)
+    return walk_forward(panel, FactorStore().history(panel), quant, rows, executor, progress)
+
+
+def _cell(change: Change, run: Run) -> Cell:
+    returns = simple_returns(run.equity)
+    return Cell(
+        change=dict(change),
+        trades=len(run.fills),
+        total_return=float(run.equity[-1] / run.equity[0] - 1),
+        sharpe=sharpe(returns),
+        drawdown_max=worst_drawdown(run.equity).depth,
+        returns=tuple(returns.tolist()),
+    )
+
+
+def _overfitting(runs: Sequence[Run]) -> Overfitting | None:
+    return overfitting_probability(np.column_stack([simple_returns(run.equity) for run in runs]))

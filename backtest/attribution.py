@@ -1,0 +1,101 @@
+"""What each agent and each exit rule is worth: the same run again with it switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.curves import sharpe, simple_returns, worst_drawdown
+from analysis.overfitting import Overfitting, overfitting_probability
+from backtest.runner import Run
+from backtest.spans import Rows, windows_of
+from core.errors import InvariantError
+from core.market import Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Without:
+    """A window's figures without one part.
+
+    Attributes
+    ----------
+    total_return, drawdown_max : float
+        Fractions.
+    sharpe : float or None
+    sharpe_given_up : float or None
+        The whole strategy's Sharpe ratio less this one's: what the part adds, negative where it costs.
+    """
+
+    total_return: float
+    drawdown_max: float
+    sharpe: float | None
+    sharpe_given_up: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """One part switched off.
+
+    Attributes
+    ----------
+    kind : str
+        `agent` or `exit rule`.
+    trades : int
+        Fills of the run without it.
+    windows : mapping of str to Without
+        By window.
+    """
+
+    kind: str
+    part: str
+    trades: int
+    windows: Mapping[str, Without]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switched:
+    """A part that was switched off, and the run without it."""
+
+    kind: str
+    part: str
+    run: Run
+
+
+def contributions(whole: Run, switched: Sequence[Switched]) -> tuple[Contribution, ...]:
+    """Compare each run without a part with the whole one, window by window."""
+    return tuple(
+        Contribution(
+            kind=one.kind,
+            part=one.part,
+            trades=len(one.run.fills),
+            windows={rows.name: _without(whole, one.run, rows) for rows in windows_of(whole.sessions)},
+        )
+        for one in switched
+    )
+
+
+def overfitting_of(runs: Sequence[Run]) -> Overfitting | None:
+    """Estimate how likely picking the best of these runs overfits; None where it cannot be told."""
+    return overfitting_probability(trial_returns(runs)) if len(runs) > 1 else None
+
+
+def trial_returns(runs: Sequence[Run]) -> Floats:
+    """Give the daily returns (T, M) of runs over the same sessions."""
+    for run in runs[1:]:
+        if not np.array_equal(run.sessions, runs[0].sessions):
+            raise InvariantError("Runs over different sessions cannot be compared.")
+    return np.column_stack([simple_returns(run.equity) for run in runs])
+
+
+def _without(whole: Run, other: Run, rows: Rows) -> Without:
+    curve = slice(rows.first - 1, rows.last + 1)
+    equity = other.equity[curve]
+    ratio, full = sharpe(simple_returns(equity)), sharpe(simple_returns(whole.equity[curve]))
+    return Without(
+        total_return=float(equity[-1] / equity[0] - 1),
+        drawdown_max=worst_drawdown(equity).depth,
+        sharpe=ratio,
+        sharpe_given_up=None if ratio is None or full is None else full - ratio,
+    )

@@ -1,0 +1,212 @@
+"""Deciding a recorded decision again: the same view, book and state must give the same plan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from backtest.lookahead import differences
+from core.errors import RequestError
+from core.ports import Feed, Ledger, RiskManager, Team
+from core.times import market_date
+from core.types import MarketView, Plan, Portfolio, StepReport, TradingState
+from pipeline.engine import intended, opening_book
+from pipeline.fills import apply_fills
+from pipeline.step import decide, digest_of, name_of
+
+LOOK_BACK = (100, 1_000, 10_000, 1_000_000)
+SHOWN_MAX = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A decision from the ledger, and the step about now that came before it (None for the first)."""
+
+    report: StepReport
+    before: StepReport | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The book and the state that a recorded decision was made from.
+
+    Attributes
+    ----------
+    proven : bool
+        Whether the book has the digest that the decision recorded, and its id follows from what it recorded;
+        else they are the nearest that the ledger knows.
+    """
+
+    book: Portfolio
+    state: TradingState
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What came of deciding again.
+
+    Attributes
+    ----------
+    same : bool
+        The same id from the same inputs, and the same plan byte for byte.
+    same_plan : bool
+        The plan is the same byte for byte but for the decision's own name, whatever became of the inputs.
+    causes : tuple of str
+        What of the inputs is no longer what it was; empty when all is.
+    first_difference : str
+        The first field of the plan that differs, with both values; empty when none does.
+    """
+
+    decision_id: str
+    same: bool
+    same_plan: bool
+    causes: tuple[str, ...]
+    first_difference: str
+
+
+def find(ledger: Ledger, name: str) -> Recorded:
+    """Find a decision and the step before it.
+
+    Raises
+    ------
+    core.errors.RequestError
+        404 when the ledger has no such decision.
+    """
+    if ledger.decision(name) is None:
+        raise RequestError(f"The ledger has no decision {name}.", hint="GET /decisions lists them.", status=404)
+    for limit in LOOK_BACK:
+        steps = ledger.decisions(limit)
+        place = next((i for i, step in enumerate(steps) if step.decision_id == name), None)
+        if place is None:
+            continue
+        before = next((step for step in steps[place + 1 :] if step.cycle.as_of is None), None)
+        if before is not None or len(steps) < limit:
+            return Recorded(report=steps[place], before=before)
+    raise RequestError(f"The decision {name} lies more than {LOOK_BACK[-1]} steps back.", status=404)
+
+
+def seen_by(recorded: Recorded, initial_cash: Decimal) -> Seen:
+    """Find the book a decision was made from, by the digest it recorded, and the state."""
+    plan, books = recorded.report.plan, list(_books(recorded, initial_cash))
+    state = plan.decided_in or (recorded.before.plan.state if recorded.before else TradingState.ACTIVE)
+    for book in books:
+        if digest_of(book) == plan.book_digest and _name(recorded.report, state) == recorded.report.decision_id:
+            return Seen(book=book, state=state, proven=True)
+    return Seen(book=books[0], state=state, proven=False)
+
+
+def replay(
+    recorded: Recorded,
+    *,
+    feed: Feed,
+    team: Team,
+    risk: RiskManager,
+    config_digest: str,
+    initial_cash: Decimal,
+    encode: Callable[[StepReport], bytes],
+) -> Replay:
+    """Decide again at the decision's moment and compare.
+
+    Parameters
+    ----------
+    encode : callable
+        Writes a report as the ledger does.
+    """
+    report, seen = recorded.report, seen_by(recorded, initial_cash)
+    view = feed.view(report.as_of)
+    name, plan = decide(view, seen.book, team, risk, seen.state, report.cycle, config_digest)
+    if report.cycle.as_of is None:
+        plan = intended(plan, report.cycle)
+    was, now = (
+        encode(report),
+        encode(replace(report, plan=plan)).replace(name.encode(), report.decision_id.encode()),
+    )
+    causes = tuple(_causes(recorded, seen, view, plan, config_digest))
+    return Replay(
+        decision_id=report.decision_id,
+        same=not causes and name == report.decision_id and was == now,
+        same_plan=was == now,
+        causes=causes,
+        first_difference="" if was == now else _first(was, now),
+    )
+
+
+def _books(recorded: Recorded, initial_cash: Decimal) -> Iterator[Portfolio]:
+    """Give the books it may have seen: the step before's, after the fills; with what is not recorded varied.
+
+    Between two steps a person's resume measures losses anew, and an execution counts its orders as trades of
+    the session. The step's own plan holds the count afterwards.
+    """
+    report = recorded.report
+    if report.cycle.as_of is not None:
+        yield opening_book(report.plan.portfolio.cash)
+        return
+    last = recorded.before.plan.portfolio if recorded.before else opening_book(initial_cash)
+    own = {approved.order.client_order_id for approved in report.plan.approved} if report.cycle.submits else set()
+    pending = tuple(o for o in report.plan.portfolio.pending if o.client_order_id not in own)
+    rebased = replace(last, session_open_equity=last.equity, peak_equity=last.equity)
+    for book in (last, rebased):
+        after = replace(apply_fills(book, report.fills, market_date), pending=pending)
+        yield after
+        yield replace(after, trades_today=report.plan.portfolio.trades_today - len(own))
+
+
+def _name(report: StepReport, state: TradingState) -> str:
+    """Name the recorded decision after the inputs it recorded."""
+    return name_of(
+        report.cycle,
+        report.as_of,
+        report.view_digest,
+        report.config_digest,
+        book_digest=report.plan.book_digest,
+        state=state,
+        models=report.plan.opinion.models,
+    )
+
+
+def _causes(recorded: Recorded, seen: Seen, view: MarketView, plan: Plan, config_digest: str) -> Iterator[str]:
+    report = recorded.report
+    if not seen.proven:
+        yield (
+            "The book it was made from is not recorded in full, only its digest; the nearest known was used "
+            "(something changed it between the two steps, or another release wrote it)."
+        )
+    if config_digest != report.config_digest:
+        yield f"The settings changed: their digest was {report.config_digest[:12]} and is {config_digest[:12]}."
+    yield from _model_causes(report, plan)
+    if view.digest() != report.view_digest:
+        yield "The view is another: " + "; ".join(_view_causes(report, view)) + "."
+
+
+def _model_causes(report: StepReport, plan: Plan) -> Iterator[str]:
+    was, now = report.plan.opinion.models, plan.opinion.models
+    for agent in sorted({*was, *now}):
+        if was.get(agent) != now.get(agent):
+            old, new = was.get(agent, "absent"), now.get(agent, "absent")
+            yield f"The model of {agent} changed: it was {old}, it is {new}."
+
+
+def _view_causes(report: StepReport, view: MarketView) -> Sequence[str]:
+    until = str(view.session) if view.row >= 0 else ""
+    pairs = {
+        "the source": (report.source, view.source),
+        "the newest session": (report.bars_until, until),
+        "what is left out": (dict(report.stale), dict(view.stale)),
+    }
+    told = [
+        f"{what} was {was or 'none'} and is {now or 'none'}" for what, (was, now) in pairs.items() if was != now
+    ]
+    return told or ["bars, quotes or headlines up to that moment were revised"]
+
+
+def _first(was: bytes, now: bytes) -> str:
+    found = next(differences(json.loads(was), json.loads(now)), None)
+    if found is None:
+        return "the bytes, though every field has the same value"
+    path, left, right = (str(part)[:SHOWN_MAX] for part in found)
+    return f"{path}: it was {left}, it is {right}"

@@ -1,0 +1,242 @@
+"""The report of a backtest: every figure once, as plain data; the table, the chart and the JSON all read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.curves import MonthlyReturns, monthly_returns
+from analysis.overfitting import Overfitting
+from analysis.random_books import random_books
+from analysis.ranking import YearOfRanking, ranking_by_year
+from analysis.trades import activity_of
+from backtest.attribution import Contribution
+from backtest.intraday_coverage import Walked
+from backtest.market import Market, Null, benchmark_curves
+from backtest.phases import spread_of
+from backtest.runner import Run
+from backtest.spans import windows_of
+from backtest.trading import Traded, describe, trips_of, unproven
+from backtest.windows import Course, Trials, Window, judge
+from core.market import Floats
+
+HINDSIGHT = (
+    "The universe was picked with hindsight: today's leaders. Absolute returns on it are flattered, the "
+    "strategy's and the equal-weight books' alike; compare them with each other, not with SPY."
+)
+HIGH_VOLATILITY = "high_vol"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What was run.
+
+    Attributes
+    ----------
+    strategy : str
+        `pipeline` or `quant_v8`.
+    title : str
+        In words.
+    cost_bps : float
+        Spread, slippage and fees of a one-way trade in basis points; the benchmarks' books pay the same.
+    resume_after_sessions : int
+        How long the modelled operator leaves a tripped breaker alone.
+    models : int
+        Rankers trained by this walk-forward; no stored one is ever used.
+    config_digest : str
+        SHA-256 of the settings in force.
+    caveats : tuple of str
+        What speaks against the profile, in its own words.
+    walked : Walked or None
+        What the risk check walked in five-minute bars.
+    """
+
+    strategy: str
+    title: str
+    profile: str
+    source: str
+    seed: int
+    cost_bps: float
+    resume_after_sessions: int
+    models: int
+    config_digest: str
+    caveats: tuple[str, ...] = ()
+    walked: Walked | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """How often the ranker's probability passed the candidate threshold."""
+
+    threshold: float
+    passed: int
+    predictions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ranking:
+    """What the ranker said out of sample.
+
+    Attributes
+    ----------
+    margin, probability, forward : ndarray of float64, shape (T, N)
+        At each session of the run: log-odds, calibrated probability, and the return that followed.
+    """
+
+    margin: Floats
+    probability: Floats
+    forward: Floats
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All of a backtest's figures.
+
+    Attributes
+    ----------
+    warnings : tuple of str
+        What the simulation never did: read before any figure.
+    caveats : tuple of str
+        What the figures mean.
+    null : str
+        The random books, in words.
+    windows : tuple of Window
+        The whole span first.
+    ranking_by_year : tuple of YearOfRanking
+    overfitting : Overfitting or None
+        Where several variants were run over the same sessions.
+    attribution : tuple of Contribution
+        Where agents and exit rules were switched off one by one.
+    months : MonthlyReturns
+    sessions : tuple of str
+        ISO dates of the curves.
+    curves : mapping of str to tuple of float
+        The strategy first, then the benchmarks, each from 1.
+    high_volatility : tuple of bool
+        Sessions in the high-volatility regime.
+    """
+
+    about: About
+    warnings: tuple[str, ...]
+    caveats: tuple[str, ...]
+    null: str
+    windows: tuple[Window, ...]
+    traded: Traded
+    ranking_by_year: tuple[YearOfRanking, ...]
+    candidates: Candidates
+    months: MonthlyReturns
+    overfitting: Overfitting | None = None
+    attribution: tuple[Contribution, ...] = ()
+    sessions: tuple[str, ...] = ()
+    curves: Mapping[str, tuple[float, ...]]
+    high_volatility: tuple[bool, ...] = ()
+
+
+def make_report(
+    about: About,
+    run: Run,
+    market: Market,
+    ranking: Ranking,
+    null: Null,
+    trials: Trials,
+    *,
+    slippage_bps: float,
+    orders: Mapping[str, int],
+    high_volatility: NDArray[np.bool_],
+) -> Report:
+    """Measure a run.
+
+    Parameters
+    ----------
+    market : Market
+        Of the same sessions: the run's first session is the one before `market.first`.
+    null : Null
+        The random books, to be drawn here.
+    slippage_bps : float
+        Spread and slippage inside the fill prices, one way.
+    orders : mapping of str to int
+        How many ended in each status.
+    high_volatility : ndarray of bool, shape (T,)
+        What the chart shades.
+    """
+    course = course_of(run, market, ranking, null, slippage_bps=slippage_bps)
+    traded = describe(run, trips_of(run), orders)
+    return Report(
+        about=about,
+        warnings=tuple(unproven(run, traded)),
+        caveats=tuple(_caveats(about, run)),
+        null=null.words,
+        windows=tuple(judge(course, rows, trials, null.seed) for rows in windows_of(run.sessions)),
+        traded=traded,
+        ranking_by_year=ranking_by_year(ranking.margin[1:], ranking.forward[1:], run.sessions[1:]),
+        candidates=_candidates(ranking),
+        months=monthly_returns(run.equity, run.sessions),
+        sessions=tuple(str(day) for day in run.sessions),
+        curves={
+            "strategy": tuple((run.equity / run.equity[0]).tolist()),
+            **{name: tuple(curve.tolist()) for name, curve in course.curves.items()},
+        },
+        high_volatility=tuple(high_volatility.tolist()),
+    )
+
+
+def course_of(run: Run, market: Market, ranking: Ranking, null: Null, *, slippage_bps: float) -> Course:
+    """Lay a run beside the benchmarks and the random books of the same sessions."""
+    trips = trips_of(run)
+    books = random_books(
+        market.sessions,
+        market.open,
+        market.close,
+        market.sectors,
+        np.random.default_rng(null.seed),
+        first=market.first,
+        books=null.books,
+        limits=null.limits,
+    )
+    return Course(
+        sessions=run.sessions,
+        equity=run.equity,
+        curves=benchmark_curves(market),
+        market=market.benchmark,
+        activity=activity_of(run.fills, run.sessions, run.exposure, slippage_bps=slippage_bps),
+        closed_on=np.array([trip.closed_at.date() for trip in trips], dtype="datetime64[D]"),
+        books=books,
+        predictions=ranking.margin,
+        forward=ranking.forward,
+    )
+
+
+def with_phases(report: Report, run: Run, returns: Floats) -> Report:
+    """Add what the same book made when it was rebalanced on other days, returns (phases, T - 1)."""
+    rows = {window.name: window for window in windows_of(run.sessions)}
+    windows = (replace(w, phases=spread_of(returns, rows[w.name])) for w in report.windows)
+    return replace(report, windows=tuple(windows))
+
+
+def _candidates(ranking: Ranking) -> Candidates:
+    said = ranking.probability[np.isfinite(ranking.probability)]
+    passed = int((said > ranking.threshold).sum())
+    return Candidates(threshold=ranking.threshold, passed=passed, predictions=len(said))
+
+
+def _caveats(about: About, run: Run) -> Sequence[str]:
+    out = [
+        HINDSIGHT,
+        *about.caveats,
+        f"Decided at the close, filled at the next open, {about.cost_bps:g} bps a trade; the first decision is "
+        f"at the close of {run.sessions[0]}. Walk-forward: {about.models} rankers, each used only after the day "
+        "its labels end.",
+    ]
+    if about.walked is not None:
+        out.append(about.walked.words)
+    if run.resumed_at:
+        days = ", ".join(str(day) for day in run.resumed_at)
+        out.append(
+            f"A breaker halted trading and a person resumed it {len(run.resumed_at)} times ({days}), modelled "
+            f"as {about.resume_after_sessions} sessions later, losses measured from there."
+        )
+    return out

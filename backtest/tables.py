@@ -1,0 +1,159 @@
+"""The report as tables on a terminal: the same figures as the JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from analysis.performance import Performance
+from backtest.attribution import Contribution
+from backtest.report import Report
+from backtest.windows import Window
+
+NONE = "-"
+PERCENT, SIGNED_PERCENT, RATIO, COUNT, DOLLARS = "{:.1%}", "{:+.1%}", "{:.2f}", "{:d}", "${:,.0f}"
+ROWS = (
+    ("total return", "total_return", SIGNED_PERCENT),
+    ("growth a year (CAGR)", "cagr", SIGNED_PERCENT),
+    ("volatility a year", "volatility", PERCENT),
+    ("Sharpe", "sharpe", RATIO),
+    ("Sortino", "sortino", RATIO),
+    ("max drawdown", "drawdown_max", PERCENT),
+    ("longest drawdown, sessions", "drawdown_sessions_max", COUNT),
+    ("alpha a year vs SPY", "alpha", SIGNED_PERCENT),
+    ("beta vs SPY", "beta", RATIO),
+    ("round trips", "trades", COUNT),
+    ("win rate", "win_rate", PERCENT),
+    ("payoff (mean win / mean loss)", "payoff_ratio", RATIO),
+    ("turnover a year", "turnover_per_year", "{:.1f}x"),
+    ("mean exposure", "exposure_mean", PERCENT),
+    ("costs paid", "cost_usd", DOLLARS),
+)
+
+
+def render(report: Report) -> RenderableType:
+    """Lay the whole report out, warnings first."""
+    about = report.about
+    parts: list[RenderableType] = [Text(f"WARNING: {said}", style="bold red") for said in report.warnings]
+    parts.append(
+        Text(f"{about.title} (profile {about.profile}, {about.source}, seed {about.seed})", style="bold")
+    )
+    for window in report.windows:
+        parts += [_performance(window), _luck(window)]
+    parts += [Text(f"Random books: {report.null}."), _ranking(report), _traded(report)]
+    if report.attribution:
+        parts.append(_attribution(report.attribution))
+    if report.overfitting:
+        found = report.overfitting
+        parts.append(
+            Text(
+                f"Probability of backtest overfitting (CSCV, {found.trials} variants, {found.splits} splits): "
+                f"{found.probability:.0%}; the chosen one loses out of sample in {found.loss_probability:.0%}."
+            )
+        )
+    parts += [Text(f"* {caveat}", style="yellow") for caveat in report.caveats]
+    return Group(*parts)
+
+
+def show(value: float | int | None, style: str) -> str:
+    """Write a figure, or a dash where it is not defined."""
+    return NONE if value is None else style.format(value)
+
+
+def _performance(window: Window) -> Table:
+    table = _table(f"{window.name}: {window.first} to {window.last}", ["", *window.table])
+    for title, figure, style in ROWS:
+        values = [getattr(column, figure) for column in window.table.values()]
+        if any(value is not None for value in values):
+            table.add_row(title, *(show(value, style) for value in values))
+    return table
+
+
+def _luck(window: Window) -> Text:
+    luck, found = window.luck, window.significance
+    interval = found.interval
+    between = f"{interval.low:.2f} to {interval.high:.2f}" if interval else NONE
+    lines = [
+        f"Among {luck.books} random books: percentile {show(luck.percentile, '{:.0f}')} (their Sharpe 5 % "
+        f"{luck.sharpe_p05:.2f}, median {luck.sharpe_median:.2f}, 95 % {luck.sharpe_p95:.2f})",
+        f"Sharpe 95 % interval {between}; probability above 0: {show(found.probabilistic, PERCENT)}; deflated "
+        f"for {found.trials} trials (hurdle {found.hurdle:.2f}): {show(found.deflated, PERCENT)}",
+    ]
+    if window.ranking:
+        said = window.ranking
+        lines.append(
+            f"Ranking out of sample: mean rank IC {said.rank_ic:+.4f}, permutation p {said.p_value:.3f}, "
+            f"{said.days} sessions"
+        )
+    if window.phases:
+        spread, ratio = window.phases.total_return, window.phases.sharpe
+        lines.append(
+            f"The same book rebalanced on each of {window.phases.books} other days: return {spread.low:+.0%} to "
+            f"{spread.high:+.0%} (median {spread.median:+.0%}), Sharpe {ratio.low:.2f} to {ratio.high:.2f} "
+            f"(median {ratio.median:.2f})"
+        )
+    return Text("\n".join(lines) + "\n")
+
+
+def _ranking(report: Report) -> RenderableType:
+    table = _table("Ranking out of sample, by year", ["year", "sessions", "rank IC", "AUC"])
+    for year in report.ranking_by_year:
+        table.add_row(str(year.year), str(year.days), show(year.rank_ic, "{:+.4f}"), show(year.auc, "{:.3f}"))
+    found = report.candidates
+    share = found.passed / found.predictions if found.predictions else 0.0
+    said = f"{found.passed} of {found.predictions} predictions ({share:.2%}) passed p > {found.threshold:.2f}.\n"
+    return Group(table, Text(said))
+
+
+def _traded(report: Report) -> RenderableType:
+    traded = report.traded
+    table = _table("Exits by rule", ["rule", "round trips", "win rate", "mean profit", "profit", "weekdays held"])
+    for rule, found in traded.exits.items():
+        table.add_row(
+            rule, str(found.trades), f"{found.win_rate:.1%}", f"{found.profit_mean:+.2%}",
+            f"{found.profit_usd:+,.0f}", f"{found.sessions_held_mean:.1f}",
+        )  # fmt: skip
+    refused = ", ".join(f"{rule} {count}" for rule, count in traded.refusals.items()) or "none"
+    became = ", ".join(f"{status} {count}" for status, count in traded.orders.items())
+    said = (
+        f"{traded.buys} buys, {traded.sells} sells, {traded.round_trips} round trips, "
+        f"{traded.open_at_end} open at the end. "
+        f"Orders: {became}. Refused: {refused}. "
+        f"Breaker resumed: {', '.join(traded.resumed_on) or 'never tripped'}.\n"
+    )
+    return Group(table, Text(said))
+
+
+def _attribution(found: Sequence[Contribution]) -> Table:
+    windows = list(found[0].windows)
+    heads = ["switched off", "fills", *(f"{w}\n{f}" for w in windows for f in ("return", "Sharpe", "adds"))]
+    table = _table("Attribution: the run again without each part (adds = Sharpe given up without it)", heads)
+    for one in found:
+        table.add_row(f"{one.kind} {one.part}", str(one.trades), *_cells(one, windows))
+    return table
+
+
+def _cells(one: Contribution, windows: Sequence[str]) -> Iterator[str]:
+    for name in windows:
+        figures = one.windows[name]
+        yield show(figures.total_return, SIGNED_PERCENT)
+        yield show(figures.sharpe, RATIO)
+        yield show(figures.sharpe_given_up, "{:+.2f}")
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="right" if place else "left", no_wrap=not place)
+    return table
+
+
+def summary_line(figures: Performance) -> str:
+    """Write the three figures that a legend has room for."""
+    return (
+        f"{show(figures.total_return, '{:+.0%}')}   Sharpe {show(figures.sharpe, RATIO)}   "
+        f"drawdown {show(figures.drawdown_max, '{:.0%}')}"
+    )

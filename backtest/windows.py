@@ -1,0 +1,220 @@
+"""One window of a backtest: the strategy beside its benchmarks, and how likely it is luck."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.curves import SESSIONS_PER_YEAR, sharpe_of_rows, simple_returns
+from analysis.performance import Performance, compare
+from analysis.random_books import RandomBooks, percentile
+from analysis.significance import (
+    Interval,
+    Permutation,
+    deflated_sharpe_ratio,
+    expected_best_sharpe,
+    probabilistic_sharpe_ratio,
+    rank_ic_permutation,
+    sharpe_interval,
+)
+from analysis.trades import Activity
+from backtest.phases import Phases
+from backtest.spans import Rows
+from core.market import Floats
+
+SHARPES_MIN = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trials:
+    """What was looked at before this result was chosen.
+
+    Attributes
+    ----------
+    count : int
+        Variants, this one among them.
+    sharpes : tuple of float
+        Annualised Sharpe ratios of those it is known of.
+    """
+
+    count: int = 1
+    sharpes: tuple[float, ...] = ()
+
+    def variance(self, sessions: int) -> float:
+        """Variance of the trials' annualised Sharpe ratios.
+
+        Of two known ones at least; else that of worthless strategies, 252 / sessions (Lo 2002, "The statistics
+        of Sharpe ratios", eq. 9, at a Sharpe ratio of 0).
+        """
+        if len(self.sharpes) < SHARPES_MIN:
+            return SESSIONS_PER_YEAR / sessions
+        return float(np.var(self.sharpes, ddof=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Luck:
+    """Where the strategy stands among books of random names.
+
+    Attributes
+    ----------
+    percentile : float or None
+        Share of the books whose Sharpe ratio is lower, in [0, 100]; None for a flat strategy.
+    sharpe_p05, sharpe_median, sharpe_p95 : float
+        Of the books' annualised Sharpe ratios.
+    """
+
+    books: int
+    percentile: float | None
+    sharpe_p05: float
+    sharpe_median: float
+    sharpe_p95: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Significance:
+    """How much the Sharpe ratio proves.
+
+    Attributes
+    ----------
+    interval : Interval or None
+        95 % by the stationary bootstrap with blocks of a month.
+    probabilistic, deflated : float or None
+        Probability that the true ratio is above 0, and above what the best of the trials shows by luck.
+    sharpe_variance : float
+        Of the trials' annualised ratios, as assumed for the hurdle.
+    hurdle : float
+        That best: annualised.
+    """
+
+    interval: Interval | None
+    probabilistic: float | None
+    deflated: float | None
+    trials: int
+    sharpe_variance: float
+    hurdle: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The figures of one window.
+
+    Attributes
+    ----------
+    first, last : str
+        ISO dates of the first and last session whose return counts.
+    table : mapping of str to Performance
+        `strategy` first, then each benchmark.
+    ranking : Permutation or None
+        Of the ranker's out-of-sample predictions made in the window; None without a ranker.
+    phases : Phases or None
+        The same book rebalanced on every other day; None for what is decided daily.
+    """
+
+    name: str
+    first: str
+    last: str
+    table: Mapping[str, Performance]
+    luck: Luck
+    significance: Significance
+    ranking: Permutation | None
+    phases: Phases | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Course:
+    """A run and all that it is compared with, on the same sessions.
+
+    Attributes
+    ----------
+    sessions : ndarray of datetime64[D], shape (T,)
+        The first is the session of the first decision; returns count from the second.
+    equity : ndarray of float64, shape (T,)
+    curves : mapping of str to ndarray, shape (T,)
+        Benchmarks by name.
+    market : str
+        The benchmark that alpha and beta refer to.
+    activity : Activity
+        What was traded, by session.
+    closed_on : ndarray of datetime64[D], shape (K,)
+        When each round trip of `activity.profits` ended.
+    books : RandomBooks
+        Returns (books, T - 1).
+    predictions, forward : ndarray of float64, shape (T, N)
+        What the ranker said at each session, and the return that followed.
+    """
+
+    sessions: NDArray[np.datetime64]
+    equity: Floats
+    curves: Mapping[str, Floats]
+    market: str
+    activity: Activity
+    closed_on: NDArray[np.datetime64]
+    books: RandomBooks
+    predictions: Floats
+    forward: Floats
+
+
+def judge(course: Course, rows: Rows, trials: Trials, seed: int) -> Window:
+    """Measure one window of a course."""
+    curve = slice(rows.first - 1, rows.last + 1)
+    equity = course.equity[curve]
+    returns = simple_returns(equity)
+    table = compare(
+        equity,
+        _active(course, rows),
+        {name: values[curve] for name, values in course.curves.items()},
+        market=course.market,
+    )
+    inside = slice(rows.first, rows.last + 1)
+    return Window(
+        name=rows.name,
+        first=str(course.sessions[rows.first]),
+        last=str(course.sessions[rows.last]),
+        table=table,
+        luck=place_among(course.books, rows, table["strategy"].sharpe),
+        significance=_significance(returns, trials, np.random.default_rng([seed, rows.first])),
+        ranking=rank_ic_permutation(course.predictions[inside], course.forward[inside]),
+    )
+
+
+def place_among(books: RandomBooks, rows: Rows, sharpe: float | None) -> Luck:
+    """Place a Sharpe ratio among the books' of the same sessions."""
+    returns = books.returns[:, rows.first - 1 : rows.last]
+    part = RandomBooks(returns=returns, sharpe=sharpe_of_rows(returns))
+    low, middle, high = (float(q) for q in np.quantile(part.sharpe, [0.05, 0.5, 0.95]))
+    return Luck(
+        books=len(part.sharpe),
+        percentile=None if sharpe is None else percentile(sharpe, part),
+        sharpe_p05=low,
+        sharpe_median=middle,
+        sharpe_p95=high,
+    )
+
+
+def _active(course: Course, rows: Rows) -> Activity:
+    inside, whole = slice(rows.first, rows.last + 1), course.activity
+    closed = course.closed_on
+    ended = (closed >= course.sessions[rows.first]) & (closed <= course.sessions[rows.last])
+    return replace(
+        whole,
+        bought_usd=whole.bought_usd[inside],
+        sold_usd=whole.sold_usd[inside],
+        cost_usd=whole.cost_usd[inside],
+        exposure=whole.exposure[inside],
+        profits=whole.profits[ended],
+    )
+
+
+def _significance(returns: Floats, trials: Trials, rng: np.random.Generator) -> Significance:
+    variance = trials.variance(len(returns))
+    return Significance(
+        interval=sharpe_interval(returns, rng),
+        probabilistic=probabilistic_sharpe_ratio(returns),
+        deflated=deflated_sharpe_ratio(returns, trials=trials.count, sharpe_variance=variance),
+        trials=trials.count,
+        sharpe_variance=variance,
+        hurdle=expected_best_sharpe(trials=trials.count, sharpe_variance=variance),
+    )

@@ -1,0 +1,1 @@
+"""The daemon: the service, its jobs and models in production, and their wiring."""

@@ -1,0 +1,124 @@
+"""The daemon's backtests: in a child process, on the bars that the daemon has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import RequestError
+from core.service import Job
+from core.types import BarPanel
+
+if TYPE_CHECKING:
+    from backtest.app.strategies import BacktestSpec
+    from daemon.child_jobs import JobRunner, Progress
+    from pipeline.engine import Engine
+
+BACKTEST, SCAN = "backtest", "scan_backtest"
+STAGES = {
+    "fit rankers": (0.0, 0.75),
+    "trade": (0.75, 0.95),
+    "measure": (0.95, 0.97),
+    "switch parts off": (0.97, 1.0),
+}
+
+
+class BacktestDesk:
+    """Starts backtests for the daemon; one of a kind at a time.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the settings are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def start_backtest(self, engine: Engine, runner: JobRunner, parameters: Mapping[str, Any]) -> Job:
+        """Start a walk-forward backtest of the pipeline or of the ranker alone.
+
+        Parameters
+        ----------
+        parameters : mapping
+            `strategy`, `start`, `end`, `profile`, `seed`, `books` and `attribution`, each optional.
+
+        Raises
+        ------
+        RequestError
+            409 when one runs already; 422 for a span that the bars do not cover; 503 when there are no bars.
+        """
+        bars, source = _bars(engine)
+        spec = _spec(self._folder, bars, parameters)
+        asked = (parameters.get("strategy") or "pipeline", bool(parameters.get("attribution")))
+        return runner.start(BACKTEST, backtest, (bars, source, spec, *asked), dict)
+
+    def start_scan(self, engine: Engine, runner: JobRunner, parameters: Mapping[str, Any]) -> Job:
+        """Start a backtest of the scanner; `start`, `end`, `profile` and `seed` are optional."""
+        bars, source = _bars(engine)
+        return runner.start(SCAN, scan, (bars, source, _spec(self._folder, bars, parameters)), dict)
+
+
+def backtest(
+    progress: Progress, bars: BarPanel, source: str, spec: BacktestSpec, strategy: str, attribution: bool
+) -> Mapping[str, Any]:
+    """Run a backtest; give its figures without the curves. Runs in the child process."""
+    from backtest.app.study import conduct  # noqa: PLC0415  # heavy: imported at first use
+    from backtest.to_json import figures  # noqa: PLC0415  # with the first backtest
+
+    def stages(stage: str, done: int, of: int) -> None:
+        first, last = STAGES[stage]
+        if not _worth_telling(done, of):
+            return
+        progress(first + (last - first) * done / of, f"{stage}: {done} of {of}")
+
+    study = conduct(
+        "quant_v8" if strategy == "quant_v8" else "pipeline",
+        spec,
+        bars,
+        source,
+        stages=stages,
+        attribution=attribution,
+    )
+    return figures(study.report)
+
+
+def scan(progress: Progress, bars: BarPanel, source: str, spec: BacktestSpec) -> Mapping[str, Any]:
+    """Run the scanner's backtest; give its figures. Runs in the child process."""
+    from backtest.app.scan_study import scan_backtest  # noqa: PLC0415  # heavy: imported at first use
+    from backtest.to_json import figures  # noqa: PLC0415  # with the first backtest
+
+    def tell(done: int, of: int) -> None:
+        if _worth_telling(done, of):
+            progress(done / of, f"scan: {done} of {of}")
+
+    return figures(scan_backtest(spec, bars, source, tell))
+
+
+def _worth_telling(done: int, of: int) -> bool:
+    """Tell of at most a hundred steps of a stage: each is an event on the stream."""
+    return done == of or done % max(1, of // 100) == 0
+
+
+def _bars(engine: Engine) -> tuple[BarPanel, str]:
+    view = engine.last_view
+    if view is None or view.row < 0:
+        raise RequestError("There are no bars to go back over yet.", hint="See the feed in /status.", status=503)
+    return view.bars, view.source
+
+
+def _spec(folder: Path, bars: BarPanel, parameters: Mapping[str, Any]) -> BacktestSpec:
+    from backtest.app.strategies import BacktestSpec, decision_rows  # noqa: PLC0415  # heavy: at first use
+
+    asked = {name: parameters[name] for name in ("seed", "books", "profile") if parameters.get(name) is not None}
+    spec = BacktestSpec(
+        start=_day(parameters.get("start")), end=_day(parameters.get("end")), folder=folder, **asked
+    )
+    decision_rows(spec, bars)
+    return spec
+
+
+def _day(value: date | str | None) -> date | None:
+    return date.fromisoformat(value) if isinstance(value, str) else value

@@ -1,0 +1,1 @@
+"""Models in production: trained, promoted, watched."""

@@ -1,0 +1,156 @@
+"""Watches the ranker in use for drift, once a session, and tells when a threshold is passed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import structlog
+
+from config.drift import DriftSettings
+from core.ports import EventSink
+from core.types import BarPanel, MarketView
+
+if TYPE_CHECKING:
+    from models.factors.store import FactorStore
+    from models.ranker.artefact import QuantArtefact
+    from models.ranker.drift import InUse, Stability
+
+log = structlog.get_logger("drift")
+RANKERS_READ = 32
+
+
+class DriftWatch:
+    """Keeps what is known of the ranker's drift.
+
+    Attributes
+    ----------
+    found : mapping
+        For the status: PSI by factor, the live rank IC beside the out-of-sample one, and the alarms.
+    """
+
+    def __init__(self, folder: Path, settings: DriftSettings, events: EventSink) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._events = events
+        self._judged = ("", "")
+        self._told: tuple[str, ...] = ()
+        self._read = lru_cache(maxsize=RANKERS_READ)(self._read_version)
+        self.found: Mapping[str, Any] = {"state": "not judged yet"}
+
+    @property
+    def alarms(self) -> list[str]:
+        """What is past its threshold."""
+        return list(self.found.get("alarms", ()))
+
+    def judge(self, view: MarketView, factors: FactorStore, artefact: QuantArtefact | None) -> None:
+        """Judge the ranker in use by what is known now; once a session and model. It never fails."""
+        if artefact is None or view.row < 0 or self._judged == (str(view.session), artefact.model_id):
+            return
+        self._judged = (str(view.session), artefact.model_id)
+        try:
+            self.found, causes = self._judge(view, factors, artefact)
+        except Exception as error:  # whatever is wrong with the watching, it must not stop the trading
+            log.exception("drift.not_judged")
+            self.found, causes = {"state": f"not judged: {error}", "alarms": []}, ()
+        if (tell := (artefact.model_id, *causes)) != self._told:
+            for message in self.found["alarms"]:
+                log.warning("drift.alarm", model_id=artefact.model_id, reason=message)
+                self._events.publish(
+                    "risk.alert", view.as_of, {"message": message, "model_id": artefact.model_id}
+                )
+        self._told = tell
+
+    def _judge(
+        self, view: MarketView, factors: FactorStore, artefact: QuantArtefact
+    ) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        from models.ranker.drift import factor_stability, live_scores  # noqa: PLC0415  # heavy: at first use
+        from models.ranker.metrics import standard_error  # noqa: PLC0415  # heavy: at first use
+
+        bars, table = view.bars, factors.history(view.bars)
+        psi = factor_stability(table, bars.sessions, artefact.window, self._settings.recent_sessions)
+        live = live_scores(bars, table, self._models(), artefact)
+        horizon = int(artefact.settings["horizon_sessions"])
+        known = {
+            "sessions": len(live.day) if live else 0,
+            "rank_ic": round(float(live.rank_ic.mean()), 4) if live else None,
+            "rank_ic_standard_error": round(standard_error(live.rank_ic, horizon), 4) if live else None,
+        }
+        promised = {name: artefact.metrics[name] for name in ("rank_ic", "rank_ic_standard_error")}
+        alarms = {
+            **self._shifted(psi, sessions_to_learn(bars, artefact)),
+            **self._worse(known, promised),
+        }
+        found = {
+            "state": "judged",
+            "model_id": artefact.model_id,
+            "judged_at": view.as_of.isoformat(),
+            "bars_until": str(view.session),
+            "psi": {name: round(found.psi, 4) for name, found in psi.items()},
+            "psi_usual_max": {name: round(found.usual_max, 4) for name, found in psi.items()},
+            "psi_max": self._settings.psi_max,
+            "live": known,
+            "out_of_sample": promised,
+            "alarms": list(alarms.values()),
+        }
+        return found, tuple(alarms)
+
+    def _shifted(self, stability: Mapping[str, Stability], to_learn: int) -> dict[str, str]:
+        shifted = {
+            name: f"{name} {found.psi:.2f} (usual up to {found.usual_max:.2f})"
+            for name, found in stability.items()
+            if found.psi > max(self._settings.psi_max, found.usual_max)
+        }
+        if not shifted:
+            return {}
+        message = (
+            f"The ranker's factors have moved away from what it learnt: PSI of {', '.join(shifted.values())}, "
+            f"limit {self._settings.psi_max:g}. Check the feed; POST /quant/retrain would learn {to_learn} newer "
+            "sessions."
+        )
+        return {f"psi: {', '.join(shifted)}": message}
+
+    def _worse(self, live: Mapping[str, Any], promised: Mapping[str, float]) -> dict[str, str]:
+        if live["sessions"] < self._settings.rank_ic_sessions_min:
+            return {}
+        error = float(np.hypot(live["rank_ic_standard_error"], promised["rank_ic_standard_error"]))
+        limit = promised["rank_ic"] - self._settings.rank_ic_standard_errors_max * error
+        if live["rank_ic"] >= limit:
+            return {}
+        message = (
+            f"The ranker ranks worse live than out of sample: rank IC {live['rank_ic']:+.4f} on "
+            f"{live['sessions']} sessions, promised {promised['rank_ic']:+.4f}, limit {limit:+.4f}. "
+            "POST /quant/retrain, or POST /quant/rollback."
+        )
+        return {"rank_ic": message}
+
+    def _models(self) -> list[InUse]:
+        """Give the kept rankers in the order they were put in use; a rollback is not followed."""
+        from models.ranker.drift import InUse  # noqa: PLC0415  # heavy: at first use
+        from models.ranker.versions import versions  # noqa: PLC0415  # heavy: at first use
+
+        return [
+            InUse(ranker=self._read(version.sha256), since=_stamp(version.saved_at))
+            for version in sorted(versions(self._folder), key=lambda version: version.saved_at)
+        ]
+
+    def _read_version(self, sha256: str) -> Any:
+        from models.ranker.ranker import Ranker  # noqa: PLC0415  # heavy: at first use
+        from models.ranker.versions import load_version  # noqa: PLC0415  # heavy: at first use
+
+        return Ranker(load_version(self._folder, sha256))
+
+
+def sessions_to_learn(bars: BarPanel, artefact: QuantArtefact) -> int:
+    """Tell how many sessions a training now has that the ranker's had not; the newest have no outcome yet."""
+    learnt_until = np.datetime64(artefact.window["last"], "D")
+    newer = int((bars.sessions.astype("datetime64[D]") > learnt_until).sum())
+    return max(0, newer - int(artefact.settings["purge_sessions"]) - 1)
+
+
+def _stamp(iso: str) -> np.datetime64:
+    return np.datetime64(datetime.fromisoformat(iso).astimezone(UTC).replace(tzinfo=None), "us")

@@ -1,0 +1,222 @@
+"""Training the ranker in the daemon: the first one by itself, later ones on request; promotion; the card."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from config.trading import TradingSettings
+from core.errors import ArtefactError, DataError, RequestError
+from core.ports import Clock, EventSink
+from core.service import Job
+from core.types import MarketView
+from daemon.models.drift_monitor import DriftWatch
+
+if TYPE_CHECKING:
+    from daemon.child_jobs import JobRunner
+    from daemon.engine_service import EngineService
+    from models.factors.store import FactorStore
+    from models.ranker.artefact import QuantArtefact
+    from models.ranker.registry import StoredRanker
+    from pipeline.engine import Engine
+
+log = structlog.get_logger("quant")
+KIND = "quant_retrain"
+
+
+class RankerDesk:
+    """Keeps the ranker of the daemon: which one is in use, and how a new one comes to be."""
+
+    def __init__(self, folder: Path, trading: TradingSettings, events: EventSink) -> None:
+        self._folder = folder
+        self._trading = trading
+        self._events = events
+        self._clock: Clock | None = None
+        self._shelf: StoredRanker | None = None
+        self._factors: FactorStore | None = None
+        self._drift = DriftWatch(folder, trading.drift, events)
+
+    def open(self, clock: Clock, factors: FactorStore) -> None:
+        """Read the stored ranker; a corrupt one is set aside in words, never used."""
+        from models.ranker.registry import StoredRanker  # noqa: PLC0415  # heavy: imported at first use
+
+        self._clock, self._factors = clock, factors
+        self._shelf = StoredRanker(self._folder)
+        if self._shelf.fault:
+            log.error("quant.artefact_refused", reason=self._shelf.fault)
+
+    @property
+    def shelf(self) -> StoredRanker:
+        """The shelf that the quant agent takes its ranker from."""
+        if self._shelf is None:
+            raise DataError("The ranker's shelf is not open yet.", hint="Wait for GET /ready.")
+        return self._shelf
+
+    @property
+    def loaded(self) -> bool:
+        """Whether a ranker is in use."""
+        return self._shelf is not None and self._shelf.artefact is not None
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong with the stored ranker, if anything."""
+        if self._shelf is None:
+            return []
+        if self._shelf.fault:
+            return [f"quant: {self._shelf.fault}"]
+        if not self.loaded:
+            return ["quant: no ranker is trained yet"]
+        return [f"quant: {alarm}" for alarm in self._drift.alarms]
+
+    def watch(self, view: MarketView | None) -> None:
+        """Judge the ranker in use for drift; the first step of a session does."""
+        if view is not None and self._factors is not None:
+            self._drift.judge(view, self._factors, self.shelf.artefact)
+
+    def rollback(self) -> Mapping[str, Any]:
+        """Put the version before the one in use back in use.
+
+        Raises
+        ------
+        RequestError
+            Status 409 when there is none, or its kept copy was changed.
+        """
+        from models.ranker.versions import rollback  # noqa: PLC0415  # heavy: imported at first use
+
+        before = self.shelf.artefact
+        try:
+            back = rollback(self._folder)
+        except ArtefactError as error:
+            raise RequestError(error.message, hint=error.hint, status=409) from error
+        self.shelf.reload()
+        replaced = before.model_id if before else None
+        why = f"rolled back from {replaced} by a person"
+        log.warning("quant.rollback", model_id=back.model_id, replaced=replaced)
+        told = {"agent": "quant", "model_id": back.model_id, "reason": why}
+        self._events.publish("model.updated", self._now(), told)
+        return {
+            "model_id": back.model_id,
+            "replaced": replaced,
+            "window": dict(back.window),
+            "out_of_sample": dict(back.metrics),
+            "versions": registry(self._folder),
+        }
+
+    def train_if_missing(self, service: EngineService) -> None:
+        """Train the first ranker where there is none and nothing is wrong with a stored file."""
+        if not self.loaded and not self.shelf.fault:
+            log.info("quant.first_training", reason="there is no stored ranker")
+            service.start_job(KIND, {})
+
+    def start(self, engine: Engine, runner: JobRunner, parameters: Mapping[str, Any]) -> Job:
+        """Start a training in a child process on the bars known now.
+
+        Raises
+        ------
+        RequestError
+            409 when one runs already; 503 when there are no bars.
+        """
+        from models.ranker.child import retrain  # noqa: PLC0415  # heavy: imported at first use
+
+        del parameters
+        view = engine.last_view
+        if view is None or view.row < 0:
+            raise RequestError("There are no bars to train on yet.", hint="See the feed in /status.", status=503)
+        source = view.source
+        return runner.start(
+            KIND, retrain, (view.bars, self._trading.quant), lambda plain: self._finish(plain, source)
+        )
+
+    def _finish(self, plain: Mapping[str, Any], source: str) -> Mapping[str, Any]:
+        from models.ranker.artefact import from_plain  # noqa: PLC0415  # heavy: imported at first use
+        from models.ranker.promotion import promote  # noqa: PLC0415  # heavy: imported at first use
+        from models.ranker.versions import save  # noqa: PLC0415  # heavy: imported at first use
+
+        new = from_plain(plain)
+        self.shelf.reload()  # the file may have been deleted or changed since it was read
+        if self.shelf.fault:
+            set_aside(self._folder)
+        current = self.shelf.artefact
+        log.info(f"QuantAgent v8: trained on {new.samples} samples", model_id=new.model_id, **new.metrics)
+        promoted, why = promote(new, current)
+        now = self._now()
+        if promoted:
+            save(new, self._folder, now)
+            self.shelf.reload()
+            self._events.publish(
+                "model.updated", now, {"agent": "quant", "model_id": new.model_id, "reason": why}
+            )
+        log.info("quant.promotion", promoted=promoted, reason=why)
+        return {
+            "samples": new.samples,
+            "window": dict(new.window),
+            "data": {"source": source, "as_of": new.window["labels_end"]},
+            "new": {"model_id": new.model_id, "metrics": dict(new.metrics)},
+            "current": {"model_id": current.model_id, "metrics": dict(current.metrics)} if current else None,
+            "promoted": promoted,
+            "reason": why,
+        }
+
+    def cards(self, now: datetime) -> Mapping[str, Any]:
+        """Describe each model: version, window, out-of-sample metrics, age."""
+        artefact = self._shelf.artefact if self._shelf else None
+        return {
+            "quant": quant_card(artefact, now) | {"drift": self._drift.found, "versions": registry(self._folder)}
+            if artefact
+            else {"state": (self.faults or ["not read yet"])[0]},
+        }
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC) if self._clock is None else self._clock.now()
+
+
+def registry(folder: Path) -> list[Mapping[str, Any]]:
+    """List the kept versions, newest first, and which is in use; empty when the registry cannot be read."""
+    from models.ranker.versions import in_use, versions  # noqa: PLC0415  # heavy: imported at first use
+
+    try:
+        used, known = in_use(folder), versions(folder)
+    except (ArtefactError, OSError):
+        return []
+    return [
+        {
+            "model_id": version.model_id,
+            "saved_at": version.saved_at,
+            "labels_end": version.labels_end,
+            "samples": version.samples,
+            "in_use": version.sha256 == used,
+        }
+        for version in reversed(known)
+    ]
+
+
+def set_aside(folder: Path) -> None:
+    """Keep a copy of a refused model and its registry before a new one takes their place."""
+    from models.ranker.versions import FILE, REGISTRY  # noqa: PLC0415  # heavy: imported at first use
+
+    for path in (folder / FILE, folder / REGISTRY):
+        if path.exists():
+            seal = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+            aside = path.with_name(f"{path.name}.refused-{seal}")
+            shutil.copy2(path, aside)
+            log.warning("quant.refused_file_kept", kept_as=str(aside))
+
+
+def quant_card(artefact: QuantArtefact, now: datetime) -> dict[str, Any]:
+    """Describe a ranker; its age counts from the day its labels end."""
+    labels_end = datetime.fromisoformat(artefact.labels_end).replace(tzinfo=UTC)
+    return {
+        "state": "in use",
+        "model_id": artefact.model_id,
+        "version": artefact.version,
+        "window": dict(artefact.window),
+        "samples": artefact.samples,
+        "out_of_sample": dict(artefact.metrics),
+        "age_days": max(0, (now - labels_end).days),
+    }

@@ -1,0 +1,127 @@
+"""The whole status as plain values: models, feed, broker, book, jobs, memory, configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from core.schedule import Timetable
+from core.types import StepReport, TradingState
+from daemon.child_jobs import job_data
+from daemon.engine_service import EngineService
+from daemon.process_memory import resident_mb
+from pipeline.engine import Engine
+from pipeline.report_events import portfolio_data, regime_data
+
+Facts = Callable[[datetime], Mapping[str, Any]]
+NO_GRAPH: Mapping[str, Any] = {"state": "no memory graph is wired; every decision is in the ledger"}
+
+
+def status_bytes(
+    service: EngineService,
+    *,
+    models: Facts,
+    degraded: Callable[[], Sequence[str]],
+    settings: Mapping[str, Any],
+    timetable: Callable[[], Timetable],
+    graph: Callable[[], Mapping[str, Any]] = lambda: NO_GRAPH,
+) -> bytes:
+    """Encode the status.
+
+    Parameters
+    ----------
+    models : callable
+        Gives each model's card at a moment: version, window, out-of-sample metrics, age.
+    degraded : callable
+        Gives what is missing or fallen back, in words.
+    settings : mapping
+        `profile`, `broker_mode`, `regime_window_sessions` and the breakers' `limits`, as configured, and
+        `market_open`.
+    timetable : callable
+        Gives what runs by itself.
+    graph : callable
+        Describes each store of the memory: where it is, how far it is, what is wrong with it.
+    """
+    now = service.now()
+    regime = _regime_card(service.last_decision, now, settings["regime_window_sessions"])
+    return msgspec.json.encode(
+        {
+            "as_of": now.isoformat(),
+            "health": service.health(),
+            "not_ready": service.not_ready_reason(),
+            "degraded": [*_stopped(service), *degraded()],
+            "models": {"regime": regime, **models(now)},
+            "jobs": [job_data(job) for job in service.jobs()[:20]],
+            "scheduler": timetable(),
+            "memory": {"resident_mb": resident_mb(), "graph": graph()},
+            "profile": settings["profile"],
+            "limits": settings["limits"],
+            "market_open": settings["market_open"],
+            **_engine_facts(service, settings["broker_mode"]),
+        }
+    )
+
+
+def _stopped(service: EngineService) -> Iterator[str]:
+    """Say what keeps the engine from trading."""
+    if service.not_ready_reason():
+        yield service.not_ready_reason()
+    if service.engine is None or service.engine.state is TradingState.ACTIVE:
+        return
+    yield f"trading is {service.engine.state.value}: {service.state_reason() or 'no reason is recorded'}"
+
+
+def _engine_facts(service: EngineService, broker_mode: str) -> dict[str, Any]:
+    engine = service.engine
+    if engine is None:
+        return {}
+    decided, found = service.last_decision, service.recovery
+    regime = decided.plan.opinion.regime if decided else None
+    pending = [order.client_order_id for order in engine.portfolio.pending]
+    return {
+        "trading_state": engine.state.value,
+        "state_reason": service.state_reason(),
+        "recovery": {"mended": found.mended, "differences": found.differences} if found else None,
+        "data": _feed_facts(engine, service.now()),
+        "broker": {"mode": broker_mode, "orders_go_to": engine.parts.route, "name": engine.parts.broker.name},
+        "portfolio": portfolio_data(engine.portfolio) | {"pending": pending},
+        "regime": regime_data(regime) if regime else None,
+        "last_decision_id": decided.decision_id if decided else None,
+        "config_digest": engine.parts.config_digest(),
+    }
+
+
+def _feed_facts(engine: Engine, now: datetime) -> dict[str, Any]:
+    view = engine.last_view
+    if view is None:
+        return {"source": None, "as_of": None, "bars_until": None, "fault": "", "stale": {}}
+    return {
+        "source": view.source,
+        "as_of": view.as_of.isoformat(),
+        "bars_until": str(view.session) if view.row >= 0 else None,
+        "last_bar_age_seconds": engine.last_bar_age_seconds(now),
+        "quotes": len(view.quotes),
+        "market_open": view.market_open,
+        "fault": view.feed_fault,
+        "stale": dict(view.stale),
+    }
+
+
+def _regime_card(decided: StepReport | None, now: datetime, window_sessions: int) -> Mapping[str, Any]:
+    """Describe the regime's model; it has no labels, so there is nothing to be right about out of sample."""
+    regime = decided.plan.opinion.regime if decided else None
+    if regime is None:
+        return {"state": "no decision has asked it yet"}
+    fitted = datetime.strptime(regime.model_id.split("-")[2], "%Y%m%d").replace(tzinfo=UTC)
+    return {
+        "state": "in use",
+        "version": "hmm-2",
+        "model_id": regime.model_id,
+        "window": {"last": str(fitted.date()), "sessions_max": window_sessions},
+        "judged_at": regime.as_of.isoformat(),
+        "out_of_sample": None,
+        "age_days": max(0, (now - fitted).days),
+    }

@@ -1,0 +1,143 @@
+"""Where orders go, wired: the built-in paper broker, Alpaca, or nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from config.environment import Environment, OrderRoute
+from config.trading import TradingSettings
+from core.errors import SettingsError
+from core.ports import Broker, Clock
+from core.types import Portfolio
+
+if TYPE_CHECKING:
+    from adapters.alpaca.broker import AlpacaBroker
+    from adapters.alpaca.trade_updates import TradeUpdates
+    from adapters.alpaca.trading_client import AlpacaApi
+    from adapters.ledger import SqliteLedger
+    from adapters.paper.broker import PaperBroker
+
+
+class BrokerDesk:
+    """Opens the broker of a route, and lets go of it.
+
+    Parameters
+    ----------
+    wake : callable
+        Called from the stream's thread when the broker told of something.
+    """
+
+    def __init__(
+        self, environment: Environment, trading: TradingSettings, route: OrderRoute, wake: Callable[[], None]
+    ) -> None:
+        self._environment = environment
+        self._trading = trading
+        self._route = route
+        self._wake = wake
+        self._paper: PaperBroker | None = None
+        self._alpaca: AlpacaBroker | None = None
+
+    @property
+    def cash_tolerance_pct(self) -> float:
+        """Share of equity by which cash may differ at a start: none where the broker is our own."""
+        builtin = self._route is OrderRoute.PAPER_BUILTIN
+        return 0.0 if builtin else self._trading.broker.cash_tolerance_pct
+
+    @property
+    def follows_account(self) -> bool:
+        """Whether the book is the account's at each start."""
+        return self._route is OrderRoute.DRY_RUN
+
+    def open(self, clock: Clock, ledger: SqliteLedger) -> Broker:
+        """Give the broker; asked again, the same one."""
+        if self._route is OrderRoute.PAPER_BUILTIN:
+            self._paper = self._paper or self._open_paper(clock)
+            return self._paper
+        if self._route is OrderRoute.DRY_RUN:
+            return self._open_dry_run()
+        self._alpaca = self._alpaca or self._open_alpaca(clock, ledger)
+        return self._alpaca
+
+    def initial_cash(self, broker: Broker, ledger: SqliteLedger) -> Decimal:
+        """Give what a new book opens with: the account's cash, or the configured one of the paper broker.
+
+        Raises
+        ------
+        core.errors.BrokerError
+            When the account cannot be asked.
+        """
+        if self._route is OrderRoute.PAPER_BUILTIN or ledger.portfolio() is not None:
+            return Decimal(repr(self._trading.broker.initial_cash_usd))
+        return broker.account().cash
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what is degraded."""
+        return self._alpaca.notes() if self._alpaca else ()
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        for broker in (self._paper, self._alpaca):
+            if broker is not None:
+                broker.close()
+
+    def _open_paper(self, clock: Clock) -> PaperBroker:
+        from adapters.paper.broker import PaperBroker  # noqa: PLC0415  # brings sqlite
+        from adapters.paper.store import SqliteStore  # noqa: PLC0415  # brings sqlite
+
+        store = SqliteStore(self._environment.state_dir / "paper_broker.sqlite")
+        return PaperBroker(self._trading.broker, clock, store)
+
+    def _open_dry_run(self) -> Broker:
+        from adapters.alpaca.orders import portfolio_of, readable  # noqa: PLC0415  # imported where it is made
+        from adapters.paper.dry_run import DryRunBroker  # noqa: PLC0415  # imported where it is made
+
+        api = self._api()
+
+        @readable()
+        def account() -> Portfolio:
+            return portfolio_of(api.account(), api.positions(), ())
+
+        return DryRunBroker("Alpaca live, dry run", account)
+
+    def _open_alpaca(self, clock: Clock, ledger: SqliteLedger) -> AlpacaBroker:
+        from adapters.alpaca.broker import AlpacaBroker  # noqa: PLC0415  # imported where it is made
+        from adapters.alpaca.order_tracker import LOOK_BACK, AlpacaDesk  # noqa: PLC0415  # the same
+
+        api = self._api()
+        stamps = [order.created_at for order in ledger.unfinished_orders()]
+        since: datetime = min([*stamps, ledger.book_as_of() or clock.now()]) - LOOK_BACK
+        desk = AlpacaDesk(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
+        stream = self._stream()
+        stream.start()
+        return AlpacaBroker(self._route.value, api, desk, stream)
+
+    def _api(self) -> AlpacaApi:
+        from adapters.alpaca.trading_client import AlpacaApi, connect  # noqa: PLC0415  # heavy
+
+        environment, (key, secret) = self._environment, self._keys()
+        return AlpacaApi(
+            connect(
+                key,
+                secret,
+                paper=environment.alpaca_paper,
+                timeout_seconds=self._trading.data.timeout_seconds,
+                url_override=environment.alpaca_base_url,
+            )
+        )
+
+    def _stream(self) -> TradeUpdates:
+        from adapters.alpaca.trade_updates import TradeUpdates, connect_stream  # noqa: PLC0415  # heavy
+
+        paper, (key, secret) = self._environment.alpaca_paper, self._keys()
+        base = self._environment.alpaca_base_url
+        url = f"ws{base.removeprefix('http')}/stream" if base else None
+        return TradeUpdates(lambda: connect_stream(key, secret, paper=paper, url_override=url), self._wake)
+
+    def _keys(self) -> tuple[str, str]:
+        key, secret = self._environment.alpaca_key, self._environment.alpaca_secret
+        if key is None or secret is None:
+            raise SettingsError("Orders are to go to Alpaca and there are no keys.")
+        return key.get_secret_value(), secret.get_secret_value()

@@ -1,0 +1,1 @@
+"""Causal factors, computed once for a whole panel."""

@@ -1,0 +1,1 @@
+"""The XGBoost ranker: samples, training, calibration, versions."""

@@ -1,0 +1,158 @@
+"""How far the market has moved from what the ranker learnt, and how well it ranks since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.types import BarPanel, Floats
+from models.factors.store import FactorTable
+from models.factors.table import FACTOR_NAMES
+from models.ranker.artefact import QuantArtefact
+from models.ranker.metrics import DailyScores, OutOfSample, daily_scores
+from models.ranker.ranker import Ranker
+from models.ranker.samples import forward_returns, top_labels
+
+BINS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InUse:
+    """A ranker and the moment it was put in use, UTC."""
+
+    ranker: Ranker
+    since: np.datetime64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stability:
+    """A factor's PSI, and the largest that stretches of the training window have among themselves."""
+
+    psi: float
+    usual_max: float
+
+
+def population_stability(expected: Floats, actual: Floats) -> float:
+    r"""Population stability index of a sample against the one a model learnt from.
+
+    With e and a the shares of both in the tenths of `expected`,
+
+        PSI = \sum_i (a_i - e_i) \ln(a_i / e_i),
+
+    the symmetric Kullback-Leibler divergence (Jeffreys 1946; as an index: Siddiqi, Credit Risk Scorecards, 2006).
+    Half a case is added to each bin, so that an empty one stays finite.
+
+    Parameters
+    ----------
+    expected, actual : ndarray of float64, shape (n,) and (m,)
+        Finite, not empty.
+
+    Returns
+    -------
+    float
+        At least 0; 0 for equal shares.
+    """
+    inner = _tenths(expected)
+    return _divergence(_shares(expected, inner), _shares(actual, inner))
+
+
+def _tenths(expected: Floats) -> Floats:
+    edges: Floats = np.unique(np.quantile(expected, np.linspace(0, 1, BINS + 1)[1:-1]))
+    return edges
+
+
+def _shares(values: Floats, inner: Floats) -> Floats:
+    counts = np.bincount(np.searchsorted(inner, values, side="right"), minlength=len(inner) + 1)
+    return ((counts + 0.5) / (len(values) + 0.5 * len(counts))).astype(np.float64)
+
+
+def _divergence(e: Floats, a: Floats) -> float:
+    return float(np.sum((a - e) * np.log(a / e)))
+
+
+def factor_stability(
+    table: FactorTable, sessions: NDArray[np.datetime64], window: Mapping[str, str], recent_sessions: int
+) -> Mapping[str, Stability]:
+    """Hold each factor's newest sessions after the training window against that window.
+
+    The z-scores are compared, since they are what the ranker sees: a shift of the whole market's level is none
+    to it. Factors move slowly and a sector's is shared by its stocks, so a few weeks never look like the whole
+    window; what is usual is measured on stretches of the window itself, each as long as the newest one.
+
+    Parameters
+    ----------
+    table : FactorTable
+        Of the panel with these sessions.
+    window : mapping of str to str
+        ISO dates `first` and `last` of the training samples.
+
+    Returns
+    -------
+    mapping of str to Stability
+        Without the factors of which either side has no samples.
+    """
+    days = sessions.astype("datetime64[D]")
+    first, last = (np.datetime64(window[name], "D") for name in ("first", "last"))
+    learnt = table.z[(days >= first) & (days <= last)]
+    newest = table.z[max(int(np.searchsorted(days, last, side="right")), len(days) - recent_sessions) :]
+    out = {}
+    for place, name in enumerate(FACTOR_NAMES):
+        found = _stability(learnt[..., place], newest[..., place])
+        if found is not None:
+            out[name] = found
+    return out
+
+
+def _stability(learnt: Floats, newest: Floats) -> Stability | None:
+    expected, actual = learnt[np.isfinite(learnt)], newest[np.isfinite(newest)]
+    if not len(expected) or not len(actual):
+        return None
+    inner = _tenths(expected)
+    shares = _shares(expected, inner)
+    stretches = (learnt[at : at + len(newest)] for at in range(0, len(learnt) - len(newest) + 1, len(newest)))
+    usual = [_divergence(shares, _shares(part[np.isfinite(part)], inner)) for part in stretches]
+    return Stability(psi=_divergence(shares, _shares(actual, inner)), usual_max=max(usual, default=0.0))
+
+
+def live_scores(
+    bars: BarPanel, table: FactorTable, models: Sequence[InUse], artefact: QuantArtefact
+) -> DailyScores | None:
+    """Score the sessions at which a ranker was in use and whose outcome is known by now.
+
+    What each ranker said then is computed again, which gives the same: factors are causal and artefacts kept.
+
+    Parameters
+    ----------
+    models : sequence of InUse
+        In the order they were put in use; each judges until the next one was.
+    artefact : QuantArtefact
+        Whose horizon and quantile the outcomes are measured by.
+
+    Returns
+    -------
+    DailyScores or None
+        None while no outcome is known.
+    """
+    horizon = int(artefact.settings["horizon_sessions"])
+    quantile = float(artefact.settings["top_quantile"])
+    forward = forward_returns(bars.close, horizon)
+    since = np.array([model.since for model in models], dtype="datetime64[us]")
+    parts = []
+    for row in range(len(bars.sessions) - horizon):
+        place = int(np.searchsorted(since, bars.known_at[row], side="right")) - 1
+        if place < 0 or not models[place].ranker.may_judge(bars.sessions[row]):
+            continue
+        margin = models[place].ranker.rank(np.ascontiguousarray(table.z[row])).margin
+        outcome = np.where(np.isfinite(margin), forward[row], np.nan)
+        label = top_labels(outcome[None], quantile)[0]
+        known = np.isfinite(label)
+        if known.any():
+            parts.append((np.full(known.sum(), row), margin[known], label[known], forward[row][known]))
+    if not parts:
+        return None
+    day, margin, label, outcome = (np.concatenate(column) for column in zip(*parts, strict=True))
+    seen = OutOfSample(day=day, margin=margin, probability=label, label=label, forward=outcome)
+    return daily_scores(seen, quantile)

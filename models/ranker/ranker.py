@@ -1,0 +1,113 @@
+"""The ranker at work: one session's z-scores to calibrated probabilities and their reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.errors import ArtefactError
+from core.types import Floats
+from models.ranker.artefact import QuantArtefact
+from models.ranker.calibration import Calibration
+from models.ranker.samples import complete_enough
+from models.storage.plain_pickle import HINT
+
+EXPLANATIONS_KEPT = 256
+
+if TYPE_CHECKING:
+    import xgboost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ranking:
+    """What the ranker says of each row it was given.
+
+    Attributes
+    ----------
+    p_outperform : ndarray of float64, shape (N,)
+        Calibrated probability of ending in the top quarter; NaN for a row that was left out.
+    margin : ndarray of float64, shape (N,)
+        Log-odds before calibration; finer than the probability when the calibration is flat.
+    """
+
+    p_outperform: Floats
+    margin: Floats
+
+
+class Ranker:
+    """Ranks stocks with a trained artefact; XGBoost is imported at the first use.
+
+    Parameters
+    ----------
+    artefact : QuantArtefact
+    """
+
+    def __init__(self, artefact: QuantArtefact) -> None:
+        self.artefact = artefact
+        self._calibration = Calibration(**artefact.calibration)
+        self._explained: dict[bytes, Floats] = {}
+
+    @cached_property
+    def _booster(self) -> xgboost.Booster:
+        import xgboost as library  # noqa: PLC0415  heavy: imported at first use
+
+        try:
+            booster = library.Booster({"nthread": 1}, model_file=bytearray(self.artefact.booster))
+        except library.core.XGBoostError as error:
+            raise ArtefactError("XGBoost cannot read the stored ranker.", hint=HINT) from error
+        if booster.num_features() != len(self.artefact.feature_names):
+            raise ArtefactError("The stored ranker was trained on another number of factors.", hint=HINT)
+        return booster
+
+    def may_judge(self, session: np.datetime64) -> bool:
+        """Tell whether the model may be used on a view whose last session is `session`."""
+        return bool(session.astype("datetime64[D]") > np.datetime64(self.artefact.labels_end, "D"))
+
+    def rank(self, z: Floats) -> Ranking:
+        """Judge stocks of one session.
+
+        Parameters
+        ----------
+        z : ndarray of float64, shape (N, 13)
+            Cross-sectional z-scores; all NaN for what is no stock. A row that misses more than 3 factors is
+            left out, as it was in training.
+        """
+        margin = np.full(len(z), np.nan)
+        chosen = np.flatnonzero(complete_enough(z))
+        if chosen.size:
+            margin[chosen] = self._booster.inplace_predict(z[chosen], predict_type="margin")
+        return Ranking(p_outperform=self._calibration.probability(margin), margin=margin)
+
+    def contributions(self, z: Floats) -> Floats:
+        """Tell what each factor of some stocks added to their margins: XGBoost's own SHAP values.
+
+        Exact, but fifty times the cost of the prediction, so it is asked only for what is decided on; the last
+        ones asked for are remembered. A stock's values do not depend on the others asked for.
+
+        Parameters
+        ----------
+        z : ndarray of float64, shape (n, 13)
+
+        Returns
+        -------
+        ndarray of float64, shape (n, 13)
+        """
+        asked = [row.tobytes() for row in z]
+        known = self._explained
+        missing = [name for name in dict.fromkeys(asked) if name not in known]
+        if missing:
+            found = self._explain(np.frombuffer(b"".join(missing)).reshape(len(missing), -1))
+            known.update(zip(missing, found, strict=True))
+        told = np.array([known[name] for name in asked]).reshape(z.shape)
+        for name in list(known)[: max(0, len(known) - EXPLANATIONS_KEPT)]:
+            del known[name]
+        return told
+
+    def _explain(self, z: Floats) -> Floats:
+        import xgboost as library  # noqa: PLC0415  heavy: imported at first use
+
+        shares = self._booster.predict(library.DMatrix(z, nthread=1), pred_contribs=True)
+        return np.asarray(shares[:, :-1].astype(np.float64))

@@ -1,0 +1,1 @@
+"""The regime: a hidden Markov model, filtered forward."""

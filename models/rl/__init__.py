@@ -1,0 +1,1 @@
+"""The RL ensemble: environment, training, artefacts, votes."""

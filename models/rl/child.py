@@ -1,0 +1,157 @@
+"""The RL ensemble's training as it runs in a child process: plain data in, plain data out."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from config.trading import RegimeSettings, RlSettings
+from core.errors import DataError
+from core.types import BarPanel
+from models.factors.store import FactorStore
+from models.regime.tracker import RegimeTracker
+from models.rl.batch import Rules
+from models.rl.market import StormHistory, make_market
+from models.rl.replay import buy_and_hold_returns, equal_weight_returns, sharpe
+from models.rl.tasks import Trained, TrainingTask
+from models.rl.windows import Windows, cut
+from models.rl.workers import cores, train_side_by_side
+
+Progress = Callable[[float, str], None]
+RELATIVE_COST: Mapping[str, float] = {"ddpg": 12.0, "ppo": 4.0, "a2c": 1.0}
+LAYING_OUT = 0.05
+LIBRARIES = ("torch", "stable-baselines3", "gymnasium", "numpy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """What to train.
+
+    Attributes
+    ----------
+    explicit : bool
+        Whether a person named the tickers: then one without history is an error, else it is left out.
+    """
+
+    tickers: tuple[str, ...]
+    members: tuple[str, ...]
+    explicit: bool
+
+
+def train_ensemble(
+    progress: Progress, bars: BarPanel, regime: RegimeSettings, settings: RlSettings, lesson: Lesson
+) -> list[dict[str, Any]]:
+    """Train each member with every seed and keep the best of each by its stopping sessions.
+
+    Returns
+    -------
+    list of dict
+        One a member: `model` and `actor` bytes and `card`, its metadata.
+
+    Raises
+    ------
+    DataError
+        When there is too little history.
+    """
+    progress(0.0, "computing factors and regimes")
+    windows = lay_out(bars, regime, settings, lesson)
+    tasks = [
+        TrainingTask(
+            member=member, seed=settings.seed + k, timesteps=settings.timesteps, settings=settings,
+            fitted=windows.fitted, stopping=windows.stopping, judged=windows.judged,
+        )
+        for member in sorted(lesson.members, key=lambda name: -RELATIVE_COST[name])
+        for k in range(settings.seeds)
+    ]  # fmt: skip
+    trained = train_side_by_side(tasks, cores(), TimeLeft(tasks, progress, time.monotonic))
+    return [_packed([t for t in trained if t.member == member], windows, settings) for member in lesson.members]
+
+
+def lay_out(bars: BarPanel, regime: RegimeSettings, settings: RlSettings, lesson: Lesson) -> Windows:
+    """Compute what the policies see, and cut it into what teaches, stops and judges."""
+    z = FactorStore().history(bars).z
+    stormy = StormHistory(RegimeTracker(regime)).of(bars)
+    window = settings.factor_window_sessions
+    windows = cut(make_market(bars, z, stormy, lesson.tickers, window), settings)
+    enough = dict(zip(lesson.tickers, _has_enough(windows, settings), strict=True))
+    short = [ticker for ticker in lesson.tickers if not enough[ticker]]
+    if short and (lesson.explicit or len(short) == len(lesson.tickers)):
+        raise DataError(
+            f"{', '.join(short)}: too little history with all factors between {windows.dates['first']} and "
+            f"{windows.dates['labels_end']}.",
+            hint="Leave them out, or raise data.history_years.",
+        )
+    if not short:
+        return windows
+    rest = [ticker for ticker in lesson.tickers if enough[ticker]]
+    return cut(make_market(bars, z, stormy, rest, window), settings)
+
+
+def _has_enough(windows: Windows, settings: RlSettings) -> list[bool]:
+    taught = windows.fitted.priced.sum(axis=1) > settings.episode_sessions
+    return [bool(fine) for fine in taught & windows.judged.priced.any(axis=1)]
+
+
+class TimeLeft:
+    """Turns the progress of many trainings into one fraction and the time left."""
+
+    def __init__(self, tasks: Sequence[TrainingTask], progress: Progress, seconds: Callable[[], float]) -> None:
+        self._tasks = tasks
+        self._progress = progress
+        self._seconds = seconds
+        self._began = seconds()
+        self._done = [0.0] * len(tasks)
+        self._cost = [RELATIVE_COST[task.member] for task in tasks]
+
+    def __call__(self, index: int, fraction: float) -> None:
+        """Note how far one training is."""
+        self._done[index] = fraction
+        done = sum(d * c for d, c in zip(self._done, self._cost, strict=True)) / sum(self._cost)
+        left = (self._seconds() - self._began) * (1 - done) / done if done else float("nan")
+        task = self._tasks[index]
+        when = f", about {left:.0f} s left" if done else ""
+        self._progress(
+            LAYING_OUT + (1 - LAYING_OUT) * done, f"{task.member} (seed {task.seed}) {fraction:.0%}{when}"
+        )
+
+
+def _packed(of_member: Sequence[Trained], windows: Windows, settings: RlSettings) -> dict[str, Any]:
+    best = max(of_member, key=lambda trained: trained.stopping_sharpe)
+    card = card_of(best, of_member, windows, settings)
+    return {"model": best.model, "actor": best.actor, "card": card}
+
+
+def card_of(
+    best: Trained, of_member: Sequence[Trained], windows: Windows, settings: RlSettings
+) -> dict[str, Any]:
+    """Describe a member: what it is, what it learnt from, and how good it was on the judged sessions."""
+    cost = Rules.of(settings).cost
+    by_seed = {str(trained.seed): trained.judged["sharpe"] for trained in of_member}
+    return {
+        "model_id": f"rl-{best.member}-{windows.dates['labels_end'].replace('-', '')}-{best.weights_digest[:8]}",
+        "member": best.member,
+        "weights_digest": best.weights_digest,
+        "tickers": list(windows.fitted.tickers),
+        "window": dict(windows.dates),
+        "seed": best.seed,
+        "steps": best.steps,
+        "out_of_sample": {
+            "sessions": len(windows.judged.sessions),
+            **best.judged,
+            "sharpe_by_seed": by_seed,
+            "sharpe_mean": float(np.mean(list(by_seed.values()))),
+            "sharpe_spread": float(np.std(list(by_seed.values()))),
+            "buy_and_hold_sharpe": sharpe(buy_and_hold_returns(windows.judged, cost)),
+            "equal_weight_sharpe": sharpe(equal_weight_returns(windows.judged, cost)),
+        },
+        "skilled": best.judged["chance_p"] <= settings.chance_p_max,
+        "settings": settings.model_dump(),
+        "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES}
+        | {"python": platform.python_version()},
+    }

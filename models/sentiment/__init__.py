@@ -1,0 +1,1 @@
+"""Sentiment of headlines: FinBERT, and a lexicon without it."""

@@ -1,0 +1,33 @@
+"""What an engine is given where there is no memory and no stream: null objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from typing import Any
+
+from core.types import Event, StepReport, TradingState
+
+
+class Forgetful:
+    """The memory of a backtest: every report is in its ledger already."""
+
+    def during_step(self) -> AbstractContextManager[None]:
+        """Hold nobody back: there is nobody."""
+        return nullcontext()
+
+    def remember(self, report: StepReport) -> None:
+        """Keep nothing more."""
+
+
+def untold(report: StepReport, before: TradingState) -> None:
+    """Tell nobody of a report."""
+
+
+class Silent:
+    """The stream of a backtest: nobody listens."""
+
+    def publish(self, topic: str, at: datetime, data: Mapping[str, Any]) -> Event:
+        """Pass nothing on."""
+        return Event(topic=topic, sequence=0, at=at, data=data)

@@ -1,0 +1,22 @@
+"""The risk manager, put together the same way for the daemon and the backtest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from config.risk import RiskSettings
+from config.sectors import SECTOR_OF
+from config.trading import TradingSettings
+from core.ports import RiskManager
+from risk.manager import Manager
+
+
+def assemble_risk(trading: TradingSettings, settings_of: Callable[[], RiskSettings]) -> RiskManager:
+    """Put the risk manager together; the same for the daemon and the backtest."""
+    broker = trading.broker
+    return Manager(
+        settings_of=settings_of,
+        sector_of=SECTOR_OF,
+        fractional_shares=broker.fractional_shares,
+        cost_bps=broker.spread_bps / 2 + broker.slippage_bps + broker.fee_bps,
+    )

@@ -1,0 +1,228 @@
+"""Judge decisions one by one against the limits, with what the ones before them left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from config.risk import RiskSettings
+from core.ids import client_order_id
+from core.trading import ZERO
+from core.types import (
+    Action,
+    ApprovedOrder,
+    Check,
+    Cycle,
+    Decision,
+    MarketView,
+    Order,
+    Portfolio,
+    Position,
+    RefusedOrder,
+    Side,
+    TradingState,
+)
+from risk import limits, sizing
+from risk.budget import Budget, Caps, share_of
+from risk.mark_to_market import live_price
+from risk.sizing import Size
+
+Outcome = ApprovedOrder | RefusedOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """One plan in the making; only `budget` changes, with each order approved.
+
+    Attributes
+    ----------
+    entry_gates : tuple of Check
+        What holds for every buy of the plan alike, up to the first that fails.
+    payoff : float
+        What a trade wins per dollar it can lose.
+    """
+
+    decision_id: str
+    view: MarketView
+    portfolio: Portfolio
+    state: TradingState
+    cycle: Cycle
+    settings: RiskSettings
+    exposure_scale: float
+    fractional_shares: bool
+    caps: Caps
+    budget: Budget
+    entry_gates: tuple[Check, ...]
+    payoff: float
+
+    def judge(self, decision: Decision) -> Outcome | None:
+        """Approve or refuse what a decision wants traded; None where it comes to nothing worth trading."""
+        if decision.action is Action.EXIT:
+            return self.sell(decision)
+        return self.resize(decision) if decision.action is Action.RESIZE else self.buy(decision)
+
+    def resize(self, decision: Decision) -> Outcome | None:
+        """Trade the difference between what is held and what the team wants held."""
+        position = self.portfolio.positions.get(decision.symbol)
+        if position is None:
+            return self.buy(decision)
+        target = self._capped(decision.target_weight or 0.0)
+        gap = share_of(self.budget.equity, target) - position.value
+        if abs(gap) < share_of(self.budget.equity, self.settings.portfolio_limits.min_resize_pct):
+            return None
+        price = live_price(self.view, decision.symbol) or ZERO
+        size = sizing.sized_usd(
+            abs(gap),
+            weight=target,
+            room_usd=self.budget.room(decision.symbol, self.caps) if gap > 0 else abs(gap),
+            floor_usd=self.caps.floor_usd,
+            price=price,
+            fractional_shares=self.fractional_shares,
+        )
+        checks, failed = _judged(self._resize_checks(position, price, size, buys=gap > 0))
+        side = Side.BUY if gap > 0 else Side.SELL
+        if failed:
+            return _refused(decision, side, failed)
+        return self._approved(
+            decision, side, min(size.quantity, position.quantity) if gap < 0 else size.quantity, price, checks
+        )
+
+    def _resize_checks(self, position: Position, price: Decimal, size: Size, *, buys: bool) -> Iterator[Check]:
+        yield limits.not_sold_twice(self.budget, position.symbol)
+        yield limits.symbol_stale(self.view, position.symbol)
+        yield limits.price_present(price)
+        if not buys:
+            yield limits.trading_state(self.state, Side.SELL)
+        else:
+            yield from self.entry_gates
+            yield limits.max_daily_trades(self.budget, self.settings.daily_limits)
+            yield limits.max_position(self.budget, position.value + size.notional_usd, self.caps)
+            yield from self._room_checks(position.symbol, size)
+        yield limits.min_order(size.quantity, size.quantity * price, self.settings.portfolio_limits)
+
+    def sell(self, decision: Decision) -> Outcome:
+        """Sell a whole position, or say what forbids it."""
+        position = self.portfolio.positions.get(decision.symbol)
+        if position is None:
+            return _refused(decision, Side.SELL, limits.position_held(None))
+        price = live_price(self.view, decision.symbol)
+        checks, failed = _judged(self._sell_checks(position, price))
+        if failed:
+            return _refused(decision, Side.SELL, failed)
+        reference = price or position.last_price or position.average_price
+        return self._approved(decision, Side.SELL, position.quantity, reference, checks)
+
+    def _sell_checks(self, position: Position, price: Decimal | None) -> Iterator[Check]:
+        """Judge a sell. Flatten is a person's word: it needs neither a trading state nor a live price."""
+        yield limits.position_held(position)
+        yield limits.not_sold_twice(self.budget, position.symbol)
+        if self.cycle.name != "flatten":
+            yield limits.trading_state(self.state, Side.SELL)
+            yield limits.symbol_stale(self.view, position.symbol)
+            yield limits.price_present(price)
+
+    def buy(self, decision: Decision) -> Outcome:
+        """Size an entry and approve it, or say what forbids it."""
+        if not self.entry_gates[-1].passed:
+            return _refused(decision, Side.BUY, self.entry_gates[-1])
+        price = live_price(self.view, decision.symbol) or ZERO
+        size = self._size(decision, price)
+        checks, failed = _judged(self._buy_checks(decision.symbol, price, size))
+        if failed:
+            return _refused(decision, Side.BUY, failed)
+        return self._approved(decision, Side.BUY, size.quantity, price, self.entry_gates + checks)
+
+    def _size(self, decision: Decision, price: Decimal) -> Size:
+        if decision.target_weight is not None:
+            weight = self._capped(decision.target_weight)
+        else:
+            weight = sizing.target_weight(
+                decision.p_win,
+                decision.score,
+                self.exposure_scale,
+                self.settings.position_sizing,
+                self.payoff,
+            )
+        return sizing.sized_usd(
+            share_of(self.budget.equity, weight),
+            weight=weight,
+            room_usd=self.budget.room(decision.symbol, self.caps),
+            floor_usd=self.caps.floor_usd,
+            price=price,
+            fractional_shares=self.fractional_shares,
+        )
+
+    def _capped(self, target_weight: float) -> float:
+        """Cut a share that the team chose to what one position may be."""
+        return min(target_weight, self.settings.position_sizing.max_position_pct)
+
+    def _buy_checks(self, symbol: str, price: Decimal, size: Size) -> Iterator[Check]:
+        settings, budget, caps = self.settings, self.budget, self.caps
+        yield limits.symbol_stale(self.view, symbol)
+        yield limits.price_present(price)
+        yield limits.not_held_twice(budget, symbol)
+        yield limits.max_positions(budget, settings.portfolio_limits)
+        yield limits.max_daily_trades(budget, settings.daily_limits)
+        yield limits.edge(size.weight)
+        yield limits.min_position(size.weight, settings.position_sizing)
+        yield limits.max_position(budget, size.notional_usd, caps)
+        yield from self._room_checks(symbol, size)
+        yield limits.min_order(size.quantity, size.quantity * price, settings.portfolio_limits)
+
+    def _room_checks(self, symbol: str, size: Size) -> Iterator[Check]:
+        yield limits.max_exposure(self.budget, size.notional_usd, self.caps)
+        yield limits.max_sector(self.budget, symbol, size.notional_usd, self.caps)
+        yield limits.buying_power(self.budget, size.notional_usd)
+
+    def _approved(
+        self,
+        decision: Decision,
+        side: Side,
+        quantity: Decimal,
+        price: Decimal,
+        checks: tuple[Check, ...],
+    ) -> ApprovedOrder:
+        order = Order(
+            client_order_id=client_order_id(self.decision_id, decision.symbol, side),
+            decision_id=self.decision_id,
+            symbol=decision.symbol,
+            side=side,
+            quantity=quantity,
+            reference_price=price,
+            rule=decision.rule,
+        )
+        held = self.portfolio.positions.get(decision.symbol)
+        self.budget.approve(order, whole=held is None or quantity >= held.quantity)
+        weight = float(quantity * price / self.budget.equity) if side is Side.BUY else 0.0
+        return ApprovedOrder(order=order, weight=weight, checks=checks)
+
+
+def entry_gates(
+    state: TradingState, cycle: Cycle, view: MarketView, portfolio: Portfolio, settings: RiskSettings
+) -> tuple[Check, ...]:
+    """Judge once what holds for every buy of a plan alike, up to the first that fails."""
+    gates = (
+        limits.trading_state(state, Side.BUY),
+        limits.entries_allowed(cycle),
+        limits.feed_fault(view),
+        limits.max_daily_loss(portfolio, settings.daily_limits),
+    )
+    passed, failed = _judged(gates)
+    return (*passed, failed) if failed else passed
+
+
+def _judged(checks: Iterable[Check]) -> tuple[tuple[Check, ...], Check | None]:
+    """Take checks up to the first that fails: those passed, and the one that failed."""
+    passed: list[Check] = []
+    for check in checks:
+        if not check.passed:
+            return tuple(passed), check
+        passed.append(check)
+    return tuple(passed), None
+
+
+def _refused(decision: Decision, side: Side, check: Check) -> RefusedOrder:
+    return RefusedOrder(
+        symbol=decision.symbol, side=side, rule=check.rule, limit=check.limit, observed=check.observed
+    )
