@@ -7,30 +7,30 @@ from typing import Protocol
 
 import numpy as np
 
-from core.types import Abstention, Floats, MarketView, Opinion, Signal
+from core.types import Abstention, Floats, MarketAnalysis, MarketView, Signal
 
 
-class Voice(Protocol):
+class Agent(Protocol):
     """One agent. Pure: the same view gives the same opinion."""
 
     name: str
 
-    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+    def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
         """Give the part of the opinion that is this agent's, for the symbols that may be decided on."""
         ...
 
 
-class Absent:
+class NullAgent:
     """An agent that is not there, and says why instead of voting zero."""
 
     def __init__(self, name: str, reason: str) -> None:
         self.name = name
         self._reason = reason
 
-    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+    def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
         """Abstain for every symbol."""
         del view, symbols
-        return Opinion(abstentions=(Abstention(agent=self.name, reason=self._reason),))
+        return MarketAnalysis(abstentions=(Abstention(agent=self.name, reason=self._reason),))
 
 
 def centred_ranks(values: Floats) -> Floats:
@@ -64,7 +64,7 @@ def signals_of(
     confidence: float,
     missing: str,
     model_id: str = "",
-) -> Opinion:
+) -> MarketAnalysis:
     """Turn (score, reason) by symbol into signals; a symbol without a score abstains with `missing`."""
     signals, abstentions = [], []
     for symbol in symbols:
@@ -83,4 +83,4 @@ def signals_of(
                 model_id=model_id,
             )
         )
-    return Opinion(signals=tuple(signals), abstentions=tuple(abstentions))
+    return MarketAnalysis(signals=tuple(signals), abstentions=tuple(abstentions))

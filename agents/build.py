@@ -9,11 +9,11 @@ from config.trading import TradingSettings
 from core.ports import Team
 
 if TYPE_CHECKING:
-    from agents.agent import Voice
-    from agents.quant import RankerShelf
+    from agents.agent import Agent
+    from agents.quant import RankerProvider
     from models.factors.store import FactorStore
     from models.regime.tracker import RegimeTracker
-    from models.rl.ensemble import EnsembleShelf
+    from models.rl.ensemble import EnsembleProvider
 
 RL_ABSENT = "no RL models take part"
 SENTIMENT_ABSENT = "no news is read in this run"
@@ -21,14 +21,14 @@ SENTIMENT_ABSENT = "no news is read in this run"
 
 def assemble_team(
     trading: TradingSettings,
-    shelf: RankerShelf,
+    provider: RankerProvider,
     factors: FactorStore,
-    ensemble: EnsembleShelf | None = None,
-    sentiment: Voice | None = None,
+    ensemble: EnsembleProvider | None = None,
+    sentiment: Agent | None = None,
     tracker: RegimeTracker | None = None,
 ) -> Team:
     """Put the agents together; the same for the daemon and the backtest."""
-    from agents.agent import Absent  # noqa: PLC0415  # with the agents
+    from agents.agent import NullAgent  # noqa: PLC0415  # with the agents
     from agents.diversified import DiversifiedAgent  # noqa: PLC0415  # with the agents
     from agents.market import MomentumAgent, RegimeAgent, RsiAgent, SectorAgent  # noqa: PLC0415  # heavy
     from agents.quant import QuantAgent  # noqa: PLC0415  # heavy: imported at first use
@@ -38,33 +38,33 @@ def assemble_team(
 
     stocks = trading.watchlist.tickers
     tracker = tracker or RegimeTracker(trading.regime)
-    rl = (Absent("rl", RL_ABSENT),) if ensemble is None else rl_voices(trading, ensemble, factors, tracker)
-    voices = (
+    rl = (NullAgent("rl", RL_ABSENT),) if ensemble is None else rl_agents(trading, ensemble, factors, tracker)
+    agents = (
         SectorAgent(SECTOR_MAP, trading.sector_scan),
         *rl,
-        sentiment or Absent("sentiment", SENTIMENT_ABSENT),
+        sentiment or NullAgent("sentiment", SENTIMENT_ABSENT),
         MomentumAgent(stocks, trading.sector_scan),
         RegimeAgent(tracker, BENCHMARK),
         RsiAgent(factors),
     )
-    quant = QuantAgent(shelf, factors, stocks, SECTOR_OF, trading.quant.candidate_probability_min)
+    quant = QuantAgent(provider, factors, stocks, SECTOR_OF, trading.quant.candidate_probability_min)
     chosen = trading.synthesizer
     allocator = DiversifiedAgent(stocks, chosen.diversified) if chosen.allocation == "diversified" else None
-    return Agents(quant, voices, Synthesizer(chosen), factors, stocks, allocator)
+    return Agents(quant, agents, Synthesizer(chosen), factors, stocks, allocator)
 
 
-def team_for(trading: TradingSettings, shelf: RankerShelf, factors: FactorStore) -> Team:
+def team_for(trading: TradingSettings, provider: RankerProvider, factors: FactorStore) -> Team:
     """Give the team a backtest decides with: the daemon's, without what has no history to walk forward on."""
-    return assemble_team(trading, shelf, factors)
+    return assemble_team(trading, provider, factors)
 
 
-def rl_voices(
-    trading: TradingSettings, shelf: EnsembleShelf, factors: FactorStore, tracker: RegimeTracker
-) -> tuple[Voice, ...]:
+def rl_agents(
+    trading: TradingSettings, provider: EnsembleProvider, factors: FactorStore, tracker: RegimeTracker
+) -> tuple[Agent, ...]:
     """Give the ensemble's vote and its members, both of one judgement a view."""
     from agents.rl import RlAgent, RlMembersAgent  # noqa: PLC0415  # with the agents
     from models.rl.ensemble import Ensemble  # noqa: PLC0415  # with the agents
 
     stocks = trading.watchlist.tickers
-    ensemble = Ensemble(shelf, factors, tracker, stocks, trading.ensemble, trading.rl)
+    ensemble = Ensemble(provider, factors, tracker, stocks, trading.ensemble, trading.rl)
     return RlAgent(ensemble), RlMembersAgent(ensemble)

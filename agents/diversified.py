@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from agents.agent import signals_of
 from config.trading import DiversifiedSettings
-from core.types import Abstention, Floats, MarketView, Opinion
+from core.types import Abstention, Floats, MarketAnalysis, MarketView
 
 SESSIONS_PER_YEAR = 252
 
@@ -28,18 +28,18 @@ class DiversifiedAgent:
         self._settings = settings
         self._last: tuple[bytes, tuple[str, ...], Floats] = (b"", (), np.empty(0))
 
-    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+    def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
         """Give the share of equity to hold in each stock."""
         stocks = tuple(s for s in self._stocks if s in view.bars.column and s not in view.stale)
         if view.row < max(self._settings.lookback_sessions) or not stocks:
             reason = f"it needs {max(self._settings.lookback_sessions)} sessions of returns"
-            return Opinion(abstentions=(Abstention(agent=self.name, reason=reason),))
+            return MarketAnalysis(abstentions=(Abstention(agent=self.name, reason=reason),))
         weights = self._weights(view, stocks)
         targets = {s: float(w) for s, w in zip(stocks, weights, strict=True) if w > 0}
         said = {s: (w, f"{w:.2%} of the least-correlated book") for s, w in targets.items()}
         wanted = [s for s in symbols if s in targets]
-        spoken = signals_of(self.name, said, wanted, confidence=1.0, missing="")
-        return replace(spoken, targets=targets, candidates=tuple(sorted(targets)))
+        signalled = signals_of(self.name, said, wanted, confidence=1.0, missing="")
+        return replace(signalled, targets=targets, candidates=tuple(sorted(targets)))
 
     def _weights(self, view: MarketView, stocks: tuple[str, ...]) -> Floats:
         """Give the weights, shape (len(stocks),); computed once a session however often it is asked."""

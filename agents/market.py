@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from agents.agent import centred_ranks, signals_of
 from config.sectors import Sector
 from config.trading import SectorScanSettings
-from core.types import Abstention, BarPanel, Floats, MarketView, Opinion, SectorScore
+from core.types import Abstention, BarPanel, Floats, MarketAnalysis, MarketView, SectorScore
 from models.factors.store import FactorStore
 from models.factors.table import FACTOR_NAMES
 from models.regime.tracker import RegimeTracker
@@ -35,12 +35,12 @@ class SectorAgent:
         self._sectors = sectors
         self._settings = settings
 
-    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+    def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
         """Give all sectors ranked, the hot ones' picks as candidates, and one signal a stock."""
         scores = self.scan(view)
         if not scores:
             reason = "the sector ETFs or the benchmark have no bars for the longest lookback"
-            return Opinion(abstentions=(Abstention(agent=self.name, reason=reason),))
+            return MarketAnalysis(abstentions=(Abstention(agent=self.name, reason=reason),))
         places = dict(
             zip(
                 (s.sector for s in scores),
@@ -53,9 +53,9 @@ class SectorAgent:
             for s in scores
             for stock in self._sectors[s.sector].stocks
         }
-        spoken = signals_of(self.name, said, symbols, confidence=0.5, missing="its sector's ETF has no bars")
+        signalled = signals_of(self.name, said, symbols, confidence=0.5, missing="its sector's ETF has no bars")
         picks = {pick for s in scores for pick in s.picks}
-        return replace(spoken, sectors=scores, candidates=tuple(sorted(picks.intersection(symbols))))
+        return replace(signalled, sectors=scores, candidates=tuple(sorted(picks.intersection(symbols))))
 
     def scan(self, view: MarketView) -> tuple[SectorScore, ...]:
         """Rank the sectors, best first; a sector whose ETF has no bars is left out."""
@@ -113,7 +113,7 @@ class MomentumAgent:
         self._stocks = tuple(stocks)
         self._days = settings.stock_momentum_days
 
-    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+    def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
         """Give one signal a stock."""
         returns = period_return(view.bars, self._days)
         known = view.bars.column
@@ -137,14 +137,14 @@ class RegimeAgent:
         self._tracker = tracker
         self._benchmark = benchmark
 
-    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+    def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
         """Give the regime, and the difference of its probabilities as every stock's signal."""
         regime = self._tracker.at(view.bars, self._benchmark)
         if isinstance(regime, Abstention):
-            return Opinion(abstentions=(regime,))
+            return MarketAnalysis(abstentions=(regime,))
         score = regime.probabilities["low_vol"] - regime.probabilities["high_vol"]
         reason = f"{regime.name} with probability {regime.confidence:.0%}"
-        spoken = signals_of(
+        signalled = signals_of(
             self.name,
             dict.fromkeys(symbols, (score, reason)),
             symbols,
@@ -152,7 +152,7 @@ class RegimeAgent:
             missing="",
             model_id=regime.model_id,
         )
-        return replace(spoken, regime=regime, models={self.name: regime.model_id})
+        return replace(signalled, regime=regime, models={self.name: regime.model_id})
 
 
 class RsiAgent:
@@ -163,7 +163,7 @@ class RsiAgent:
     def __init__(self, factors: FactorStore) -> None:
         self._factors = factors
 
-    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+    def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
         """Give one signal a stock."""
         raw = self._factors.at(view.bars).raw
         values = {s: float(raw[view.bars.column[s], RSI]) for s in symbols if s in view.bars.column}

@@ -10,7 +10,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from agents.agent import signals_of
-from core.types import Abstention, Floats, MarketView, Opinion, RankedStock
+from core.types import Abstention, Floats, MarketAnalysis, MarketView, RankedStock
 from models.factors.store import FactorStore
 from models.factors.table import FACTOR_NAMES
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from models.ranker.ranker import Ranker
 
 
-class RankerShelf(Protocol):
+class RankerProvider(Protocol):
     """Gives the ranker that may be used for a view: one whose labels ended before the view's last session."""
 
     def usable(self, view: MarketView) -> Ranker | Abstention:
@@ -39,28 +39,28 @@ class QuantAgent:
 
     def __init__(
         self,
-        shelf: RankerShelf,
+        provider: RankerProvider,
         factors: FactorStore,
         stocks: Sequence[str],
         sector_of: Mapping[str, str],
         candidate_probability_min: float,
     ) -> None:
-        self._shelf = shelf
+        self._provider = provider
         self._factors = factors
         self._stocks = tuple(stocks)
         self._sector_of = sector_of
         self._candidate_min = candidate_probability_min
 
-    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+    def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
         """Give the ranking, its candidates, and one signal a stock."""
-        ranker = self._shelf.usable(view)
+        ranker = self._provider.usable(view)
         if isinstance(ranker, Abstention):
-            return Opinion(abstentions=(ranker,))
+            return MarketAnalysis(abstentions=(ranker,))
         ranking = self._rank(view, ranker)
         base = ranker.artefact.metrics["base_rate"]
         skill = max(0.0, min(1.0, 2 * ranker.artefact.metrics["auc"] - 1))
         said = {s.symbol: (score_of(s.p_outperform, base), _reason(s.p_outperform, base)) for s in ranking}
-        spoken = signals_of(
+        signalled = signals_of(
             self.name,
             said,
             symbols,
@@ -70,7 +70,7 @@ class QuantAgent:
         )
         candidates = {s.symbol for s in ranking if s.p_outperform > self._candidate_min}
         return replace(
-            spoken,
+            signalled,
             ranking=ranking,
             candidates=tuple(sorted(candidates.intersection(symbols))),
             models={self.name: ranker.artefact.model_id},
@@ -78,7 +78,7 @@ class QuantAgent:
 
     def explain(self, view: MarketView, ranking: Sequence[RankedStock]) -> tuple[RankedStock, ...]:
         """Add to ranked stocks what each factor contributed."""
-        ranker = self._shelf.usable(view)
+        ranker = self._provider.usable(view)
         if isinstance(ranker, Abstention):
             return tuple(ranking)
         columns = [view.bars.column[stock.symbol] for stock in ranking]

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from agents.agent import signals_of
-from core.types import Abstention, MarketView, Opinion
+from core.types import Abstention, MarketAnalysis, MarketView
 
 if TYPE_CHECKING:
     from models.rl.ensemble import MemberView, Verdict
@@ -33,17 +33,19 @@ class RlAgent:
     def __init__(self, ensemble: RlJudge) -> None:
         self._ensemble = ensemble
 
-    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+    def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
         """Give one signal a stock whose factors are there; none while no member may vote."""
         verdict = self._ensemble.judge(view)
         if isinstance(verdict, Abstention):
-            return Opinion(abstentions=(verdict,))
+            return MarketAnalysis(abstentions=(verdict,))
         voting = [one for one in verdict.members if one.weight > 0]
         if not voting:
             reasons = "; ".join(f"{one.member.name}: {one.silence}" for one in verdict.members)
-            return Opinion(abstentions=(Abstention(agent=self.name, reason=f"no member votes: {reasons}"),))
+            return MarketAnalysis(
+                abstentions=(Abstention(agent=self.name, reason=f"no member votes: {reasons}"),)
+            )
         scores = {ticker: (float(verdict.votes[at]), _said(voting, at)) for ticker, at in _of(verdict, symbols)}
-        spoken = signals_of(
+        signalled = signals_of(
             self.name,
             scores,
             symbols,
@@ -53,9 +55,11 @@ class RlAgent:
         )
         signals = tuple(
             replace(signal, confidence=agreement(voting, verdict.tickers[signal.symbol]))
-            for signal in spoken.signals
+            for signal in signalled.signals
         )
-        return replace(spoken, signals=signals, models={f"rl.{m.member.name}": m.member.model_id for m in voting})
+        return replace(
+            signalled, signals=signals, models={f"rl.{m.member.name}": m.member.model_id for m in voting}
+        )
 
 
 class RlMembersAgent:
@@ -66,18 +70,18 @@ class RlMembersAgent:
     def __init__(self, ensemble: RlJudge) -> None:
         self._ensemble = ensemble
 
-    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+    def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
         """Give one signal a member and stock."""
         verdict = self._ensemble.judge(view)
         if isinstance(verdict, Abstention):
-            return Opinion(abstentions=(verdict,))
-        spoken = [self._member(one, verdict, symbols) for one in verdict.members]
-        return Opinion(
-            signals=tuple(signal for part in spoken for signal in part.signals),
+            return MarketAnalysis(abstentions=(verdict,))
+        signalled = [self._member(one, verdict, symbols) for one in verdict.members]
+        return MarketAnalysis(
+            signals=tuple(signal for part in signalled for signal in part.signals),
             models={f"rl.{one.member.name}": one.member.model_id for one in verdict.members},
         )
 
-    def _member(self, one: MemberView, verdict: Verdict, symbols: Sequence[str]) -> Opinion:
+    def _member(self, one: MemberView, verdict: Verdict, symbols: Sequence[str]) -> MarketAnalysis:
         reason = one.silence or _earned(one)
         return signals_of(
             f"rl.{one.member.name}",

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from agents.sentiment_relevance import relevance
 from config.trading import SentimentSettings
-from core.types import Abstention, Headline, MarketView, Opinion, Signal
+from core.types import Abstention, Headline, MarketAnalysis, MarketView, Signal
 
 QUOTED = 3
 QUOTED_CHARACTERS = 90
@@ -79,15 +79,15 @@ class SentimentAgent:
         self._settings = settings
         self._without_model = without_model
 
-    def speak(self, view: MarketView, symbols: Sequence[str]) -> Opinion:
+    def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
         """Weigh the view's headlines; nothing later than the view's moment counts."""
         model = self._tones.model
         if model is None:
-            return Opinion(abstentions=(Abstention(agent=self.name, reason=self._without_model),))
+            return MarketAnalysis(abstentions=(Abstention(agent=self.name, reason=self._without_model),))
         told = self._told(view)
         if not told:
             reason = f"no news in the last {self._settings.window_hours:.0f} hours"
-            return Opinion(abstentions=(Abstention(agent=self.name, reason=reason),))
+            return MarketAnalysis(abstentions=(Abstention(agent=self.name, reason=reason),))
         tones = self._tones.tones(item.text for s in symbols for item in told.get(s, ()))
         signals, abstentions = [], []
         for symbol in symbols:
@@ -106,7 +106,9 @@ class SentimentAgent:
                     model_id=model.model_id,
                 )
             )
-        return Opinion(signals=tuple(signals), abstentions=tuple(abstentions), models={self.name: model.model_id})
+        return MarketAnalysis(
+            signals=tuple(signals), abstentions=tuple(abstentions), models={self.name: model.model_id}
+        )
 
     def _told(self, view: MarketView) -> Mapping[str, list[Headline]]:
         """Give the headlines of the window by symbol, newest first, at most `stories_max` each."""

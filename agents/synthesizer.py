@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from config.trading import SynthesizerSettings
-from core.types import Action, Cycle, Decision, Opinion, Portfolio, Signal, Vote
+from core.types import Action, Cycle, Decision, MarketAnalysis, Portfolio, Signal, Vote
 
 TOP_QUARTER_RATE = 0.25
 SCORE_MAX = 0.999
@@ -51,7 +51,7 @@ class Synthesizer:
             "decide_v2": settings.legacy_weights.model_dump(),
         }
 
-    def decide(self, opinion: Opinion, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
+    def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
         """Decide on every candidate, every held name, and every symbol asked for by name.
 
         Returns
@@ -62,12 +62,12 @@ class Synthesizer:
         weights = self._weights.get(cycle.name)
         if weights is None:
             return ()
-        if opinion.targets:
-            return hold_targets(opinion, portfolio, cycle, self._settings.diversified.entry_weight_min_pct)
+        if analysis.targets:
+            return hold_targets(analysis, portfolio, cycle, self._settings.diversified.entry_weight_min_pct)
         said = defaultdict(list)
-        for signal in opinion.signals:
+        for signal in analysis.signals:
             said[signal.symbol].append(signal)
-        judged = {*opinion.candidates, *cycle.symbols, *portfolio.positions}
+        judged = {*analysis.candidates, *cycle.symbols, *portfolio.positions}
         if cycle.symbols:
             judged &= set(cycle.symbols)
         return tuple(
@@ -75,7 +75,7 @@ class Synthesizer:
                 symbol,
                 weigh(said[symbol], weights),
                 held=symbol in portfolio.positions,
-                candidate=symbol in opinion.candidates,
+                candidate=symbol in analysis.candidates,
             )
             for symbol in sorted(judged)
         )
@@ -83,7 +83,7 @@ class Synthesizer:
     def _decide_one(self, symbol: str, votes: tuple[Vote, ...], *, held: bool, candidate: bool) -> Decision:
         score = sum(vote.weight * vote.signal.score for vote in votes)
         action, rule, reason = self._judge(score, held=held, candidate=candidate, heard=bool(votes))
-        spoken = sorted(votes, key=lambda v: (-abs(v.weight * v.signal.score), v.signal.agent))
+        signalled = sorted(votes, key=lambda v: (-abs(v.weight * v.signal.score), v.signal.agent))
         return Decision(
             symbol=symbol,
             action=action,
@@ -91,7 +91,7 @@ class Synthesizer:
             confidence=sum(vote.weight * vote.signal.confidence for vote in votes),
             rule=rule,
             votes=votes,
-            reasons=(reason, *(f"{v.signal.agent} {v.signal.score:+.2f}: {v.signal.reason}" for v in spoken)),
+            reasons=(reason, *(f"{v.signal.agent} {v.signal.score:+.2f}: {v.signal.reason}" for v in signalled)),
             p_win=implied_probability(score) if votes else None,
         )
 
@@ -111,21 +111,21 @@ class Synthesizer:
 
 
 def hold_targets(
-    opinion: Opinion, portfolio: Portfolio, cycle: Cycle, entry_weight_min_pct: float
+    analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle, entry_weight_min_pct: float
 ) -> tuple[Decision, ...]:
     """Decide to hold the book that an agent sized: enter, resize, and leave what has no target.
 
     Other agents' signals are shown as votes without weight: they explain, they do not decide.
     """
     said = defaultdict(list)
-    for signal in opinion.signals:
+    for signal in analysis.signals:
         said[signal.symbol].append(Vote(signal=signal, weight=0.0))
-    large = {symbol for symbol, target in opinion.targets.items() if target >= entry_weight_min_pct}
+    large = {symbol for symbol, target in analysis.targets.items() if target >= entry_weight_min_pct}
     judged = {*large, *portfolio.positions}
     if cycle.symbols:
         judged &= set(cycle.symbols)
     return tuple(
-        _held_at(symbol, opinion.targets.get(symbol, 0.0), symbol in portfolio.positions, tuple(said[symbol]))
+        _held_at(symbol, analysis.targets.get(symbol, 0.0), symbol in portfolio.positions, tuple(said[symbol]))
         for symbol in sorted(judged)
     )
 

@@ -8,10 +8,10 @@ from itertools import chain
 import numpy as np
 from msgspec.structs import replace
 
-from agents.agent import Voice
+from agents.agent import Agent
 from agents.quant import QuantAgent
 from agents.synthesizer import Synthesizer
-from core.types import Cycle, Decision, MarketView, Opinion, Portfolio
+from core.types import Cycle, Decision, MarketAnalysis, MarketView, Portfolio
 from models.factors.store import FactorStore
 
 
@@ -27,29 +27,29 @@ class Agents:
     def __init__(
         self,
         quant: QuantAgent,
-        voices: Sequence[Voice],
+        agents: Sequence[Agent],
         synthesizer: Synthesizer,
         factors: FactorStore,
         stocks: Sequence[str],
-        allocator: Voice | None = None,
+        allocator: Agent | None = None,
     ) -> None:
         self._quant = quant
-        self._voices: dict[str, Voice] = {voice.name: voice for voice in (quant, *voices)}
+        self._agents: dict[str, Agent] = {agent.name: agent for agent in (quant, *agents)}
         self._synthesizer = synthesizer
         self._allocator = allocator
         self._factors = factors
         self._stocks = tuple(stocks)
 
-    def opine(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> Opinion:
+    def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
         """Hear the cycle's agents on the watchlist (and on what is held), less what is stale."""
         wanted = cycle.symbols or tuple(sorted({*self._stocks, *portfolio.positions}))
         symbols = [s for s in wanted if s not in view.stale and s in view.bars.column]
-        heard = [self._voices[name] for name in cycle.agents]
+        heard = [self._agents[name] for name in cycle.agents]
         if self._allocator is not None and cycle.entries and cycle.name == "decide":
             heard.append(self._allocator)
-        parts = [voice.speak(view, symbols) for voice in heard] if view.row >= 0 else []
+        parts = [agent.signals(view, symbols) for agent in heard] if view.row >= 0 else []
         candidates = {symbol for part in parts for symbol in part.candidates}
-        return Opinion(
+        return MarketAnalysis(
             regime=next((part.regime for part in parts if part.regime), None),
             sectors=next((part.sectors for part in parts if part.sectors), ()),
             ranking=next((part.ranking for part in parts if part.ranking), ()),
@@ -61,19 +61,19 @@ class Agents:
             models={agent: model for part in parts for agent, model in part.models.items()},
         )
 
-    def decide(self, opinion: Opinion, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
+    def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
         """Let the synthesizer decide."""
-        return self._synthesizer.decide(opinion, portfolio, cycle)
+        return self._synthesizer.decide(analysis, portfolio, cycle)
 
-    def explain(self, view: MarketView, opinion: Opinion, symbols: Collection[str]) -> Opinion:
+    def explain(self, view: MarketView, analysis: MarketAnalysis, symbols: Collection[str]) -> MarketAnalysis:
         """Keep what explains these symbols: their votes hold the signals already."""
         kept = set(symbols)
-        ranking = [stock for stock in opinion.ranking if stock.symbol in kept]
+        ranking = [stock for stock in analysis.ranking if stock.symbol in kept]
         return replace(
-            opinion,
+            analysis,
             signals=(),
             ranking=self._quant.explain(view, ranking) if ranking else (),
-            abstentions=tuple(a for a in opinion.abstentions if a.symbol == "*" or a.symbol in kept),
+            abstentions=tuple(a for a in analysis.abstentions if a.symbol == "*" or a.symbol in kept),
         )
 
     def _average_true_ranges(self, view: MarketView, portfolio: Portfolio) -> Mapping[str, float]:

@@ -7,13 +7,13 @@ from datetime import date
 
 import numpy as np
 
-from core.types import Action, Cycle, Decision, Floats, MarketView, Opinion, Portfolio, Signal
+from core.types import Action, Cycle, Decision, Floats, MarketAnalysis, MarketView, Portfolio, Signal
 
 Score = Callable[[MarketView], Floats]
 EPOCH = date(2000, 1, 3)
 
 
-class TopOfUniverse:
+class TopNStrategy:
     """Implements `core.ports.Team`: every few sessions it holds the `count` best symbols at equal weight.
 
     Parameters
@@ -37,11 +37,11 @@ class TopOfUniverse:
         self._every = every_sessions
         self._weight = exposure / count
 
-    def opine(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> Opinion:
+    def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
         """Name the best as candidates on a rebalancing day; say nothing on the others."""
         del portfolio
         if not cycle.entries or not self._is_due(view):
-            return Opinion()
+            return MarketAnalysis()
         scores = self._score(view)
         columns = np.array([view.bars.column[s] for s in self._symbols if s not in view.stale])
         names = [s for s in self._symbols if s not in view.stale]
@@ -53,23 +53,23 @@ class TopOfUniverse:
             )
             for i in best
         )
-        return Opinion(candidates=tuple(sorted(signal.symbol for signal in signals)), signals=signals)
+        return MarketAnalysis(candidates=tuple(sorted(signal.symbol for signal in signals)), signals=signals)
 
-    def decide(self, opinion: Opinion, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
+    def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
         """Leave what is no longer among the best, hold the rest at equal weight."""
         del cycle
-        if not opinion.candidates:
+        if not analysis.candidates:
             return ()
-        best = set(opinion.candidates)
+        best = set(analysis.candidates)
         return tuple(
             self._decision(symbol, held=symbol in portfolio.positions, wanted=symbol in best)
             for symbol in sorted(best | set(portfolio.positions))
         )
 
-    def explain(self, view: MarketView, opinion: Opinion, symbols: Collection[str]) -> Opinion:
+    def explain(self, view: MarketView, analysis: MarketAnalysis, symbols: Collection[str]) -> MarketAnalysis:
         """Nothing more is to be said."""
         del view, symbols
-        return opinion
+        return analysis
 
     def _decision(self, symbol: str, *, held: bool, wanted: bool) -> Decision:
         action = (Action.RESIZE if held else Action.ENTER) if wanted else Action.EXIT

@@ -14,7 +14,7 @@ from core.errors import RequestError
 from core.ports import Feed, Ledger, RiskManager, Team
 from core.times import market_date
 from core.types import MarketView, Plan, Portfolio, StepReport, TradingState
-from pipeline.engine import intended, opening_book
+from pipeline.engine import opening_book, with_pending_orders
 from pipeline.fills import apply_fills
 from pipeline.step import decide, digest_of, name_of
 
@@ -121,7 +121,7 @@ def replay(
     view = feed.view(report.as_of)
     name, plan = decide(view, seen.book, team, risk, seen.state, report.cycle, config_digest)
     if report.cycle.as_of is None:
-        plan = intended(plan, report.cycle)
+        plan = with_pending_orders(plan, report.cycle)
     was, now = (
         encode(report),
         encode(replace(report, plan=plan)).replace(name.encode(), report.decision_id.encode()),
@@ -165,7 +165,7 @@ def _name(report: StepReport, state: TradingState) -> str:
         report.config_digest,
         book_digest=report.plan.book_digest,
         state=state,
-        models=report.plan.opinion.models,
+        models=report.plan.analysis.models,
     )
 
 
@@ -184,7 +184,7 @@ def _causes(recorded: Recorded, seen: Seen, view: MarketView, plan: Plan, config
 
 
 def _model_causes(report: StepReport, plan: Plan) -> Iterator[str]:
-    was, now = report.plan.opinion.models, plan.opinion.models
+    was, now = report.plan.analysis.models, plan.analysis.models
     for agent in sorted({*was, *now}):
         if was.get(agent) != now.get(agent):
             old, new = was.get(agent, "absent"), now.get(agent, "absent")

@@ -76,7 +76,7 @@ class Notes:
         self.fills += report.fills
         self.refusals.update(refused.rule for refused in report.plan.refused)
         if report.cycle.entries:
-            book, regime = report.plan.portfolio, report.plan.opinion.regime
+            book, regime = report.plan.portfolio, report.plan.analysis.regime
             total = float(book.equity)
             self.sessions.append(np.datetime64(report.bars_until, "D"))
             self.equity.append(total)
@@ -117,7 +117,7 @@ class Operator:
             self._waited = 0
 
 
-def untold(done: int) -> None:
+def no_events(done: int) -> None:
     """Tell nobody how far it is."""
 
 
@@ -138,7 +138,7 @@ def run(
     moments: Iterable[Moment],
     *,
     resume_after_sessions: int,
-    progress: Progress = untold,
+    progress: Progress = no_events,
 ) -> Run:
     """Take one step a moment.
 

@@ -30,7 +30,7 @@ def run_once(kind: str, weeks: int) -> list[float]:
     """Step in this process; give each step's time."""
     from adapters.memory import step_gate
     from config.environment import read_environment
-    from daemon.wiring.memory import MemoryDesk
+    from daemon.wiring.memory import MemoryService
     from tests.memory.ledgers import some_days
     from tests.servers.bolt import PASSWORD, USER, GraphServer
     from tests.simulation.desk import assert_it_did_something, moments, open_desk, settings
@@ -41,7 +41,7 @@ def run_once(kind: str, weeks: int) -> list[float]:
         server, backlog = GraphServer(Path(graph)), some_days(BACKLOG_DAYS, Path(folder) / "backlog.sqlite")
         server.start()
         given = {"STATE_DIR": folder, "NEO4J_USER": USER, "NEO4J_PASSWORD": PASSWORD, "NEO4J_URI": server.uri}
-        memory = MemoryDesk(read_environment(given), settings())
+        memory = MemoryService(read_environment(given), settings())
         desk = open_desk(Path(folder), memory=memory)
         if kind != "no_backlog":
             memory.open(backlog)

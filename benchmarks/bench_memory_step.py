@@ -40,7 +40,7 @@ SPREAD_MAX, WARM_UP_STEPS = 0.05, 10
 def step_when_told(folder: Path, uri: str, weeks: int) -> None:
     """Take one step for each line that comes; answer each with its times, and at the end with what was done."""
     from config.environment import read_environment
-    from daemon.wiring.memory import MemoryDesk
+    from daemon.wiring.memory import MemoryService
     from models.regime.tracker import RegimeTracker
     from tests.servers.bolt import PASSWORD, USER
     from tests.simulation.desk import assert_it_did_something, moments, open_desk, settings
@@ -48,7 +48,7 @@ def step_when_told(folder: Path, uri: str, weeks: int) -> None:
     given = {"STATE_DIR": str(folder), "NEO4J_USER": USER, "NEO4J_PASSWORD": PASSWORD, "NEO4J_URI": uri}
     trading = settings()
     often = trading.memory.model_copy(update={"look_seconds": LOOK_SECONDS})
-    memory = MemoryDesk(read_environment(given), trading.model_copy(update={"memory": often}))
+    memory = MemoryService(read_environment(given), trading.model_copy(update={"memory": often}))
     tracker = RegimeTracker(trading.regime)
     if uri:
         desk = open_desk(

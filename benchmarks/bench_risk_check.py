@@ -38,9 +38,9 @@ from core.times import market_date
 from core.types import Portfolio, Position
 from models.factors.store import FactorStore
 from models.ranker.registry import StoredRanker
-from pipeline.engine import Engine, Parts
-from pipeline.null_parts import Forgetful
-from pipeline.report_events import announce_to
+from pipeline.engine import Engine, EngineDependencies
+from pipeline.null_parts import NullMemory
+from pipeline.report_events import publish_events_to
 from risk.build import assemble_risk
 
 HELD = STOCKS[::6][:10]
@@ -53,7 +53,7 @@ P99_MS_MAX = 20.0
 def build(folder: Path, clock: ManualClock, market: SimulatedMarket, calendar: NyseCalendar) -> Engine:
     trading, risk, hub, factors = load_trading(), load_risk(), EventHub(), FactorStore()
     return Engine(
-        Parts(
+        EngineDependencies(
             clock=clock,
             feed=DailyFeed(market, calendar, UNIVERSE, trading.data),
             broker=DryRunBroker("instant"),
@@ -61,8 +61,8 @@ def build(folder: Path, clock: ManualClock, market: SimulatedMarket, calendar: N
             team=assemble_team(trading, StoredRanker(folder), factors),
             risk=assemble_risk(trading, lambda: risk),
             events=hub,
-            announce=announce_to(hub),
-            memory=Forgetful(),
+            publish_events=publish_events_to(hub),
+            memory=NullMemory(),
             config_digest=lambda: digest(trading, risk),
             refresh_limits=lambda: (),
             route="bench",

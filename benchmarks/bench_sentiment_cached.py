@@ -17,7 +17,7 @@ from config.sectors import STOCKS
 from config.trading import SentimentSettings
 from core.types import Headline, MarketView
 from models.sentiment.lexicon import Lexicon
-from models.sentiment.tone_cache import ToneBook
+from models.sentiment.tone_cache import SentimentCache
 from tests.panels import make_panel
 
 AS_OF = datetime(2022, 2, 11, 21, tzinfo=UTC)
@@ -41,14 +41,14 @@ def main() -> None:
         cache = ToneCache(Path(folder) / "tones.sqlite")
         texts = [item.text for item in view.headlines]
         cache.put(model.model_id, dict(zip(texts, model.tones(texts).tolist(), strict=True)))
-        warm = ToneBook(model, cache)
+        warm = SentimentCache(model, cache)
         memory, cold = list[float](), list[float]()
         for _ in range(ROUNDS):
-            for book, times in ((warm, memory), (ToneBook(model, cache), cold)):
+            for book, times in ((warm, memory), (SentimentCache(model, cache), cold)):
                 began = time.perf_counter()
-                opinion = SentimentAgent(book, SentimentSettings()).speak(view, STOCKS)
+                analysis = SentimentAgent(book, SentimentSettings()).signals(view, STOCKS)
                 times.append(1000 * (time.perf_counter() - began))
-                assert len(opinion.signals) == 64
+                assert len(analysis.signals) == 64
         cache.close()
     from_memory, from_disk = statistics.median(memory[1:]), statistics.median(cold[1:])
     print(

@@ -62,7 +62,7 @@ def run_once(path: Path) -> dict[str, Any]:
     import exchange_calendars.exchange_calendar_xnys  # noqa: F401  # libraries are loaded before the clock starts
     import numpy as np
 
-    from agents.top_of_universe import TopOfUniverse
+    from agents.top_of_universe import TopNStrategy
     from backtest.app.engine import build_bench, closes
     from backtest.runner import run
     from config.risk import RiskSettings
@@ -90,7 +90,7 @@ def run_once(path: Path) -> dict[str, Any]:
         panel,
         trading,
         RiskSettings.model_validate(RISK),
-        lambda p: TopOfUniverse(p.symbols, momentum, count=NAMES, every_sessions=EVERY),
+        lambda p: TopNStrategy(p.symbols, momentum, count=NAMES, every_sessions=EVERY),
     )
     cycle = replace(DECIDE, submits=True, protects=True)
     done = run(

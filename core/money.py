@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 
 CENT = Decimal("0.01")
 PRICE_TICK = Decimal("0.0001")
 SHARE_TICK = Decimal("0.000001")
+
+
+@lru_cache(maxsize=256)
+def to_decimal(number: float) -> Decimal:
+    """Give the decimal that a float is written as: a setting of 0.025 means 0.025. The few are converted once."""
+    return Decimal(repr(float(number)))
 
 
 def to_price(price: float) -> Decimal:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from core.protection import Protection
+from core.brackets import Bracket
 from core.service import OrderRecord
 from core.types import (
     ApprovedOrder,
@@ -17,8 +17,8 @@ from core.types import (
     Event,
     Fill,
     Headline,
+    MarketAnalysis,
     MarketView,
-    Opinion,
     Order,
     Plan,
     Portfolio,
@@ -105,7 +105,7 @@ class Broker(Protocol):
         """Send orders, each at most once by its client_order_id; give each one's status."""
         ...
 
-    def protect(self, protections: Sequence[Protection]) -> None:
+    def protect(self, protections: Sequence[Bracket]) -> None:
         """Watch these stops and targets, and no others, within the daily bars to come."""
         ...
 
@@ -141,15 +141,15 @@ class Ledger(Protocol):
         """Write a step down before anything of it is sent. Writing the same step twice changes nothing."""
         ...
 
-    def intend(self, approved: Sequence[ApprovedOrder]) -> None:
+    def mark_sending(self, approved: Sequence[ApprovedOrder]) -> None:
         """Write down, before the send, that proposed orders are sent now, as sized now."""
         ...
 
-    def keep(self, portfolio: Portfolio) -> None:
+    def save_portfolio(self, portfolio: Portfolio) -> None:
         """Write down the book as it stands between two steps."""
         ...
 
-    def mark(self, statuses: Mapping[str, str], reasons: Mapping[str, str] | None = None) -> None:
+    def update_status(self, statuses: Mapping[str, str], reasons: Mapping[str, str] | None = None) -> None:
         """Write down what became of orders and why, by client_order_id."""
         ...
 
@@ -169,7 +169,7 @@ class Ledger(Protocol):
         """Give one recorded decision."""
         ...
 
-    def unbooked(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
+    def new_fills(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
         """Keep the fills that no recorded step has booked yet."""
         ...
 
@@ -189,15 +189,15 @@ class Ledger(Protocol):
 class Team(Protocol):
     """The agents: what they say of the view, and what they would do."""
 
-    def opine(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> Opinion:
+    def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
         """Hear every agent of the cycle."""
         ...
 
-    def decide(self, opinion: Opinion, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
+    def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
         """Turn opinions into one decision a symbol."""
         ...
 
-    def explain(self, view: MarketView, opinion: Opinion, symbols: Collection[str]) -> Opinion:
+    def explain(self, view: MarketView, analysis: MarketAnalysis, symbols: Collection[str]) -> MarketAnalysis:
         """Keep of an opinion what explains these symbols, with the reasons that cost time to find."""
         ...
 
@@ -205,12 +205,14 @@ class Team(Protocol):
 class RiskManager(Protocol):
     """The only maker of approved orders."""
 
-    def mark(self, view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle) -> Portfolio:
+    def mark_to_market(
+        self, view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle
+    ) -> Portfolio:
         """Mark the book to the view: last prices, peaks, the session's opening equity, miss counts."""
         ...
 
     def exits(
-        self, view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle
+        self, view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle
     ) -> tuple[Decision, ...]:
         """Name the held positions that a rule says must go."""
         ...
@@ -222,14 +224,14 @@ class RiskManager(Protocol):
         decisions: Sequence[Decision],
         view: MarketView,
         portfolio: Portfolio,
-        opinion: Opinion,
+        analysis: MarketAnalysis,
         state: TradingState,
         cycle: Cycle,
     ) -> Plan:
         """Size, check and sort every decision into approved, refused or unchanged."""
         ...
 
-    def after_faults(self, faults: int, state: TradingState) -> tuple[TradingState, tuple[str, ...]]:
+    def on_consecutive_errors(self, faults: int, state: TradingState) -> tuple[TradingState, tuple[str, ...]]:
         """Give the state, never looser, and alerts after so many failed steps in a row."""
         ...
 

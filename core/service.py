@@ -9,10 +9,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
+from core.brackets import Levels
 from core.memory import Recollection
-from core.protection import Levels
 from core.schedule import Timetable
-from core.types import Cycle, Fill, Opinion, OrderStatus, Portfolio, Side, StepReport
+from core.types import Cycle, Fill, MarketAnalysis, OrderStatus, Portfolio, Side, StepReport
 
 
 class JobStatus(StrEnum):
@@ -51,13 +51,13 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class AnalysisReport:
     """What the team thinks now, with nothing decided and nothing recorded."""
 
     as_of: datetime
     source: str
     bars_until: str
-    opinion: Opinion
+    analysis: MarketAnalysis
     stale: Mapping[str, str]
     feed_fault: str
     market_open: bool
@@ -162,7 +162,7 @@ class Service(Protocol):
         """Give the whole status as JSON, encoded once a step."""
         ...
 
-    async def outlook(self, cycle: Cycle) -> Outlook:
+    async def analyse(self, cycle: Cycle) -> AnalysisReport:
         """Hear the team without deciding: regime, scan, ranking."""
         ...
 

@@ -12,9 +12,9 @@ from functools import cached_property
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from core.opinions import Opinion, Signal
+from core.brackets import Bracket
+from core.market_analysis import MarketAnalysis, Signal
 from core.orders import ApprovedOrder, Fill, Order, RefusedOrder
-from core.protection import Protection
 
 ZERO = Decimal(0)
 
@@ -216,11 +216,11 @@ class Plan(Struct, frozen=True, kw_only=True):
     approved: tuple[ApprovedOrder, ...]
     refused: tuple[RefusedOrder, ...]
     unchanged: tuple[str, ...]
-    opinion: Opinion
+    analysis: MarketAnalysis = field(name="opinion")  # the name in every recorded ledger
     portfolio: Portfolio
     state: TradingState
     alerts: tuple[str, ...] = ()
-    protections: tuple[Protection, ...] = ()
+    protections: tuple[Bracket, ...] = ()
     book_digest: str = ""
     decided_in: TradingState | None = None
 

@@ -2,7 +2,7 @@
 
 from core.events import Event
 from core.market import BarPanel, Floats, Headline, MarketView, Memory, Quote
-from core.opinions import Abstention, Opinion, RankedStock, Regime, SectorScore, Signal
+from core.market_analysis import Abstention, MarketAnalysis, RankedStock, Regime, SectorScore, Signal
 from core.orders import ApprovedOrder, Check, Fill, Order, OrderStatus, RefusedOrder, Side
 from core.trading import (
     Action,
@@ -18,7 +18,7 @@ from core.trading import (
 
 __all__ = [
     "Abstention", "Action", "ApprovedOrder", "BarPanel", "Check", "Cycle", "Decision", "Event", "Fill",
-    "Floats", "Headline", "MarketView", "Memory", "Opinion", "Order", "OrderStatus", "Plan", "Portfolio",
+    "Floats", "Headline", "MarketAnalysis", "MarketView", "Memory", "Order", "OrderStatus", "Plan", "Portfolio",
     "Position", "Quote", "RankedStock", "RefusedOrder", "Regime", "SectorScore", "Side", "Signal",
     "StepReport", "TradingState", "Vote",
 ]  # fmt: skip

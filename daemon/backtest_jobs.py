@@ -25,7 +25,7 @@ STAGES = {
 }
 
 
-class BacktestDesk:
+class BacktestService:
     """Starts backtests for the daemon; one of a kind at a time.
 
     Parameters

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 import structlog
 
+from core.brackets import Levels
 from core.cycles import FLATTEN, SETTLE
 from core.errors import EngineError, Recoverable, RequestError
 from core.ports import Clock, EventSink
-from core.protection import Levels
-from core.service import Execution, Job, Outlook
+from core.service import AnalysisReport, Execution, Job
 from core.types import Cycle, Portfolio, StepReport, TradingState
 from daemon.child_jobs import JobRunner
 from daemon.engine_thread import EngineThread
@@ -141,9 +141,9 @@ class EngineService(LedgerReads):
             self._status_cache = (time.monotonic(), body)
         return body
 
-    async def outlook(self, cycle: Cycle) -> Outlook:
+    async def analyse(self, cycle: Cycle) -> AnalysisReport:
         """Hear the team without deciding."""
-        return await self._on_engine(lambda engine: engine.outlook(cycle))
+        return await self._on_engine(lambda engine: engine.analyse(cycle))
 
     async def step(self, cycle: Cycle) -> StepReport:
         """Run one step."""

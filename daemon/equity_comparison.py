@@ -74,8 +74,8 @@ def _even(bars: BarPanel | None, universe: Sequence[str]) -> Floats:
         return np.array([])
     closes = bars.close[:, columns]
     returns = closes[1:] / closes[:-1] - 1.0
-    spoken = np.isfinite(returns)
-    means = np.where(spoken, returns, 0.0).sum(axis=1) / np.maximum(spoken.sum(axis=1), 1)
+    signalled = np.isfinite(returns)
+    means = np.where(signalled, returns, 0.0).sum(axis=1) / np.maximum(signalled.sum(axis=1), 1)
     return np.concatenate([[1.0], np.cumprod(1.0 + means)])
 
 

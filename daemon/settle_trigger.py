@@ -17,7 +17,7 @@ from pipeline.fault_policy import guarded
 log = structlog.get_logger("engine")
 
 
-class Wake:
+class SettleTrigger:
     """Queues one settlement at a time on the engine's thread; may be called from any thread.
 
     Parameters

@@ -79,7 +79,7 @@ def _engine_facts(service: EngineService, broker_mode: str) -> dict[str, Any]:
     if engine is None:
         return {}
     decided, found = service.last_decision, service.recovery
-    regime = decided.plan.opinion.regime if decided else None
+    regime = decided.plan.analysis.regime if decided else None
     pending = [order.client_order_id for order in engine.portfolio.pending]
     return {
         "trading_state": engine.state.value,
@@ -112,7 +112,7 @@ def _feed_facts(engine: Engine, now: datetime) -> dict[str, Any]:
 
 def _regime_card(decided: StepReport | None, now: datetime, window_sessions: int) -> Mapping[str, Any]:
     """Describe the regime's model; it has no labels, so there is nothing to be right about out of sample."""
-    regime = decided.plan.opinion.regime if decided else None
+    regime = decided.plan.analysis.regime if decided else None
     if regime is None:
         return {"state": "no decision has asked it yet"}
     fitted = datetime.strptime(regime.model_id.split("-")[2], "%Y%m%d").replace(tzinfo=UTC)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from core.errors import BrokerError, Recoverable
 from core.ports import Broker, Clock, EventSink, Feed, Ledger, MemoryWriter, RiskManager, Team
-from core.service import Outlook
+from core.service import AnalysisReport
 from core.times import market_date
 from core.types import (
     ApprovedOrder,
@@ -28,7 +28,7 @@ from core.types import (
     StepReport,
     TradingState,
 )
-from pipeline.fills import apply_fills, that_concern
+from pipeline.fills import apply_fills, drop_foreign_fills
 from pipeline.report_events import submitted
 from pipeline.step import decide
 
@@ -41,7 +41,7 @@ NOT_SENT = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class EngineDependencies:
     """What an engine is made of; only `daemon.wiring` and the backtest put it together.
 
     Attributes
@@ -68,7 +68,7 @@ class Parts:
     team: Team
     risk: RiskManager
     events: EventSink
-    announce: Callable[[StepReport, TradingState], None]
+    publish_events: Callable[[StepReport, TradingState], None]
     memory: MemoryWriter
     config_digest: Callable[[], str]
     refresh_limits: Callable[[], Sequence[str]]
@@ -81,7 +81,7 @@ class Parts:
 class Engine:
     """Decides, records, sends and tells; remembers only what the ledger has."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: EngineDependencies) -> None:
         self.parts = parts
         self.portfolio = parts.ledger.portfolio() or opening_book(parts.initial_cash)
         self.state = parts.ledger.trading_state()
@@ -109,11 +109,11 @@ class Engine:
         book = self._with_fills(fills)
         name, plan = self._decide(view, book, self.state, cycle)
         before = self.state
-        report = self._report(name, view, cycle, intended(plan, cycle), fills, alerts)
+        report = self._report(name, view, cycle, with_pending_orders(plan, cycle), fills, alerts)
         self.parts.ledger.record(report)
         self.parts.broker.acknowledge([fill.fill_id for fill in fills])
         self.portfolio, self.state, self.last_report = report.plan.portfolio, report.plan.state, report
-        self.parts.announce(report, before)
+        self.parts.publish_events(report, before)
         if cycle.submits:
             self.send(plan.approved)
         if cycle.protects:
@@ -121,17 +121,17 @@ class Engine:
         self.parts.memory.remember(report)
         return report
 
-    def outlook(self, cycle: Cycle) -> Outlook:
+    def analyse(self, cycle: Cycle) -> AnalysisReport:
         """Hear the team; decide and record nothing."""
         view = self.parts.feed.view(cycle.as_of or self.parts.clock.now())
-        opinion = self.parts.team.opine(view, self.portfolio, cycle)
-        explained = self.parts.team.explain(view, opinion, [stock.symbol for stock in opinion.ranking])
-        opinion = replace(explained, signals=opinion.signals)
-        return Outlook(
+        analysis = self.parts.team.analyse(view, self.portfolio, cycle)
+        explained = self.parts.team.explain(view, analysis, [stock.symbol for stock in analysis.ranking])
+        analysis = replace(explained, signals=analysis.signals)
+        return AnalysisReport(
             as_of=view.as_of,
             source=view.source,
             bars_until=str(view.session) if view.row >= 0 else "",
-            opinion=opinion,
+            analysis=analysis,
             stale=view.stale,
             feed_fault=view.feed_fault,
             market_open=view.market_open,
@@ -174,7 +174,7 @@ class Engine:
     def fault(self, error: Recoverable, told: str = NOTHING_DECIDED) -> None:
         """Count a failed step and tell of it; the breaker may tighten the state after several in a row."""
         self.faults += 1
-        state, alerts = self.parts.risk.after_faults(self.faults, self.state)
+        state, alerts = self.parts.risk.on_consecutive_errors(self.faults, self.state)
         at = self.parts.clock.now()
         for message in (f"{told}: {error}", *alerts):
             self.parts.events.publish("risk.alert", at, {"message": message, "faults": self.faults})
@@ -201,8 +201,8 @@ class Engine:
 
     def _settle(self, view: MarketView) -> tuple[Fill, ...]:
         """Take the fills not booked yet: the broker may deliver one again, the ledger books it once."""
-        fresh = self.parts.ledger.unbooked(self.parts.broker.settle(view))
-        return that_concern(self.portfolio, fresh)
+        fresh = self.parts.ledger.new_fills(self.parts.broker.settle(view))
+        return drop_foreign_fills(self.portfolio, fresh)
 
     def _with_fills(self, fills: tuple[Fill, ...]) -> Portfolio:
         """Book the fills, and write down what became of orders that are no longer open at the broker."""
@@ -223,7 +223,7 @@ class Engine:
         """Write down what became of orders; give the broker's reasons for what it did not do."""
         refused = (name for name, status in statuses.items() if status in REFUSALS)
         reasons = {name: reason for name in refused if (reason := self.parts.broker.reason(name))}
-        self.parts.ledger.mark(statuses, reasons)
+        self.parts.ledger.update_status(statuses, reasons)
         return reasons
 
     def _decide(self, view: MarketView, book: Portfolio, state: TradingState, cycle: Cycle) -> tuple[str, Plan]:
@@ -260,7 +260,7 @@ def opening_book(cash: Decimal) -> Portfolio:
     return Portfolio(cash=cash, session_open_equity=cash, peak_equity=cash)
 
 
-def intended(plan: Plan, cycle: Cycle) -> Plan:
+def with_pending_orders(plan: Plan, cycle: Cycle) -> Plan:
     """Write into the book, before the send, which orders are on their way."""
     if not cycle.submits or not plan.approved:
         return plan

@@ -54,8 +54,8 @@ def execute(engine: Engine, decision_id: str | None, *, dry_run: bool) -> Execut
         pending=(*engine.portfolio.pending, *orders),
         trades_today=engine.portfolio.trades_today + len(orders),
     )
-    engine.parts.ledger.keep(engine.portfolio)  # forced to the disk with the intent
-    engine.parts.ledger.intend(approved)
+    engine.parts.ledger.save_portfolio(engine.portfolio)  # forced to the disk with the intent
+    engine.parts.ledger.mark_sending(approved)
     engine.send(approved)
     return _execution(engine, report, dry_run=False)
 
@@ -81,7 +81,7 @@ def cancel_entries(engine: Engine) -> None:
         if order.side is not Side.BUY:
             continue
         try:
-            parts.ledger.mark({order.client_order_id: parts.broker.cancel(order.client_order_id)})
+            parts.ledger.update_status({order.client_order_id: parts.broker.cancel(order.client_order_id)})
         except Recoverable as error:
             told = f"The open buy {order.client_order_id} could not be cancelled: {error}"
             log.error("cancel.failed", reason=told)
@@ -139,7 +139,7 @@ def _recheck(
         decisions=[d for d in report.plan.decisions if d.symbol in names],
         view=view,
         portfolio=engine.portfolio,
-        opinion=report.plan.opinion,
+        analysis=report.plan.analysis,
         state=engine.state,
         cycle=report.cycle,
     )

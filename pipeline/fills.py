@@ -54,7 +54,7 @@ def quantities(fills: Sequence[Fill]) -> dict[str, Decimal]:
     return filled
 
 
-def that_concern(portfolio: Portfolio, fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
+def drop_foreign_fills(portfolio: Portfolio, fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
     """Leave out the splits of what is not held, and was not bought with the same news."""
     if not any(fill.rule == SPLIT for fill in fills):
         return fills

@@ -10,7 +10,7 @@ from typing import Any
 from core.types import Event, StepReport, TradingState
 
 
-class Forgetful:
+class NullMemory:
     """The memory of a backtest: every report is in its ledger already."""
 
     def during_step(self) -> AbstractContextManager[None]:
@@ -21,11 +21,11 @@ class Forgetful:
         """Keep nothing more."""
 
 
-def untold(report: StepReport, before: TradingState) -> None:
+def no_events(report: StepReport, before: TradingState) -> None:
     """Tell nobody of a report."""
 
 
-class Silent:
+class NullEventBus:
     """The stream of a backtest: nobody listens."""
 
     def publish(self, topic: str, at: datetime, data: Mapping[str, Any]) -> Event:

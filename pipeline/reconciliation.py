@@ -144,7 +144,7 @@ def _settle_unsent(engine: Engine, unsent: Sequence[str]) -> list[str]:
     known = engine.parts.broker.statuses(unsent)
     never_taken = {name: OrderStatus.CANCELLED.value for name in unsent if name not in waiting}
     statuses = {**never_taken, **known}
-    engine.parts.ledger.mark(statuses)
+    engine.parts.ledger.update_status(statuses)
     told = {name: statuses.get(name, "not known yet") for name in unsent}
     return [f"order {name} was recorded but not seen as sent: now {status}" for name, status in told.items()]
 

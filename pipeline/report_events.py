@@ -19,20 +19,20 @@ from core.types import (
     TradingState,
 )
 
-Announcement = tuple[str, dict[str, Any]]
+EventContent = tuple[str, dict[str, Any]]
 
 
-def announce_to(events: EventSink) -> Callable[[StepReport, TradingState], None]:
+def publish_events_to(events: EventSink) -> Callable[[StepReport, TradingState], None]:
     """Give the function that tells `events` of a report."""
 
-    def announce(report: StepReport, before: TradingState) -> None:
-        for topic, data in announcements(report, before):
+    def publish_events(report: StepReport, before: TradingState) -> None:
+        for topic, data in events_of(report, before):
             events.publish(topic, report.as_of, data)
 
-    return announce
+    return publish_events
 
 
-def announcements(report: StepReport, before: TradingState) -> Iterator[Announcement]:
+def events_of(report: StepReport, before: TradingState) -> Iterator[EventContent]:
     """List a step's events, (topic, data), in the order in which things happened."""
     plan = report.plan
     data: dict[str, Any] = {"decision_id": report.decision_id, "source": report.source}
@@ -42,9 +42,9 @@ def announcements(report: StepReport, before: TradingState) -> Iterator[Announce
             yield "risk.alert", data | {"message": f"{fill.symbol} was split: {change} shares, no money moved"}
         else:
             yield "order.filled", filled(fill)
-    if plan.opinion.regime is not None:
-        yield "regime.update", data | regime_data(plan.opinion.regime)
-    for sector in plan.opinion.sectors:
+    if plan.analysis.regime is not None:
+        yield "regime.update", data | regime_data(plan.analysis.regime)
+    for sector in plan.analysis.sectors:
         if sector.hot:
             yield "sector.hot", data | sector_data(sector)
     for decision in plan.decisions:
@@ -84,7 +84,7 @@ def announcements(report: StepReport, before: TradingState) -> Iterator[Announce
     yield "portfolio.update", data | portfolio_data(plan.portfolio)
 
 
-def submitted(approved: ApprovedOrder, status: str, route: str, reason: str = "") -> Announcement:
+def submitted(approved: ApprovedOrder, status: str, route: str, reason: str = "") -> EventContent:
     """Tell that an order was sent, what the broker said, and why where it said no."""
     order = approved.order
     return "order.submitted", {

@@ -39,24 +39,24 @@ def decide(
     tuple of (str, Plan)
         The decision's id, derived from all that it was made from, and what it intends.
     """
-    opinion = team.opine(view, portfolio, cycle)
+    analysis = team.analyse(view, portfolio, cycle)
     seen, sealed = digest_of(portfolio), (view.digest(), config_digest)
-    name = name_of(cycle, view.as_of, *sealed, book_digest=seen, state=state, models=opinion.models)
-    book = risk.mark(view, portfolio, opinion, cycle)
-    wanted = team.decide(opinion, book, cycle)
-    forced = risk.exits(view, book, opinion, cycle)
-    decisions = reminded(overrule(wanted, forced), view)
+    name = name_of(cycle, view.as_of, *sealed, book_digest=seen, state=state, models=analysis.models)
+    book = risk.mark_to_market(view, portfolio, analysis, cycle)
+    wanted = team.decide(analysis, book, cycle)
+    forced = risk.exits(view, book, analysis, cycle)
+    decisions = attach_memories(apply_forced_exits(wanted, forced), view)
     plan = risk.review(
         decision_id=name,
         decisions=decisions,
         view=view,
         portfolio=book,
-        opinion=opinion,
+        analysis=analysis,
         state=state,
         cycle=cycle,
     )
-    explained = team.explain(view, opinion, [decision.symbol for decision in decisions])
-    return name, replace(plan, opinion=explained, book_digest=seen, decided_in=state)
+    explained = team.explain(view, analysis, [decision.symbol for decision in decisions])
+    return name, replace(plan, analysis=explained, book_digest=seen, decided_in=state)
 
 
 def digest_of(book: Portfolio) -> str:
@@ -85,7 +85,7 @@ def _told(cycle: Cycle) -> str:
     return repr(cycle)
 
 
-def overrule(wanted: Sequence[Decision], forced: Sequence[Decision]) -> tuple[Decision, ...]:
+def apply_forced_exits(wanted: Sequence[Decision], forced: Sequence[Decision]) -> tuple[Decision, ...]:
     """Let an exit rule overrule the vote on the same symbol, which keeps its votes as the why."""
     by_symbol = {decision.symbol: decision for decision in wanted}
     for exit_ in forced:
@@ -98,7 +98,7 @@ def overrule(wanted: Sequence[Decision], forced: Sequence[Decision]) -> tuple[De
     return tuple(by_symbol[symbol] for symbol in sorted(by_symbol))
 
 
-def reminded(decisions: tuple[Decision, ...], view: MarketView) -> tuple[Decision, ...]:
+def attach_memories(decisions: tuple[Decision, ...], view: MarketView) -> tuple[Decision, ...]:
     """Put what the view recalls beside the reasons: it explains, it has no vote."""
     if not view.memories:
         return decisions

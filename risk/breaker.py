@@ -40,7 +40,7 @@ def next_state(portfolio: Portfolio, settings: RiskSettings, state: TradingState
     return _tightened(state, tripped)
 
 
-def after_faults(count: int, settings: RiskSettings, state: TradingState) -> Verdict:
+def on_consecutive_errors(count: int, settings: RiskSettings, state: TradingState) -> Verdict:
     """Give the trading state after `count` steps in a row ended in a fault, and an alert if that halted it."""
     limit = settings.circuit_breakers.max_consecutive_faults
     told = f"{count} steps in a row ended in a fault, limit {limit}: halted. See /status, then POST /resume."

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from config.risk import RiskSettings
+from core.money import to_decimal
 from core.trading import ZERO
 from core.types import Order, Portfolio, Side
-from risk.exact import exact
 
 UNCLASSIFIED = "unclassified"
 
@@ -41,18 +41,18 @@ class Caps:
     def of(cls, settings: RiskSettings, equity: Decimal, exposure_scale: float) -> Caps:
         """Work out the caps; the regime's scale takes from the whole book's exposure."""
         sizing, limits = settings.position_sizing, settings.portfolio_limits
-        exposure_usd = share_of(equity, limits.max_exposure_pct) * exact(exposure_scale)
+        exposure_usd = share_of(equity, limits.max_exposure_pct) * to_decimal(exposure_scale)
         return cls(
             position=Cap(share_of(equity, sizing.max_position_pct), f"{sizing.max_position_pct:.3%}"),
             exposure=Cap(exposure_usd, f"{limits.max_exposure_pct * exposure_scale:.3%}"),
             sector=Cap(share_of(equity, limits.max_sector_pct), f"{limits.max_sector_pct:.3%}"),
-            floor_usd=max(share_of(equity, sizing.min_position_pct), exact(limits.min_order_usd)),
+            floor_usd=max(share_of(equity, sizing.min_position_pct), to_decimal(limits.min_order_usd)),
         )
 
 
 def share_of(equity: Decimal, fraction: float) -> Decimal:
     """Give a fraction of the equity, US dollars."""
-    return equity * exact(fraction)
+    return equity * to_decimal(fraction)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,23 +9,23 @@ from decimal import Decimal
 import numpy as np
 
 from config.risk import RiskCheck, RiskSettings, SwingExit
-from core.protection import Levels
-from core.types import Action, Cycle, Decision, MarketView, Opinion, Portfolio, Position
+from core.brackets import Levels
+from core.types import Action, Cycle, Decision, MarketAnalysis, MarketView, Portfolio, Position
 from risk.levels import offset_price, protective_levels, swing_levels, usable_atr
 from risk.mark_to_market import candidates_of, decides, live_price
 
 
 def exits(
-    view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle, settings: RiskSettings
+    view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle, settings: RiskSettings
 ) -> tuple[Decision, ...]:
     """Give one EXIT for each held position that the cycle's rules close, in the book's order."""
     held = _in_scope(portfolio, cycle)
     if cycle.name == "flatten":
         return flatten_exits(held)
     if cycle.name == "risk_check":
-        return risk_check_exits(view, held, opinion.atr, settings.risk_check)
+        return risk_check_exits(view, held, analysis.atr, settings.risk_check)
     if decides(cycle):
-        known = candidates_of(opinion, cycle) is not None
+        known = candidates_of(analysis, cycle) is not None
         return swing_exits(view, held, portfolio.session, settings.swing_exit, candidates_known=known)
     return ()
 
@@ -116,7 +116,7 @@ def _too_old(view: MarketView, position: Position, price: Decimal, session: date
     )
 
 
-def unprotected(view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle) -> Iterator[str]:
+def unprotected(view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle) -> Iterator[str]:
     """Say which positions the cycle's rules could not judge in full, and why."""
     checks = cycle.name == "risk_check"
     if not checks and not decides(cycle):
@@ -126,7 +126,7 @@ def unprotected(view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle:
         if live_price(view, symbol) is None:
             reason = view.stale.get(symbol, "the feed has no price")
             yield f"{symbol} has no live price ({reason}): no exit rule was applied. Check the feed."
-        elif checks and not usable_atr(opinion.atr.get(symbol)):
+        elif checks and not usable_atr(analysis.atr.get(symbol)):
             yield f"{symbol} has no ATR: only its static stop and target hold."
 
 

@@ -7,15 +7,14 @@ from functools import lru_cache
 from math import inf
 
 from config.risk import RiskCheck, SwingExit
-from core.money import PRICE_TICK
-from core.protection import OFF, Levels, Protection
+from core.brackets import OFF, Bracket, Levels
+from core.money import PRICE_TICK, to_decimal
 from core.types import Position
-from risk.exact import exact
 
 
 def offset_price(entry: Decimal, offset_pct: float) -> Decimal:
     """Give the price a fraction away from the entry, at a hundredth of a cent."""
-    return (entry * (1 + exact(offset_pct))).quantize(PRICE_TICK, ROUND_HALF_EVEN)
+    return (entry * (1 + to_decimal(offset_pct))).quantize(PRICE_TICK, ROUND_HALF_EVEN)
 
 
 def swing_levels(position: Position, swing: SwingExit) -> Levels:
@@ -40,7 +39,7 @@ def usable_atr(atr: float | None) -> bool:
 
 def protection(
     symbol: str, decision_id: str, atr: float | None, risk_check: RiskCheck, peak_price: Decimal | None
-) -> Protection:
+) -> Bracket:
     """Give what RISK_CONFIG guards a position with: static levels always, ATR levels when there is an ATR.
 
     Parameters
@@ -51,15 +50,15 @@ def protection(
         Highest price since the entry; None for a position that is not open yet.
     """
     dynamic = risk_check.dynamic_stops
-    return Protection(
+    return Bracket(
         symbol=symbol,
         decision_id=decision_id,
-        stop_loss_pct=exact(risk_check.stop_loss_pct),
-        take_profit_pct=exact(risk_check.take_profit_pct),
+        stop_loss_pct=to_decimal(risk_check.stop_loss_pct),
+        take_profit_pct=to_decimal(risk_check.take_profit_pct),
         atr=Decimal(repr(float(atr))) if atr is not None and usable_atr(atr) else OFF,
-        stop_loss_atr=exact(risk_check.stop_loss_atr) if dynamic else OFF,
-        take_profit_atr=exact(risk_check.take_profit_atr) if dynamic else OFF,
-        trailing_stop_atr=exact(risk_check.trailing_stop_atr),
+        stop_loss_atr=to_decimal(risk_check.stop_loss_atr) if dynamic else OFF,
+        take_profit_atr=to_decimal(risk_check.take_profit_atr) if dynamic else OFF,
+        trailing_stop_atr=to_decimal(risk_check.trailing_stop_atr),
         peak_price=peak_price,
     )
 

@@ -9,14 +9,15 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from config.risk import RiskSettings
-from core.protection import Protection
+from core.brackets import Bracket
+from core.money import to_decimal
 from core.types import (
     Action,
     ApprovedOrder,
     Cycle,
     Decision,
+    MarketAnalysis,
     MarketView,
-    Opinion,
     Plan,
     Portfolio,
     RefusedOrder,
@@ -25,7 +26,6 @@ from core.types import (
 )
 from risk import breaker, exits, levels, mark_to_market
 from risk.budget import Budget, Caps
-from risk.exact import exact
 from risk.order_review import Desk, Outcome, entry_gates
 from risk.sizing import payoff_ratio
 
@@ -53,15 +53,17 @@ class Manager:
     fractional_shares: bool
     cost_bps: float
 
-    def mark(self, view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle) -> Portfolio:
-        """Mark the book to the view; see `risk.mark_to_market.mark`."""
-        return mark_to_market.mark(view, portfolio, opinion, cycle)
+    def mark_to_market(
+        self, view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle
+    ) -> Portfolio:
+        """Mark the book to the view; see `risk.mark_to_market.mark_to_market`."""
+        return mark_to_market.mark_to_market(view, portfolio, analysis, cycle)
 
     def exits(
-        self, view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle
+        self, view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle
     ) -> tuple[Decision, ...]:
         """Name the held positions that a rule says must go; see `risk.exits.exits`."""
-        return exits.exits(view, portfolio, opinion, cycle, self.settings_of())
+        return exits.exits(view, portfolio, analysis, cycle, self.settings_of())
 
     def review(
         self,
@@ -70,7 +72,7 @@ class Manager:
         decisions: Sequence[Decision],
         view: MarketView,
         portfolio: Portfolio,
-        opinion: Opinion,
+        analysis: MarketAnalysis,
         state: TradingState,
         cycle: Cycle,
     ) -> Plan:
@@ -92,7 +94,7 @@ class Manager:
         outcomes: list[Outcome] = []
         unchanged = {decision.symbol for decision in decisions if decision.action is Action.HOLD}
         if wanted := in_order(decisions, portfolio):
-            desk = self._desk(decision_id, view, portfolio, settings, opinion=opinion, state=state, cycle=cycle)
+            desk = self._desk(decision_id, view, portfolio, settings, analysis=analysis, state=state, cycle=cycle)
             judged = [(decision, desk.judge(decision)) for decision in wanted]
             outcomes = [outcome for _, outcome in judged if outcome is not None]
             unchanged |= {decision.symbol for decision, outcome in judged if outcome is None}
@@ -103,20 +105,20 @@ class Manager:
             approved=approved,
             refused=tuple(o for o in outcomes if isinstance(o, RefusedOrder)),
             unchanged=tuple(decision.symbol for decision in decisions if decision.symbol in unchanged),
-            opinion=opinion,
+            analysis=analysis,
             portfolio=replace(portfolio, trades_today=portfolio.trades_today + counted) if counted else portfolio,
             state=state,
             alerts=(
                 *alerts,
-                *exits.unprotected(view, portfolio, opinion, cycle),
-                *_unscaled(opinion, decisions),
+                *exits.unprotected(view, portfolio, analysis, cycle),
+                *_unscaled(analysis, decisions),
             ),
-            protections=_protections(decision_id, portfolio, opinion, approved, settings, cycle),
+            protections=_protections(decision_id, portfolio, analysis, approved, settings, cycle),
         )
 
-    def after_faults(self, faults: int, state: TradingState) -> tuple[TradingState, tuple[str, ...]]:
+    def on_consecutive_errors(self, faults: int, state: TradingState) -> tuple[TradingState, tuple[str, ...]]:
         """Give the state, never looser, and alerts after so many failed steps in a row."""
-        return breaker.after_faults(faults, self.settings_of(), state)
+        return breaker.on_consecutive_errors(faults, self.settings_of(), state)
 
     def _desk(
         self,
@@ -125,15 +127,15 @@ class Manager:
         portfolio: Portfolio,
         settings: RiskSettings,
         *,
-        opinion: Opinion,
+        analysis: MarketAnalysis,
         state: TradingState,
         cycle: Cycle,
     ) -> Desk:
-        scale = min(max(0.0, opinion.regime.exposure_scale), 1.0) if opinion.regime else 1.0
+        scale = min(max(0.0, analysis.regime.exposure_scale), 1.0) if analysis.regime else 1.0
         budget = Budget.of(
             portfolio,
             self.sector_of,
-            exact(self.cost_bps) / BASIS_POINTS,
+            to_decimal(self.cost_bps) / BASIS_POINTS,
             spend_pending_sales=settings.portfolio_limits.spend_pending_sales,
         )
         return Desk(
@@ -163,12 +165,12 @@ def in_order(decisions: Sequence[Decision], portfolio: Portfolio) -> list[Decisi
 def _sells(decision: Decision, portfolio: Portfolio) -> bool:
     if decision.action is Action.RESIZE:
         held = portfolio.positions.get(decision.symbol)
-        return held is not None and exact(decision.target_weight or 0.0) * portfolio.equity < held.value
+        return held is not None and to_decimal(decision.target_weight or 0.0) * portfolio.equity < held.value
     return decision.action is Action.EXIT
 
 
-def _unscaled(opinion: Opinion, decisions: Sequence[Decision]) -> tuple[str, ...]:
-    if opinion.regime or not any(decision.action is Action.ENTER for decision in decisions):
+def _unscaled(analysis: MarketAnalysis, decisions: Sequence[Decision]) -> tuple[str, ...]:
+    if analysis.regime or not any(decision.action is Action.ENTER for decision in decisions):
         return ()
     return ("No regime is known: exposure is not scaled by it. See /status for the regime model.",)
 
@@ -176,11 +178,11 @@ def _unscaled(opinion: Opinion, decisions: Sequence[Decision]) -> tuple[str, ...
 def _protections(
     decision_id: str,
     portfolio: Portfolio,
-    opinion: Opinion,
+    analysis: MarketAnalysis,
     approved: Sequence[ApprovedOrder],
     settings: RiskSettings,
     cycle: Cycle,
-) -> tuple[Protection, ...]:
+) -> tuple[Bracket, ...]:
     """Guard what is held and what is being bought; what is being sold is guarded until it is gone."""
     if not cycle.protects:
         return ()
@@ -188,6 +190,6 @@ def _protections(
     peaks: dict[str, Decimal | None] = dict.fromkeys(entering)
     peaks |= {symbol: position.peak_price for symbol, position in portfolio.positions.items()}
     return tuple(
-        levels.protection(symbol, decision_id, opinion.atr.get(symbol), settings.risk_check, peaks[symbol])
+        levels.protection(symbol, decision_id, analysis.atr.get(symbol), settings.risk_check, peaks[symbol])
         for symbol in sorted(peaks)
     )

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from core.money import to_price
-from core.types import Cycle, MarketView, Opinion, Portfolio, Position
+from core.types import Cycle, MarketAnalysis, MarketView, Portfolio, Position
 
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
 
@@ -37,10 +37,10 @@ def decides(cycle: Cycle) -> bool:
     return cycle.name.startswith("decide")
 
 
-def candidates_of(opinion: Opinion, cycle: Cycle) -> frozenset[str] | None:
+def candidates_of(analysis: MarketAnalysis, cycle: Cycle) -> frozenset[str] | None:
     """Give the candidates; None when nobody named any because the ranker did not speak or was not asked."""
-    known = decides(cycle) and (opinion.ranking or opinion.candidates)
-    return frozenset(opinion.candidates) if known else None
+    known = decides(cycle) and (analysis.ranking or analysis.candidates)
+    return frozenset(analysis.candidates) if known else None
 
 
 def current_session(view: MarketView, before: date | None) -> date | None:
@@ -56,7 +56,7 @@ def current_session(view: MarketView, before: date | None) -> date | None:
     return max(known, default=None)
 
 
-def mark(view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle) -> Portfolio:
+def mark_to_market(view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle) -> Portfolio:
     """Mark the book to the view; no trade is applied.
 
     A position without a live price keeps its last one (its entry price, if it never had any). `peak_price` is
@@ -73,7 +73,7 @@ def mark(view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle)
     """
     session = current_session(view, portfolio.session)
     begun = portfolio.session is not None and session != portfolio.session
-    candidates = candidates_of(opinion, cycle)
+    candidates = candidates_of(analysis, cycle)
     positions = {
         symbol: _marked(held, live_price(view, symbol), candidates, session)
         for symbol, held in portfolio.positions.items()

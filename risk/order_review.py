@@ -67,7 +67,7 @@ class Desk:
         position = self.portfolio.positions.get(decision.symbol)
         if position is None:
             return self.buy(decision)
-        target = self._capped(decision.target_weight or 0.0)
+        target = self._clamped(decision.target_weight or 0.0)
         gap = share_of(self.budget.equity, target) - position.value
         if abs(gap) < share_of(self.budget.equity, self.settings.portfolio_limits.min_resize_pct):
             return None
@@ -135,7 +135,7 @@ class Desk:
 
     def _size(self, decision: Decision, price: Decimal) -> Size:
         if decision.target_weight is not None:
-            weight = self._capped(decision.target_weight)
+            weight = self._clamped(decision.target_weight)
         else:
             weight = sizing.target_weight(
                 decision.p_win,
@@ -153,7 +153,7 @@ class Desk:
             fractional_shares=self.fractional_shares,
         )
 
-    def _capped(self, target_weight: float) -> float:
+    def _clamped(self, target_weight: float) -> float:
         """Cut a share that the team chose to what one position may be."""
         return min(target_weight, self.settings.position_sizing.max_position_pct)
 

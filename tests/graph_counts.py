@@ -7,7 +7,7 @@ from adapters.memory.journal import steps_after
 from adapters.memory.neo4j_store import Neo4jStore
 from adapters.memory.projection import project
 from adapters.memory.records import Page
-from adapters.memory.round_trips import TripBook
+from adapters.memory.round_trips import PositionTracker
 from adapters.memory.sqlite_store import TABLES, SqliteStore
 
 COUNTS = {
@@ -35,7 +35,7 @@ async def counts(store: Neo4jStore | SqliteStore) -> dict[str, int]:
 
 def whole_page(ledger: SqliteLedger) -> Page:
     """Project the whole ledger at once."""
-    return project(steps_after(ledger, 0, 10_000_000), TripBook())
+    return project(steps_after(ledger, 0, 10_000_000), PositionTracker())
 
 
 def expected(ledger: SqliteLedger) -> dict[str, int]:

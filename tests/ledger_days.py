@@ -17,7 +17,7 @@ from core.types import (
     Cycle,
     Decision,
     Fill,
-    Opinion,
+    MarketAnalysis,
     Order,
     Plan,
     Portfolio,
@@ -99,7 +99,7 @@ class Days:
         return Plan(
             decisions=decisions, approved=tuple(ApprovedOrder(order=order, weight=0.05) for order in orders),
             refused=(refused,) if cycle is SUBMIT else (), unchanged=tuple(idle),
-            opinion=Opinion(regime=regime, ranking=ranking) if cycle is SUBMIT else Opinion(),
+            analysis=MarketAnalysis(regime=regime, ranking=ranking) if cycle is SUBMIT else MarketAnalysis(),
             portfolio=Portfolio(cash=CASH), state=TradingState.ACTIVE,
         )  # fmt: skip
 

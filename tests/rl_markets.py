@@ -12,7 +12,7 @@ WIDTH = 13 + 1
 
 
 def make_market(
-    seed: int = 0, tickers: int = 4, sessions: int = 200, *, holes: float = 0.0, lesson: float = 0.0
+    seed: int = 0, tickers: int = 4, sessions: int = 200, *, holes: float = 0.0, training_spec: float = 0.0
 ) -> RlMarket:
     """Walk tickers by chance.
 
@@ -30,7 +30,7 @@ def make_market(
     known = rng.uniform(size=shape) >= holes
     features[~known] = 0.0
     noise = rng.normal(0, 0.01, shape)
-    returns = lesson * 0.01 * features[:, :, 0] + (1 - lesson) * noise
+    returns = training_spec * 0.01 * features[:, :, 0] + (1 - training_spec) * noise
     returns[:, -2:] = np.nan
     return RlMarket(
         tickers=tuple(f"T{i}" for i in range(tickers)),

@@ -8,7 +8,7 @@ from datetime import date
 
 import structlog
 
-from adapters.alpaca.order_tracker import AlpacaDesk, Seen
+from adapters.alpaca.order_tracker import OrderTracker, Seen
 from adapters.alpaca.orders import (
     ENDED,
     moment,
@@ -18,11 +18,11 @@ from adapters.alpaca.orders import (
     request_of,
     status_of,
 )
-from adapters.alpaca.pre_trade_rules import Standing
+from adapters.alpaca.pre_trade_rules import AccountSnapshot
 from adapters.alpaca.trade_updates import TradeUpdates
 from adapters.alpaca.trading_client import AlpacaApi, Refused, Row, Unanswered
+from core.brackets import Bracket
 from core.errors import BrokerError
-from core.protection import Protection
 from core.times import market_date
 from core.types import ApprovedOrder, Fill, MarketView, Order, OrderStatus, Portfolio, Side
 
@@ -58,7 +58,7 @@ class AlpacaBroker:
         self,
         name: str,
         api: AlpacaApi,
-        desk: AlpacaDesk,
+        desk: OrderTracker,
         stream: TradeUpdates | None = None,
         *,
         resolve_waits_seconds: Sequence[float] = (0.5, 1.0, 2.0),
@@ -95,7 +95,7 @@ class AlpacaBroker:
             When the account cannot be asked what it may do; then nothing was sent.
         """
         with readable():
-            standing = Standing.of(self._api.account(), self._api.positions(), self._api.open_orders())
+            standing = AccountSnapshot.of(self._api.account(), self._api.positions(), self._api.open_orders())
         statuses: dict[str, str] = {}
         silent = ""
         for order in (approval.order for approval in approved):
@@ -120,7 +120,7 @@ class AlpacaBroker:
         if self._stream is not None:
             self._stream.stop()
 
-    def protect(self, protections: Sequence[Protection]) -> None:
+    def protect(self, protections: Sequence[Bracket]) -> None:
         """Leave no orders with the broker: the risk check watches quotes."""
 
     @readable()
@@ -175,7 +175,7 @@ class AlpacaBroker:
         self._session = market_date(view.as_of)
 
     @readable()
-    def _submit(self, order: Order, standing: Standing) -> OrderStatus:
+    def _submit(self, order: Order, standing: AccountSnapshot) -> OrderStatus:
         if order.client_order_id in self._posted:
             return self._resolved(order)
         if order.symbol not in self._assets:

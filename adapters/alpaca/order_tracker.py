@@ -47,7 +47,7 @@ class Seen:
 
 
 @dataclass(kw_only=True)
-class AlpacaDesk:
+class OrderTracker:
     """Looks at the account and remembers what it saw last.
 
     Parameters

@@ -18,7 +18,7 @@ BLOCKS = ("trading_blocked", "account_blocked", "trade_suspended_by_user")
 
 
 @dataclass(slots=True, kw_only=True)
-class Standing:
+class AccountSnapshot:
     """What the account may still do; each order that goes out takes its share.
 
     Attributes
@@ -38,7 +38,7 @@ class Standing:
     open_sides: dict[str, set[Side]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, account: Row, positions: Iterable[Row], open_orders: Iterable[Row]) -> Standing:
+    def of(cls, account: Row, positions: Iterable[Row], open_orders: Iterable[Row]) -> AccountSnapshot:
         """Read what Alpaca says of the account."""
         standing = cls(
             blocked=next((name for name in BLOCKS if account.get(name)), ""),

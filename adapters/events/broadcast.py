@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
 from adapters.events.coroutine_steps import DONE
-from adapters.events.subscription import EventSubscription, StreamEvent
+from adapters.events.subscription import StreamEvent, Subscriber
 
 SLICE_SECONDS_MAX = 0.005  # of an event loop's time at once, however many events wait
 
@@ -24,8 +24,8 @@ class Room:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, posted_events_max: int) -> None:
         self.loop = loop
-        self.clients: dict[EventSubscription, bool] = {}
-        self._listeners: dict[str, list[EventSubscription]] = {}
+        self.clients: dict[Subscriber, bool] = {}
+        self._listeners: dict[str, list[Subscriber]] = {}
         self.sent = 0
         self._posted: deque[StreamEvent] = deque()
         self._posted_events_max = posted_events_max
@@ -84,7 +84,7 @@ class Room:
             turn.over = True
             turn.client.go_on(steps, waited_for)
 
-    async def _serve(self, event: StreamEvent, listeners: Iterator[EventSubscription], turn: _Turn) -> None:
+    async def _serve(self, event: StreamEvent, listeners: Iterator[Subscriber], turn: _Turn) -> None:
         message, sent = event.message, 0
         for client in listeners:
             send = client.ready
@@ -101,7 +101,7 @@ class Room:
                 break
         self.sent += sent
 
-    def _listeners_of(self, topic: str) -> list[EventSubscription]:
+    def _listeners_of(self, topic: str) -> list[Subscriber]:
         found = self._listeners.get(topic)
         if found is None:
             found = self._listeners[topic] = [client for client in self.clients if client.hears(topic)]
@@ -130,11 +130,11 @@ class _Turn:
     __slots__ = ("client", "over")
 
     def __init__(self) -> None:
-        self.client: EventSubscription | None = None
+        self.client: Subscriber | None = None
         self.over = False
 
 
-def deliver_all(clients: Iterable[EventSubscription], batch: list[StreamEvent]) -> None:
+def deliver_all(clients: Iterable[Subscriber], batch: list[StreamEvent]) -> None:
     """Queue a batch for each client."""
     for client in clients:
         client.deliver(batch)

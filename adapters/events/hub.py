@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from adapters.events.broadcast import Room, deliver_all
-from adapters.events.subscription import EventSubscription, StreamEvent
+from adapters.events.subscription import StreamEvent, Subscriber
 from core.errors import RequestError
 from core.events import TOPICS
 
@@ -62,7 +62,7 @@ class EventHub:
                 room.post(event)
         return event
 
-    def subscribe(self, topics: Collection[str] | None = None, since: int | None = None) -> EventSubscription:
+    def subscribe(self, topics: Collection[str] | None = None, since: int | None = None) -> Subscriber:
         """Let a client of the running event loop listen.
 
         Parameters
@@ -82,7 +82,7 @@ class EventHub:
         with self._lock:
             room = self._rooms.setdefault(loop, Room(loop, self._queue_events_max))
             earlier, batch = tuple(room.clients), room.take()
-            client = EventSubscription(self, room, self._queue_events_max, hears_all=topics is None)
+            client = Subscriber(self, room, self._queue_events_max, hears_all=topics is None)
             room.clients[client] = True
             room.regroup()
         deliver_all(earlier, batch)
@@ -110,7 +110,7 @@ class EventHub:
         deliver_all(clients, batch)
         return events, max(0, first - start - 1)
 
-    def leave(self, client: EventSubscription, room: Room) -> None:
+    def leave(self, client: Subscriber, room: Room) -> None:
         """Forget a client; called by its `close`."""
         with self._lock:
             room.regroup()

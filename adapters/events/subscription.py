@@ -51,12 +51,12 @@ class Log(Protocol):
         """Give the logged events after a sequence number, and how many are no longer in the log."""
         ...
 
-    def leave(self, client: EventSubscription, room: Room) -> None:
+    def leave(self, client: Subscriber, room: Room) -> None:
         """Forget a client."""
         ...
 
 
-class EventSubscription:
+class Subscriber:
     """One client's bounded queue. All but the making of it happens on the client's event loop.
 
     Attributes
@@ -83,7 +83,7 @@ class EventSubscription:
         self.sent = 0  # through the queue; the room counts what was sent at once
         self.dropped = 0
 
-    def __aiter__(self) -> EventSubscription:
+    def __aiter__(self) -> Subscriber:
         """Give events as they come, until `close`."""
         return self
 

@@ -47,25 +47,25 @@ class DeferredLedger(SqliteLedger):
         self._booked.update([fill.fill_id for fill in report.fills])
         self._rows.put_off.append(lambda: super(DeferredLedger, self).record(report))
 
-    def keep(self, portfolio: Portfolio) -> None:
+    def save_portfolio(self, portfolio: Portfolio) -> None:
         """Keep the book as it stands between two steps."""
-        self._rows.put_off.append(lambda: super(DeferredLedger, self).keep(portfolio))
+        self._rows.put_off.append(lambda: super(DeferredLedger, self).save_portfolio(portfolio))
 
-    def intend(self, approved: Sequence[ApprovedOrder]) -> None:
-        """Write down, before the send, that proposed orders are sent now; see `SqliteLedger.intend`."""
+    def mark_sending(self, approved: Sequence[ApprovedOrder]) -> None:
+        """Write down, before the send, that proposed orders are sent now; see `SqliteLedger.mark_sending`."""
         self._rows.catch_up()
-        super().intend(approved)
+        super().mark_sending(approved)
 
-    def mark(self, statuses: Mapping[str, str], reasons: Mapping[str, str] | None = None) -> None:
+    def update_status(self, statuses: Mapping[str, str], reasons: Mapping[str, str] | None = None) -> None:
         """Keep what became of orders."""
         if statuses:
-            self._rows.put_off.append(lambda: super(DeferredLedger, self).mark(statuses, reasons))
+            self._rows.put_off.append(lambda: super(DeferredLedger, self).update_status(statuses, reasons))
 
     def set_state(self, state: TradingState, reason: str) -> None:
         """Keep a trading state."""
         self._rows.put_off.append(lambda: super(DeferredLedger, self).set_state(state, reason))
 
-    def unbooked(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
+    def new_fills(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
         """Give those fills that no step has booked yet, each once."""
         fresh = {fill.fill_id: fill for fill in fills}
         return tuple(fill for name, fill in fresh.items() if name not in self._booked)

@@ -32,13 +32,13 @@ class _Regime(msgspec.Struct):
     name: str
 
 
-class _Opinion(msgspec.Struct):
+class _MarketAnalysis(msgspec.Struct):
     regime: _Regime | None = None
 
 
 class _Plan(msgspec.Struct):
     portfolio: _Book
-    opinion: _Opinion
+    analysis: _MarketAnalysis = msgspec.field(name="opinion")
 
 
 class _Cycle(msgspec.Struct):
@@ -88,7 +88,7 @@ class EquityMarks:
             return None
         book = report.plan.portfolio
         worth = sum((held.quantity * held.last_price for held in book.positions.values()), book.cash)
-        regime = report.plan.opinion.regime
+        regime = report.plan.analysis.regime
         peak = max(book.peak_equity, worth)
         return EquityMark(
             session=day,

@@ -137,12 +137,12 @@ class SqliteLedger(LedgerReader):
         if report.cycle.as_of is None:
             self._state = report.plan.state
 
-    def keep(self, portfolio: Portfolio) -> None:
+    def save_portfolio(self, portfolio: Portfolio) -> None:
         """Write down the book as it stands between two steps; on the disk with the next forced write."""
         with self._database.transaction(Survives.KILL) as cursor:
             cursor.execute("UPDATE book SET portfolio = ?", (encode_portfolio(portfolio),))
 
-    def intend(self, approved: Sequence[ApprovedOrder]) -> None:
+    def mark_sending(self, approved: Sequence[ApprovedOrder]) -> None:
         """Write down that proposed orders are sent next, with the size and price they have now.
 
         Raises
@@ -160,7 +160,7 @@ class SqliteLedger(LedgerReader):
                         hint="See its status: GET /orders.",
                     )
 
-    def mark(self, statuses: Mapping[str, str], reasons: Mapping[str, str] | None = None) -> None:
+    def update_status(self, statuses: Mapping[str, str], reasons: Mapping[str, str] | None = None) -> None:
         """Write down what became of orders, by client_order_id, with the broker's reasons if it gave any.
 
         A status never goes back: news that is overtaken changes nothing. Orders the ledger does not hold are

@@ -119,7 +119,7 @@ class LedgerReader:
         rows = self._database.read(f"{_FILLS} ORDER BY sequence DESC LIMIT ?", (limit,))
         return tuple(fill_of(row) for row in rows)
 
-    def unbooked(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
+    def new_fills(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
         """Give those fills that the ledger does not hold yet, each once."""
         fresh = {fill.fill_id: fill for fill in fills}
         known = "SELECT 1 FROM fills WHERE fill_id = ?"

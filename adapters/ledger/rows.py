@@ -12,7 +12,7 @@ import msgspec
 from adapters.ledger.database import Row
 from core.errors import InvariantError, LedgerError
 from core.service import OrderRecord
-from core.types import Fill, Opinion, Order, OrderStatus, Portfolio, Side, StepReport
+from core.types import Fill, MarketAnalysis, Order, OrderStatus, Portfolio, Side, StepReport
 
 ORDER_COLUMNS = (
     "client_order_id, decision_id, symbol, side, quantity, reference_price, rule, status, route, "
@@ -20,7 +20,7 @@ ORDER_COLUMNS = (
 )
 FILL_COLUMNS = "fill_id, client_order_id, symbol, side, quantity, price, fee, at, rule"
 
-SILENCE = Opinion()
+SILENCE = MarketAnalysis()
 
 
 def encode_report(report: StepReport) -> bytes:
@@ -33,7 +33,7 @@ def encode_report(report: StepReport) -> bytes:
     """
     try:
         body = _encoder.encode(report)
-        if report.plan.decisions or report.plan.opinion != SILENCE:
+        if report.plan.decisions or report.plan.analysis != SILENCE:
             _report_decoder.decode(body)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
         raise InvariantError(

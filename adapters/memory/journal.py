@@ -28,7 +28,7 @@ class Ranked(msgspec.Struct, frozen=True):
     factors: dict[str, float]
 
 
-class Opinion(msgspec.Struct, frozen=True):
+class MarketAnalysis(msgspec.Struct, frozen=True):
     """The situation that a step saw."""
 
     regime: Named | None = None
@@ -41,14 +41,14 @@ class Approved(msgspec.Struct, frozen=True):
     order: Order
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What a step intended."""
 
     decisions: tuple[Decision, ...]
     approved: tuple[Approved, ...]
     refused: tuple[RefusedOrder, ...]
     unchanged: tuple[str, ...]
-    opinion: Opinion
+    analysis: MarketAnalysis = msgspec.field(name="opinion")
     state: TradingState
     alerts: tuple[str, ...] = ()
 

@@ -17,7 +17,7 @@ import structlog
 from adapters.memory.journal import Journal, steps_after, trading_steps_after
 from adapters.memory.projection import project
 from adapters.memory.records import Page
-from adapters.memory.round_trips import TripBook
+from adapters.memory.round_trips import PositionTracker
 from adapters.memory.step_gate import GatedSelector, StepGate
 from adapters.memory.store import Store
 from config.memory import MemorySettings
@@ -128,7 +128,7 @@ class Outbox:
         """Catch up, then write what comes, until something fails."""
         ledger = await self._first_step()
         self.written = await self.store.open(ledger)
-        book = TripBook()
+        book = PositionTracker()
         read = replayed(self._journal, book, self.written, self._settings.page_steps)
         if read != self.written:
             raise RecallError(
@@ -142,7 +142,7 @@ class Outbox:
             self.fault = ""
             await self._wait()
 
-    async def _write_all(self, book: TripBook) -> None:
+    async def _write_all(self, book: PositionTracker) -> None:
         at_once = min(self._settings.page_steps, FOLLOW_STEPS_MAX)  # small: a step may begin at any moment
         while steps := steps_after(self._journal, self.written, at_once):
             page = project(steps, book)
@@ -165,7 +165,7 @@ class Outbox:
         self._news = False
 
 
-def replayed(journal: Journal, book: TripBook, until: int, page_steps: int) -> int:
+def replayed(journal: Journal, book: PositionTracker, until: int, page_steps: int) -> int:
     """Let the book take the steps up to a place that is written already; give the last place found."""
     read = 0
     while steps := trading_steps_after(journal, read, page_steps):
@@ -194,7 +194,7 @@ async def rebuild(journal: Journal, store: Store, settings: MemorySettings, prog
     first = steps_after(journal, 0, 1)
     if not first:
         return 0
-    book, written, rows = TripBook(), 0, 0
+    book, written, rows = PositionTracker(), 0, 0
 
     def ready(place: int) -> asyncio.Task[Page]:
         reading = asyncio.to_thread(lambda: project(steps_after(journal, place, settings.page_steps), book))

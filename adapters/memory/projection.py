@@ -11,14 +11,14 @@ import msgspec
 
 from adapters.memory.journal import Step
 from adapters.memory.records import Closing, Episode, Page, name_of
-from adapters.memory.round_trips import NO_REGIME, Trip, TripBook, Turn, judged, outcome
+from adapters.memory.round_trips import NO_REGIME, PositionTracker, Trip, Turn, judged, outcome
 from config.sectors import SECTOR_OF
 from core.types import Action, Decision, Fill, Order
 
 STEP, ORDER, FILL = (f"trading-engine ledger: {table}" for table in ("steps", "orders", "fills"))
 
 
-def project(steps: Iterable[tuple[int, Step]], book: TripBook) -> Page:
+def project(steps: Iterable[tuple[int, Step]], book: PositionTracker) -> Page:
     """Turn steps into the page that the graph is written from.
 
     Each step, each approved order and each fill becomes one episode; what they state becomes facts.
@@ -85,7 +85,7 @@ def _decided(page: Page, report: Step, decision: Decision, made: str, episode: s
 
 
 def _regime(page: Page, report: Step, made: str, episode: str) -> list[str]:
-    regime = report.plan.opinion.regime
+    regime = report.plan.analysis.regime
     if regime is None:
         return []
     target = page.entity("Regime", regime.name, report.as_of)
@@ -110,7 +110,7 @@ def _told(report: Step, acts: list[Decision]) -> dict[str, Any]:
         "as_of": report.as_of,
         "source": report.source,
         "trading_state": plan.state.value,
-        "regime": plan.opinion.regime.name if plan.opinion.regime else NO_REGIME,
+        "regime": plan.analysis.regime.name if plan.analysis.regime else NO_REGIME,
         "decided": [
             {
                 "ticker": d.symbol, "action": d.action.value, "score": d.score, "rule": d.rule,

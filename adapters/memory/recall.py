@@ -14,7 +14,7 @@ from datetime import datetime
 import numpy as np
 
 from adapters.memory.journal import TradingJournal, trading_steps_after
-from adapters.memory.round_trips import Trip, TripBook, outcome
+from adapters.memory.round_trips import PositionTracker, Trip, outcome
 from config.sectors import SECTOR_OF
 from core.ports import Feed
 from core.types import Floats, MarketView, Memory
@@ -49,12 +49,12 @@ class Case:
     known_at: datetime
 
 
-class CaseBook:
+class SimilarTrades:
     """The closed trades of a ledger, in the order in which it came to know them. For one thread."""
 
     def __init__(self, journal: TradingJournal) -> None:
         self._journal = journal
-        self._book = TripBook()
+        self._book = PositionTracker()
         self._read = 0
         self._cases: list[Case] = []
         self._known_at: list[datetime] = []
@@ -97,7 +97,7 @@ class RecallingFeed:
         facts_max: int,
     ) -> None:
         self._feed = feed
-        self._cases = CaseBook(journal)
+        self._cases = SimilarTrades(journal)
         self._situation_of = situation_of
         self._facts_max = facts_max
         self._last: tuple[tuple[bytes, int], tuple[Memory, ...]] = ((b"", 0), ())

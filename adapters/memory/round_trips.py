@@ -74,7 +74,7 @@ class Turn:
     closed: bool = False
 
 
-class TripBook:
+class PositionTracker:
     """Follows the positions from step to step. For one thread; every step once, in the ledger's order."""
 
     def __init__(self) -> None:
@@ -91,15 +91,15 @@ class TripBook:
 
     def _note_entries(self, report: Step) -> None:
         """Keep the situation of each approved buy until it fills."""
-        opinion = report.plan.opinion
-        ranked = {stock.symbol: stock.factors for stock in opinion.ranking}
+        analysis = report.plan.analysis
+        ranked = {stock.symbol: stock.factors for stock in analysis.ranking}
         decided = {decision.symbol: decision for decision in report.plan.decisions}
         for order in (approved.order for approved in report.plan.approved):
             if order.side is Side.BUY:
                 self._entries[order.client_order_id] = Entry(
                     decision_id=report.decision_id,
                     as_of=report.as_of,
-                    regime=opinion.regime.name if opinion.regime else NO_REGIME,
+                    regime=analysis.regime.name if analysis.regime else NO_REGIME,
                     factors=ranked.get(order.symbol, {}),
                     decision=decided.get(order.symbol),
                 )

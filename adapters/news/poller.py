@@ -19,7 +19,7 @@ KEPT_MAX = 20_000
 OVERLAP = timedelta(hours=2)
 
 
-class NewsDesk:
+class NewsPoller:
     """Keeps each story of the last days once, and says which were there at a moment.
 
     An item counts from the moment we had it, at the earliest. Nothing here waits for a vendor but the desk's

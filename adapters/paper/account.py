@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
+from core.brackets import Bracket
 from core.errors import InvariantError
-from core.protection import Protection
 from core.times import market_date
 from core.trading import ZERO
 from core.types import Fill, Order, Portfolio, Position, Side
@@ -24,7 +24,7 @@ class Holding:
 
 
 @dataclass(slots=True, kw_only=True)
-class PaperBook:
+class PaperAccount:
     """Cash in US dollars to the cent, holdings and what guards them by symbol.
 
     Attributes
@@ -35,7 +35,7 @@ class PaperBook:
 
     cash: Decimal
     holdings: dict[str, Holding] = field(default_factory=dict)
-    guards: dict[str, Protection] = field(default_factory=dict)
+    guards: dict[str, Bracket] = field(default_factory=dict)
     guarded_from: date = date.max
 
     def held(self, symbol: str) -> Decimal:

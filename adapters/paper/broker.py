@@ -8,16 +8,16 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from adapters.paper.account import PaperBook
+from adapters.paper.account import PaperAccount
 from adapters.paper.fill_model import fee, traded_price
 from adapters.paper.hours import next_opening_date
-from adapters.paper.matching import PaperDesk, pending
+from adapters.paper.matching import MatchingEngine, pending
 from adapters.paper.store import Changes, PaperOrder, PaperStore
 from config.trading import BrokerSettings
+from core.brackets import Bracket
 from core.errors import BrokerError, LedgerError
 from core.money import to_cents
 from core.ports import Clock
-from core.protection import Protection
 from core.trading import ZERO
 from core.types import ApprovedOrder, Fill, MarketView, Order, OrderStatus, Portfolio, Side
 
@@ -83,7 +83,7 @@ class PaperBroker:
         self._commit()
         return statuses
 
-    def protect(self, protections: Sequence[Protection]) -> None:
+    def protect(self, protections: Sequence[Bracket]) -> None:
         """Hold these stops and targets, and no others, against the daily bars to come."""
         book = self._desk.book
         guards = {protection.symbol: protection for protection in protections}
@@ -209,7 +209,9 @@ class PaperBroker:
     def _restore(self) -> None:
         saved = self._store.load()
         cash = to_cents(Decimal(repr(self._settings.initial_cash_usd)))
-        self._desk = PaperDesk(self._settings, saved.book or PaperBook(cash=cash), dict(saved.open_orders))
+        self._desk = MatchingEngine(
+            self._settings, saved.book or PaperAccount(cash=cash), dict(saved.open_orders)
+        )
         self._waiting = {fill.fill_id: fill for fill in saved.waiting}
         self._settled_at = None
         self._last_session = None

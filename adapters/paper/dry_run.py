@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from core.protection import Protection
+from core.brackets import Bracket
 from core.trading import ZERO
 from core.types import ApprovedOrder, Fill, MarketView, Order, OrderStatus, Portfolio
 
@@ -37,7 +37,7 @@ class DryRunBroker:
         """Send nothing and say so."""
         return {approval.order.client_order_id: OrderStatus.DRY_RUN.value for approval in approved}
 
-    def protect(self, protections: Sequence[Protection]) -> None:
+    def protect(self, protections: Sequence[Bracket]) -> None:
         """Nothing is held, so nothing is guarded."""
 
     def cancel(self, client_order_id: str) -> str:  # noqa: ARG002  no order was ever sent

@@ -7,8 +7,8 @@ from math import isfinite
 from typing import NamedTuple
 
 from config.trading import BrokerSettings
+from core.brackets import Levels
 from core.money import CENT, SHARE_TICK, to_cents, to_price
-from core.protection import Levels
 from core.types import Side
 
 BPS = Decimal(10_000)

@@ -10,7 +10,7 @@ from math import nan
 
 from msgspec.structs import replace
 
-from adapters.paper.account import PaperBook
+from adapters.paper.account import PaperAccount
 from adapters.paper.fill_model import Bar, affordable, fee, protective_fill, traded_price
 from adapters.paper.hours import opening
 from adapters.paper.store import Changes, PaperOrder
@@ -24,7 +24,7 @@ NO_BAR = Bar(open=nan, high=nan, low=nan)
 Look = Callable[[PaperOrder], tuple[Bar, datetime] | None]
 
 
-class PaperDesk:
+class MatchingEngine:
     """Open orders, the book, and the rules of trading one against the other.
 
     Attributes
@@ -35,7 +35,7 @@ class PaperDesk:
         What was changed since it was last taken.
     """
 
-    def __init__(self, costs: BrokerSettings, book: PaperBook, orders: dict[str, PaperOrder]) -> None:
+    def __init__(self, costs: BrokerSettings, book: PaperAccount, orders: dict[str, PaperOrder]) -> None:
         self.book = book
         self.open = orders
         self.changes = Changes()

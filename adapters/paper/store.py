@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from adapters.ledger.database import Database, Schema, Survives
-from adapters.paper.account import PaperBook
+from adapters.paper.account import PaperAccount
 from core.errors import LedgerError
 from core.types import Fill, Order, OrderStatus
 
@@ -74,7 +74,7 @@ class Changes:
 class Saved:
     """What a start finds: the book, the open orders, and the fills the engine has not confirmed."""
 
-    book: PaperBook | None
+    book: PaperAccount | None
     open_orders: Mapping[str, PaperOrder]
     waiting: tuple[Fill, ...]
 
@@ -90,7 +90,7 @@ class PaperStore(Protocol):
         """Give an order by its id; None when it was never taken."""
         ...
 
-    def save(self, changes: Changes, book: PaperBook) -> None:
+    def save(self, changes: Changes, book: PaperAccount) -> None:
         """Write changed orders, new fills and the book together."""
         ...
 
@@ -117,7 +117,7 @@ class MemoryStore:
         """Give an order that was taken."""
         return self._orders.get(client_order_id)
 
-    def save(self, changes: Changes, book: PaperBook) -> None:  # noqa: ARG002  the book lives in the broker
+    def save(self, changes: Changes, book: PaperAccount) -> None:  # noqa: ARG002  the book lives in the broker
         """Keep the orders."""
         self._orders.update(changes.orders)
 
@@ -163,7 +163,7 @@ class SqliteStore:
         rows = self._database.read("SELECT record FROM orders WHERE client_order_id = ?", (client_order_id,))
         return _orders.decode(rows[0][0]) if rows else None
 
-    def save(self, changes: Changes, book: PaperBook) -> None:
+    def save(self, changes: Changes, book: PaperAccount) -> None:
         """Write changed orders, new fills and the book in one transaction."""
         encode = msgspec.json.encode
         with self._database.transaction(Survives.POWER_CUT) as cursor:
@@ -191,5 +191,5 @@ class SqliteStore:
 
 
 _orders = msgspec.json.Decoder(PaperOrder)
-_books = msgspec.json.Decoder(PaperBook)
+_books = msgspec.json.Decoder(PaperAccount)
 _fills = msgspec.json.Decoder(Fill)

@@ -53,7 +53,7 @@ async def predict(
     service: Engine, wanted: Annotated[PredictRequest, Body(default_factory=PredictRequest)]
 ) -> PredictAnswer:
     """Ask the ensemble for each member's action, its weight, and the vote."""
-    return PredictAnswer.of(await service.outlook(replace(PREDICT, symbols=tuple(wanted.tickers or ()))))
+    return PredictAnswer.of(await service.analyse(replace(PREDICT, symbols=tuple(wanted.tickers or ()))))
 
 
 @router.post("/train", responses=STARTED_OR_DONE, response_model=TrainAnswer)

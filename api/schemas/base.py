@@ -11,7 +11,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from core.service import Outlook, Service
+from core.service import AnalysisReport, Service
 from core.types import StepReport
 
 EXAMPLE_DATA: JsonDict = {
@@ -49,7 +49,7 @@ class Data(Answer):
         )
 
     @classmethod
-    def of_outlook(cls, outlook: Outlook) -> Data:
+    def of_outlook(cls, outlook: AnalysisReport) -> Data:
         """Describe what the team saw."""
         return cls(
             source=outlook.source,

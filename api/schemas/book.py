@@ -9,7 +9,7 @@ from decimal import Decimal
 from pydantic import Field
 
 from api.schemas.base import Answer, Data, example
-from core.protection import Levels
+from core.brackets import Levels
 from core.service import Execution, OrderRecord, Trade
 from core.types import Fill, Portfolio, Position
 

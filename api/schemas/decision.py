@@ -221,13 +221,13 @@ class DecisionAnswer(Answer):
         plan = report.plan
         approved = {a.order.symbol: a for a in plan.approved}
         refused = {r.symbol for r in plan.refused}
-        ranked = {stock.symbol: stock for stock in plan.opinion.ranking}
+        ranked = {stock.symbol: stock for stock in plan.analysis.ranking}
         return cls(
             decision_id=report.decision_id,
             cycle=report.cycle.name,
             as_of=report.as_of,
             trading_state=plan.state.value,
-            market=MarketAnswer.of(plan.opinion.regime, plan.opinion.sectors),
+            market=MarketAnswer.of(plan.analysis.regime, plan.analysis.sectors),
             decisions=[
                 TickerAnswer.of(
                     d, _outcome(d.symbol, approved, refused), approved.get(d.symbol), ranked.get(d.symbol)
@@ -236,7 +236,7 @@ class DecisionAnswer(Answer):
             ],
             refused=[RefusedAnswer.of(r) for r in plan.refused],
             abstained=[
-                Abstained(agent=a.agent, ticker=a.symbol, reason=a.reason) for a in plan.opinion.abstentions
+                Abstained(agent=a.agent, ticker=a.symbol, reason=a.reason) for a in plan.analysis.abstentions
             ],
             orders=[DecidedOrder.of(a, records.get(a.order.client_order_id)) for a in plan.approved],
             alerts=list(plan.alerts),

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from api.schemas.base import Abstained, Answer, Data, example, finite
 from core.errors import DataError
-from core.service import Outlook
+from core.service import AnalysisReport
 from core.types import RankedStock, SectorScore
 
 PUSHES_MAX = 3
@@ -33,7 +33,7 @@ class RegimeAnswer(Answer):
     data: Data
 
     @classmethod
-    def of(cls, outlook: Outlook) -> RegimeAnswer:
+    def of(cls, outlook: AnalysisReport) -> RegimeAnswer:
         """Describe the regime.
 
         Raises
@@ -41,7 +41,7 @@ class RegimeAnswer(Answer):
         DataError
             When there is none to describe.
         """
-        regime = outlook.opinion.regime
+        regime = outlook.analysis.regime
         if regime is None:
             raise DataError(f"There is no regime: {_why(outlook)}.", hint="GET /status says what is degraded.")
         return cls(
@@ -99,9 +99,9 @@ class ScanAnswer(Answer):
     data: Data
 
     @classmethod
-    def of(cls, outlook: Outlook) -> ScanAnswer:
+    def of(cls, outlook: AnalysisReport) -> ScanAnswer:
         """Describe the scan."""
-        sectors = sorted(outlook.opinion.sectors, key=lambda sector: sector.rank)
+        sectors = sorted(outlook.analysis.sectors, key=lambda sector: sector.rank)
         hot = [sector for sector in sectors if sector.hot]
         return cls(
             sectors=[SectorAnswer.of(sector) for sector in sectors],
@@ -161,20 +161,20 @@ class RankAnswer(Answer):
     data: Data
 
     @classmethod
-    def of(cls, outlook: Outlook) -> RankAnswer:
+    def of(cls, outlook: AnalysisReport) -> RankAnswer:
         """Describe the ranking."""
-        stocks = sorted(outlook.opinion.ranking, key=lambda stock: stock.rank)
+        stocks = sorted(outlook.analysis.ranking, key=lambda stock: stock.rank)
         return cls(
-            ranking=[RankedAnswer.of(stock, outlook.opinion.candidates) for stock in stocks],
+            ranking=[RankedAnswer.of(stock, outlook.analysis.candidates) for stock in stocks],
             abstained=_abstained(outlook),
             data=Data.of_outlook(outlook),
         )
 
 
-def _abstained(outlook: Outlook) -> list[Abstained]:
-    return [Abstained(agent=a.agent, ticker=a.symbol, reason=a.reason) for a in outlook.opinion.abstentions]
+def _abstained(outlook: AnalysisReport) -> list[Abstained]:
+    return [Abstained(agent=a.agent, ticker=a.symbol, reason=a.reason) for a in outlook.analysis.abstentions]
 
 
-def _why(outlook: Outlook) -> str:
-    reasons = [abstention.reason for abstention in outlook.opinion.abstentions]
+def _why(outlook: AnalysisReport) -> str:
+    reasons = [abstention.reason for abstention in outlook.analysis.abstentions]
     return outlook.feed_fault or "; ".join(reasons[:3]) or "nobody said why"

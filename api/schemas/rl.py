@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from api.schemas.base import Abstained, Answer, Data, example
 from core.errors import RequestError
-from core.service import Outlook
+from core.service import AnalysisReport
 from core.types import Signal
 
 AGENT = "rl"
@@ -58,7 +58,7 @@ class PredictAnswer(Answer):
     data: Data
 
     @classmethod
-    def of(cls, outlook: Outlook) -> PredictAnswer:
+    def of(cls, outlook: AnalysisReport) -> PredictAnswer:
         """Describe what the ensemble thinks.
 
         Raises
@@ -66,22 +66,22 @@ class PredictAnswer(Answer):
         RequestError
             Status 409 when there are no models to ask, or none that may be asked about this moment.
         """
-        opinion = outlook.opinion
-        members = {name.removeprefix("rl."): model for name, model in opinion.models.items()}
+        analysis = outlook.analysis
+        members = {name.removeprefix("rl."): model for name, model in analysis.models.items()}
         if not members:
-            reasons = dict.fromkeys(abstention.reason for abstention in opinion.abstentions)
+            reasons = dict.fromkeys(abstention.reason for abstention in analysis.abstentions)
             why = "; ".join(reasons) or "no bars are known yet"
             raise RequestError(f"The RL ensemble cannot predict: {why}.", hint=NO_MODELS_HINT, status=409)
-        votes = {signal.symbol: signal for signal in opinion.signals if signal.agent == AGENT}
+        votes = {signal.symbol: signal for signal in analysis.signals if signal.agent == AGENT}
         said: dict[str, dict[str, MemberAction]] = defaultdict(dict)
-        for signal in opinion.signals:
+        for signal in analysis.signals:
             if signal.agent != AGENT:
                 said[signal.symbol][signal.agent.removeprefix("rl.")] = MemberAction.of(signal)
         return cls(
             predictions=[_prediction(ticker, votes.get(ticker), said[ticker]) for ticker in sorted(said)],
             models=members,
             abstained=[
-                Abstained(agent=a.agent, ticker=a.symbol, reason=a.reason) for a in outlook.opinion.abstentions
+                Abstained(agent=a.agent, ticker=a.symbol, reason=a.reason) for a in outlook.analysis.abstentions
             ],
             data=Data.of_outlook(outlook),
         )

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request
 from starlette.types import ASGIApp, Receive, Scope
 
 from api.schemas.daemon import StreamStatusAnswer
-from api.stream.sender import Courier, Listening, Send
+from api.stream.sender import Listening, Send, WebSocketSender
 from core.errors import RequestError
 from core.events import TOPICS
 
@@ -84,11 +84,11 @@ async def serve(hub: Hub, receive: Receive, send: Send, subprotocol: str | None 
     await receive()  # websocket.connect
     await send({"type": "websocket.accept", "subprotocol": subprotocol})
     listening = hub.subscribe()
-    courier = Courier(send, listening)
-    delivery = asyncio.create_task(courier.deliver())
+    sender = WebSocketSender(send, listening)
+    delivery = asyncio.create_task(sender.deliver())
     try:
         while (received := await receive())["type"] != "websocket.disconnect":
-            await _obey(received, courier, hub, listening)
+            await _obey(received, sender, hub, listening)
     except OSError:  # the client left while it was answered
         pass
     finally:
@@ -104,7 +104,7 @@ async def stream_status(request: Request) -> StreamStatusAnswer:
     return StreamStatusAnswer.model_validate(request.app.state.hub.stats())
 
 
-async def _obey(received: Mapping[str, Any], courier: Courier, hub: Hub, listening: Listening) -> None:
+async def _obey(received: Mapping[str, Any], sender: WebSocketSender, hub: Hub, listening: Listening) -> None:
     text = received.get("text") or received.get("bytes") or b""
     try:
         if len(text) > MESSAGE_CHARACTERS_MAX:
@@ -116,19 +116,19 @@ async def _obey(received: Mapping[str, Any], courier: Courier, hub: Hub, listeni
         elif isinstance(asked, Unsubscribe):
             listening.remove(asked.topics)
     except RequestError as error:
-        await courier.tell(type="error", detail=error.message, hint=error.hint)
+        await sender.tell(type="error", detail=error.message, hint=error.hint)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        await courier.tell(type="error", detail=str(error), hint=HINT)
+        await sender.tell(type="error", detail=str(error), hint=HINT)
     else:
-        await _confirm(courier, asked, hub.sequence)
+        await _confirm(sender, asked, hub.sequence)
 
 
-async def _confirm(courier: Courier, asked: Asked, sequence: int) -> None:
+async def _confirm(sender: WebSocketSender, asked: Asked, sequence: int) -> None:
     if isinstance(asked, Ping):
-        await courier.tell(type="pong", seq=sequence)
+        await sender.tell(type="pong", seq=sequence)
     else:
         done = "subscribed" if isinstance(asked, Subscribe) else "unsubscribed"
-        await courier.tell(type=done, topics=asked.topics, seq=sequence)
+        await sender.tell(type=done, topics=asked.topics, seq=sequence)
 
 
 def _require_known(patterns: Collection[str]) -> None:

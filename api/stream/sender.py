@@ -45,7 +45,7 @@ class Listening(Protocol):
         ...
 
 
-class Courier:
+class WebSocketSender:
     """Brings one listener's events to its socket.
 
     Parameters

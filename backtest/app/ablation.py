@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 
-from backtest.app.engine import Bench
+from backtest.app.engine import BacktestEngine
 from backtest.app.executors import run_all, share
 from backtest.app.settings import Settings, settings_of, without_agent, without_exit_rules
 from backtest.app.strategies import BacktestSpec, Progress, run_pipeline
@@ -23,7 +23,7 @@ def switch_off(
     panel: BarPanel,
     source: str,
     artefacts: tuple[QuantArtefact, ...],
-    whole: tuple[Bench, Run],
+    whole: tuple[BacktestEngine, Run],
     executor: Executor | None,
     progress: Progress,
 ) -> tuple[Switched, ...]:
@@ -53,7 +53,7 @@ def run_without(
     return run_pipeline(spec, panel, artefacts, source=source, settings=settings)[1]
 
 
-def heard(bench: Bench) -> tuple[str, ...]:
+def heard(bench: BacktestEngine) -> tuple[str, ...]:
     """Name the agents whose vote had weight in the last decisions, and the allocator where it decided."""
     agents, allocated = set(), False
     for report in bench.ledger.decisions(DECISIONS_READ):

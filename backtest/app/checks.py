@@ -19,7 +19,7 @@ from adapters.ledger.rows import encode_report
 from adapters.parquet.bars import ParquetBars
 from agents.build import assemble_team
 from agents.sentiment import SentimentAgent
-from backtest.app.engine import Bench
+from backtest.app.engine import BacktestEngine
 from backtest.app.settings import Settings, settings_of
 from backtest.app.strategies import (
     RETRAIN_SESSIONS,
@@ -42,9 +42,9 @@ from models.factors.store import FactorStore
 from models.ranker.artefact import QuantArtefact
 from models.ranker.registry import StoredRanker
 from models.ranker.walk_forward import fold_rows, fold_task, train_fold
-from models.rl.ensemble import EnsembleShelf
+from models.rl.ensemble import EnsembleProvider
 from models.sentiment.lexicon import Lexicon
-from models.sentiment.tone_cache import ToneBook
+from models.sentiment.tone_cache import SentimentCache
 from risk.build import assemble_risk
 
 CUTS = 4
@@ -83,7 +83,7 @@ def find_lookahead(
     return check_lookahead(panel, record, rows, progress=progress)
 
 
-def eventful_rows(bench: Bench, panel: BarPanel, first: int, count: int) -> list[int]:
+def eventful_rows(bench: BacktestEngine, panel: BarPanel, first: int, count: int) -> list[int]:
     """Pick rows from `first` on, spread over a run, that approved orders; a leak of one row shows only there."""
     steps = bench.ledger.decisions(len(panel.sessions))
     days = sorted(np.datetime64(step.bars_until, "D") for step in steps if step.plan.approved)
@@ -122,7 +122,7 @@ def replay_recorded(decision_id: str, spec: BacktestSpec, environment: Environme
             trading,
             StoredRanker(environment.artefact_dir),
             FactorStore(),
-            EnsembleShelf(environment.artefact_dir, trading.ensemble.models),
+            EnsembleProvider(environment.artefact_dir, trading.ensemble.models),
             SentimentAgent(tones, trading.sentiment, WITHOUT_MODEL),
         ),
         risk=assemble_risk(trading, lambda: chosen.risk),
@@ -146,7 +146,7 @@ def _until(
     return bench.ledger.dump() + b"\n" + json.dumps(["models", place, newest.model_id]).encode()
 
 
-def _feed(environment: Environment, chosen: Settings, tones: ToneBook, now: datetime) -> Feed:
+def _feed(environment: Environment, chosen: Settings, tones: SentimentCache, now: datetime) -> Feed:
     """Give the daemon's feed; of news, those that the feed itself invents."""
     calendar, settings = NyseCalendar(), chosen.trading.data
     choice = choose_source(environment, settings, calendar, route_is_builtin=True, now=now)
@@ -159,9 +159,9 @@ def _feed(environment: Environment, chosen: Settings, tones: ToneBook, now: date
     )
 
 
-def _tones(settings: SentimentSettings) -> ToneBook:
+def _tones(settings: SentimentSettings) -> SentimentCache:
     lexicon = Lexicon(settings.lexicon_confidence) if settings.without_model == "lexicon" else None
-    return ToneBook(lexicon, _NoStore())
+    return SentimentCache(lexicon, _NoStore())
 
 
 class _NoStore:

@@ -23,13 +23,13 @@ from config.risk import RiskSettings
 from config.trading import TradingSettings
 from core.ports import Team
 from core.types import BarPanel
-from pipeline.engine import Engine, Parts
-from pipeline.null_parts import Forgetful, Silent, untold
+from pipeline.engine import Engine, EngineDependencies
+from pipeline.null_parts import NullEventBus, NullMemory, no_events
 from risk.build import assemble_risk
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bench:
+class BacktestEngine:
     """An engine on its bench: the parts that a backtest moves or reads.
 
     Attributes
@@ -52,7 +52,7 @@ def build_bench(
     *,
     source: str = "parquet",
     quotes: QuoteSource | None = None,
-) -> Bench:
+) -> BacktestEngine:
     """Wire an engine to a panel; nothing of it outlives the process.
 
     Parameters
@@ -67,23 +67,23 @@ def build_bench(
     ledger = DeferredLedger(route=OrderRoute.PAPER_BUILTIN)
     seal = digest(trading, risk)
     engine = Engine(
-        Parts(
+        EngineDependencies(
             clock=clock,
             feed=feed,
             broker=PaperBroker(trading.broker, clock, MemoryStore()),
             ledger=ledger,
             team=team_of(feed.panel),
             risk=assemble_risk(trading, lambda: risk),
-            events=Silent(),
-            announce=untold,
-            memory=Forgetful(),
+            events=NullEventBus(),
+            publish_events=no_events,
+            memory=NullMemory(),
             config_digest=lambda: seal,
             refresh_limits=lambda: (),
             route=OrderRoute.PAPER_BUILTIN.value,
             initial_cash=Decimal(repr(trading.broker.initial_cash_usd)),
         )
     )
-    return Bench(engine=engine, clock=clock, ledger=ledger, panel=feed.panel)
+    return BacktestEngine(engine=engine, clock=clock, ledger=ledger, panel=feed.panel)
 
 
 def closes(panel: BarPanel, first: int, last: int) -> Sequence[datetime]:

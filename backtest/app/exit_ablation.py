@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from config.risk import RiskCheck, RiskSettings
+from core.brackets import Bracket
 from core.ports import RiskManager
-from core.protection import Protection
-from core.types import Cycle, Decision, MarketView, Opinion, Plan, Portfolio, TradingState
+from core.types import Cycle, Decision, MarketAnalysis, MarketView, Plan, Portfolio, TradingState
 from risk.levels import protection
 
 
@@ -35,15 +35,17 @@ class OtherExits:
     leaving: RiskManager
     settings: RiskSettings
 
-    def mark(self, view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle) -> Portfolio:
+    def mark_to_market(
+        self, view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle
+    ) -> Portfolio:
         """Mark the book to the view."""
-        return self.sizing.mark(view, portfolio, opinion, cycle)
+        return self.sizing.mark_to_market(view, portfolio, analysis, cycle)
 
     def exits(
-        self, view: MarketView, portfolio: Portfolio, opinion: Opinion, cycle: Cycle
+        self, view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle
     ) -> tuple[Decision, ...]:
         """Name the positions that the other settings close."""
-        return self.leaving.exits(view, portfolio, opinion, cycle)
+        return self.leaving.exits(view, portfolio, analysis, cycle)
 
     def review(
         self,
@@ -52,7 +54,7 @@ class OtherExits:
         decisions: Sequence[Decision],
         view: MarketView,
         portfolio: Portfolio,
-        opinion: Opinion,
+        analysis: MarketAnalysis,
         state: TradingState,
         cycle: Cycle,
     ) -> Plan:
@@ -62,18 +64,18 @@ class OtherExits:
             decisions=decisions,
             view=view,
             portfolio=portfolio,
-            opinion=opinion,
+            analysis=analysis,
             state=state,
             cycle=cycle,
         )
         guards = tuple(_guarded(guard, self.settings.risk_check) for guard in plan.protections)
         return replace(plan, protections=guards)
 
-    def after_faults(self, faults: int, state: TradingState) -> tuple[TradingState, tuple[str, ...]]:
+    def on_consecutive_errors(self, faults: int, state: TradingState) -> tuple[TradingState, tuple[str, ...]]:
         """Give the state after so many failed steps."""
-        return self.sizing.after_faults(faults, state)
+        return self.sizing.on_consecutive_errors(faults, state)
 
 
-def _guarded(guard: Protection, risk_check: RiskCheck) -> Protection:
+def _guarded(guard: Bracket, risk_check: RiskCheck) -> Bracket:
     atr = float(guard.atr) if guard.atr else None
     return protection(guard.symbol, guard.decision_id, atr, risk_check, guard.peak_price)

@@ -16,10 +16,10 @@ from backtest.intraday_coverage import Walked
 from backtest.runner import Moment
 from config.sectors import STOCKS
 from config.trading import BrokerSettings
+from core.brackets import Bracket
 from core.cycles import DECIDE, RISK_CHECK
 from core.errors import SettingsError
 from core.ports import Clock
-from core.protection import Protection
 from core.times import market_date
 from core.types import BarPanel, Fill, MarketView
 
@@ -36,9 +36,9 @@ class WalkingBroker(PaperBroker):
     def __init__(self, settings: BrokerSettings, clock: Clock, bars: FiveMinuteBars) -> None:
         super().__init__(settings, clock, MemoryStore())
         self._five = bars
-        self._resting: Sequence[Protection] = ()
+        self._resting: Sequence[Bracket] = ()
 
-    def protect(self, protections: Sequence[Protection]) -> None:
+    def protect(self, protections: Sequence[Bracket]) -> None:
         """Hold these stops and targets, and no others."""
         self._resting = protections
         super().protect(protections)

@@ -16,8 +16,8 @@ from adapters.feeds.panel_feed import PanelFeed
 from adapters.parquet.bars import ParquetBars
 from adapters.parquet.intraday_bars import FiveMinuteBars
 from agents.build import team_for
-from agents.top_of_universe import TopOfUniverse
-from backtest.app.engine import Bench, build_bench, closes
+from agents.top_of_universe import TopNStrategy
+from backtest.app.engine import BacktestEngine, build_bench, closes
 from backtest.app.exit_ablation import OtherExits
 from backtest.app.intraday import DECIDES, WalkingBroker, moments
 from backtest.app.settings import Change, Settings, settings_of, v8_settings_of
@@ -168,7 +168,7 @@ def run_pipeline(
     *,
     source: str = "parquet",
     settings: Settings | None = None,
-) -> tuple[Bench, Run]:
+) -> tuple[BacktestEngine, Run]:
     """Run the whole pipeline: the daemon's team, limits and broker, deciding at each close.
 
     Parameters
@@ -178,11 +178,11 @@ def run_pipeline(
     """
     chosen = settings or settings_of(spec)
     factors = FactorStore()
-    shelf = WalkForwardRankers([Ranker(artefact) for artefact in artefacts])
+    provider = WalkForwardRankers([Ranker(artefact) for artefact in artefacts])
 
     def team_of(bars: BarPanel) -> Team:
         factors.prepare(bars)
-        return team_for(chosen.trading, shelf, factors)
+        return team_for(chosen.trading, provider, factors)
 
     five = spec.intraday
     bench = build_bench(
@@ -206,7 +206,7 @@ def run_v8(
     *,
     source: str = "parquet",
     settings: Settings | None = None,
-) -> tuple[Bench, Run]:
+) -> tuple[BacktestEngine, Run]:
     """Run the ranker alone: its top 8 in equal parts, rebalanced every 21 sessions, without exit rules."""
     chosen = settings or v8_settings_of(spec)
     margin = predict(panel, artefacts).margin
@@ -214,7 +214,7 @@ def run_v8(
 
     def team_of(bars: BarPanel) -> Team:
         del bars  # the predictions are the panel's, row by row
-        return TopOfUniverse(
+        return TopNStrategy(
             stocks,
             lambda view: margin[view.row],
             count=V8_NAMES,
@@ -255,7 +255,7 @@ def _each_close(panel: BarPanel, rows: tuple[int, int], cycle: Cycle) -> list[Mo
     return [(at, cycle) for at in closes(panel, *rows)]
 
 
-def _walk(spec: BacktestSpec, bench: Bench, steps: list[Moment], progress: Progress) -> Run:
+def _walk(spec: BacktestSpec, bench: BacktestEngine, steps: list[Moment], progress: Progress) -> Run:
     return run(
         bench.engine,
         bench.clock,
@@ -265,7 +265,7 @@ def _walk(spec: BacktestSpec, bench: Bench, steps: list[Moment], progress: Progr
     )
 
 
-def _follow_other_exits(bench: Bench, trading: TradingSettings, exits: RiskSettings) -> None:
+def _follow_other_exits(bench: BacktestEngine, trading: TradingSettings, exits: RiskSettings) -> None:
     parts = bench.engine.parts
     leaving = assemble_risk(trading, lambda: exits)
     bench.engine.parts = replace(parts, risk=OtherExits(sizing=parts.risk, leaving=leaving, settings=exits))

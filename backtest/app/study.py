@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from analysis.random_books import BookLimits
 from backtest.app.ablation import switch_off
-from backtest.app.engine import Bench
+from backtest.app.engine import BacktestEngine
 from backtest.app.intraday import walked_in
 from backtest.app.settings import (
     Settings,
@@ -70,7 +70,7 @@ class Study:
 
     report: Report
     run: Run
-    bench: Bench
+    bench: BacktestEngine
     artefacts: tuple[QuantArtefact, ...]
 
 
@@ -124,7 +124,7 @@ def measure(
     panel: BarPanel,
     source: str,
     artefacts: tuple[QuantArtefact, ...],
-    ran: tuple[Bench, Run],
+    ran: tuple[BacktestEngine, Run],
 ) -> Report:
     """Make the report of a run on a panel."""
     bench, run = ran

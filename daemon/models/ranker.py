@@ -30,7 +30,7 @@ log = structlog.get_logger("quant")
 KIND = "quant_retrain"
 
 
-class RankerDesk:
+class RankerService:
     """Keeps the ranker of the daemon: which one is in use, and how a new one comes to be."""
 
     def __init__(self, folder: Path, trading: TradingSettings, events: EventSink) -> None:
@@ -38,7 +38,7 @@ class RankerDesk:
         self._trading = trading
         self._events = events
         self._clock: Clock | None = None
-        self._shelf: StoredRanker | None = None
+        self._provider: StoredRanker | None = None
         self._factors: FactorStore | None = None
         self._drift = DriftWatch(folder, trading.drift, events)
 
@@ -47,29 +47,29 @@ class RankerDesk:
         from models.ranker.registry import StoredRanker  # noqa: PLC0415  # heavy: imported at first use
 
         self._clock, self._factors = clock, factors
-        self._shelf = StoredRanker(self._folder)
-        if self._shelf.fault:
-            log.error("quant.artefact_refused", reason=self._shelf.fault)
+        self._provider = StoredRanker(self._folder)
+        if self._provider.fault:
+            log.error("quant.artefact_refused", reason=self._provider.fault)
 
     @property
-    def shelf(self) -> StoredRanker:
+    def provider(self) -> StoredRanker:
         """The shelf that the quant agent takes its ranker from."""
-        if self._shelf is None:
+        if self._provider is None:
             raise DataError("The ranker's shelf is not open yet.", hint="Wait for GET /ready.")
-        return self._shelf
+        return self._provider
 
     @property
     def loaded(self) -> bool:
         """Whether a ranker is in use."""
-        return self._shelf is not None and self._shelf.artefact is not None
+        return self._provider is not None and self._provider.artefact is not None
 
     @property
     def faults(self) -> list[str]:
         """What is wrong with the stored ranker, if anything."""
-        if self._shelf is None:
+        if self._provider is None:
             return []
-        if self._shelf.fault:
-            return [f"quant: {self._shelf.fault}"]
+        if self._provider.fault:
+            return [f"quant: {self._provider.fault}"]
         if not self.loaded:
             return ["quant: no ranker is trained yet"]
         return [f"quant: {alarm}" for alarm in self._drift.alarms]
@@ -77,7 +77,7 @@ class RankerDesk:
     def watch(self, view: MarketView | None) -> None:
         """Judge the ranker in use for drift; the first step of a session does."""
         if view is not None and self._factors is not None:
-            self._drift.judge(view, self._factors, self.shelf.artefact)
+            self._drift.judge(view, self._factors, self.provider.artefact)
 
     def rollback(self) -> Mapping[str, Any]:
         """Put the version before the one in use back in use.
@@ -89,12 +89,12 @@ class RankerDesk:
         """
         from models.ranker.versions import rollback  # noqa: PLC0415  # heavy: imported at first use
 
-        before = self.shelf.artefact
+        before = self.provider.artefact
         try:
             back = rollback(self._folder)
         except ArtefactError as error:
             raise RequestError(error.message, hint=error.hint, status=409) from error
-        self.shelf.reload()
+        self.provider.reload()
         replaced = before.model_id if before else None
         why = f"rolled back from {replaced} by a person"
         log.warning("quant.rollback", model_id=back.model_id, replaced=replaced)
@@ -110,7 +110,7 @@ class RankerDesk:
 
     def train_if_missing(self, service: EngineService) -> None:
         """Train the first ranker where there is none and nothing is wrong with a stored file."""
-        if not self.loaded and not self.shelf.fault:
+        if not self.loaded and not self.provider.fault:
             log.info("quant.first_training", reason="there is no stored ranker")
             service.start_job(KIND, {})
 
@@ -139,16 +139,16 @@ class RankerDesk:
         from models.ranker.versions import save  # noqa: PLC0415  # heavy: imported at first use
 
         new = from_plain(plain)
-        self.shelf.reload()  # the file may have been deleted or changed since it was read
-        if self.shelf.fault:
+        self.provider.reload()  # the file may have been deleted or changed since it was read
+        if self.provider.fault:
             set_aside(self._folder)
-        current = self.shelf.artefact
+        current = self.provider.artefact
         log.info(f"QuantAgent v8: trained on {new.samples} samples", model_id=new.model_id, **new.metrics)
         promoted, why = promote(new, current)
         now = self._now()
         if promoted:
             save(new, self._folder, now)
-            self.shelf.reload()
+            self.provider.reload()
             self._events.publish(
                 "model.updated", now, {"agent": "quant", "model_id": new.model_id, "reason": why}
             )
@@ -165,7 +165,7 @@ class RankerDesk:
 
     def cards(self, now: datetime) -> Mapping[str, Any]:
         """Describe each model: version, window, out-of-sample metrics, age."""
-        artefact = self._shelf.artefact if self._shelf else None
+        artefact = self._provider.artefact if self._provider else None
         return {
             "quant": quant_card(artefact, now) | {"drift": self._drift.found, "versions": registry(self._folder)}
             if artefact

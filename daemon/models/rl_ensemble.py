@@ -20,7 +20,7 @@ from core.types import BarPanel
 if TYPE_CHECKING:
     from daemon.child_jobs import JobRunner
     from models.rl.artefacts import StoredMember
-    from models.rl.ensemble import EnsembleShelf
+    from models.rl.ensemble import EnsembleProvider
     from pipeline.engine import Engine
 
 log = structlog.get_logger("rl")
@@ -30,7 +30,7 @@ WARM_UP_SESSIONS = 300
 NOT_TRAINED = "no RL models are trained; POST /train trains them"
 
 
-class EnsembleDesk:
+class EnsembleService:
     """Keeps the RL ensemble of the daemon: which members are in use, and how new ones come to be."""
 
     def __init__(self, folder: Path, trading: TradingSettings, events: EventSink) -> None:
@@ -38,34 +38,34 @@ class EnsembleDesk:
         self._trading = trading
         self._events = events
         self._clock: Clock | None = None
-        self._shelf: EnsembleShelf | None = None
+        self._provider: EnsembleProvider | None = None
 
     def open(self, clock: Clock) -> None:
         """Read the stored members; a corrupt one is set aside in words, never used."""
-        from models.rl.ensemble import EnsembleShelf  # noqa: PLC0415  # brings numpy code: at first use
+        from models.rl.ensemble import EnsembleProvider  # noqa: PLC0415  # brings numpy code: at first use
 
         self._clock = clock
-        self._shelf = EnsembleShelf(self._folder, self._trading.ensemble.models)
-        for fault in self._shelf.faults.values():
+        self._provider = EnsembleProvider(self._folder, self._trading.ensemble.models)
+        for fault in self._provider.faults.values():
             log.error("rl.artefact_refused", reason=fault)
 
     @property
-    def shelf(self) -> EnsembleShelf:
+    def provider(self) -> EnsembleProvider:
         """The shelf that the RL agents take their members from."""
-        if self._shelf is None:
+        if self._provider is None:
             raise DataError("The RL ensemble's shelf is not open yet.", hint="Wait for GET /ready.")
-        return self._shelf
+        return self._provider
 
     @property
     def faults(self) -> list[str]:
         """What is wrong with the ensemble, if anything."""
-        if self._shelf is None:
+        if self._provider is None:
             return []
-        if not self._shelf.members and not self._shelf.faults:
+        if not self._provider.members and not self._provider.faults:
             return [f"rl: {NOT_TRAINED}"]
-        unskilled = [m.name for m in self._shelf.members if not m.card["skilled"]]
+        unskilled = [m.name for m in self._provider.members if not m.card["skilled"]]
         chance = [f"rl: {name} is not better than chance on the judged sessions" for name in unskilled]
-        return [*(f"rl: {fault}" for fault in self._shelf.faults.values()), *chance]
+        return [*(f"rl: {fault}" for fault in self._provider.faults.values()), *chance]
 
     def start(self, engine: Engine, runner: JobRunner, parameters: Mapping[str, Any]) -> Job:
         """Start a training in a child process on the bars known now.
@@ -80,7 +80,7 @@ class EnsembleDesk:
         RequestError
             409 when one runs already; 422 for tickers without enough history; 503 when there are no bars.
         """
-        from models.rl.child import Lesson, train_ensemble  # noqa: PLC0415  # with the first training
+        from models.rl.child import TrainingSpec, train_ensemble  # noqa: PLC0415  # with the first training
 
         if find_spec("stable_baselines3") is None or find_spec("torch") is None:
             raise RequestError(
@@ -95,7 +95,7 @@ class EnsembleDesk:
         settings = self._trading.rl.model_copy(update=asked)
         named = tuple(dict.fromkeys(parameters.get("tickers") or ()))
         check_history(view.bars, named, settings)
-        lesson = Lesson(
+        training_spec = TrainingSpec(
             tickers=named or self._tickers(engine, view.bars),
             members=self._members(parameters.get("algorithms") or ()),
             explicit=bool(named),
@@ -104,7 +104,7 @@ class EnsembleDesk:
         return runner.start(
             KIND,
             train_ensemble,
-            (view.bars, self._trading.regime, settings, lesson),
+            (view.bars, self._trading.regime, settings, training_spec),
             lambda packed: self._finish(packed, source),
         )
 
@@ -133,7 +133,7 @@ class EnsembleDesk:
 
         now = datetime.now(UTC) if self._clock is None else self._clock.now()
         save(packed, self._folder, now)
-        self.shelf.reload()
+        self.provider.reload()
         cards = [one["card"] for one in packed]
         for card in cards:
             out_of_sample = card["out_of_sample"]
@@ -152,15 +152,17 @@ class EnsembleDesk:
 
     def card(self, now: datetime) -> Mapping[str, Any]:
         """Describe the members for the status: version, window, out-of-sample metrics, age."""
-        if self._shelf is None:
+        if self._provider is None:
             return {"state": "not read yet"}
-        if not self._shelf.members:
-            return {"state": "; ".join(self._shelf.faults.values()) or NOT_TRAINED}
-        voting = [m.name for m in self._shelf.members if m.card["skilled"] or not self._trading.rl.require_skill]
+        if not self._provider.members:
+            return {"state": "; ".join(self._provider.faults.values()) or NOT_TRAINED}
+        voting = [
+            m.name for m in self._provider.members if m.card["skilled"] or not self._trading.rl.require_skill
+        ]
         return {
             "state": f"voting: {', '.join(voting)}" if voting else "trained, but no member votes",
-            "members": {m.name: member_card(m, self._trading.rl, now) for m in self._shelf.members},
-            "faults": dict(self._shelf.faults),
+            "members": {m.name: member_card(m, self._trading.rl, now) for m in self._provider.members},
+            "faults": dict(self._provider.faults),
         }
 
 

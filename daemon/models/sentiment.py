@@ -21,26 +21,26 @@ from core.types import Headline
 
 if TYPE_CHECKING:
     from adapters.alpaca.news import AlpacaNewsStream
-    from adapters.news.poller import NewsDesk
+    from adapters.news.poller import NewsPoller
     from agents.sentiment import SentimentAgent
     from models.sentiment.finbert_model import Finbert
-    from models.sentiment.tone_cache import ToneBook, ToneModel
+    from models.sentiment.tone_cache import SentimentCache, ToneModel
 
 log = structlog.get_logger("sentiment")
 Headlines = Callable[[datetime], tuple[Headline, ...]]
 PREPARING = "the model is being prepared"
 
 
-class SentimentDesk:
+class SentimentService:
     """Keeps the sentiment side of the daemon: the news desk, the book of tones and its thread."""
 
     def __init__(self, environment: Environment, trading: TradingSettings) -> None:
         self._environment = environment
         self._settings = trading.sentiment
         self._timeout_seconds = trading.data.timeout_seconds
-        self._book: ToneBook | None = None
+        self._book: SentimentCache | None = None
         self._finbert: Finbert | None = None
-        self._news: NewsDesk | None = None
+        self._news: NewsPoller | None = None
         self._stream: AlpacaNewsStream | None = None
         self._child: BaseProcess | None = None
         self._source = ""
@@ -50,12 +50,12 @@ class SentimentDesk:
     def open(self) -> None:
         """Begin with the lexicon (or nothing, if config says so), and let the thread prepare FinBERT."""
         from adapters.news.tone_cache import ToneCache  # noqa: PLC0415  # brings sqlite
-        from models.sentiment.tone_cache import ToneBook  # noqa: PLC0415  # heavy: imported at first use
+        from models.sentiment.tone_cache import SentimentCache  # noqa: PLC0415  # heavy: imported at first use
 
         if self._book is not None:  # a start that is tried again
             return
         store = ToneCache(self._environment.state_dir / "cache" / "tones.sqlite")
-        self._book = ToneBook(self._fallback(), store)
+        self._book = SentimentCache(self._fallback(), store)
         threading.Thread(target=self._book.run, args=(self._prepare,), daemon=True, name="sentiment").start()
 
     def agent(self) -> SentimentAgent:
@@ -124,7 +124,7 @@ class SentimentDesk:
             self._child.terminate()
 
     @property
-    def _opened(self) -> ToneBook:
+    def _opened(self) -> SentimentCache:
         assert self._book is not None  # noqa: S101  # the daemon opens the desk first
         return self._book
 
@@ -172,7 +172,7 @@ class SentimentDesk:
         return lambda as_of: tuple(archive.news(STOCKS, as_of - window, as_of))
 
     def _vendor(self, source: str, clock: Clock) -> Headlines | None:
-        from adapters.news.poller import NewsDesk  # noqa: PLC0415  # imported where it is made
+        from adapters.news.poller import NewsPoller  # noqa: PLC0415  # imported where it is made
 
         vendor = self._chosen(source)
         if vendor is None:
@@ -180,7 +180,7 @@ class SentimentDesk:
         if self._news is not None:
             self._news.stop()
         self._source = vendor.name
-        self._news = NewsDesk(
+        self._news = NewsPoller(
             vendor,
             STOCKS,
             clock,
@@ -209,7 +209,7 @@ class SentimentDesk:
             return YfinanceNews(vendor_folder=folder, timeout_seconds=self._timeout_seconds)
         return None
 
-    def _listen(self, vendor: NewsSource, desk: NewsDesk) -> None:
+    def _listen(self, vendor: NewsSource, desk: NewsPoller) -> None:
         key, secret = self._environment.alpaca_key, self._environment.alpaca_secret
         if vendor.name != "alpaca" or key is None or secret is None:
             return

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from adapters.paper.broker import PaperBroker
 
 
-class BrokerDesk:
+class BrokerFactory:
     """Opens the broker of a route, and lets go of it.
 
     Parameters
@@ -104,12 +104,12 @@ class BrokerDesk:
 
     def _open_alpaca(self, clock: Clock, ledger: SqliteLedger) -> AlpacaBroker:
         from adapters.alpaca.broker import AlpacaBroker  # noqa: PLC0415  # imported where it is made
-        from adapters.alpaca.order_tracker import LOOK_BACK, AlpacaDesk  # noqa: PLC0415  # the same
+        from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker  # noqa: PLC0415  # the same
 
         api = self._api()
         stamps = [order.created_at for order in ledger.unfinished_orders()]
         since: datetime = min([*stamps, ledger.book_as_of() or clock.now()]) - LOOK_BACK
-        desk = AlpacaDesk(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
+        desk = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
         stream = self._stream()
         stream.start()
         return AlpacaBroker(self._route.value, api, desk, stream)

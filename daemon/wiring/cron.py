@@ -19,7 +19,7 @@ OFF = "ENABLE_CRON is not set"
 RECORDED = "the bars are recorded and the clock stands at their end, so nothing comes due"
 
 
-class JobsDesk:
+class JobScheduler:
     """Keeps the jobs of the daemon.
 
     Attributes

@@ -40,7 +40,7 @@ def stores(environment: Environment, settings: TradingSettings) -> tuple[Store, 
     return Neo4jStore(environment.neo4j_uri, user, password, settings.memory), here
 
 
-class MemoryDesk:
+class MemoryService:
     """Keeps the stores in step with the ledger, and asks them. Implements `core.ports.MemoryWriter`."""
 
     def __init__(self, environment: Environment, settings: TradingSettings) -> None:

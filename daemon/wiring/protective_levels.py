@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from config.risk import RiskSettings
-from core.protection import Levels
+from core.brackets import Levels
 from pipeline.engine import Engine
 
 
@@ -14,7 +14,7 @@ def guarded_levels(engine: Engine, settings: RiskSettings) -> Mapping[str, Level
     from risk.levels import protective_levels  # noqa: PLC0415  # imported where it is used
 
     report = engine.last_report
-    atr = report.plan.opinion.atr if report else {}
+    atr = report.plan.analysis.atr if report else {}
     return {
         symbol: protective_levels(held, atr.get(symbol), settings.risk_check)
         for symbol, held in engine.portfolio.positions.items()

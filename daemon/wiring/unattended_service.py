@@ -10,18 +10,18 @@ from core.ports import EventSink
 from core.schedule import Timetable
 from core.types import Cycle, StepReport
 from daemon.engine_service import EngineService
-from daemon.models.ranker import RankerDesk
-from daemon.wiring.cron import JobsDesk
-from daemon.wiring.memory import MemoryDesk
+from daemon.models.ranker import RankerService
+from daemon.wiring.cron import JobScheduler
+from daemon.wiring.memory import MemoryService
 from pipeline.engine import Engine
 
 
 class UnattendedService(EngineService):
     """The engine's service with its jobs and its memory; who wires it sets the desks first."""
 
-    desk: RankerDesk
-    jobs_desk: JobsDesk
-    memories: MemoryDesk
+    desk: RankerService
+    jobs_desk: JobScheduler
+    memories: MemoryService
     events: EventSink
 
     def start(self) -> None:

@@ -20,20 +20,20 @@ from config.sectors import BENCHMARK, UNIVERSE
 from config.watch import WatchedRisk
 from core.errors import SettingsError
 from core.ports import Clock
-from daemon.backtest_jobs import BacktestDesk
+from daemon.backtest_jobs import BacktestService
 from daemon.ledger_queries import MarketNames
-from daemon.models.ranker import RankerDesk
-from daemon.models.rl_ensemble import EnsembleDesk
-from daemon.models.sentiment import SentimentDesk
-from daemon.settle_trigger import Wake
+from daemon.models.ranker import RankerService
+from daemon.models.rl_ensemble import EnsembleService
+from daemon.models.sentiment import SentimentService
+from daemon.settle_trigger import SettleTrigger
 from daemon.status import status_bytes
-from daemon.wiring.brokers import BrokerDesk
-from daemon.wiring.cron import JobsDesk
-from daemon.wiring.memory import MemoryDesk
+from daemon.wiring.brokers import BrokerFactory
+from daemon.wiring.cron import JobScheduler
+from daemon.wiring.memory import MemoryService
 from daemon.wiring.protective_levels import breaker_limits, guarded_levels
 from daemon.wiring.unattended_service import UnattendedService
-from pipeline.engine import Engine, Parts
-from pipeline.report_events import announce_to
+from pipeline.engine import Engine, EngineDependencies
+from pipeline.report_events import publish_events_to
 from risk.build import assemble_risk
 
 if TYPE_CHECKING:
@@ -56,12 +56,12 @@ class Daemon(UnattendedService):
         self.port = environment.port or self.trading.server.port
         self.metrics = Metrics()
         self.hub = EventHub(count=self.metrics.count)
-        self.desk = RankerDesk(environment.artefact_dir, self.trading, self.hub)
-        self.ensemble = EnsembleDesk(environment.artefact_dir, self.trading, self.hub)
-        self.sentiment = SentimentDesk(environment, self.trading)
-        self.backtests = BacktestDesk(folder)
-        self.jobs_desk = JobsDesk(environment, self.trading.scheduler)
-        self.memories = MemoryDesk(environment, self.trading)
+        self.desk = RankerService(environment.artefact_dir, self.trading, self.hub)
+        self.ensemble = EnsembleService(environment.artefact_dir, self.trading, self.hub)
+        self.sentiment = SentimentService(environment, self.trading)
+        self.backtests = BacktestService(folder)
+        self.jobs_desk = JobScheduler(environment, self.trading.scheduler)
+        self.memories = MemoryService(environment, self.trading)
         self._environment = environment
         self._lock = hold(environment.state_dir)
         self._notes: list[str] = []
@@ -94,8 +94,8 @@ class Daemon(UnattendedService):
             after_start=self.desk.train_if_missing,
             close=self._close_files,
         )
-        wake = Wake(self._thread, lambda: None if self.not_ready_reason() else self.engine)
-        self.brokerage = BrokerDesk(environment, self.trading, self.route, wake)
+        wake = SettleTrigger(self._thread, lambda: None if self.not_ready_reason() else self.engine)
+        self.brokerage = BrokerFactory(environment, self.trading, self.route, wake)
 
     def degraded(self) -> list[str]:
         """Say what is missing or fallen back."""
@@ -141,17 +141,22 @@ class Daemon(UnattendedService):
         self.ensemble.open(clock)
         broker = self.brokerage.open(clock, ledger)
         engine = Engine(
-            Parts(
+            EngineDependencies(
                 clock=clock,
                 feed=self.memories.recalling(feed, ledger, factors, tracker),
                 broker=broker,
                 ledger=ledger,
                 team=assemble_team(
-                    self.trading, self.desk.shelf, factors, self.ensemble.shelf, self.sentiment.agent(), tracker
+                    self.trading,
+                    self.desk.provider,
+                    factors,
+                    self.ensemble.provider,
+                    self.sentiment.agent(),
+                    tracker,
                 ),
                 risk=assemble_risk(self.trading, lambda: self.limits.settings),
                 events=self.hub,
-                announce=announce_to(self.hub),
+                publish_events=publish_events_to(self.hub),
                 memory=self.memories,
                 config_digest=lambda: digest(self.trading, self.limits.settings),
                 refresh_limits=self._refresh_limits,

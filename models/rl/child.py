@@ -30,7 +30,7 @@ LIBRARIES = ("torch", "stable-baselines3", "gymnasium", "numpy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lesson:
+class TrainingSpec:
     """What to train.
 
     Attributes
@@ -45,7 +45,7 @@ class Lesson:
 
 
 def train_ensemble(
-    progress: Progress, bars: BarPanel, regime: RegimeSettings, settings: RlSettings, lesson: Lesson
+    progress: Progress, bars: BarPanel, regime: RegimeSettings, settings: RlSettings, training_spec: TrainingSpec
 ) -> list[dict[str, Any]]:
     """Train each member with every seed and keep the best of each by its stopping sessions.
 
@@ -60,28 +60,30 @@ def train_ensemble(
         When there is too little history.
     """
     progress(0.0, "computing factors and regimes")
-    windows = lay_out(bars, regime, settings, lesson)
+    windows = lay_out(bars, regime, settings, training_spec)
     tasks = [
         TrainingTask(
             member=member, seed=settings.seed + k, timesteps=settings.timesteps, settings=settings,
             fitted=windows.fitted, stopping=windows.stopping, judged=windows.judged,
         )
-        for member in sorted(lesson.members, key=lambda name: -RELATIVE_COST[name])
+        for member in sorted(training_spec.members, key=lambda name: -RELATIVE_COST[name])
         for k in range(settings.seeds)
     ]  # fmt: skip
     trained = train_side_by_side(tasks, cores(), TimeLeft(tasks, progress, time.monotonic))
-    return [_packed([t for t in trained if t.member == member], windows, settings) for member in lesson.members]
+    return [
+        _packed([t for t in trained if t.member == member], windows, settings) for member in training_spec.members
+    ]
 
 
-def lay_out(bars: BarPanel, regime: RegimeSettings, settings: RlSettings, lesson: Lesson) -> Windows:
+def lay_out(bars: BarPanel, regime: RegimeSettings, settings: RlSettings, training_spec: TrainingSpec) -> Windows:
     """Compute what the policies see, and cut it into what teaches, stops and judges."""
     z = FactorStore().history(bars).z
     stormy = StormHistory(RegimeTracker(regime)).of(bars)
     window = settings.factor_window_sessions
-    windows = cut(make_market(bars, z, stormy, lesson.tickers, window), settings)
-    enough = dict(zip(lesson.tickers, _has_enough(windows, settings), strict=True))
-    short = [ticker for ticker in lesson.tickers if not enough[ticker]]
-    if short and (lesson.explicit or len(short) == len(lesson.tickers)):
+    windows = cut(make_market(bars, z, stormy, training_spec.tickers, window), settings)
+    enough = dict(zip(training_spec.tickers, _has_enough(windows, settings), strict=True))
+    short = [ticker for ticker in training_spec.tickers if not enough[ticker]]
+    if short and (training_spec.explicit or len(short) == len(training_spec.tickers)):
         raise DataError(
             f"{', '.join(short)}: too little history with all factors between {windows.dates['first']} and "
             f"{windows.dates['labels_end']}.",
@@ -89,7 +91,7 @@ def lay_out(bars: BarPanel, regime: RegimeSettings, settings: RlSettings, lesson
         )
     if not short:
         return windows
-    rest = [ticker for ticker in lesson.tickers if enough[ticker]]
+    rest = [ticker for ticker in training_spec.tickers if enough[ticker]]
     return cut(make_market(bars, z, stormy, rest, window), settings)
 
 

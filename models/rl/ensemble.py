@@ -23,7 +23,7 @@ from models.rl.replay import book_returns, sharpe, walk
 NO_MODEL = "no RL models are trained; POST /train trains them"
 
 
-class EnsembleShelf:
+class EnsembleProvider:
     """The stored members, read again when they were replaced or deleted."""
 
     def __init__(self, folder: Path, names: Sequence[str] = MEMBERS) -> None:
@@ -104,14 +104,14 @@ class Ensemble:
 
     def __init__(
         self,
-        shelf: EnsembleShelf,
+        provider: EnsembleProvider,
         factors: FactorStore,
         tracker: RegimeTracker,
         stocks: Sequence[str],
         settings: EnsembleSettings,
         rl: RlSettings,
     ) -> None:
-        self._shelf = shelf
+        self._provider = provider
         self._factors = factors
         self._storms = StormHistory(tracker)
         self._stocks = tuple(stocks)
@@ -122,9 +122,9 @@ class Ensemble:
 
     def judge(self, view: MarketView) -> Verdict | Abstention:
         """Give each member's actions and the vote, or say why there is none."""
-        members = self._shelf.members
+        members = self._provider.members
         if not members:
-            return Abstention(agent="rl", reason="; ".join(self._shelf.faults.values()) or NO_MODEL)
+            return Abstention(agent="rl", reason="; ".join(self._provider.faults.values()) or NO_MODEL)
         early = [m for m in members if view.session <= np.datetime64(m.card["window"]["labels_end"], "D")]
         if early:
             return Abstention(

@@ -28,9 +28,9 @@ def most_picked(reports: Sequence[StepReport], stocks: Sequence[str], count: int
     allowed = set(stocks)
     picked: Counter[str] = Counter()
     for report in reports:
-        opinion = report.plan.opinion
-        picks = chain.from_iterable(sector.picks for sector in opinion.sectors)
-        picked.update({*opinion.candidates, *picks} & allowed)
+        analysis = report.plan.analysis
+        picks = chain.from_iterable(sector.picks for sector in analysis.sectors)
+        picked.update({*analysis.candidates, *picks} & allowed)
     named = sorted(picked, key=lambda stock: (-picked[stock], stock))
     rounds = zip_longest(*(sector.stocks for sector in SECTOR_MAP.values()))
     others = [stock for stock in chain.from_iterable(rounds) if stock in allowed and stock not in picked]

@@ -56,7 +56,7 @@ class ToneStore(Protocol):
         ...
 
 
-class ToneBook:
+class SentimentCache:
     """Keeps the tones of the model in use.
 
     Parameters

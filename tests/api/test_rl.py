@@ -22,7 +22,7 @@ def untrained_afterwards(daemon: Daemon) -> Iterator[None]:
     service = cast(Any, daemon.service)
     for member in ("ppo", "a2c", "ddpg"):
         (service._environment.artefact_dir / f"{member}_model.zip").unlink(missing_ok=True)
-    service.ensemble.shelf.reload()
+    service.ensemble.provider.reload()
 
 
 @pytest.fixture(scope="module")

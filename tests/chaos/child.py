@@ -21,10 +21,10 @@ from config.jobs import SchedulerSettings
 from core.service import Service
 from daemon.engine_service import EngineService
 from daemon.ledger_queries import MarketNames
-from daemon.settle_trigger import Wake
+from daemon.settle_trigger import SettleTrigger
 from pipeline.engine import Engine
 from scheduler.cron import Cron
-from tests.chaos.hosts import BOTH, Standing
+from tests.chaos.hosts import BOTH, AccountSnapshot
 from tests.chaos.kills import Killed, NotStarted
 from tests.chaos.market import CALENDAR, Market
 from tests.chaos.room import Room, furnish
@@ -52,7 +52,7 @@ class ChildHost:
     def arm(self) -> None:
         self._armed = True
 
-    def begin(self, at: datetime) -> Standing:
+    def begin(self, at: datetime) -> AccountSnapshot:
         if self._child is None:
             context = get_context("fork")
             self._line, theirs = context.Pipe()
@@ -61,10 +61,10 @@ class ChildHost:
             theirs.close()
         return self._asked("begin", at, seconds_max=START_SECONDS_MAX)
 
-    def live(self, at: datetime, names: Sequence[str]) -> Standing:
+    def live(self, at: datetime, names: Sequence[str]) -> AccountSnapshot:
         return self._asked("live", at, tuple(names))
 
-    def resume(self) -> Standing:
+    def resume(self) -> AccountSnapshot:
         return self._asked("resume")
 
     def drop(self) -> None:
@@ -88,7 +88,7 @@ class ChildHost:
         self._child = None
         self._line.close()
 
-    def _asked(self, what: str, *more: Any, seconds_max: float = ANSWER_SECONDS_MAX) -> Standing:
+    def _asked(self, what: str, *more: Any, seconds_max: float = ANSWER_SECONDS_MAX) -> AccountSnapshot:
         assert self._line is not None
         self._line.send((what, *more))
         if self._armed and what in KILL_WITHIN_SECONDS:
@@ -101,7 +101,7 @@ class ChildHost:
             self.drop()
             raise NotStarted
         try:
-            answer: Standing = self._line.recv()
+            answer: AccountSnapshot = self._line.recv()
         except EOFError as error:
             self.drop()
             raise AssertionError(f"the engine's process ended by itself in {what}") from error
@@ -136,12 +136,14 @@ async def _serve(line: Connection, at: datetime, home: Path, url: str, seed: int
         elif asked[0] == "resume":
             await service.resume()
         assert service.engine is not None
-        line.send(Standing(state=service.engine.state.value, reason=service.state_reason()))
+        line.send(AccountSnapshot(state=service.engine.state.value, reason=service.state_reason()))
     await service.stop()
     os._exit(0)
 
 
-def _service(clock: ManualClock, hub: EventHub, rooms: list[Room], make: Callable[[Wake], Room]) -> EngineService:
+def _service(
+    clock: ManualClock, hub: EventHub, rooms: list[Room], make: Callable[[SettleTrigger], Room]
+) -> EngineService:
     def build() -> Engine:
         rooms[:] = [make(wake)]
         return rooms[0].engine
@@ -164,7 +166,7 @@ def _service(clock: ManualClock, hub: EventHub, rooms: list[Room], make: Callabl
         after_start=lambda _: None,
         close=close,
     )
-    wake = Wake(service._thread, lambda: None if service.not_ready_reason() else service.engine)
+    wake = SettleTrigger(service._thread, lambda: None if service.not_ready_reason() else service.engine)
     return service
 
 

@@ -29,7 +29,7 @@ STARTS_MAX = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class AccountSnapshot:
     """How the engine stands after what it was asked: its trading state and the reason of it."""
 
     state: str
@@ -46,15 +46,15 @@ class Host(Protocol):
         """Let the process end soon, at a point the seed draws."""
         ...
 
-    def begin(self, at: datetime) -> Standing:
+    def begin(self, at: datetime) -> AccountSnapshot:
         """Start from the state directory, recover, and catch up on what is due."""
         ...
 
-    def live(self, at: datetime, names: Sequence[str]) -> Standing:
+    def live(self, at: datetime, names: Sequence[str]) -> AccountSnapshot:
         """Run the jobs that are due at a moment."""
         ...
 
-    def resume(self) -> Standing:
+    def resume(self) -> AccountSnapshot:
         """Resume as a person would."""
         ...
 
@@ -91,7 +91,7 @@ class HereHost:
         where = self._dice.choice(("", *POINTS))
         self._executioner.arm(where, self._dice.randint(1, 2 if where else 20))
 
-    def begin(self, at: datetime) -> Standing:
+    def begin(self, at: datetime) -> AccountSnapshot:
         if self._executioner.dead:
             self._executioner = Executioner()
         room = self._room = self._started(at)
@@ -108,7 +108,7 @@ class HereHost:
         self._do(self._cron.catch_up())
         return self._standing()
 
-    def live(self, at: datetime, names: Sequence[str]) -> Standing:
+    def live(self, at: datetime, names: Sequence[str]) -> AccountSnapshot:
         assert self._room is not None
         assert self._cron is not None
         self._room.clock.set(at)
@@ -116,7 +116,7 @@ class HereHost:
             self._do(self._cron.fire(name))
         return self._standing()
 
-    def resume(self) -> Standing:
+    def resume(self) -> AccountSnapshot:
         assert self._room is not None
         engine = self._room.engine
         try:
@@ -151,9 +151,9 @@ class HereHost:
     def _do(self, work: Any) -> None:
         self._loop.run_until_complete(work)
 
-    def _standing(self) -> Standing:
+    def _standing(self) -> AccountSnapshot:
         assert self._room is not None
-        return Standing(state=self._room.engine.state.value, reason=self._room.ledger.state_reason())
+        return AccountSnapshot(state=self._room.engine.state.value, reason=self._room.ledger.state_reason())
 
 
 class _Direct:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from requests.adapters import HTTPAdapter
 
 from adapters.alpaca.broker import AlpacaBroker
-from adapters.alpaca.order_tracker import LOOK_BACK, AlpacaDesk
+from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker
 from adapters.alpaca.trade_updates import TradeUpdates, connect_stream
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
 from adapters.clock import ManualClock
@@ -23,9 +23,9 @@ from config.environment import OrderRoute
 from config.risk import CircuitBreakers, DailyLimits, PortfolioLimits, RiskSettings
 from config.sectors import SECTOR_OF
 from core.schedule import RunStore
-from pipeline.engine import Engine, Parts
-from pipeline.null_parts import Forgetful
-from pipeline.report_events import announce_to
+from pipeline.engine import Engine, EngineDependencies
+from pipeline.null_parts import NullMemory
+from pipeline.report_events import publish_events_to
 from risk.manager import Manager
 from tests.chaos.kills import DeadlyAdapter, DeadlyDatabase, DeadlyRuns, Executioner
 from tests.chaos.market import Market, MarketFeed
@@ -93,7 +93,7 @@ def furnish(
     ledger = SqliteLedger(None, route=OrderRoute.ALPACA_PAPER, database=database)
     broker = _broker(_client(url, ends, pump), url, ledger, clock, wake)
     initial_cash = Decimal(0) if ledger.portfolio() is not None else broker.account().cash
-    parts = Parts(
+    parts = EngineDependencies(
         clock=clock,
         feed=MarketFeed(market, seed),
         broker=broker,
@@ -101,8 +101,8 @@ def furnish(
         team=DiceTeam(seed),
         risk=Manager(settings_of=lambda: LIMITS, sector_of=SECTOR_OF, fractional_shares=True, cost_bps=3.0),
         events=hub,
-        announce=announce_to(hub),
-        memory=Forgetful(),
+        publish_events=publish_events_to(hub),
+        memory=NullMemory(),
         config_digest=lambda: "chaos",
         refresh_limits=lambda: (),
         route=OrderRoute.ALPACA_PAPER.value,
@@ -132,7 +132,7 @@ def _broker(
     api = AlpacaApi(client, PATIENCE)
     stamps = [order.created_at for order in ledger.unfinished_orders()]
     since = min([*stamps, ledger.book_as_of() or clock.now()]) - LOOK_BACK
-    desk = AlpacaDesk(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
+    desk = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
     stream = None
     if wake is not None:
         address = f"ws{url.removeprefix('http')}/stream"

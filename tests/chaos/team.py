@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from random import Random
 
-from core.types import Action, Cycle, Decision, MarketView, Opinion, Portfolio, Signal
+from core.types import Action, Cycle, Decision, MarketAnalysis, MarketView, Portfolio, Signal
 from tests.chaos.market import SYMBOLS, average_true_range
 
 ENTER_ABOVE, RESIZE_ABOVE, EXIT_BELOW = 0.86, 0.9, -0.93
@@ -17,20 +17,20 @@ class DiceTeam:
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
-    def opine(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> Opinion:
+    def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
         atr = average_true_range(view) if portfolio.positions else {}
         held = {name: value for name, value in atr.items() if name in portfolio.positions}
         if not cycle.entries:
-            return Opinion(atr=held)
+            return MarketAnalysis(atr=held)
         signals = tuple(self._signal(view, symbol) for symbol in SYMBOLS if symbol not in view.stale)
         wanted = tuple(signal.symbol for signal in signals if signal.score > 0)
-        return Opinion(candidates=wanted, signals=signals, atr=held)
+        return MarketAnalysis(candidates=wanted, signals=signals, atr=held)
 
-    def decide(self, opinion: Opinion, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
-        return tuple(_decision(signal, signal.symbol in portfolio.positions) for signal in opinion.signals)
+    def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
+        return tuple(_decision(signal, signal.symbol in portfolio.positions) for signal in analysis.signals)
 
-    def explain(self, view: MarketView, opinion: Opinion, symbols: Collection[str]) -> Opinion:
-        return opinion
+    def explain(self, view: MarketView, analysis: MarketAnalysis, symbols: Collection[str]) -> MarketAnalysis:
+        return analysis
 
     def _signal(self, view: MarketView, symbol: str) -> Signal:
         score = Random(f"{self._seed}:{view.as_of.isoformat()}:{symbol}").uniform(-1, 1)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from scheduler.alarms import Alarms
-from tests.chaos.hosts import BOTH, Host, Standing
+from tests.chaos.hosts import BOTH, AccountSnapshot, Host
 from tests.chaos.kills import Killed, NotStarted
 from tests.chaos.world import World
 
@@ -92,7 +92,7 @@ class Week:
         self._down = self._dice.choice(DOWN_MOMENTS)
         return False
 
-    def _look(self, standing: Standing) -> None:
+    def _look(self, standing: AccountSnapshot) -> None:
         """Be the person: resume after faults in a row; nothing else may have stopped the engine."""
         if standing.state == "active":
             return

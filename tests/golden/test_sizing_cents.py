@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from core.money import to_cents
-from core.types import Opinion
+from core.types import MarketAnalysis
 from tests.unit.test_risk_builders import CALM, book, enter, manager, market, review, rules, settings
 
 ROOMY = settings(portfolio_limits={"max_sector_pct": 1.0, "max_exposure_pct": 1.0})
@@ -57,8 +57,8 @@ def test_a_share_dearer_than_the_position_buys_none() -> None:
 
 
 def test_the_high_volatility_regime_halves_the_bet() -> None:
-    storm = Opinion(regime=replace(CALM, exposure_scale=0.5))
-    plan = review(manager(ROOMY), [enter("AAA")], market({"AAA": 100.0}), book("100000"), opinion=storm)
+    storm = MarketAnalysis(regime=replace(CALM, exposure_scale=0.5))
+    plan = review(manager(ROOMY), [enter("AAA")], market({"AAA": 100.0}), book("100000"), analysis=storm)
     assert plan.approved[0].order.quantity == Decimal("34.090909")
     assert plan.approved[0].weight == pytest.approx(3 / 88, abs=1e-8)
 

@@ -14,11 +14,11 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from backtest.app.engine import Bench, build_bench, closes
+from backtest.app.engine import BacktestEngine, build_bench, closes
 from config.risk import RiskSettings
 from config.trading import TradingSettings
 from core.cycles import DECIDE
-from core.types import Action, BarPanel, Cycle, Decision, MarketView, Opinion, Portfolio, StepReport
+from core.types import Action, BarPanel, Cycle, Decision, MarketAnalysis, MarketView, Portfolio, StepReport
 
 SYMBOLS = ("AAPL", "JPM", "SPY", "XOM")
 QUIET = (400, 401, 399, 400)
@@ -101,11 +101,11 @@ CASH_AND_EQUITY = (
 class Script:
     """A team that wants what was written down for each session."""
 
-    def opine(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> Opinion:
+    def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
         self._wanted = WANTED.get(str(view.session), ())
-        return Opinion()
+        return MarketAnalysis()
 
-    def decide(self, opinion: Opinion, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
+    def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
         return tuple(
             Decision(
                 symbol=symbol, action=action, score=weight, confidence=1.0, rule="score", target_weight=weight
@@ -113,8 +113,8 @@ class Script:
             for symbol, action, weight in self._wanted
         )
 
-    def explain(self, view: MarketView, opinion: Opinion, symbols: Collection[str]) -> Opinion:
-        return opinion
+    def explain(self, view: MarketView, analysis: MarketAnalysis, symbols: Collection[str]) -> MarketAnalysis:
+        return analysis
 
 
 def panel() -> BarPanel:
@@ -128,7 +128,7 @@ def panel() -> BarPanel:
     )  # fmt: skip
 
 
-def bench() -> Bench:
+def bench() -> BacktestEngine:
     trading = TradingSettings.model_validate(
         {
             "broker": {

@@ -13,7 +13,7 @@ from decimal import Decimal
 import pytest
 
 from adapters.alpaca.broker import STREAM_DOWN, AlpacaBroker
-from adapters.alpaca.order_tracker import GRACE, AlpacaDesk
+from adapters.alpaca.order_tracker import GRACE, OrderTracker
 from adapters.alpaca.trade_updates import WEBSOCKET, TradeUpdates, connect_stream
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
 from core.errors import BrokerError
@@ -39,7 +39,7 @@ class Book:
 
     records: dict[str, OrderRecord] = field(default_factory=dict)
 
-    def intend(self, order: Order, at: datetime) -> None:
+    def mark_sending(self, order: Order, at: datetime) -> None:
         self.records[order.client_order_id] = OrderRecord(
             client_order_id=order.client_order_id, decision_id=order.decision_id, symbol=order.symbol,
             side=order.side, quantity=str(order.quantity), reference_price=str(order.reference_price),
@@ -60,7 +60,7 @@ class Trading:
 
     def send_all(self, orders: list[Order]) -> dict[str, str]:
         for each in orders:
-            self.ledger.intend(each, self.stand_in.book.now)
+            self.ledger.mark_sending(each, self.stand_in.book.now)
         return dict(self.broker.submit([ApprovedOrder(order=each, weight=0.1) for each in orders]))
 
     def settle(self, **later: int) -> tuple[Fill, ...]:
@@ -95,7 +95,7 @@ def trading_on(stand_in: StandIn) -> Iterator[Trading]:
     with alpaca_broker_server(stand_in):
         client = connect(KEY, SECRET, paper=True, timeout_seconds=0.3, url_override=stand_in.url)
         api, ledger = AlpacaApi(client, HURRY), Book()
-        desk = AlpacaDesk(
+        desk = OrderTracker(
             api=api, recorded=ledger.records.get, unfinished=lambda: list(ledger.records.values()),
             since=stand_in.now - timedelta(days=1),
         )  # fmt: skip

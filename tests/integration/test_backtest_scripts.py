@@ -75,12 +75,12 @@ def test_a_stored_ranker_that_was_trained_later_is_never_used(folder: Path, tmp_
     folds = train(spec, bars)
     done = conduct("pipeline", spec, bars, source, artefacts=folds)
     steps = done.bench.ledger.decisions(1000)
-    used = {step.plan.opinion.models["quant"] for step in steps}
+    used = {step.plan.analysis.models["quant"] for step in steps}
     ends = {one.model_id: one.labels_end for one in folds}
     assert used
     assert used <= set(ends)
     assert stored.model_id not in used
-    assert all(ends[step.plan.opinion.models["quant"]] < step.bars_until for step in steps)
+    assert all(ends[step.plan.analysis.models["quant"]] < step.bars_until for step in steps)
     assert bars.sessions[-1] <= np.datetime64("2021-03-12")
 
 

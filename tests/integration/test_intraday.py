@@ -23,7 +23,7 @@ from backtest.runner import Run, run
 from config.risk import RiskSettings
 from config.trading import TradingSettings
 from core.errors import DataError, SettingsError
-from core.types import Action, BarPanel, Cycle, Decision, MarketView, Opinion, Portfolio
+from core.types import Action, BarPanel, Cycle, Decision, MarketAnalysis, MarketView, Portfolio
 from tests.simulation.backtests import small_settings
 
 SYMBOLS = ("AAPL", "SPY")
@@ -80,11 +80,11 @@ def panel() -> BarPanel:
 class BuysOnce:
     """Wants AAPL at the close of the first session, and nothing else ever."""
 
-    def opine(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> Opinion:
+    def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
         self._now = cycle.entries and str(view.session) == DAYS[0]
-        return Opinion()
+        return MarketAnalysis()
 
-    def decide(self, opinion: Opinion, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
+    def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
         if not self._now:
             return ()
         return tuple(
@@ -94,8 +94,8 @@ class BuysOnce:
             for symbol, weight in (("AAPL", 0.5), ("SPY", 0.00001))
         )
 
-    def explain(self, view: MarketView, opinion: Opinion, symbols: Collection[str]) -> Opinion:
-        return opinion
+    def explain(self, view: MarketView, analysis: MarketAnalysis, symbols: Collection[str]) -> MarketAnalysis:
+        return analysis
 
 
 def walked(path: Path) -> Run:

@@ -10,7 +10,7 @@ from adapters.memory.journal import steps_after
 from adapters.memory.neo4j_store import Neo4jStore
 from adapters.memory.outbox import rebuild
 from adapters.memory.projection import project
-from adapters.memory.round_trips import TripBook
+from adapters.memory.round_trips import PositionTracker
 from adapters.memory.sqlite_store import TABLES, SqliteStore
 from config.environment import OrderRoute
 from config.memory import MemorySettings
@@ -40,7 +40,7 @@ async def write_all(ledger: SqliteLedger, store: SqliteStore, page_steps: int) -
 
 async def write_again(ledger: SqliteLedger, store: SqliteStore | Neo4jStore, page_steps: int) -> None:
     """Write every page once more over what is there, as if the place had been lost."""
-    book, place, after = TripBook(), 0, await store.place_in_ledger()
+    book, place, after = PositionTracker(), 0, await store.place_in_ledger()
     while steps := steps_after(ledger, place, page_steps):
         page = project(steps, book)
         place, page.until = page.until, after

@@ -14,7 +14,7 @@ from adapters.ledger import SqliteLedger
 from config.environment import read_environment
 from config.trading import TradingSettings
 from core.ports import Feed
-from daemon.wiring.memory import MemoryDesk
+from daemon.wiring.memory import MemoryService
 from daemon.wiring.memory_cli import main
 from models.factors.store import FactorStore
 from models.regime.tracker import RegimeTracker
@@ -82,7 +82,7 @@ def test_a_wrong_setting_is_named_and_this_machines_memory_answers(
 ) -> None:
     ledger = some_days(2, tmp_path / "ledger.sqlite")
     given = {"STATE_DIR": str(tmp_path), **variables(graph_server, **changes)}
-    desk = MemoryDesk(read_environment(given), TradingSettings())
+    desk = MemoryService(read_environment(given), TradingSettings())
     desk.open(ledger)
     wait(lambda: said in desk.card()["neo4j"]["fault"])
     wait(lambda: desk.card()["sqlite"]["state"] == "follows the ledger")
@@ -102,7 +102,7 @@ def test_a_graph_that_is_not_there_changes_no_byte_of_the_ledger(tmp_path: Path)
     for number, given in enumerate(({}, {"NEO4J_URI": f"bolt://127.0.0.1:{free_ports(1)[0]}"})):
         folder = tmp_path / str(number)
         folder.mkdir()
-        memory = MemoryDesk(read_environment({"STATE_DIR": str(folder), **given}), desk_settings())
+        memory = MemoryService(read_environment({"STATE_DIR": str(folder), **given}), desk_settings())
         desk = open_desk(folder, wrap_feed=partial(remembering, memory), memory=memory)
         memory.open(desk.ledger)
         reports = desk.run(moments(4))
@@ -113,7 +113,7 @@ def test_a_graph_that_is_not_there_changes_no_byte_of_the_ledger(tmp_path: Path)
     assert dumps[0] == dumps[1]
 
 
-def remembering(memory: MemoryDesk, feed: Feed, ledger: SqliteLedger, factors: FactorStore) -> Feed:
+def remembering(memory: MemoryService, feed: Feed, ledger: SqliteLedger, factors: FactorStore) -> Feed:
     return memory.recalling(feed, ledger, factors, RegimeTracker(desk_settings().regime))
 
 

@@ -11,7 +11,7 @@ import pytest
 from adapters.memory.outbox import rebuild
 from adapters.memory.projection import project
 from adapters.memory.records import GROUP_ID, ORIGIN, Page
-from adapters.memory.round_trips import TripBook
+from adapters.memory.round_trips import PositionTracker
 from config.memory import MemorySettings
 from tests.graph_counts import whole_page
 from tests.memory.conftest import store_at
@@ -40,7 +40,7 @@ def page(graph_server: GraphServer) -> Page:
     asyncio.run(fill())
     made = whole_page(ledger)
     assert made.closings
-    assert project([], TripBook()).rows == 0
+    assert project([], PositionTracker()).rows == 0
     return made
 
 

@@ -13,7 +13,7 @@ from adapters.memory.journal import Step, steps_after
 from adapters.memory.neo4j_store import Neo4jStore
 from adapters.memory.outbox import rebuild
 from adapters.memory.projection import project
-from adapters.memory.round_trips import TripBook
+from adapters.memory.round_trips import PositionTracker
 from adapters.memory.sqlite_store import SqliteStore
 from config.memory import MemorySettings
 from core.errors import RecallError
@@ -144,7 +144,7 @@ def test_a_lost_thing_is_noticed(graph_server: GraphServer) -> None:
     async def work(store: Neo4jStore) -> None:
         await fill(store, ledger)
         await store._ask("MATCH (n:Position) DETACH DELETE n", {})
-        book, steps = TripBook(), steps_after(ledger, 0, ALL)
+        book, steps = PositionTracker(), steps_after(ledger, 0, ALL)
         closing = next([pair] for pair in steps if any(turn.closed for turn in book.take(pair[1])))
         page = project(closing, book_before(steps, closing[0][0]))
         assert page.closings
@@ -155,8 +155,8 @@ def test_a_lost_thing_is_noticed(graph_server: GraphServer) -> None:
     run(graph_server, work)
 
 
-def book_before(steps: list[tuple[int, Step]], place: int) -> TripBook:
-    book = TripBook()
+def book_before(steps: list[tuple[int, Step]], place: int) -> PositionTracker:
+    book = PositionTracker()
     for at, step in steps:
         if at < place:
             book.take(step)

@@ -15,7 +15,7 @@ from adapters.ledger import SqliteLedger
 from adapters.memory.journal import steps_after
 from adapters.memory.projection import FILL, ORDER, STEP, project
 from adapters.memory.records import Page, name_of
-from adapters.memory.round_trips import TripBook
+from adapters.memory.round_trips import PositionTracker
 from adapters.memory.sqlite_store import SqliteStore
 from core.cycles import DECIDE
 from core.types import Action
@@ -130,7 +130,7 @@ def test_what_if_is_told_of_and_states_nothing() -> None:
         for step in Days(trades_a_day=4).steps(1)
         if step.plan.approved
     ]
-    made = project(steps_after(ledger_of(past), 0, ALL), TripBook())
+    made = project(steps_after(ledger_of(past), 0, ALL), PositionTracker())
     assert any(d.action is not Action.HOLD for step in past for d in step.plan.decisions)
     assert not [r for r in made.relations.values() if r.name != "IN_SECTOR"]
     assert sum(e.source_description == STEP for e in made.episodes.values()) == len(past)

@@ -17,7 +17,7 @@ from msgspec import structs
 from adapters.ledger import SqliteLedger
 from adapters.ledger.rows import encode_report
 from adapters.memory.journal import steps_after
-from adapters.memory.recall import Case, CaseBook, RecallingFeed, Situation, recalled
+from adapters.memory.recall import Case, RecallingFeed, SimilarTrades, Situation, recalled
 from adapters.memory.round_trips import outcome
 from backtest.replay import find, replay
 from config.sectors import SECTOR_OF, STOCKS
@@ -60,12 +60,12 @@ def told(plan: Plan) -> list[str]:
 def test_what_is_recalled_was_known_before_and_does_not_depend_on_what_came_later() -> None:
     whole = some_days(4)
     reports = whole.decisions(ALL)[::-1]
-    book, seen = CaseBook(whole), 0
+    book, seen = SimilarTrades(whole), 0
     for cut in range(40, len(reports), 67):
         until = reports[cut].as_of
         cases = book.before(until)
         assert all(case.known_at < until for case in cases)
-        short = CaseBook(ledger_of(r for r in reports if r.as_of < until)).before(until)
+        short = SimilarTrades(ledger_of(r for r in reports if r.as_of < until)).before(until)
         assert list(short) == list(cases)
         seen = max(seen, len(cases))
     assert seen > 5
@@ -74,7 +74,7 @@ def test_what_is_recalled_was_known_before_and_does_not_depend_on_what_came_late
 
 def test_a_trade_booked_at_the_same_moment_is_not_known_yet() -> None:
     whole = some_days(3)
-    book = CaseBook(whole)
+    book = SimilarTrades(whole)
     case = book.before(whole.decisions(1)[0].as_of)[-1]
     assert case not in book.before(case.known_at)
     assert case in book.before(case.known_at + timedelta(microseconds=1))
@@ -82,7 +82,7 @@ def test_a_trade_booked_at_the_same_moment_is_not_known_yet() -> None:
 
 def test_the_nearest_of_the_sector_and_regime_come_first() -> None:
     whole = some_days(12)
-    cases = CaseBook(whole).before(whole.decisions(1)[0].as_of)
+    cases = SimilarTrades(whole).before(whole.decisions(1)[0].as_of)
     dice = np.random.default_rng(3)
     now = Situation(regime="low_vol", names=FACTORS, factors={s: dice.normal(size=13) for s in STOCKS})
     found = recalled(now, cases, FACTS_MAX)
@@ -107,13 +107,13 @@ def distance(now: Floats, case: Case) -> float:
 
 def test_decisions_are_reminded_and_decide_the_same() -> None:
     desk, reports = with_memory()
-    reminded = [report for report in reports if told(report.plan)]
-    assert len(reminded) > 5
+    attach_memories = [report for report in reports if told(report.plan)]
+    assert len(attach_memories) > 5
     assert len(reports) == len(without())
     for report, plain in zip(reports, without(), strict=True):
         assert not told(plain.plan)
         assert stripped(report) == stripped(plain)
-    last = reminded[-1]
+    last = attach_memories[-1]
     assert last.view_digest not in {plain.view_digest for plain in without()}
     view = desk.engine.parts.feed.view(last.as_of)
     assert view.digest() == last.view_digest
@@ -196,6 +196,6 @@ def test_each_step_of_the_journal_is_read_as_it_was_written() -> None:
         assert step.plan.decisions == report.plan.decisions
         assert [a.order for a in step.plan.approved] == [a.order for a in report.plan.approved]
         assert step.as_of == report.as_of
-        regime = report.plan.opinion.regime
-        assert (step.plan.opinion.regime.name if step.plan.opinion.regime else None) == (regime and regime.name)
+        regime = report.plan.analysis.regime
+        assert (step.plan.analysis.regime.name if step.plan.analysis.regime else None) == (regime and regime.name)
     assert reports

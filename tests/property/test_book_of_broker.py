@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from adapters.paper.broker import PaperBroker
 from adapters.paper.store import MemoryStore, PaperStore, SqliteStore
 from config.trading import BrokerSettings
-from core.protection import Protection
+from core.brackets import Bracket
 from core.times import market_date
 from core.types import ApprovedOrder, BarPanel, Fill, MarketView, Order, OrderStatus, Portfolio, Quote, Side
 from pipeline.fills import apply_fills
@@ -73,10 +73,10 @@ def orders_of(rng: np.random.Generator, name: str, account: Portfolio, view: Mar
     return out
 
 
-def guards_of(rng: np.random.Generator, name: str) -> list[Protection]:
+def guards_of(rng: np.random.Generator, name: str) -> list[Bracket]:
     """Guard any symbols, held or not, near or far."""
     return [
-        Protection(
+        Bracket(
             symbol=symbol, decision_id=name, stop_loss_pct=Decimal(int(rng.integers(-9, 0))) / 100,
             take_profit_pct=Decimal(int(rng.integers(1, 9))) / 100,
         )

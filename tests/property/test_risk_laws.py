@@ -15,7 +15,7 @@ from config.risk import RiskCheck, RiskSettings
 from core.money import to_cents
 from core.ports import RiskManager
 from core.trading import ZERO
-from core.types import Action, Decision, Opinion, Order, Plan, Portfolio, Side, TradingState
+from core.types import Action, Decision, MarketAnalysis, Order, Plan, Portfolio, Side, TradingState
 from risk.levels import protective_levels
 from risk.manager import in_order
 from tests.unit.test_risk_builders import (
@@ -105,8 +105,8 @@ worlds = seeds.map(World)
 def plan_of(world: World, limits: RiskSettings | None = None) -> Plan:
     chosen = limits or risk_settings(**world.limits)
     judge = manager(chosen, sectors=SECTORS, fractional_shares=world.fractional_shares, cost_bps=COST_BPS)
-    opinion = Opinion(regime=replace(CALM, exposure_scale=world.scale))
-    return review(judge, world.decisions, world.view, world.portfolio, opinion=opinion)
+    analysis = MarketAnalysis(regime=replace(CALM, exposure_scale=world.scale))
+    return review(judge, world.decisions, world.view, world.portfolio, analysis=analysis)
 
 
 def test_the_worlds_approve_and_refuse() -> None:
@@ -283,5 +283,5 @@ def test_the_stop_never_falls_and_is_never_looser_than_the_static_one(
 
 def test_the_manager_is_the_port() -> None:
     port: RiskManager = manager()
-    assert port.exits(market({"AAA": 1.0}), book("1"), Opinion(), RISK_CHECK) == ()
-    assert port.after_faults(5, TradingState.ACTIVE)[0] is TradingState.HALTED
+    assert port.exits(market({"AAA": 1.0}), book("1"), MarketAnalysis(), RISK_CHECK) == ()
+    assert port.on_consecutive_errors(5, TradingState.ACTIVE)[0] is TradingState.HALTED

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from adapters.alpaca.broker import AlpacaBroker
-from adapters.alpaca.order_tracker import LOOK_BACK, AlpacaDesk
+from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
 from adapters.ledger import SqliteLedger
 from config.environment import OrderRoute
@@ -154,7 +154,7 @@ def _opened(stand_in: StandIn, folder: Path, at: datetime) -> tuple[Desk, Engine
     desk.ledger.close()
     ledger = SqliteLedger(folder / "ledger.sqlite", route=OrderRoute.ALPACA_PAPER)
     stamps = [order.created_at for order in ledger.unfinished_orders()]
-    orders = AlpacaDesk(
+    orders = OrderTracker(
         api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders,
         since=min([*stamps, ledger.book_as_of() or at]) - LOOK_BACK,
     )  # fmt: skip

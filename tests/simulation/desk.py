@@ -40,9 +40,9 @@ from models.factors.store import FactorStore
 from models.ranker.registry import StoredRanker
 from models.ranker.training import train_ranker
 from models.ranker.versions import save
-from pipeline.engine import Engine, Parts
-from pipeline.null_parts import Forgetful
-from pipeline.report_events import announce_to
+from pipeline.engine import Engine, EngineDependencies
+from pipeline.null_parts import NullMemory
+from pipeline.report_events import publish_events_to
 from risk.build import assemble_risk
 
 CALENDAR = NyseCalendar()
@@ -140,7 +140,7 @@ def open_desk(
     ledger = SqliteLedger(folder / "ledger.sqlite" if folder else None, route=OrderRoute.PAPER_BUILTIN)
     limits, hub = Limits(), EventHub()
     team = assemble_team(trading, StoredRanker(models_folder or Path(models().name)), factors)
-    parts = Parts(
+    parts = EngineDependencies(
         clock=clock,
         feed=wrap_feed(feed, ledger, factors),
         broker=wrap_broker(broker),
@@ -148,8 +148,8 @@ def open_desk(
         team=wrap_team(team),
         risk=assemble_risk(trading, lambda: limits.settings),
         events=hub,
-        announce=announce_to(hub),
-        memory=memory or Forgetful(),
+        publish_events=publish_events_to(hub),
+        memory=memory or NullMemory(),
         config_digest=lambda: digest(trading, limits.settings),
         refresh_limits=lambda: (),
         route="built-in paper broker",

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.top_of_universe import TopOfUniverse
-from backtest.app.engine import Bench, build_bench, closes
+from agents.top_of_universe import TopNStrategy
+from backtest.app.engine import BacktestEngine, build_bench, closes
 from backtest.runner import Run
 from backtest.runner import run as run_steps
 from config.risk import RiskSettings
@@ -54,7 +54,7 @@ def momentum(view: MarketView) -> Floats:
 
 def top_of(panel: BarPanel) -> Team:
     """Hold the ten best at equal weight, chosen every five weekdays."""
-    return TopOfUniverse(panel.symbols, momentum, count=COUNT, every_sessions=EVERY, exposure=EXPOSURE)
+    return TopNStrategy(panel.symbols, momentum, count=COUNT, every_sessions=EVERY, exposure=EXPOSURE)
 
 
 def trading(**broker: float) -> TradingSettings:
@@ -67,12 +67,16 @@ def risk() -> RiskSettings:
     return RiskSettings.model_validate(OFF)
 
 
-def bench(panel: BarPanel, settings: TradingSettings, team_of: Callable[[BarPanel], Team] = top_of) -> Bench:
+def bench(
+    panel: BarPanel, settings: TradingSettings, team_of: Callable[[BarPanel], Team] = top_of
+) -> BacktestEngine:
     """An engine on a panel."""
     return build_bench(panel, settings, risk(), team_of, source="simulated")
 
 
-def run(made: Bench, cycle: Cycle, last: int | None = None, after: Callable[[int], None] = lambda _: None) -> Run:
+def run(
+    made: BacktestEngine, cycle: Cycle, last: int | None = None, after: Callable[[int], None] = lambda _: None
+) -> Run:
     """Step through the closes of rows 0 to `last`; `after` is told each row that was stepped."""
     end = len(made.panel.sessions) - 1 if last is None else last
     steps = [(at, cycle) for at in closes(made.panel, 0, end)]

@@ -17,7 +17,7 @@ from core.errors import RequestError
 from core.events import Event
 from core.orders import SPLIT
 from core.types import Fill, OrderStatus, Side, TradingState
-from pipeline.fills import apply_fills, that_concern
+from pipeline.fills import apply_fills, drop_foreign_fills
 from pipeline.reconciliation import accept, recover
 from tests.servers.alpaca_broker_desk import Desk as StandInDesk
 from tests.servers.alpaca_broker_faults import FaultPlan, Scripted
@@ -111,7 +111,7 @@ def test_a_split_keeps_the_value_of_a_position(side: Side, change: Decimal, live
     assert abs(after.positions[symbol].peak_price * after.positions[symbol].quantity
                - held.peak_price * held.quantity) < Decimal("0.000001")  # fmt: skip
     stranger = Fill(**{name: getattr(fill, name) for name in fill.__struct_fields__} | {"symbol": "XXXX"})
-    assert that_concern(book, (fill, stranger)) == (fill,)
+    assert drop_foreign_fills(book, (fill, stranger)) == (fill,)
 
 
 def test_a_strangers_trade_halts_and_a_resume_takes_it_over(lived: World) -> None:

@@ -16,13 +16,13 @@ from adapters.events.hub import EventHub
 from adapters.ledger import SqliteLedger
 from adapters.paper.broker import PaperBroker
 from adapters.paper.store import SqliteStore
-from backtest.app.engine import Bench, closes
+from backtest.app.engine import BacktestEngine, closes
 from backtest.runner import Run
 from config.environment import OrderRoute
 from core.types import BarPanel, Floats, Side
 from pipeline.engine import Engine
 from pipeline.reconciliation import recover
-from pipeline.report_events import announce_to
+from pipeline.report_events import publish_events_to
 from tests.panels import FIELDS, make_panel
 from tests.simulation.desk import Desk, Limits, ready, serve
 from tests.simulation.rules import (
@@ -52,7 +52,7 @@ def market() -> BarPanel:
 
 
 @cache
-def costly() -> tuple[Bench, Run]:
+def costly() -> tuple[BacktestEngine, Run]:
     """The strategy with stops, targets and costs, small orders rounded to whole shares."""
     made = bench(market(), trading(spread_bps=6.0, slippage_bps=7.0, fee_bps=2.0))
     done = run(made, WATCHED)
@@ -168,7 +168,9 @@ def test_the_daemons_path_on_files_writes_the_same_ledger(tmp_path: Path) -> Non
     hub, clock = EventHub(), served.clock
     broker = PaperBroker(settings.broker, clock, SqliteStore(tmp_path / "paper.sqlite"))
     ledger = SqliteLedger(tmp_path / "ledger.sqlite", route=OrderRoute.PAPER_BUILTIN)
-    parts = replace(served.engine.parts, broker=broker, ledger=ledger, events=hub, announce=announce_to(hub))
+    parts = replace(
+        served.engine.parts, broker=broker, ledger=ledger, events=hub, publish_events=publish_events_to(hub)
+    )
     desk = Desk(engine=Engine(parts), clock=clock, broker=broker, ledger=ledger, hub=hub, limits=Limits())
 
     async def daemon() -> bytes:

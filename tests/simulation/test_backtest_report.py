@@ -136,14 +136,14 @@ def test_a_run_that_never_trades_says_so_loudly() -> None:
 
 
 def test_each_prediction_is_that_of_the_ranker_the_daemon_would_be_allowed() -> None:
-    bars, shelf = panel(), WalkForwardRankers([Ranker(one) for one in folds()])
+    bars, provider = panel(), WalkForwardRankers([Ranker(one) for one in folds()])
     said, z = predict(bars, folds()), FactorStore().history(bars).z
     first, last = decision_rows(spec(), bars)
     feed = study("pipeline").bench.engine.parts.feed
     models = set()
     for row in range(first, last + 1, 7):
         view = feed.view(bars.known_at[row].item().replace(tzinfo=study("pipeline").bench.clock.now().tzinfo))
-        ranker = shelf.usable(view)
+        ranker = provider.usable(view)
         assert not isinstance(ranker, Abstention)
         assert ranker.artefact.labels_end < str(view.session)
         models.add(ranker.artefact.model_id)
@@ -163,7 +163,7 @@ def test_a_ranker_that_knows_the_future_is_never_used() -> None:
     assert np.isnan(said.margin[knows]).all()
     assert np.isfinite(said.margin[~knows]).any()
     for report in study("pipeline").bench.ledger.decisions(10_000):
-        model = report.plan.opinion.models["quant"]
+        model = report.plan.analysis.models["quant"]
         used = next(one for one in folds() if one.model_id == model)
         assert used.labels_end < report.bars_until
 

@@ -24,8 +24,8 @@ from core.types import (
     Cycle,
     Decision,
     Floats,
+    MarketAnalysis,
     MarketView,
-    Opinion,
     OrderStatus,
     Portfolio,
     Side,
@@ -143,17 +143,17 @@ class Peeking:
     honest: Team
     panel: BarPanel
 
-    def opine(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> Opinion:
-        opinion = self.honest.opine(view, portfolio, cycle)
+    def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
+        analysis = self.honest.analyse(view, portfolio, cycle)
         ahead = self.panel.close[view.row + 1] / self.panel.close[view.row] - 1
-        kept = [s for s in opinion.signals if ahead[self.panel.column[s.symbol]] > 0]
-        return structs.replace(opinion, signals=tuple(kept))
+        kept = [s for s in analysis.signals if ahead[self.panel.column[s.symbol]] > 0]
+        return structs.replace(analysis, signals=tuple(kept))
 
-    def decide(self, opinion: Opinion, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
-        return self.honest.decide(opinion, portfolio, cycle)
+    def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
+        return self.honest.decide(analysis, portfolio, cycle)
 
-    def explain(self, view: MarketView, opinion: Opinion, symbols: Collection[str]) -> Opinion:
-        return self.honest.explain(view, opinion, symbols)
+    def explain(self, view: MarketView, analysis: MarketAnalysis, symbols: Collection[str]) -> MarketAnalysis:
+        return self.honest.explain(view, analysis, symbols)
 
 
 @pytest.mark.parametrize("future", [nothing, another])
@@ -285,7 +285,7 @@ def test_a_what_if_touches_no_book_and_is_never_executed(whole: Whole) -> None:
 def test_a_model_that_knows_the_outcome_abstains_and_says_so() -> None:
     desk = open_desk()
     report = desk.engine.step(replace(DECIDE, as_of=at_close("2021-03-01")))
-    silent = [a for a in report.plan.opinion.abstentions if a.agent == "quant"]
+    silent = [a for a in report.plan.analysis.abstentions if a.agent == "quant"]
     assert len(silent) == 1
     assert "look-ahead" in silent[0].reason
     heard = {vote.signal.agent for decision in report.plan.decisions for vote in decision.votes}

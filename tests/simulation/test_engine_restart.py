@@ -20,17 +20,17 @@ import pytest
 from adapters.ledger import SqliteLedger
 from adapters.paper.broker import PaperBroker
 from config.environment import OrderRoute
+from core.brackets import Bracket
 from core.cycles import DECIDE, FLATTEN
 from core.errors import BrokerError, LedgerError, RequestError
 from core.ports import Team
-from core.protection import Protection
 from core.types import (
     ApprovedOrder,
     Cycle,
     Decision,
     Fill,
+    MarketAnalysis,
     MarketView,
-    Opinion,
     Order,
     OrderStatus,
     Portfolio,
@@ -131,7 +131,7 @@ class Doomed:
         self._broker.acknowledge(fill_ids)
         self._chance()
 
-    def protect(self, protections: Sequence[Protection]) -> None:
+    def protect(self, protections: Sequence[Bracket]) -> None:
         self._broker.protect(protections)
 
     def cancel(self, client_order_id: str) -> str:
@@ -313,16 +313,16 @@ class Slow:
     deciding: threading.Event
     go_on: threading.Event
 
-    def opine(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> Opinion:
-        return self.inner.opine(view, portfolio, cycle)
+    def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
+        return self.inner.analyse(view, portfolio, cycle)
 
-    def decide(self, opinion: Opinion, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
+    def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
         self.deciding.set()
         assert self.go_on.wait(10)
-        return self.inner.decide(opinion, portfolio, cycle)
+        return self.inner.decide(analysis, portfolio, cycle)
 
-    def explain(self, view: MarketView, opinion: Opinion, symbols: Collection[str]) -> Opinion:
-        return self.inner.explain(view, opinion, symbols)
+    def explain(self, view: MarketView, analysis: MarketAnalysis, symbols: Collection[str]) -> MarketAnalysis:
+        return self.inner.explain(view, analysis, symbols)
 
 
 def test_a_halt_during_a_step_stops_its_sending() -> None:

@@ -20,7 +20,7 @@ from core.types import (
     ApprovedOrder,
     Cycle,
     Fill,
-    Opinion,
+    MarketAnalysis,
     Order,
     Plan,
     Portfolio,
@@ -60,7 +60,7 @@ def step(number: int) -> StepReport:
     )  # fmt: skip
     plan = Plan(
         decisions=(), approved=tuple(ApprovedOrder(order=order, weight=0.01) for order in orders), refused=(),
-        unchanged=("padding",) * 200, opinion=Opinion(), portfolio=Portfolio(cash=Decimal(number)),
+        unchanged=("padding",) * 200, analysis=MarketAnalysis(), portfolio=Portfolio(cash=Decimal(number)),
         state=TradingState.ACTIVE,
     )  # fmt: skip
     return StepReport(

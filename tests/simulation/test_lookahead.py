@@ -23,7 +23,7 @@ from backtest.runner import run
 from config.loader import load_risk
 from core.errors import InvariantError
 from core.ports import Team
-from core.types import BarPanel, Cycle, Decision, MarketView, Opinion, Portfolio
+from core.types import BarPanel, Cycle, Decision, MarketAnalysis, MarketView, Portfolio
 from models.factors.store import FactorRow, FactorStore
 from models.ranker.artefact import QuantArtefact
 from models.ranker.ranker import Ranker
@@ -85,17 +85,17 @@ class Peeking:
     honest: Team
     panel: BarPanel
 
-    def opine(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> Opinion:
-        opinion = self.honest.opine(view, portfolio, cycle)
+    def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
+        analysis = self.honest.analyse(view, portfolio, cycle)
         ahead = self.panel.close[view.row + 1] / self.panel.close[view.row] - 1
-        rising = [s for s in opinion.candidates if ahead[self.panel.column[s]] > 0]
-        return replace(opinion, candidates=tuple(rising))
+        rising = [s for s in analysis.candidates if ahead[self.panel.column[s]] > 0]
+        return replace(analysis, candidates=tuple(rising))
 
-    def decide(self, opinion: Opinion, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
-        return self.honest.decide(opinion, portfolio, cycle)
+    def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
+        return self.honest.decide(analysis, portfolio, cycle)
 
-    def explain(self, view: MarketView, opinion: Opinion, symbols: Collection[str]) -> Opinion:
-        return self.honest.explain(view, opinion, symbols)
+    def explain(self, view: MarketView, analysis: MarketAnalysis, symbols: Collection[str]) -> MarketAnalysis:
+        return self.honest.explain(view, analysis, symbols)
 
 
 class EarlyFactors(FactorStore):

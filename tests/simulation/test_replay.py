@@ -165,10 +165,10 @@ class Other:
     def __init__(self, team: Any) -> None:
         self._team = team
 
-    def opine(self, *told: Any) -> Any:
-        opinion = self._team.opine(*told)
-        models: Mapping[str, str] = {**opinion.models, "quant": "quant-v8-another"}
-        return structs.replace(opinion, models=models)
+    def analyse(self, *told: Any) -> Any:
+        analysis = self._team.analyse(*told)
+        models: Mapping[str, str] = {**analysis.models, "quant": "quant-v8-another"}
+        return structs.replace(analysis, models=models)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._team, name)
@@ -177,7 +177,7 @@ class Other:
 def test_a_changed_model_is_named() -> None:
     report = steps("decide")[0]
     done = again(find(desk().ledger, report.decision_id), team=Other(fresh().engine.parts.team))
-    was = report.plan.opinion.models["quant"]
+    was = report.plan.analysis.models["quant"]
     assert done.causes == (f"The model of quant changed: it was {was}, it is quant-v8-another.",)
     assert done.first_difference == f"plan.opinion.models.quant: it was {was}, it is quant-v8-another"
 

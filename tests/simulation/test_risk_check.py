@@ -16,7 +16,7 @@ from adapters.feeds.views import NO_QUOTE
 from core.cycles import RISK_CHECK
 from core.market import Quote
 from core.ports import Feed, Team
-from core.types import Cycle, MarketView, Opinion, Portfolio, Position, StepReport
+from core.types import Cycle, MarketAnalysis, MarketView, Portfolio, Position, StepReport
 from risk.levels import protective_levels
 from tests.simulation.desk import CALENDAR, Desk, market, moments, open_desk, settings
 
@@ -62,7 +62,7 @@ def check(desk: Desk, prices: Prices, price_of: PriceOf) -> StepReport:
     """Check five minutes later, with each held name at a price of its own."""
     desk.clock.advance(timedelta(minutes=5))
     held = desk.engine.portfolio.positions
-    atr = desk.engine.parts.team.opine(desk.engine.parts.feed.view(desk.clock.now()), desk.engine.portfolio,
+    atr = desk.engine.parts.team.analyse(desk.engine.parts.feed.view(desk.clock.now()), desk.engine.portfolio,
                                        RISK_CHECK).atr  # fmt: skip
     prices.price_of = {name: float(price_of(p, atr.get(name, 0.0))) for name, p in held.items()}
     return desk.engine.step(RISK_CHECK)
@@ -131,8 +131,8 @@ class WithoutAtr:
         self._team = team
         self.decide, self.explain = team.decide, team.explain
 
-    def opine(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> Opinion:
-        return with_changes(self._team.opine(view, portfolio, cycle), atr={})
+    def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
+        return with_changes(self._team.analyse(view, portfolio, cycle), atr={})
 
 
 @pytest.mark.parametrize(("price", "rule"), [("0.975", "stop_loss"), ("1.04", "take_profit"), ("0.98", "")])

@@ -16,7 +16,7 @@ from adapters.events.hub import EventHub
 from config.trading import RegimeSettings, RlSettings
 from core.service import JobStatus
 from daemon.child_jobs import JobRunner
-from models.rl.child import Lesson, train_ensemble
+from models.rl.child import TrainingSpec, train_ensemble
 from tests.panels import make_panel
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
@@ -43,7 +43,7 @@ def test_a_cancelled_training_leaves_nothing(tmp_path: Path) -> None:
         make_panel(0, 620),
         RegimeSettings(restarts=1),
         settings,
-        Lesson(tickers=("KO",), members=("ppo",), explicit=False),
+        TrainingSpec(tickers=("KO",), members=("ppo",), explicit=False),
     )
     saved: list[object] = []
 

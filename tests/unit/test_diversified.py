@@ -14,7 +14,7 @@ from agents.diversified import DiversifiedAgent, book_weights, least_correlated
 from agents.synthesizer import hold_targets
 from config.trading import DiversifiedSettings
 from core.cycles import DECIDE
-from core.types import Action, BarPanel, MarketView, Opinion, Portfolio, Position, Signal
+from core.types import Action, BarPanel, MarketAnalysis, MarketView, Portfolio, Position, Signal
 from tests.panels import make_panel
 
 SETTINGS = DiversifiedSettings()
@@ -66,10 +66,10 @@ def test_it_knows_only_the_prefix_and_abstains_without_history() -> None:
         sessions=prefix.sessions, known_at=prefix.known_at, symbols=prefix.symbols, open=prefix.open.copy(),
         high=prefix.high.copy(), low=prefix.low.copy(), close=prefix.close.copy(), volume=prefix.volume.copy(),
     )  # fmt: skip
-    said = DiversifiedAgent(stocks, SETTINGS).speak(view_of(prefix), stocks)
+    said = DiversifiedAgent(stocks, SETTINGS).signals(view_of(prefix), stocks)
     assert said.targets
-    assert said == DiversifiedAgent(stocks, SETTINGS).speak(view_of(alone), stocks)
-    short = DiversifiedAgent(stocks, SETTINGS).speak(view_of(panel.prefix(200)), stocks)
+    assert said == DiversifiedAgent(stocks, SETTINGS).signals(view_of(alone), stocks)
+    short = DiversifiedAgent(stocks, SETTINGS).signals(view_of(panel.prefix(200)), stocks)
     assert not short.targets
     assert "252 sessions" in short.abstentions[0].reason
 
@@ -84,8 +84,8 @@ def test_targets_become_entries_resizes_and_exits_with_the_votes_beside_them() -
         for name in ("KO", "PG")
     }  # fmt: skip
     signal = Signal(agent="quant", symbol="KO", score=-0.9, confidence=0.1, reason="dear")
-    opinion = Opinion(targets={"KO": 0.05, "XOM": 0.04, "GE": 0.001}, signals=(signal,))
-    decisions = hold_targets(opinion, Portfolio(cash=Decimal(1), positions=held), DECIDE, 0.005)
+    analysis = MarketAnalysis(targets={"KO": 0.05, "XOM": 0.04, "GE": 0.001}, signals=(signal,))
+    decisions = hold_targets(analysis, Portfolio(cash=Decimal(1), positions=held), DECIDE, 0.005)
     assert [(d.symbol, d.action, d.target_weight) for d in decisions] == [
         ("KO", Action.RESIZE, 0.05),
         ("PG", Action.EXIT, None),

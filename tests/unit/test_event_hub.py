@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from adapters.events.hub import EventHub
-from adapters.events.subscription import EventSubscription, StreamEvent
+from adapters.events.subscription import StreamEvent, Subscriber
 from core.errors import RequestError
 from core.ports import EventSink
 
@@ -30,7 +30,7 @@ def on_a_loop(story: Callable[[], Awaitable[None]]) -> Callable[[], None]:
     return run
 
 
-async def take(client: EventSubscription, count: int) -> list[StreamEvent]:
+async def take(client: Subscriber, count: int) -> list[StreamEvent]:
     return [await anext(client) for _ in range(count)]
 
 
@@ -177,7 +177,7 @@ async def test_every_event_of_another_thread_arrives_once_in_order() -> None:
     first = hub.subscribe()
     engine = threading.Thread(target=publish, args=(hub, *["signal.buy", "order.filled"] * 1_000))
     engine.start()
-    late: list[tuple[int, EventSubscription]] = []
+    late: list[tuple[int, Subscriber]] = []
     for _ in range(20):
         since = hub.sequence
         late.append((since, hub.subscribe(["order.*"], since=since)))
@@ -244,7 +244,7 @@ def test_publishing_after_the_clients_loop_is_gone_is_fine() -> None:
 class Line:
     """A client's connection: takes messages at once until it is shut, then holds them up."""
 
-    def __init__(self, client: EventSubscription) -> None:
+    def __init__(self, client: Subscriber) -> None:
         self.open = asyncio.Event()
         self.open.set()
         self.taken: list[str] = []
@@ -255,7 +255,7 @@ class Line:
         await self.open.wait()
         self.taken.append(message["text"])
 
-    async def read(self, client: EventSubscription) -> None:
+    async def read(self, client: Subscriber) -> None:
         async for event in client:
             await self.send(event.message)
 

@@ -16,7 +16,7 @@ from core.errors import ArtefactError
 from models.sentiment.finbert_artefact import FP32, INT8, MANIFEST, FinbertArtefact, read
 from models.sentiment.finbert_folder import read_folder
 from models.sentiment.finbert_model import Finbert, batches, padded
-from models.sentiment.tone_cache import ToneBook
+from models.sentiment.tone_cache import SentimentCache
 from tests.tiny_finbert import LABELS, edit_config, write_finbert
 
 pytest.importorskip("torch")
@@ -204,9 +204,9 @@ def test_padding_is_masked() -> None:
 def test_the_first_tone_written_stays(made: tuple[FinbertArtefact, Path], tmp_path: Path) -> None:
     """int8 scales by the batch: only the cache makes a tone a fact."""
     cache = ToneCache(tmp_path / "tones.sqlite")
-    first = ToneBook(Finbert(*made), cache).tones(TEXTS[:3])
+    first = SentimentCache(Finbert(*made), cache).tones(TEXTS[:3])
     cache.put(made[0].model_id, {TEXTS[0]: 0.123456})
-    again = ToneBook(Finbert(*made), cache).tones(TEXTS)
+    again = SentimentCache(Finbert(*made), cache).tones(TEXTS)
     assert {text: again[text] for text in first} == dict(first) and len(again) == len(TEXTS)
     cache.close()
 

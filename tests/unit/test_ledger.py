@@ -18,7 +18,7 @@ from core.types import (
     ApprovedOrder,
     Cycle,
     Fill,
-    Opinion,
+    MarketAnalysis,
     Order,
     OrderStatus,
     Plan,
@@ -80,7 +80,7 @@ def report(
             approved=tuple(ApprovedOrder(order=o, weight=0.1) for o in orders),
             refused=(),
             unchanged=(),
-            opinion=Opinion(),
+            analysis=MarketAnalysis(),
             portfolio=Portfolio(cash=Decimal(1000 + number)),
             state=state,
             alerts=("drawdown",) if state is not TradingState.ACTIVE else (),
@@ -119,7 +119,7 @@ def test_a_step_is_there_as_it_was(ledger: SqliteLedger) -> None:
 def test_the_same_step_twice_changes_nothing(ledger: SqliteLedger) -> None:
     step = report(1, (order(1),), state=TradingState.REDUCING)
     ledger.record(step)
-    ledger.mark({order(1).client_order_id: "submitted"})
+    ledger.update_status({order(1).client_order_id: "submitted"})
     ledger.set_state(TradingState.HALTED, "a person said so")
     before = ledger.dump()
     ledger.record(step)
@@ -137,14 +137,14 @@ def test_dry_run_orders_are_recorded_as_such() -> None:
 def test_fills_are_booked_once_and_move_their_orders(ledger: SqliteLedger) -> None:
     bought = order(1)
     ledger.record(report(0, (bought,)))
-    ledger.mark({bought.client_order_id: "submitted"})
+    ledger.update_status({bought.client_order_id: "submitted"})
     half, rest = fill(bought, quantity="4"), fill(bought, quantity="6", part=2)
-    assert ledger.unbooked((half, rest, half)) == (half, rest)
+    assert ledger.new_fills((half, rest, half)) == (half, rest)
     ledger.record(report(1, fills=(half,)))
     assert [o.status for o in ledger.open_orders()] == [OrderStatus.PARTIALLY_FILLED]
     ledger.record(report(2, fills=(half, rest)))
     ledger.record(report(3, fills=(half, rest)))
-    assert ledger.unbooked((half, rest)) == ()
+    assert ledger.new_fills((half, rest)) == ()
     assert ledger.fills(5) == (rest, half)
     record = ledger.order(bought.client_order_id)
     assert record is not None
@@ -162,18 +162,18 @@ def test_a_fill_of_a_foreign_order_is_kept(ledger: SqliteLedger) -> None:
 def test_a_status_never_goes_back(ledger: SqliteLedger) -> None:
     name = order(1).client_order_id
     ledger.record(report(1, (order(1),)))
-    ledger.mark({name: "expired"}, {name: "no price"})
-    ledger.mark({name: "submitted"})
+    ledger.update_status({name: "expired"}, {name: "no price"})
+    ledger.update_status({name: "submitted"})
     assert [o.status for o in ledger.orders(1)] == [OrderStatus.EXPIRED]
     ledger.record(report(2, fills=(fill(order(1)),)))
-    ledger.mark({name: "cancelled"})
+    ledger.update_status({name: "cancelled"})
     assert [o.status for o in ledger.orders(1)] == [OrderStatus.FILLED]
     assert b'"no price"' in ledger.dump()
 
 
 def test_orders_the_ledger_does_not_hold_are_left_out_of_marking(ledger: SqliteLedger) -> None:
     ledger.record(report(1, (order(1),)))
-    ledger.mark({"stranger": "submitted", order(1).client_order_id: "submitted"})
+    ledger.update_status({"stranger": "submitted", order(1).client_order_id: "submitted"})
     assert [(o.client_order_id, o.status) for o in ledger.orders(5)] == [
         (order(1).client_order_id, OrderStatus.SUBMITTED)
     ]
@@ -183,7 +183,7 @@ def test_an_unknown_status_is_a_bug_and_marks_nothing(ledger: SqliteLedger) -> N
     ledger.record(report(1, (order(1), order(1, "MSFT"))))
     before = ledger.dump()
     with pytest.raises(InvariantError, match="no order status"):
-        ledger.mark({order(1).client_order_id: "submitted", order(1, "MSFT").client_order_id: "sent"})
+        ledger.update_status({order(1).client_order_id: "submitted", order(1, "MSFT").client_order_id: "sent"})
         ledger.orders(1)
     assert ledger.dump() == before
 
@@ -194,21 +194,21 @@ def test_proposed_orders_are_sent_as_they_are_then_and_once(ledger: SqliteLedger
     assert {o.status for o in ledger.orders(5)} == {OrderStatus.PROPOSED}
     assert ledger.unsent_orders() == ()
     smaller = ApprovedOrder(order=replace(proposed, quantity=Decimal(7)), weight=0.1)
-    ledger.intend([smaller])
+    ledger.mark_sending([smaller])
     assert [(o.quantity, o.status) for o in ledger.unsent_orders()] == [("7", OrderStatus.RECORDED)]
     before = ledger.dump()
     waiting = ApprovedOrder(order=order(1, "MSFT"), weight=0.1)
     with pytest.raises(InvariantError, match="does not wait"):
-        ledger.intend([waiting, smaller])
+        ledger.mark_sending([waiting, smaller])
     assert ledger.dump() == before
-    ledger.mark({waiting.order.client_order_id: "recorded"})
+    ledger.update_status({waiting.order.client_order_id: "recorded"})
     assert len(ledger.unsent_orders()) == 2
 
 
 def test_what_was_written_down_to_be_sent_and_what_is_open(ledger: SqliteLedger) -> None:
     ledger.record(report(1, (order(1),), submits=False))
     ledger.record(report(2, (order(2), order(2, "MSFT"))))
-    ledger.mark({order(2).client_order_id: "submitted"})
+    ledger.update_status({order(2).client_order_id: "submitted"})
     assert [(o.decision_id, o.symbol) for o in ledger.unsent_orders()] == [("step-2", "MSFT")]
     assert [(o.decision_id, o.symbol) for o in ledger.open_orders()] == [("step-2", "AAPL")]
 
@@ -231,7 +231,7 @@ def test_the_state_keeps_its_reason_until_it_changes(ledger: SqliteLedger) -> No
 
 def test_nan_is_refused_before_anything_is_written(ledger: SqliteLedger) -> None:
     step = report(1, (order(1),))
-    broken = replace(step, plan=replace(step.plan, opinion=Opinion(atr={"AAPL": float("nan")})))
+    broken = replace(step, plan=replace(step.plan, analysis=MarketAnalysis(atr={"AAPL": float("nan")})))
     with pytest.raises(InvariantError, match="atr"):  # at the latest when the row is asked for
         ledger.record(broken)
         ledger.decisions(5)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from adapters.ledger import SqliteLedger
 from adapters.ledger.rows import decode_portfolio, decode_report, encode_portfolio, encode_report
 from config.environment import OrderRoute
-from core.types import Cycle, Opinion, Plan, Portfolio, StepReport, TradingState
+from core.types import Cycle, MarketAnalysis, Plan, Portfolio, StepReport, TradingState
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
@@ -74,7 +74,7 @@ def test_portfolios_round_trip_exactly(portfolio: Portfolio) -> None:
 def test_numpy_scalars_and_mapping_proxies_are_written_as_plain_values() -> None:
     atr = types.MappingProxyType({"AAPL": np.float64(1.25)})
     plan = Plan(
-        decisions=(), approved=(), refused=(), unchanged=(), opinion=Opinion(atr=atr),
+        decisions=(), approved=(), refused=(), unchanged=(), analysis=MarketAnalysis(atr=atr),
         portfolio=Portfolio(cash=Decimal(1)), state=TradingState.ACTIVE,
     )  # fmt: skip
     report = StepReport(
@@ -82,4 +82,4 @@ def test_numpy_scalars_and_mapping_proxies_are_written_as_plain_values() -> None
         bars_until="2024-01-02",
         view_digest="v", config_digest="c", plan=plan,
     )  # fmt: skip
-    assert decode_report(encode_report(report)).plan.opinion.atr == {"AAPL": 1.25}
+    assert decode_report(encode_report(report)).plan.analysis.atr == {"AAPL": 1.25}

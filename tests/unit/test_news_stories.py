@@ -15,7 +15,7 @@ from adapters.clock import ManualClock
 from adapters.news.archive import NewsArchive
 from adapters.news.days import day_only
 from adapters.news.dedup import Stories, is_same_story
-from adapters.news.poller import NewsDesk
+from adapters.news.poller import NewsPoller
 from adapters.news.text import CHARACTERS_MAX, clean
 from core.errors import DataError
 from core.types import Headline, MarketView
@@ -170,8 +170,8 @@ class Vendor:
         return [i for i in self.items if start <= i.published_at <= end]
 
 
-def desk_of(vendor: Vendor, clock: ManualClock, told: list[str]) -> NewsDesk:
-    return NewsDesk(
+def desk_of(vendor: Vendor, clock: ManualClock, told: list[str]) -> NewsPoller:
+    return NewsPoller(
         vendor, ("AAPL", "NVDA"), clock, window=timedelta(hours=24), refresh_seconds=60, arrived=told.extend
     )
 

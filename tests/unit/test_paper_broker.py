@@ -15,9 +15,9 @@ from adapters.paper.dry_run import DryRunBroker
 from adapters.paper.hours import next_opening_date, opening
 from adapters.paper.store import MemoryStore, PaperStore, SqliteStore
 from config.trading import BrokerSettings
+from core.brackets import Bracket
 from core.errors import BrokerError, LedgerError
 from core.ports import Broker
-from core.protection import Protection
 from core.types import ApprovedOrder, BarPanel, MarketView, Order, Portfolio, Quote, Side
 
 FREE = BrokerSettings(initial_cash_usd=10_000, spread_bps=0, slippage_bps=0, fee_bps=0)
@@ -69,10 +69,10 @@ def order(name: str, side: Side = Side.BUY, quantity: str = "10", **changes: obj
     return ApprovedOrder(order=structs.replace(made, **changes), weight=0.1)
 
 
-def guard(stop_pct: str, target_pct: str) -> list[Protection]:
+def guard(stop_pct: str, target_pct: str) -> list[Bracket]:
     """Guard AAPL at fractions of its entry price."""
     return [
-        Protection(
+        Bracket(
             symbol="AAPL", decision_id="d", stop_loss_pct=Decimal(stop_pct), take_profit_pct=Decimal(target_pct)
         )
     ]

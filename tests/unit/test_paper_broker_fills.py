@@ -14,7 +14,7 @@ from adapters.paper.fill_model import (
     traded_price,
 )
 from config.trading import BrokerSettings
-from core.protection import Levels
+from core.brackets import Levels
 from core.types import Side
 
 COSTS = BrokerSettings(spread_bps=3, slippage_bps=2, fee_bps=1)

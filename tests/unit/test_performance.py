@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from adapters.ledger import SqliteLedger
 from config.environment import OrderRoute
 from core.market import BarPanel
-from core.opinions import Opinion, Regime
+from core.market_analysis import MarketAnalysis, Regime
 from core.service import EquityMark
 from core.types import Cycle, Plan, Portfolio, Position, StepReport, TradingState
 from daemon.equity_comparison import compare_with_market
@@ -88,8 +88,8 @@ def report(number: int, at: datetime, price: str, *, what_if: bool = False) -> S
     book = Portfolio(cash=Decimal(100), positions={"KO": held}, peak_equity=Decimal(240))
     regime = Regime(name="high_vol", probabilities={"high_vol": 1.0}, as_of=at, exposure_scale=0.5, model_id="r")
     plan = Plan(
-        decisions=(), approved=(), refused=(), unchanged=(), opinion=Opinion(regime=regime), portfolio=book,
-        state=TradingState.ACTIVE,
+        decisions=(), approved=(), refused=(), unchanged=(), analysis=MarketAnalysis(regime=regime),
+        portfolio=book, state=TradingState.ACTIVE,
     )  # fmt: skip
     return StepReport(
         decision_id=f"step-{number}", cycle=Cycle(name="decide", as_of=at if what_if else None), as_of=at,

@@ -20,7 +20,7 @@ from config.trading import TradingSettings
 from core.errors import RequestError
 from core.types import BarPanel, Floats, MarketView
 from daemon.models.drift_monitor import DriftWatch
-from daemon.models.ranker import RankerDesk
+from daemon.models.ranker import RankerService
 from models.factors.store import FactorStore, FactorTable
 from models.factors.table import FACTOR_NAMES
 from models.ranker import drift
@@ -172,13 +172,13 @@ def test_what_cannot_be_judged_is_told_and_stops_nothing(tmp_path: Path) -> None
 def test_a_rollback_takes_the_version_before_tells_and_ends_with_the_first(tmp_path: Path) -> None:
     hub, first = EventHub(), artefact()
     second = replace(first, model_id=first.model_id, samples=first.samples + 1)
-    desk = RankerDesk(tmp_path, TradingSettings(), hub)
+    desk = RankerService(tmp_path, TradingSettings(), hub)
     for number, one in enumerate((first, second)):
         save(one, tmp_path, datetime(2021, 4, 2 + number, tzinfo=UTC))
     desk.open(ManualClock(datetime(2021, 4, 5, tzinfo=UTC)), FactorStore())
-    assert desk.shelf.artefact == second
+    assert desk.provider.artefact == second
     answer = desk.rollback()
-    assert desk.shelf.artefact == first
+    assert desk.provider.artefact == first
     assert [(line["samples"], line["in_use"]) for line in answer["versions"]] == [
         (second.samples, False), (first.samples, True),
     ]  # fmt: skip

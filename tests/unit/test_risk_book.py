@@ -7,8 +7,8 @@ from math import inf, nan
 import pytest
 from msgspec.structs import replace
 
-from core.types import Cycle, MarketView, Opinion, Portfolio, Quote
-from risk.mark_to_market import live_price, mark
+from core.types import Cycle, MarketAnalysis, MarketView, Portfolio, Quote
+from risk.mark_to_market import live_price, mark_to_market
 from tests.unit.test_risk_builders import (
     DECIDE,
     RISK_CHECK,
@@ -21,9 +21,9 @@ from tests.unit.test_risk_builders import (
     session_ago,
 )
 
-SILENT = Opinion()
-MISSING = Opinion(candidates=("ZZZ",))
-PRESENT = Opinion(candidates=("AAA", "ZZZ"))
+SILENT = MarketAnalysis()
+MISSING = MarketAnalysis(candidates=("ZZZ",))
+PRESENT = MarketAnalysis(candidates=("AAA", "ZZZ"))
 
 
 def held(portfolio: Portfolio, symbol: str = "AAA") -> tuple[Decimal, Decimal, int]:
@@ -33,15 +33,15 @@ def held(portfolio: Portfolio, symbol: str = "AAA") -> tuple[Decimal, Decimal, i
 
 def test_prices_and_peaks_follow_the_market_and_a_peak_never_falls() -> None:
     portfolio = book("1000", position("AAA"))
-    portfolio = mark(market({"AAA": 110.0}), portfolio, SILENT, RISK_CHECK)
+    portfolio = mark_to_market(market({"AAA": 110.0}), portfolio, SILENT, RISK_CHECK)
     assert held(portfolio)[:2] == (Decimal(110), Decimal(110))
-    portfolio = mark(market({"AAA": 95.12345}), portfolio, SILENT, RISK_CHECK)
+    portfolio = mark_to_market(market({"AAA": 95.12345}), portfolio, SILENT, RISK_CHECK)
     assert held(portfolio)[:2] == (Decimal("95.1234"), Decimal(110))
     assert portfolio.peak_equity == 2100
 
 
 def test_a_quote_comes_before_the_close() -> None:
-    portfolio = mark(market({"AAA": 105.5}, live=True), book("0", position("AAA")), SILENT, RISK_CHECK)
+    portfolio = mark_to_market(market({"AAA": 105.5}, live=True), book("0", position("AAA")), SILENT, RISK_CHECK)
     assert held(portfolio)[0] == Decimal("105.5")
 
 
@@ -51,7 +51,7 @@ def test_a_price_that_cannot_be_is_no_price(price: float) -> None:
     odd = replace_quotes(view, price)
     assert live_price(view, "AAA") == 100
     assert live_price(odd, "AAA") is None
-    assert held(mark(odd, book("0", position("AAA")), SILENT, RISK_CHECK))[0] == 100
+    assert held(mark_to_market(odd, book("0", position("AAA")), SILENT, RISK_CHECK))[0] == 100
 
 
 def replace_quotes(view: MarketView, price: float) -> MarketView:
@@ -61,7 +61,7 @@ def replace_quotes(view: MarketView, price: float) -> MarketView:
 
 def test_a_stale_symbol_keeps_its_last_price() -> None:
     view = market({"AAA": 150.0, "BBB": 150.0}, stale={"AAA": "no bar for the last session"})
-    portfolio = mark(view, book("0", position("AAA"), position("BBB")), SILENT, RISK_CHECK)
+    portfolio = mark_to_market(view, book("0", position("AAA"), position("BBB")), SILENT, RISK_CHECK)
     assert held(portfolio)[0] == 100
     assert held(portfolio, "BBB")[0] == 150
 
@@ -69,30 +69,30 @@ def test_a_stale_symbol_keeps_its_last_price() -> None:
 def test_a_position_never_marked_counts_at_its_entry_price() -> None:
     fresh = position("AAA", last_price=Decimal(0))
     stale = market({"AAA": 150.0}, stale={"AAA": "no bar"})
-    assert held(mark(stale, book("0", fresh), SILENT, RISK_CHECK))[0] == 100
+    assert held(mark_to_market(stale, book("0", fresh), SILENT, RISK_CHECK))[0] == 100
 
 
 def test_a_new_session_resets_the_days_figures() -> None:
     before = book(
         "1000", position("AAA"), session=session_ago(1), trades_today=7, session_open_equity=Decimal(1234)
     )
-    after = mark(market({"AAA": 90.0}), before, SILENT, RISK_CHECK)
+    after = mark_to_market(market({"AAA": 90.0}), before, SILENT, RISK_CHECK)
     assert (after.session, after.trades_today) == (TODAY, 0)
     assert after.session_open_equity == 2000  # as the session before left it: the gap is today's loss
     assert after.daily_return == pytest.approx(-0.05)
-    again = mark(market({"AAA": 80.0}), replace(after, trades_today=3), SILENT, RISK_CHECK)
+    again = mark_to_market(market({"AAA": 80.0}), replace(after, trades_today=3), SILENT, RISK_CHECK)
     assert again.trades_today == 3
     assert again.session_open_equity == 2000
     assert again.daily_return == pytest.approx(-0.10)
 
 
 def test_what_was_sold_at_the_open_counts_as_the_days_loss() -> None:
-    evening = mark(
+    evening = mark_to_market(
         market({"AAA": 100.0}), book("1000", position("AAA"), session=session_ago(1)), SILENT, RISK_CHECK
     )
     assert evening.last_equity == evening.equity == 2000
     sold_at_the_open = replace(evening, cash=Decimal(1900), positions={}, session=session_ago(1))
-    morning = mark(market({"AAA": 90.0}), sold_at_the_open, SILENT, RISK_CHECK)
+    morning = mark_to_market(market({"AAA": 90.0}), sold_at_the_open, SILENT, RISK_CHECK)
     assert morning.session_open_equity == 2000
     assert morning.daily_return == pytest.approx(-0.05)
 
@@ -101,8 +101,8 @@ def test_the_session_begins_with_the_opening_bell() -> None:
     portfolio = book("1000", trades_today=4)
     bell = market({"AAA": 1.0}, live=True)
     early = MarketView(as_of=bell.as_of - timedelta(hours=2), bars=bell.bars)
-    assert mark(early, portfolio, SILENT, DECIDE).session == TODAY
-    opened = mark(bell, portfolio, SILENT, DECIDE)
+    assert mark_to_market(early, portfolio, SILENT, DECIDE).session == TODAY
+    opened = mark_to_market(bell, portfolio, SILENT, DECIDE)
     assert opened.session == TODAY + timedelta(days=1)
     assert portfolio.trades_today == 4
     assert opened.trades_today == 0
@@ -110,7 +110,7 @@ def test_the_session_begins_with_the_opening_bell() -> None:
 
 def test_the_first_mark_ever_opens_the_book() -> None:
     bare = Portfolio(cash=Decimal(1000), positions={"AAA": position("AAA", last_price=Decimal(0))})
-    marked = mark(market({"AAA": 110.0}), bare, MISSING, DECIDE)
+    marked = mark_to_market(market({"AAA": 110.0}), bare, MISSING, DECIDE)
     assert marked.session == TODAY
     assert marked.session_open_equity == marked.peak_equity == 2100
     assert (marked.daily_return, marked.drawdown) == (0, 0)
@@ -118,9 +118,9 @@ def test_the_first_mark_ever_opens_the_book() -> None:
 
 def test_marking_twice_is_marking_once() -> None:
     view, before = market({"AAA": 97.0}), book("1000", position("AAA"), session=session_ago(1))
-    once = mark(view, before, MISSING, DECIDE)
+    once = mark_to_market(view, before, MISSING, DECIDE)
     assert once != before
-    assert mark(view, once, MISSING, DECIDE) == once
+    assert mark_to_market(view, once, MISSING, DECIDE) == once
 
 
 def yesterday(missed: int = 1) -> Portfolio:
@@ -130,32 +130,34 @@ def yesterday(missed: int = 1) -> Portfolio:
 def test_a_session_counts_one_miss_however_often_it_decides() -> None:
     view, portfolio = market({"AAA": 100.0}), yesterday()
     for _ in range(4):
-        portfolio = mark(view, portfolio, MISSING, DECIDE)
+        portfolio = mark_to_market(view, portfolio, MISSING, DECIDE)
     assert held(portfolio)[2] == 2
 
 
 def test_a_risk_check_before_the_decision_loses_no_miss() -> None:
     view = market({"AAA": 100.0})
-    checked = mark(view, yesterday(), SILENT, RISK_CHECK)
-    assert held(mark(view, checked, MISSING, DECIDE))[2] == 2
-    assert held(mark(view, checked, PRESENT, DECIDE))[2] == 0
+    checked = mark_to_market(view, yesterday(), SILENT, RISK_CHECK)
+    assert held(mark_to_market(view, checked, MISSING, DECIDE))[2] == 2
+    assert held(mark_to_market(view, checked, PRESENT, DECIDE))[2] == 0
 
 
 def test_a_candidate_again_starts_at_zero() -> None:
-    assert held(mark(market({"AAA": 100.0}), yesterday(2), PRESENT, DECIDE))[2] == 0
-    assert held(mark(market({"AAA": 100.0}), yesterday(2), PRESENT, Cycle(name="decide_v2")))[2] == 0
+    assert held(mark_to_market(market({"AAA": 100.0}), yesterday(2), PRESENT, DECIDE))[2] == 0
+    assert held(mark_to_market(market({"AAA": 100.0}), yesterday(2), PRESENT, Cycle(name="decide_v2")))[2] == 0
 
 
 def test_a_session_counts_at_the_first_decision_whose_ranker_spoke() -> None:
     view = market({"AAA": 100.0})
-    morning = mark(view, mark(view, yesterday(), SILENT, RISK_CHECK), SILENT, DECIDE)
+    morning = mark_to_market(view, mark_to_market(view, yesterday(), SILENT, RISK_CHECK), SILENT, DECIDE)
     assert held(morning)[2] == 1
-    assert held(mark(view, morning, MISSING, DECIDE))[2] == 2
-    assert held(mark(market({"AAA": 100.0}, live=True), morning, SILENT, RISK_CHECK))[2] == 1, "a silent day"
+    assert held(mark_to_market(view, morning, MISSING, DECIDE))[2] == 2
+    assert held(mark_to_market(market({"AAA": 100.0}, live=True), morning, SILENT, RISK_CHECK))[2] == 1, (
+        "a silent day"
+    )
 
 
 def test_a_silent_ranker_counts_no_miss() -> None:
-    assert held(mark(market({"AAA": 100.0}), yesterday(2), SILENT, DECIDE))[2] == 2
+    assert held(mark_to_market(market({"AAA": 100.0}), yesterday(2), SILENT, DECIDE))[2] == 2
 
 
 def test_a_plan_changes_nothing_but_the_count_of_trades() -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from core.types import TradingState
-from risk.breaker import after_faults, next_state
+from risk.breaker import next_state, on_consecutive_errors
 from tests.unit.test_risk_builders import book, settings
 
 ACTIVE, REDUCING, HALTED = TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED
@@ -40,7 +40,7 @@ def test_a_daily_loss_limit_of_zero_halts_even_on_a_winning_day(state: TradingSt
 @pytest.mark.parametrize("state", list(TradingState))
 def test_a_calm_book_never_loosens_the_state(state: TradingState) -> None:
     assert next_state(book("100000"), settings(), state) == (state, ())
-    assert after_faults(0, settings(), state) == (state, ())
+    assert on_consecutive_errors(0, settings(), state) == (state, ())
 
 
 def test_a_breaker_that_changes_nothing_says_nothing() -> None:
@@ -52,4 +52,4 @@ def test_a_breaker_that_changes_nothing_says_nothing() -> None:
 
 @pytest.mark.parametrize(("count", "after"), [(4, ACTIVE), (5, HALTED), (6, HALTED)])
 def test_faults_in_a_row_halt(count: int, after: TradingState) -> None:
-    assert after_faults(count, settings(), ACTIVE)[0] is after
+    assert on_consecutive_errors(count, settings(), ACTIVE)[0] is after

@@ -16,8 +16,8 @@ from core.types import (
     BarPanel,
     Cycle,
     Decision,
+    MarketAnalysis,
     MarketView,
-    Opinion,
     Order,
     Plan,
     Portfolio,
@@ -129,7 +129,7 @@ def review(
     view: MarketView,
     portfolio: Portfolio,
     *,
-    opinion: Opinion | None = None,
+    analysis: MarketAnalysis | None = None,
     state: TradingState = TradingState.ACTIVE,
     cycle: Cycle = DECIDE,
 ) -> Plan:
@@ -138,7 +138,7 @@ def review(
         decisions=decisions,
         view=view,
         portfolio=portfolio,
-        opinion=opinion or Opinion(regime=CALM),
+        analysis=analysis or MarketAnalysis(regime=CALM),
         state=state,
         cycle=cycle,
     )

@@ -10,7 +10,7 @@ import pytest
 from msgspec import structs
 
 from config.risk import RiskCheck
-from core.types import Cycle, Decision, MarketView, Opinion, Portfolio, Position
+from core.types import Cycle, Decision, MarketAnalysis, MarketView, Portfolio, Position
 from risk.exits import sessions_held, unprotected
 from risk.levels import protective_levels
 from tests.unit.test_risk_builders import (
@@ -26,15 +26,15 @@ from tests.unit.test_risk_builders import (
     settings,
 )
 
-KNOWN = Opinion(candidates=("ZZZ",))
+KNOWN = MarketAnalysis(candidates=("ZZZ",))
 
 
 def told(
-    price: float, held: Position, cycle: Cycle, *, atr: float | None = None, opinion: Opinion = KNOWN
+    price: float, held: Position, cycle: Cycle, *, atr: float | None = None, analysis: MarketAnalysis = KNOWN
 ) -> str:
     """Give the rule that closes AAA at this price; empty when none does."""
     levels: Mapping[str, float] = {} if atr is None else {"AAA": atr}
-    heard = Opinion(candidates=opinion.candidates, atr=levels)
+    heard = MarketAnalysis(candidates=analysis.candidates, atr=levels)
     found = manager().exits(market({"AAA": price}), book("0", held), heard, cycle)
     return found[0].rule if found else ""
 
@@ -117,7 +117,7 @@ def test_misses_close_at_their_limit(missed: int, rule: str) -> None:
 
 
 def test_misses_close_nothing_while_the_ranker_is_silent() -> None:
-    assert told(100.0, position("AAA", missed_count=3), DECIDE, opinion=Opinion()) == ""
+    assert told(100.0, position("AAA", missed_count=3), DECIDE, analysis=MarketAnalysis()) == ""
 
 
 def test_rules_come_in_their_order() -> None:
@@ -145,17 +145,17 @@ def closed(view: MarketView, portfolio: Portfolio, cycle: Cycle) -> list[str]:
 def test_a_stale_position_is_left_alone_and_named(cycle: Cycle) -> None:
     view, portfolio = two_losers(stale={"AAA": "no quote for 20 minutes"})
     assert closed(view, portfolio, cycle) == ["BBB"]
-    alerts = list(unprotected(view, portfolio, Opinion(atr={"BBB": 1.0}), cycle))
+    alerts = list(unprotected(view, portfolio, MarketAnalysis(atr={"BBB": 1.0}), cycle))
     assert len(alerts) == 1
     assert "AAA has no live price (no quote for 20 minutes)" in alerts[0]
 
 
 def test_a_missing_atr_is_named_in_the_risk_check_only() -> None:
     view, portfolio = two_losers()
-    alerts = list(unprotected(view, portfolio, Opinion(atr={"BBB": 1.0}), RISK_CHECK))
+    alerts = list(unprotected(view, portfolio, MarketAnalysis(atr={"BBB": 1.0}), RISK_CHECK))
     assert alerts == ["AAA has no ATR: only its static stop and target hold."]
-    assert list(unprotected(view, portfolio, Opinion(), DECIDE)) == []
-    assert list(unprotected(view, portfolio, Opinion(), FLATTEN)) == []
+    assert list(unprotected(view, portfolio, MarketAnalysis(), DECIDE)) == []
+    assert list(unprotected(view, portfolio, MarketAnalysis(), FLATTEN)) == []
 
 
 def test_a_cycle_for_some_symbols_judges_only_those() -> None:
@@ -166,7 +166,7 @@ def test_a_cycle_for_some_symbols_judges_only_those() -> None:
 
 def test_flatten_closes_everything_even_without_a_price() -> None:
     view, portfolio = two_losers(stale={"AAA": "no bar"})
-    decisions: tuple[Decision, ...] = manager().exits(view, portfolio, Opinion(), FLATTEN)
+    decisions: tuple[Decision, ...] = manager().exits(view, portfolio, MarketAnalysis(), FLATTEN)
     assert [(d.symbol, d.rule) for d in decisions] == [("AAA", "flatten"), ("BBB", "flatten")]
 
 
@@ -180,5 +180,5 @@ def test_an_exit_says_its_numbers() -> None:
 def test_a_price_that_cannot_be_is_named_too() -> None:
     view = market({"AAA": 100.0}, live=True)
     broken = replace(view, quotes={"AAA": replace(view.quotes["AAA"], price=nan)})
-    assert list(unprotected(view, book("0", position("AAA")), Opinion(), DECIDE)) == []
-    assert len(list(unprotected(broken, book("0", position("AAA")), Opinion(), DECIDE))) == 1
+    assert list(unprotected(view, book("0", position("AAA")), MarketAnalysis(), DECIDE)) == []
+    assert len(list(unprotected(broken, book("0", position("AAA")), MarketAnalysis(), DECIDE))) == 1

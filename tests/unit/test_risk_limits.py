@@ -10,7 +10,7 @@ import pytest
 from msgspec import structs
 
 from config.risk import RiskSettings
-from core.types import Cycle, Decision, Opinion, Plan, Portfolio, Side, TradingState
+from core.types import Cycle, Decision, MarketAnalysis, Plan, Portfolio, Side, TradingState
 from tests.unit.test_risk_builders import (
     CALM,
     DECIDE,
@@ -201,17 +201,17 @@ def test_the_regime_scales_the_books_exposure() -> None:
     limits = settings(portfolio_limits={**ROOMY, "max_exposure_pct": 0.4}, position_sizing=TENTH)
     portfolio = book("8000", position("AAA"), position("BBB"))
     assert bought(plan_of(portfolio, enter("CCC"), limits=limits)) == ["CCC"]
-    storm = Opinion(regime=structs.replace(CALM, exposure_scale=0.5))
-    plan = plan_of(portfolio, enter("CCC"), limits=limits, opinion=storm)
+    storm = MarketAnalysis(regime=structs.replace(CALM, exposure_scale=0.5))
+    plan = plan_of(portfolio, enter("CCC"), limits=limits, analysis=storm)
     assert rules(plan) == {"CCC": "max_exposure_pct"}
     assert plan.refused[0].limit == "20.000%"
 
 
 def test_an_unknown_regime_is_told() -> None:
-    plan = plan_of(book("10000"), enter("AAA"), opinion=Opinion())
+    plan = plan_of(book("10000"), enter("AAA"), analysis=MarketAnalysis())
     assert bought(plan) == ["AAA"]
     assert "No regime is known" in plan.alerts[0]
-    assert plan_of(book("10000"), hold("AAA"), opinion=Opinion()).alerts == ()
+    assert plan_of(book("10000"), hold("AAA"), analysis=MarketAnalysis()).alerts == ()
 
 
 def test_max_position() -> None:
@@ -308,7 +308,7 @@ def test_flatten_sells_all_in_every_state_and_without_a_price(state: TradingStat
     view = market(NAMES, stale={"BBB": "no bar"})
     portfolio = book("0", position("AAA"), position("BBB", last_price=Decimal(93)), trades_today=50)
     judge = manager()
-    decisions = judge.exits(view, portfolio, Opinion(), FLATTEN)
+    decisions = judge.exits(view, portfolio, MarketAnalysis(), FLATTEN)
     plan = review(judge, [*decisions, enter("CCC")], view, portfolio, state=state, cycle=FLATTEN)
     assert [(a.order.symbol, a.order.rule) for a in plan.approved] == [("AAA", "flatten"), ("BBB", "flatten")]
     assert [a.order.reference_price for a in plan.approved] == [Decimal(100), Decimal(93)]

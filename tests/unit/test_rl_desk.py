@@ -10,7 +10,7 @@ import pytest
 from config.trading import RegimeSettings, RlSettings
 from core.errors import DataError, RequestError
 from daemon.models.rl_ensemble import check_history, member_card, sessions_needed
-from models.rl.child import Lesson, TimeLeft, card_of, lay_out
+from models.rl.child import TimeLeft, TrainingSpec, card_of, lay_out
 from models.rl.tasks import Trained, TrainingTask
 from models.rl.windows import cut
 from tests.panels import make_panel
@@ -21,8 +21,8 @@ REGIME = RegimeSettings(restarts=1)
 PANEL = make_panel(4, 620, missing={"COIN": [(0, 480)]})
 
 
-def a_lesson(*tickers: str, explicit: bool) -> Lesson:
-    return Lesson(tickers=tickers, members=("ppo",), explicit=explicit)
+def a_lesson(*tickers: str, explicit: bool) -> TrainingSpec:
+    return TrainingSpec(tickers=tickers, members=("ppo",), explicit=explicit)
 
 
 def trained(seed: int, sharpe: float, chance_p: float) -> Trained:

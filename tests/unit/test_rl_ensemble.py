@@ -17,8 +17,8 @@ from core.types import (
     Abstention,
     BarPanel,
     Cycle,
+    MarketAnalysis,
     MarketView,
-    Opinion,
     Plan,
     Portfolio,
     SectorScore,
@@ -28,7 +28,7 @@ from core.types import (
 from models.factors.store import FactorStore
 from models.regime.tracker import RegimeTracker
 from models.rl.artefacts import CARD_FIELDS, StoredMember, file_of
-from models.rl.ensemble import Ensemble, EnsembleShelf, Verdict
+from models.rl.ensemble import Ensemble, EnsembleProvider, Verdict
 from models.rl.tickers import most_picked
 from models.rl.windows import cut
 from tests.panels import make_panel, with_future_changed
@@ -61,10 +61,10 @@ def a_view(panel: BarPanel = PANEL) -> MarketView:
 
 
 def an_ensemble(folder: Path, *members: StoredMember, rl: RlSettings = SETTINGS) -> Ensemble:
-    shelf = EnsembleShelf(folder)
-    shelf.members = members
+    provider = EnsembleProvider(folder)
+    provider.members = members
     tracker = RegimeTracker(RegimeSettings(restarts=1))
-    return Ensemble(shelf, FactorStore(), tracker, STOCKS, EnsembleSettings(), rl)
+    return Ensemble(provider, FactorStore(), tracker, STOCKS, EnsembleSettings(), rl)
 
 
 def judged(ensemble: Ensemble, view: MarketView) -> Verdict:
@@ -90,20 +90,20 @@ def test_the_vote_is_the_weighted_mean_of_those_who_vote(tmp_path: Path) -> None
 def test_without_skill_nobody_votes_unless_it_is_allowed(tmp_path: Path) -> None:
     unskilled = a_member("ppo", 1, skilled=False)
     agent = RlAgent(an_ensemble(tmp_path, unskilled))
-    opinion = agent.speak(a_view(), STOCKS)
-    assert not opinion.signals
-    assert "no member votes: ppo: not better than chance" in opinion.abstentions[0].reason
+    analysis = agent.signals(a_view(), STOCKS)
+    assert not analysis.signals
+    assert "no member votes: ppo: not better than chance" in analysis.abstentions[0].reason
     allowed = an_ensemble(tmp_path, unskilled, rl=SETTINGS.model_copy(update={"require_skill": False}))
-    assert len(RlAgent(allowed).speak(a_view(), STOCKS).signals) > 50
+    assert len(RlAgent(allowed).signals(a_view(), STOCKS).signals) > 50
 
 
 def test_a_ticker_without_factors_abstains(tmp_path: Path) -> None:
     ensemble = an_ensemble(tmp_path, a_member("ppo", 1))
-    opinion = RlAgent(ensemble).speak(a_view(), STOCKS)
-    assert {a.symbol for a in opinion.abstentions} == {"COIN", "NVDA"}
-    assert {s.symbol for s in opinion.signals} == set(STOCKS) - {"COIN", "NVDA"}
-    assert all(0 <= signal.confidence <= 1 for signal in opinion.signals)
-    assert {s.agent for s in RlMembersAgent(ensemble).speak(a_view(), STOCKS).signals} == {"rl.ppo"}
+    analysis = RlAgent(ensemble).signals(a_view(), STOCKS)
+    assert {a.symbol for a in analysis.abstentions} == {"COIN", "NVDA"}
+    assert {s.symbol for s in analysis.signals} == set(STOCKS) - {"COIN", "NVDA"}
+    assert all(0 <= signal.confidence <= 1 for signal in analysis.signals)
+    assert {s.agent for s in RlMembersAgent(ensemble).signals(a_view(), STOCKS).signals} == {"rl.ppo"}
 
 
 @pytest.mark.parametrize("ends", [ROWS - 1])
@@ -120,9 +120,9 @@ def test_without_models_or_with_foreign_ones_it_says_so(tmp_path: Path) -> None:
     assert isinstance(nothing, Abstention)
     assert "POST /train" in nothing.reason
     file_of(tmp_path, "ppo").write_bytes(b"PK foreign")
-    shelf = EnsembleShelf(tmp_path)
-    assert not shelf.members
-    assert "not a model this engine wrote" in shelf.faults["ppo"]
+    provider = EnsembleProvider(tmp_path)
+    assert not provider.members
+    assert "not a model this engine wrote" in provider.faults["ppo"]
 
 
 def test_a_member_of_another_factor_window_keeps_silent(tmp_path: Path) -> None:
@@ -170,9 +170,9 @@ def recorded_reports() -> list[StepReport]:
 
     def report(candidates: tuple[str, ...], picks: tuple[str, ...]) -> StepReport:
         sector = SectorScore(sector="s", etf="e", rank=1, score=0.1, momentum={}, hot=True, picks=picks)
-        opinion = Opinion(candidates=candidates, sectors=(sector,))
+        analysis = MarketAnalysis(candidates=candidates, sectors=(sector,))
         plan = Plan(
-            decisions=(), approved=(), refused=(), unchanged=(), opinion=opinion,
+            decisions=(), approved=(), refused=(), unchanged=(), analysis=analysis,
             portfolio=Portfolio(cash=Decimal(1)), state=TradingState.ACTIVE,
         )  # fmt: skip
         return StepReport(

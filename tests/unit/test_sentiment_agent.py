@@ -56,7 +56,7 @@ def view(*items: Headline) -> MarketView:
 
 
 def score(tones: Mapping[str, float], *items: Headline) -> tuple[float, float]:
-    signal = SentimentAgent(Known(tones), SETTINGS).speak(view(*items), ["AAPL"]).signals[0]
+    signal = SentimentAgent(Known(tones), SETTINGS).signals(view(*items), ["AAPL"]).signals[0]
     return signal.score, signal.confidence
 
 
@@ -89,8 +89,8 @@ def test_a_golden_case_by_hand() -> None:
 def test_old_news_fades_and_then_is_gone() -> None:
     fresh, old = (score({"AAPL x": 1.0}, item("AAPL x", hours))[0] for hours in (0, 48))
     assert fresh == pytest.approx(0.5) and old == pytest.approx(0.25 / 1.25)
-    opinion = SentimentAgent(Known({"AAPL x": 1.0}), SETTINGS).speak(view(item("AAPL x", 121)), ["AAPL"])
-    assert not opinion.signals and "no news in the last 120 hours" in opinion.abstentions[0].reason
+    analysis = SentimentAgent(Known({"AAPL x": 1.0}), SETTINGS).signals(view(item("AAPL x", 121)), ["AAPL"])
+    assert not analysis.signals and "no news in the last 120 hours" in analysis.abstentions[0].reason
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_nothing_later_than_the_moment_is_ever_read(rows: Sequence[tuple[float, 
     leaky = view(*past)
     object.__setattr__(leaky, "headlines", tuple(all_items))
     honest, poisoned = Known(tones), Known(tones)
-    want = SentimentAgent(honest, SETTINGS).speak(view(*past), ["AAPL"])
-    assert SentimentAgent(poisoned, SETTINGS).speak(leaky, ["AAPL"]) == want
+    want = SentimentAgent(honest, SETTINGS).signals(view(*past), ["AAPL"])
+    assert SentimentAgent(poisoned, SETTINGS).signals(leaky, ["AAPL"]) == want
     assert set(poisoned.asked) <= {i.text for i in past}
 
 
@@ -135,18 +135,18 @@ def test_the_same_view_gives_the_same_opinion_in_any_order() -> None:
     tones = {i.text: float(rng.uniform(-1, 1)) for i in items}
     agent = SentimentAgent(Known(tones), SETTINGS)
     shuffled = [items[n] for n in rng.permutation(20)]
-    assert agent.speak(view(*items), ["AAPL"]) == agent.speak(view(*shuffled), ["AAPL"])
+    assert agent.signals(view(*items), ["AAPL"]) == agent.signals(view(*shuffled), ["AAPL"])
 
 
 def test_the_reasons_quote_what_moved_the_score_and_name_the_model() -> None:
     told = [item("AAPL soars " + "x" * 200), item("AAPL same"), item("AAPL slips"), item("AAPL meets")]
     tones = dict(zip((t.text for t in told), (0.9, 0.0, -0.6, 0.1), strict=True))
-    opinion = SentimentAgent(Known(tones), SETTINGS).speak(view(*told), ["AAPL", "MSFT"])
-    signal = opinion.signals[0]
-    assert signal.model_id == "oracle" and opinion.models == {"sentiment": "oracle"}
+    analysis = SentimentAgent(Known(tones), SETTINGS).signals(view(*told), ["AAPL", "MSFT"])
+    signal = analysis.signals[0]
+    assert signal.model_id == "oracle" and analysis.models == {"sentiment": "oracle"}
     assert "4 stories by oracle" in signal.reason and "“AAPL slips” -0.60" in signal.reason
     assert "AAPL same" not in signal.reason and len(signal.reason) < 400
-    assert [(a.symbol, a.reason) for a in opinion.abstentions] == [("MSFT", "no news of it")]
+    assert [(a.symbol, a.reason) for a in analysis.abstentions] == [("MSFT", "no news of it")]
 
 
 def test_a_story_whose_tone_is_not_known_is_no_zero() -> None:
@@ -155,12 +155,12 @@ def test_a_story_whose_tone_is_not_known_is_no_zero() -> None:
 
 def test_without_a_model_it_abstains_and_says_why() -> None:
     agent = SentimentAgent(Nobody({}), SETTINGS, "config says to abstain")
-    opinion = agent.speak(view(item("AAPL a")), ["AAPL"])
-    assert not opinion.signals and opinion.abstentions[0].reason == "config says to abstain"
+    analysis = agent.signals(view(item("AAPL a")), ["AAPL"])
+    assert not analysis.signals and analysis.abstentions[0].reason == "config says to abstain"
 
 
 def test_only_the_newest_stories_of_a_symbol_count() -> None:
     many = [item(f"AAPL {n}", n * 0.01) for n in range(500)]
     known = Known({i.text: 0.5 for i in many})
-    SentimentAgent(known, SETTINGS).speak(view(*many), ["AAPL"])
+    SentimentAgent(known, SETTINGS).signals(view(*many), ["AAPL"])
     assert set(known.asked) == {i.text for i in many[: SETTINGS.stories_max]}

@@ -14,7 +14,7 @@ import pytest
 from adapters.news.tone_cache import ToneCache
 from core.types import Floats, Headline
 from models.sentiment.lexicon import Lexicon
-from models.sentiment.tone_cache import WAITING_MAX, ToneBook
+from models.sentiment.tone_cache import WAITING_MAX, SentimentCache
 
 AT = datetime(2024, 3, 1, tzinfo=UTC)
 
@@ -53,19 +53,19 @@ def until(done: Callable[[], bool]) -> None:
 def test_each_text_is_scored_once_for_ever(tmp_path: Path) -> None:
     path, model = tmp_path / "cache" / "tones.sqlite", Counting()
     cache = ToneCache(path)
-    book = ToneBook(model, cache)
+    book = SentimentCache(model, cache)
     assert book.tones(["a", "bb", "a"]) == {"a": 0.01, "bb": 0.02} == book.tones(["bb", "a"])
     cache.close()
     reopened = ToneCache(path)
-    assert ToneBook(model, reopened).tones(["a", "bb"]) == {"a": 0.01, "bb": 0.02}
+    assert SentimentCache(model, reopened).tones(["a", "bb"]) == {"a": 0.01, "bb": 0.02}
     assert model.seen == ["a", "bb"]
-    assert ToneBook(Counting("other"), reopened).known(["a"]) == {}
+    assert SentimentCache(Counting("other"), reopened).known(["a"]) == {}
     reopened.close()
 
 
 def test_a_decision_scores_a_bounded_number_and_leaves_the_rest_to_the_thread() -> None:
     model = Counting()
-    book = ToneBook(model, ToneCache(None))
+    book = SentimentCache(model, ToneCache(None))
     shown = book.scored(headlines(*"abcdefghij"))
     assert [item.text for item in shown] == ["g", "h", "i", "j"] and book.waiting_count == 6
     thread = threading.Thread(target=book.run, args=(lambda: None,), daemon=True)
@@ -79,7 +79,7 @@ def test_a_decision_scores_a_bounded_number_and_leaves_the_rest_to_the_thread() 
 
 def test_a_decision_does_not_wait_for_the_thread() -> None:
     gate, model = threading.Event(), Counting()
-    book = ToneBook(model, ToneCache(None))
+    book = SentimentCache(model, ToneCache(None))
     book.tones(["known"])
     model.gate = gate
     book.score_ahead(["slow"])
@@ -94,27 +94,27 @@ def test_a_decision_does_not_wait_for_the_thread() -> None:
 
 
 def test_ten_thousand_headlines_at_once_are_bounded_and_the_loss_is_counted() -> None:
-    book = ToneBook(Counting(), ToneCache(None))
+    book = SentimentCache(Counting(), ToneCache(None))
     book.score_ahead([f"headline {n}" for n in range(WAITING_MAX + 500)])
     assert book.waiting_count == WAITING_MAX and book.dropped_count == 500
-    lexicon = ToneBook(Lexicon(), ToneCache(None))
+    lexicon = SentimentCache(Lexicon(), ToneCache(None))
     assert len(lexicon.scored(headlines(*(f"sales rose {n} %" for n in range(10_000))))) == 10_000
 
 
 def test_a_new_model_does_not_inherit_tones() -> None:
-    book = ToneBook(Counting("one"), ToneCache(None))
+    book = SentimentCache(Counting("one"), ToneCache(None))
     book.tones(["a"])
     book.use(Counting("two"))
     assert book.known(["a"]) == {} and book.model is not None and book.model.model_id == "two"
 
 
 def test_a_model_that_fails_is_named_and_says_nothing() -> None:
-    book = ToneBook(Broken(), ToneCache(None))
+    book = SentimentCache(Broken(), ToneCache(None))
     assert book.tones(["a"]) == {} and "out of memory" in book.fault
 
 
 def test_without_a_model_nothing_is_shown() -> None:
-    book = ToneBook(None, ToneCache(None))
+    book = SentimentCache(None, ToneCache(None))
     assert book.scored(headlines("a")) == () and book.tones(["a"]) == {}
 
 

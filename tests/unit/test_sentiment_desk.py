@@ -16,23 +16,23 @@ from adapters.simulated.market import SimulatedMarket
 from config.environment import Environment
 from config.trading import SentimentSettings, TradingSettings
 from core.types import MarketView
-from daemon.models.sentiment import SentimentDesk
+from daemon.models.sentiment import SentimentService
 from tests.panels import make_panel
 
 CALENDAR = NyseCalendar()
 AS_OF = datetime(2024, 3, 1, 23, 30, tzinfo=UTC)
-Make = Callable[..., SentimentDesk]
+Make = Callable[..., SentimentService]
 
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
     monkeypatch.delenv("FINBERT_PATH", raising=False)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    desks: list[SentimentDesk] = []
+    desks: list[SentimentService] = []
 
-    def made(**settings: Any) -> SentimentDesk:
+    def made(**settings: Any) -> SentimentService:
         environment = Environment(state_dir=tmp_path, artefact_dir=tmp_path / "models")
-        desk = SentimentDesk(environment, TradingSettings(sentiment=SentimentSettings(**settings)))
+        desk = SentimentService(environment, TradingSettings(sentiment=SentimentSettings(**settings)))
         desk.open()
         desks.append(desk)
         return desk
@@ -42,7 +42,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         desk.stop()
 
 
-def settled(desk: SentimentDesk, words: str) -> str:
+def settled(desk: SentimentService, words: str) -> str:
     limit = time.monotonic() + 10
     while words not in (said := " ".join(desk.faults)) and time.monotonic() < limit:
         time.sleep(0.01)
@@ -59,20 +59,20 @@ def test_without_weights_the_lexicon_scores_by_name_and_the_notes_say_so(make: M
     news = desk.headlines(SimulatedMarket(CALENDAR).headlines, "simulated", CALENDAR, ManualClock(AS_OF))
     seen = view(news)
     symbols = sorted({s for item in seen.headlines for s in item.symbols})
-    opinion = desk.agent().speak(seen, symbols)
-    assert len(opinion.signals) == len(symbols) > 10
-    assert {s.model_id for s in opinion.signals} == {"lexicon"} == set(opinion.models.values())
-    assert all(s.confidence <= 0.5 and "by lexicon" in s.reason for s in opinion.signals)
+    analysis = desk.agent().signals(seen, symbols)
+    assert len(analysis.signals) == len(symbols) > 10
+    assert {s.model_id for s in analysis.signals} == {"lexicon"} == set(analysis.models.values())
+    assert all(s.confidence <= 0.5 and "by lexicon" in s.reason for s in analysis.signals)
     assert "scored by lexicon, not FinBERT" in settled(desk, "FINBERT_PATH")
     assert desk.card()["model_id"] == "lexicon" and desk.card()["news"] == "simulated"
-    assert desk.agent().speak(view(news), symbols) == opinion
+    assert desk.agent().signals(view(news), symbols) == analysis
 
 
 def test_the_agent_abstains_if_config_says_so(make: Make) -> None:
     desk = make(without_model="abstain")
     news = desk.headlines(SimulatedMarket(CALENDAR).headlines, "simulated", CALENDAR, ManualClock(AS_OF))
-    opinion = desk.agent().speak(view(news), ["AAPL"])
-    assert not opinion.signals and "config says to abstain" in opinion.abstentions[0].reason
+    analysis = desk.agent().signals(view(news), ["AAPL"])
+    assert not analysis.signals and "config says to abstain" in analysis.abstentions[0].reason
     assert "scored by nothing" in settled(desk, "scored by nothing")
 
 

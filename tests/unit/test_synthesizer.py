@@ -15,7 +15,7 @@ from agents.quant import score_of
 from agents.synthesizer import Synthesizer, implied_probability, weigh
 from config.trading import AgentWeights, SynthesizerSettings
 from core.cycles import DECIDE, DECIDE_V2, RISK_CHECK
-from core.types import Action, Opinion, Portfolio, Position, Signal
+from core.types import Action, MarketAnalysis, Portfolio, Position, Signal
 
 AGENTS = ("market", "quant", "rl", "sentiment", "momentum", "regime")
 WEIGHTS = AgentWeights().model_dump()
@@ -49,8 +49,8 @@ def test_weights_sum_to_one_over_who_spoke(scores: dict[str, float]) -> None:
 
 def test_an_abstention_is_not_a_zero() -> None:
     team = Synthesizer(SynthesizerSettings())
-    alone = Opinion(signals=(signal("market", 0.5),), candidates=("AAPL",))
-    with_zero = Opinion(signals=(signal("market", 0.5), signal("quant", 0.0)), candidates=("AAPL",))
+    alone = MarketAnalysis(signals=(signal("market", 0.5),), candidates=("AAPL",))
+    with_zero = MarketAnalysis(signals=(signal("market", 0.5), signal("quant", 0.0)), candidates=("AAPL",))
     book = Portfolio(cash=Decimal(1))
     assert team.decide(alone, book, DECIDE)[0].score == pytest.approx(0.5)
     assert team.decide(with_zero, book, DECIDE)[0].score == pytest.approx(0.2)
@@ -70,34 +70,34 @@ def test_an_abstention_is_not_a_zero() -> None:
     ],
 )
 def test_thresholds(score: float, is_held: bool, action: Action) -> None:
-    opinion = Opinion(signals=(signal("market", score),), candidates=("AAPL",))
+    analysis = MarketAnalysis(signals=(signal("market", score),), candidates=("AAPL",))
     book = held("AAPL") if is_held else Portfolio(cash=Decimal(1))
-    (decision,) = Synthesizer(SynthesizerSettings()).decide(opinion, book, DECIDE)
+    (decision,) = Synthesizer(SynthesizerSettings()).decide(analysis, book, DECIDE)
     assert decision.action is action
     assert any("market" in reason for reason in decision.reasons)
 
 
 def test_a_name_that_is_no_candidate_is_never_bought_but_a_held_one_is_judged() -> None:
     team = Synthesizer(SynthesizerSettings())
-    opinion = Opinion(signals=(signal("market", 0.9), signal("market", -0.9, "MSFT")))
-    assert team.decide(opinion, Portfolio(cash=Decimal(1)), DECIDE) == ()
-    (decision,) = team.decide(opinion, held("MSFT"), DECIDE)
+    analysis = MarketAnalysis(signals=(signal("market", 0.9), signal("market", -0.9, "MSFT")))
+    assert team.decide(analysis, Portfolio(cash=Decimal(1)), DECIDE) == ()
+    (decision,) = team.decide(analysis, held("MSFT"), DECIDE)
     assert (decision.symbol, decision.action) == ("MSFT", Action.EXIT)
 
 
 def test_no_votes_means_hold_and_says_so() -> None:
     (decision,) = Synthesizer(SynthesizerSettings()).decide(
-        Opinion(candidates=("AAPL",)), Portfolio(cash=Decimal(1)), DECIDE
+        MarketAnalysis(candidates=("AAPL",)), Portfolio(cash=Decimal(1)), DECIDE
     )
     assert (decision.action, decision.rule) == (Action.HOLD, "no_votes")
 
 
 def test_the_legacy_vote_has_its_own_weights_and_the_risk_check_none() -> None:
-    opinion = Opinion(signals=(signal("rsi", 1.0), signal("market", 0.0)), candidates=("AAPL",))
+    analysis = MarketAnalysis(signals=(signal("rsi", 1.0), signal("market", 0.0)), candidates=("AAPL",))
     team = Synthesizer(SynthesizerSettings())
-    (decision,) = team.decide(opinion, Portfolio(cash=Decimal(1)), DECIDE_V2)
+    (decision,) = team.decide(analysis, Portfolio(cash=Decimal(1)), DECIDE_V2)
     assert decision.score == pytest.approx(0.15 / 0.40)
-    assert team.decide(opinion, Portfolio(cash=Decimal(1)), RISK_CHECK) == ()
+    assert team.decide(analysis, Portfolio(cash=Decimal(1)), RISK_CHECK) == ()
 
 
 @given(st.lists(st.one_of(st.floats(-1e6, 1e6), st.just(float("nan"))), max_size=30))

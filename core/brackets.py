@@ -36,7 +36,7 @@ class Levels(NamedTuple):
         return self.target_rule if price >= self.target_price else ""
 
 
-class Protection(Struct, frozen=True, kw_only=True, gc=False):
+class Bracket(Struct, frozen=True, kw_only=True, gc=False):
     """What guards one position; the levels follow from its entry price.
 
     Attributes

@@ -98,7 +98,7 @@ class Abstention(Struct, frozen=True, kw_only=True):
     symbol: str = "*"
 
 
-class Opinion(Struct, frozen=True, kw_only=True):
+class MarketAnalysis(Struct, frozen=True, kw_only=True):
     """All that the team said in one step.
 
     Attributes
