@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from core.money import to_cents
 from core.types import MarketAnalysis
-from tests.unit.test_risk_builders import CALM, book, enter, manager, market, review, rules, settings
+from tests.risk_builders import CALM, book, enter, manager, market, review, rules, settings
 
 ROOMY = settings(portfolio_limits={"max_sector_pct": 1.0, "max_exposure_pct": 1.0})
 

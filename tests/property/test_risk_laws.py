@@ -18,7 +18,7 @@ from core.trading import ZERO
 from core.types import Action, Decision, MarketAnalysis, Order, Plan, Portfolio, Side, TradingState
 from risk.levels import protective_levels
 from risk.manager import in_order
-from tests.unit.test_risk_builders import (
+from tests.risk_builders import (
     CALM,
     RISK_CHECK,
     book,
@@ -31,7 +31,7 @@ from tests.unit.test_risk_builders import (
     position,
     review,
 )
-from tests.unit.test_risk_builders import settings as risk_settings
+from tests.risk_builders import settings as risk_settings
 
 SYMBOLS = tuple(f"S{index:02d}" for index in range(12))
 SECTORS = {symbol: f"sector {index % 4}" for index, symbol in enumerate(SYMBOLS)}

@@ -22,7 +22,7 @@ from core.types import Headline, MarketView
 from tests.panels import make_panel
 
 CALENDAR = NyseCalendar()
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
+DATA = Path(__file__).parents[4].parent / "shared" / "data"
 AT = datetime(2024, 3, 1, 15, tzinfo=UTC)
 
 

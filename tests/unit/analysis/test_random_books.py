@@ -23,7 +23,7 @@ from analysis.random_books import (
 from core.errors import InvariantError
 from core.market import Floats
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "universe_daily.parquet"
+SHARED = Path(__file__).parents[3].parent / "shared" / "data" / "universe_daily.parquet"
 
 
 class Market(NamedTuple):

@@ -6,7 +6,7 @@ import pytest
 
 from core.types import TradingState
 from risk.breaker import next_state, on_consecutive_errors
-from tests.unit.test_risk_builders import book, settings
+from tests.risk_builders import book, settings
 
 ACTIVE, REDUCING, HALTED = TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from config.risk import RiskSettings
 from core.types import Action, Decision, Plan, Portfolio, Side, TradingState
-from tests.unit.test_risk_builders import (
+from tests.risk_builders import (
     DECIDE,
     book,
     leave,

@@ -7,7 +7,7 @@ import pytest
 
 from config.risk import PositionSizing, SwingExit
 from risk.sizing import full_kelly, payoff_ratio, target_weight
-from tests.unit.test_risk_builders import book, enter, manager, market, review, rules
+from tests.risk_builders import book, enter, manager, market, review, rules
 
 PAYOFF = 5 / 3
 

@@ -14,7 +14,7 @@ from models.sentiment.lexicon import Lexicon
 from models.sentiment.lexicon_words import FALLS, GOOD_IF_UP, RISES, loughran_mcdonald
 
 LEXICON = Lexicon()
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
+DATA = Path(__file__).parents[4].parent / "shared" / "data"
 
 
 @pytest.mark.parametrize(

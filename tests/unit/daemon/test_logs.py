@@ -12,7 +12,7 @@ import pytest
 from config.environment import SECRETS, secrets_in
 from daemon.logs import MASK, Masked
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TOKEN, KEY = "correct horse battery staple", "correct horse"
 TALKS = """
 import logging, os, sys

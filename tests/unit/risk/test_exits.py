@@ -13,7 +13,7 @@ from config.risk import RiskCheck
 from core.types import Cycle, Decision, MarketAnalysis, MarketView, Portfolio, Position
 from risk.exits import sessions_held, unprotected
 from risk.levels import protective_levels
-from tests.unit.test_risk_builders import (
+from tests.risk_builders import (
     DECIDE,
     FLATTEN,
     RISK_CHECK,

@@ -19,7 +19,7 @@ from adapters.events.hub import EventHub
 from adapters.metrics import Metrics
 
 AT = datetime(2025, 6, 30, 19, 45, tzinfo=UTC)
-MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
+MONITORING = Path(__file__).parents[3] / "docs" / "monitoring"
 STREAM = {"connections": 3, "sent": 40, "dropped": 2, "sequence": 20}
 STATUS: dict[str, Any] = {
     "health": {"server_uptime": 9.5, "last_bar_age_seconds": 60.0, "last_decision_age_seconds": None},

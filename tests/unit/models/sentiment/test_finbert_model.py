@@ -26,7 +26,7 @@ TEXTS = [
     "profit rose 7 %", "loss", "the company cuts jobs", "shares down 3 %", "bank raises outlook",
     "dividend", "sales fell to eur 1 mn from eur 3 mn", "weak sales , strong profit",
 ]  # fmt: skip
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
+DATA = Path(__file__).parents[4].parent / "shared" / "data"
 ALLOWED = 1.0  # a random model's quantisation error says nothing; the limit has tests of its own
 
 

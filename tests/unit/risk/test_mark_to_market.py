@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from core.types import Cycle, MarketAnalysis, MarketView, Portfolio, Quote
 from risk.mark_to_market import live_price, mark_to_market
-from tests.unit.test_risk_builders import (
+from tests.risk_builders import (
     DECIDE,
     RISK_CHECK,
     TODAY,

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from config.risk import RiskSettings
 from core.types import Cycle, Decision, MarketAnalysis, Plan, Portfolio, Side, TradingState
-from tests.unit.test_risk_builders import (
+from tests.risk_builders import (
     CALM,
     DECIDE,
     FLATTEN,
