@@ -1,4 +1,4 @@
-"""Builders the risk tests share; the test below keeps them honest."""
+"""Builders the risk tests share; tests/golden/test_sizing_cents.py keeps them honest."""
 
 from __future__ import annotations
 
@@ -151,13 +151,3 @@ def rules(plan: Plan) -> dict[str, str]:
 
 def bought(plan: Plan) -> list[str]:
     return [a.order.symbol for a in plan.approved if a.order.side is Side.BUY]
-
-
-def test_the_builders_build_what_they_say() -> None:
-    view = market({"AAA": 100.0})
-    live = market({"AAA": 100.0}, live=True)
-    assert view.price("AAA") == live.price("AAA") == 100.0
-    assert view.session.item() == TODAY
-    assert live.as_of.date() > TODAY
-    assert book("1000", position("AAA")).equity == Decimal(2000)
-    assert settings(portfolio_limits={"max_positions": 3}).portfolio_limits.max_positions == 3

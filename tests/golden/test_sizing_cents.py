@@ -9,7 +9,18 @@ from msgspec.structs import replace
 
 from core.money import to_cents
 from core.types import MarketAnalysis
-from tests.risk_builders import CALM, book, enter, manager, market, review, rules, settings
+from tests.risk_builders import (
+    CALM,
+    TODAY,
+    book,
+    enter,
+    manager,
+    market,
+    position,
+    review,
+    rules,
+    settings,
+)
 
 ROOMY = settings(portfolio_limits={"max_sector_pct": 1.0, "max_exposure_pct": 1.0})
 
@@ -82,3 +93,13 @@ def test_cash_is_spent_to_the_cent_costs_included() -> None:
     assert order.quantity == Decimal("4.998250")
     assert to_cents(order.quantity * 100 * Decimal("1.00035")) == Decimal("500.00")
     assert order.quantity * 100 * Decimal("1.00035") <= 500
+
+
+def test_the_builders_build_what_they_say() -> None:
+    view = market({"AAA": 100.0})
+    live = market({"AAA": 100.0}, live=True)
+    assert view.price("AAA") == live.price("AAA") == 100.0
+    assert view.session.item() == TODAY
+    assert live.as_of.date() > TODAY
+    assert book("1000", position("AAA")).equity == Decimal(2000)
+    assert settings(portfolio_limits={"max_positions": 3}).portfolio_limits.max_positions == 3
