@@ -31,6 +31,7 @@ from api.security import SecurityMiddleware
 from api.stream import endpoint
 from api.stream.endpoint import Hub, StreamMiddleware
 from config.environment import Environment
+from config.version import engine_version
 from core.service import Service
 
 DESCRIPTION = (
@@ -64,7 +65,7 @@ def create_app(
     """
     app = FastAPI(
         title="Trading engine",
-        version="0.1.0",
+        version=engine_version(),
         description=DESCRIPTION,
         lifespan=_lifespan,
         redirect_slashes=False,
