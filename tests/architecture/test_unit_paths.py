@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "tests" / "unit"
 
 
-def tested_source(test: Path, root: Path = ROOT) -> Path | None:
+def source_of(test: Path, root: Path = ROOT) -> Path | None:
     """Return the file or package that a unit test stands for; None where there is none.
 
     `test_order_review_resize.py` may stand beside `test_order_review.py`: what follows the file's name says which
@@ -37,7 +37,7 @@ def test_there_are_unit_tests_and_nothing_else_beside_them() -> None:
 
 @pytest.mark.parametrize("test", unit_tests(), ids=lambda test: test.relative_to(UNIT).as_posix())
 def test_a_unit_test_stands_at_the_path_of_what_it_tests(test: Path) -> None:
-    assert tested_source(test) is not None, f"{test.relative_to(ROOT)} tests no file of that path"
+    assert source_of(test) is not None, f"{test.relative_to(ROOT)} tests no file of that path"
 
 
 @pytest.mark.parametrize(
@@ -52,4 +52,4 @@ def test_a_unit_test_stands_at_the_path_of_what_it_tests(test: Path) -> None:
     ],
 )
 def test_a_planted_wrong_place_is_caught(planted: str, source: str | None) -> None:
-    assert tested_source(UNIT / planted) == (None if source is None else ROOT / source)
+    assert source_of(UNIT / planted) == (None if source is None else ROOT / source)
