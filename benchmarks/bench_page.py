@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import statistics
@@ -70,7 +71,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         state = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder) / "state"
         if not state.exists():
-            history.write(state)
+            asyncio.run(history.write(state))
         with Daemon(state) as daemon:
             daemon.wait_idle()
             print(json.dumps({"bench": "page", **measure(daemon.port)}))

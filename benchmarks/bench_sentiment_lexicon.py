@@ -22,8 +22,8 @@ DATA = Path(__file__).parents[2] / "shared" / "data"
 GRID = np.arange(0.05, 0.95, 0.05)
 
 
-def said(tones: Any, above: float, below: float) -> Any:
-    return np.where(tones > above, "positive", np.where(tones < -below, "negative", "neutral"))
+def said(scores: Any, above: float, below: float) -> Any:
+    return np.where(scores > above, "positive", np.where(scores < -below, "negative", "neutral"))
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The step's overhead: a rules-only book through `Engine.step`, 2,500 bars of 79 and of 1,000 symbols.
+"""The step's overhead: a rules-only portfolio through `Engine.step`, 2,500 bars of 79 and of 1,000 symbols.
 
 Equal-weight top 10 by 21-day return every 5 bars, stop -3 %, target +5 %, 10 bps a trade. Each run is a process
 of its own, ours and the peers' in turns on the same bars; the times leave the loading of libraries and bars out.
@@ -48,11 +48,11 @@ RISK: dict[str, Any] = {
 def write_bars(path: Path, symbols: int) -> None:
     import numpy as np
 
+    from benchmarks.panels import FIELDS, random_panel
     from config.sectors import UNIVERSE
-    from tests.panels import FIELDS, make_panel
 
     names = UNIVERSE if symbols == len(UNIVERSE) else ("SPY", *(f"S{i:04d}" for i in range(symbols - 1)))
-    panel = make_panel(1, SESSIONS, names, start="2014-01-02")
+    panel = random_panel(1, SESSIONS, names)
     arrays: dict[str, Any] = {name: getattr(panel, name) for name in FIELDS}
     np.savez(path, sessions=panel.sessions, known_at=panel.known_at, symbols=np.array(names), **arrays)
 
@@ -65,11 +65,11 @@ def run_once(path: Path) -> dict[str, Any]:
     from agents.top_of_universe import TopNStrategy
     from backtest.app.engine import build_bench, closes
     from backtest.runner import run
+    from benchmarks.panels import FIELDS
     from config.risk import RiskSettings
     from config.trading import TradingSettings
     from core.cycles import DECIDE
     from core.types import BarPanel, Floats, MarketView
-    from tests.panels import FIELDS
 
     bars = np.load(path, allow_pickle=False)
     panel = BarPanel(

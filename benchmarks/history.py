@@ -1,71 +1,43 @@
-"""Gives a state folder a year behind it: the daemon's own engine decides on the simulated market, day by day.
+"""Gives a state folder a year behind it: the daemon's own service decides on the simulated market, day by day.
 
 `python benchmarks/history.py STATE_DIR [SESSIONS]` writes it, `STATE_DIR=... python server.py` goes on from it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from adapters.calendar import NyseCalendar
-from adapters.clock import ManualClock
-from config.environment import read_environment
-from config.loader import FOLDER
-from core.cycles import DECIDE
+from benchmarks.service import ready_service, sessions_between
+from core.cycles import DECIDE_AND_SEND
 from core.types import TradingState
-from daemon.wiring.wiring import Daemon
-from pipeline.engine import Engine
 
 SESSIONS = 252
 BEFORE_CLOSE = timedelta(minutes=15)
-SUBMIT = replace(DECIDE, submits=True)
-
-
-class PastDaemon(Daemon):
-    """The daemon with its clock in hand."""
-
-    def __init__(self, state: Path, clock: ManualClock) -> None:
-        environment = read_environment({"DATA_PROVIDER": "simulated", "STATE_DIR": str(state)})
-        super().__init__(environment, FOLDER, clock)
-        self._past = clock
-
-    def _feed(self) -> tuple[Any, Any]:
-        return super()._feed()[0], self._past
-
-    def engine_built(self) -> Engine:
-        return self._build_engine()
-
-    def close_all(self) -> None:
-        self._close_files()
 
 
 def moments(sessions: int) -> list[datetime]:
     """Give a quarter of an hour before each of the last sessions' closes."""
     now = datetime.now(UTC)
-    listed = NyseCalendar().sessions((now - timedelta(days=2 * sessions)).date(), now.date())
-    return [closes - BEFORE_CLOSE for _, _, closes in listed if closes < now][-sessions:]
+    listed = sessions_between((now - timedelta(days=2 * sessions)).date(), now.date())
+    return [closes_at - BEFORE_CLOSE for _, closes_at in listed if closes_at < now][-sessions:]
 
 
-def write(state: Path, sessions: int = SESSIONS) -> int:
+async def write(state: Path, sessions: int = SESSIONS) -> int:
     """Write the year down; give the number of fills."""
-    days = moments(sessions)
-    clock = ManualClock(days[0])
-    daemon = PastDaemon(state, clock)
-    engine, fills = daemon.engine_built(), 0
-    for day in days:
-        clock.set(day)
-        fills += len(engine.step(SUBMIT).fills)
-        if engine.state is not TradingState.ACTIVE:
-            engine.rebase()
-            engine.set_state(TradingState.ACTIVE, "resumed, so that the year goes on")
-    daemon.close_all()
+    days, fills = moments(sessions), 0
+    async with ready_service(state, days[0]) as (service, clock):
+        for day in days:
+            clock.set(day)
+            report = await service.step(DECIDE_AND_SEND)
+            fills += len(report.fills)
+            if report.plan.state is not TradingState.ACTIVE:
+                await service.resume()  # so that the year goes on
     return fills
 
 
 if __name__ == "__main__":
-    print(write(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else SESSIONS), "fills")
+    print(asyncio.run(write(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else SESSIONS)), "fills")

@@ -40,7 +40,7 @@ START, END = date(2019, 1, 2), date(2025, 2, 28)
 BEFORE_START, BEFORE_END = date(2017, 10, 2), date(2018, 12, 31)
 BEFORE = {"trading.quant.window_months": 6}  # the ranker's window; it is what keeps a start from being earlier
 COSTS = ("trading.broker.spread_bps", "trading.broker.slippage_bps")
-BOOK = "trading.synthesizer.diversified."
+DIVERSIFIED = "trading.synthesizer.diversified."
 TICKERS = "trading.watchlist.tickers"
 INNOVATION = ("TSLA", "COIN", "SHOP", "ROKU")
 LOOKBACKS, SHRINKAGES = ([126], [252], [126, 252]), (0.1, 0.25, 0.5)
@@ -51,11 +51,11 @@ VARIANTS: Mapping[str, Change] = {
     "20 bps": dict(zip(COSTS, (0.0, 20.0), strict=True)),
     "without TSLA": {TICKERS: [name for name in STOCKS if name != "TSLA"]},
     "without TSLA, COIN, SHOP and ROKU": {TICKERS: [name for name in STOCKS if name not in INNOVATION]},
-    "lookback 252 alone": {BOOK + "lookback_sessions": [252]},
+    "lookback 252 alone": {DIVERSIFIED + "lookback_sessions": [252]},
 }
 
 
-def walked(spec: BacktestSpec, panel: BarPanel, changes: list[Change], executor: Executor | None) -> list[Run]:
+def runs_of(spec: BacktestSpec, panel: BarPanel, changes: list[Change], executor: Executor | None) -> list[Run]:
     """Run the pipeline under each change."""
     base = settings_of(spec)
     ground = ("pipeline", share(executor, spec), share(executor, panel), "parquet", ())
@@ -97,7 +97,7 @@ def rows(spec: BacktestSpec, panel: BarPanel, variants: Mapping[str, Change], ru
 
 def neighbours() -> list[Change]:
     """The declared settings beside the shipped ones."""
-    names = [BOOK + part for part in ("lookback_sessions", "shrinkage")]
+    names = [DIVERSIFIED + part for part in ("lookback_sessions", "shrinkage")]
     return [dict(zip(names, values, strict=True)) for values in itertools.product(LOOKBACKS, SHRINKAGES)]
 
 
@@ -110,9 +110,9 @@ def main() -> None:
     before = replace(spec, start=BEFORE_START, end=BEFORE_END, changes=BEFORE)
     panel, _ = load_panel(replace(spec, start=BEFORE_START), read_environment({}), datetime.now(UTC))
     with executor_of(asked.jobs) as executor:
-        runs = walked(spec, panel, list(VARIANTS.values()), executor)
-        early = walked(before, panel, [{}], executor)
-        beside = walked(spec, panel, neighbours(), executor)
+        runs = runs_of(spec, panel, list(VARIANTS.values()), executor)
+        early = runs_of(before, panel, [{}], executor)
+        beside = runs_of(spec, panel, neighbours(), executor)
     assert all(run.fills for run in (*runs, *early, *beside))
     print(
         "Sharpe ratio and worst drawdown, each beside the equal-weight book of the same names at 12 % volatility."

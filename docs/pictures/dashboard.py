@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sys
 import tempfile
@@ -53,7 +54,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         state = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder) / "state"
         if not state.exists():
-            history.write(state)
+            asyncio.run(history.write(state))
         with Daemon(state) as daemon, sync_playwright() as playwright:
             daemon.wait_idle()
             get(daemon.port, "/decide/v3", "POST", 60)

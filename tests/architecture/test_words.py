@@ -1,7 +1,7 @@
 """One word for one idea: words that were given up are no name in the source, and a shared word has one home.
 
-Names are classes, functions, methods, arguments, attributes, constants and modules; a function's own variables are
-its own business.
+Names are classes, functions, methods, arguments, attributes, constants and modules; a function's own variables
+are its own business.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ NAMES = {
     "intended": "with_pending_orders", "Protection": "Bracket", "exact": "to_decimal", "capped": "clamp",
     "room": "headroom or broadcaster", "Room": "Broadcaster", "rooms": "broadcasters", "mark": "mark_to_market",
     "after_faults": "on_consecutive_errors", "switch_off": "ablation", "usable": "model_for", "tones": "scores",
-    "Bench": "BacktestEngine", "bench": "backtest engine", "Parts": "EngineDependencies", "Stories": "by its work",
+    "Bench": "BacktestEngine", "bench": "backtest engine", "Parts": "EngineDependencies",
+    "Stories": "what it does",
     "EventSubscription": "Subscriber", "StepGate": "YieldGate", "Wake": "SettleTrigger", "Silent": "NullEventBus",
     "Turn": "PositionEvent", "digest_of": "fingerprint", "Standing": "AccountSnapshot",
     "TopOfUniverse": "top_n_strategy", "give_back": "release_memory", "SectorAgent": "the file's own word",
