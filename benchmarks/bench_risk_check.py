@@ -2,7 +2,7 @@
 
 The feed is the daemon's (79 quotes a look) and the ledger lies on the disk. Each session begins with a decision
 that is sent, so that what a check sells is bought again and the day's prices are made beforehand. The time is from
-the call to the report: the engine thread's queue is in it. Prints one JSON line.
+call to report, the engine thread's queue included. Prints one JSON line.
 """
 
 from __future__ import annotations
