@@ -1,8 +1,8 @@
 """A risk check through the daemon's own service, every 5 minutes of 8 simulated sessions, the portfolio full.
 
 The feed is the daemon's (79 quotes a look) and the ledger lies on the disk. Each session begins with a decision
-that is sent, so that what a check sells is bought again and the day's prices are made beforehand. The time is from
-call to report, the engine thread's queue included. Prints one JSON line.
+that is sent, so that what a check sells is bought again, and the day's prices are made beforehand. The time is
+from call to report, the engine thread's queue included. Prints one JSON line.
 """
 
 from __future__ import annotations

@@ -82,17 +82,6 @@ def test_the_status_names_the_members(trained: dict[str, Any], client: httpx.Cli
     assert spoke == card["votes"]
 
 
-def test_the_daemon_has_not_imported_torch(trained: dict[str, Any]) -> None:
-    import subprocess
-    import sys
-
-    code = (
-        "import sys; import agents.rl, models.rl.ensemble, models.rl.child, daemon.models.rl_ensemble, api.app;"
-        "assert not {'torch', 'stable_baselines3', 'gymnasium'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 @pytest.mark.parametrize(
     ("body", "about"),
     [

@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -269,3 +270,37 @@ def test_a_decision_outlives_the_restart(copy: Path, settings: Path) -> None:
         assert process.answer("/status")["last_decision_id"] == newest["decision_id"]
         assert process.answer("/health")["last_decision_age_seconds"] > 0
         assert json.loads(process.http.post("/execute").text)["decision_id"] == newest["decision_id"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="which libraries a process holds is in /proc")
+def test_training_and_predicting_leave_no_torch_in_the_daemon(daemon: Process) -> None:
+    pytest.importorskip("stable_baselines3")
+    body = {"timesteps": 1_000, "algorithms": ["a2c"], "tickers": ["NVDA", "KO", "AAPL"], "seed": 3}
+    job = daemon.answer("/train?wait=false", "POST", json=body)["job_id"]
+    seen_in_a_child = False
+    while (found := daemon.answer(f"/jobs/{job}"))["status"] == "running":
+        seen_in_a_child |= any(holds_torch(child) for child in descendants(daemon.child.pid))
+        time.sleep(0.1)
+    assert found["status"] == "done", found["error"]
+    assert seen_in_a_child, "the training's own process must have torch, or nothing is looked at here"
+    assert daemon.answer("/predict", "POST")["predictions"]
+    daemon.answer("/decide/v3", "POST")
+    assert not holds_torch(daemon.child.pid)
+
+
+def holds_torch(pid: int) -> bool:
+    """Look for torch's library in a process's memory; one that has ended holds nothing."""
+    try:
+        return "libtorch" in Path(f"/proc/{pid}/maps").read_text()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return False
+
+
+def descendants(pid: int) -> list[int]:
+    """Name the children of a process, and theirs."""
+    try:
+        of_threads = [task.read_text().split() for task in Path(f"/proc/{pid}/task").glob("*/children")]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    children = [int(child) for found in of_threads for child in found]
+    return children + [one for child in children for one in descendants(child)]
