@@ -43,6 +43,27 @@ CONTRAST = """() => {
     });
 }"""
 
+DRAWN_IN = """(wanted) => {
+  const probe = document.createElement("canvas").getContext("2d");
+  probe.fillStyle = wanted;
+  const [r, g, b] = probe.fillStyle.match(/[0-9a-f]{2}/g).map((two) => parseInt(two, 16));
+  const canvases = [];
+  const walk = (root) => root.querySelectorAll("*").forEach((e) => {
+    if (e.tagName === "CANVAS") canvases.push(e);
+    if (e.shadowRoot) walk(e.shadowRoot);
+  });
+  walk(document.querySelector("#equity-chart"));
+  let of_text = 0;
+  for (const canvas of canvases) {
+    if (!canvas.width || !canvas.height) continue;
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    for (let at = 0; at < data.length; at += 4)
+      if (data[at + 3] > 200 && Math.hypot(data[at] - r, data[at + 1] - g, data[at + 2] - b) < 24) of_text += 1;
+  }
+  return of_text > 50;
+}"""
+"""Whether the chart's labels are drawn in a colour: their pixels are on its canvases."""
+
 
 @dataclass
 class Seen:
@@ -185,10 +206,18 @@ def test_jobs_and_drift_are_shown_as_the_status_has_them(opened: Open, daemon: P
 
 def test_the_chart_follows_the_colour_scheme(opened: Open) -> None:
     page, _ = opened(color_scheme="light")
+    asked = {scheme: axis_colour(page, scheme) for scheme in ("dark", "light")}
+    assert asked["dark"] != asked["light"]
     for scheme in ("dark", "light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        page.wait_for_timeout(300)
+        page.wait_for_function(DRAWN_IN, arg=asked[scheme])
     assert page.locator("#equity-chart > .bk-GridPlot").count() == 1, "the old figures are gone"
+
+
+def axis_colour(page: Page, scheme: str) -> str:
+    """Return the text colour that the style sheet gives in a colour scheme."""
+    page.emulate_media(color_scheme=scheme)
+    return str(page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--text').trim()"))
 
 
 def test_a_phone_needs_no_sideways_scroll(opened: Open, daemon: Process) -> None:
