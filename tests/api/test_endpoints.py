@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import httpx
 import pytest
@@ -78,6 +79,8 @@ def test_rank_explains_each_stock(client: httpx.Client) -> None:
         assert len(stock["factors"]) == FACTORS
         assert all(push > 0 for push in stock["pushed_up"].values())
         assert all(push < 0 for push in stock["pushed_down"].values())
+    assert any(stock["pushed_up"] for stock in ranking)
+    assert any(stock["pushed_down"] for stock in ranking)
 
 
 @pytest.mark.parametrize("path", ["/decide/v3", "/decide"])
@@ -157,9 +160,18 @@ def test_halt_stops_and_resume_goes_on(client: httpx.Client) -> None:
 
 
 def test_flatten_leaves_no_entries(client: httpx.Client) -> None:
+    assert "enter" in actions(client.post("/decide/v3").json()), "nothing to leave out"
     body = client.post("/flatten").json()
     assert body["trading_state"] == "reducing"
     assert all(order["side"] == "sell" for order in body["orders"])
+    after = client.post("/decide/v3").json()
+    assert "enter" in actions(after)
+    assert {refused["rule"] for refused in after["refused"] if refused["side"] == "buy"} == {"trading_state"}
+    assert all(order["side"] == "sell" for order in after["orders"])
+
+
+def actions(decided: dict[str, Any]) -> set[str]:
+    return {decision["action"] for decision in decided["decisions"]}
 
 
 def test_a_retrain_reports_and_is_alone_of_its_kind(client: httpx.Client) -> None:
@@ -214,8 +226,10 @@ def test_execute_sends_each_order_once(client: httpx.Client) -> None:
 
 
 def test_a_risk_check_sells_only(client: httpx.Client) -> None:
+    assert "enter" in actions(client.post("/decide/v3").json()), "nothing to leave out"
     body = client.post("/risk/check").json()
     assert body["cycle"] == "risk_check"
+    assert actions(body) <= {"exit", "hold"}
     assert all(order["side"] == "sell" for order in body["orders"])
 
 
@@ -248,12 +262,15 @@ def test_equity_stands_beside_the_market(client: httpx.Client) -> None:
 
 
 def test_a_decision_explains_itself(client: httpx.Client) -> None:
+    client.post("/flatten")  # what an earlier test sent is on its way and would not be bought again
+    client.post("/resume")
     made = client.post("/decide/v3").json()
     assert [sector["rank"] for sector in made["market"]["sectors"]] == list(range(1, len(SECTOR_MAP) + 1))
     ranked = [one for one in made["decisions"] if one["p_outperform"] is not None]
     assert ranked
     assert all(len(one["factors"]) == len(one["contributions"]) == FACTORS for one in ranked)
     approved = [one for one in made["decisions"] if one["outcome"] == "approved"]
+    assert approved
     assert all(one["checks"] and all(check["passed"] for check in one["checks"]) for one in approved)
 
 

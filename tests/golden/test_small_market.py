@@ -80,7 +80,10 @@ FILLS = (
 REFUSALS = {
     "2024-01-22": (("JPM", "max_positions", "2", "3"),),
     # 5.28 USD is less than a share
-    "2024-02-02": (("XOM", "position_held", "a position", "no position"), ("AAPL", "min_order_usd", "", "")),
+    "2024-02-02": (
+        ("XOM", "position_held", "a position", "no position"),
+        ("AAPL", "min_order_usd", "$10.00", "$0.00"),
+    ),
 }
 CASH_AND_EQUITY = (
     ("100000.00", "100000.00"),  # nothing held yet
@@ -190,7 +193,7 @@ def test_what_is_refused_is_refused_with_the_limit_and_what_was_observed(reports
     for day, refused in seen.items():
         assert [(r.symbol, r.rule) for r in refused] == [(symbol, rule) for symbol, rule, *_ in REFUSALS[day]]
         for said, (_, _, limit, observed) in zip(refused, REFUSALS[day], strict=True):
-            assert (said.limit, said.observed) == (limit, observed) or not limit
+            assert (said.limit, said.observed) == (limit, observed)
 
 
 def test_the_mean_entry_price_survives_a_sale_and_moves_with_a_purchase(reports: list[StepReport]) -> None:
