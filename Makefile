@@ -34,14 +34,21 @@ browser: # for the dashboard's tests, which are skipped where there is none
 	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	  || echo "no chromium, and it cannot be installed here (needs apt-get and root): the dashboard's tests are skipped"
 
-test: check browser ## all checks and the test suite (what CI runs)
-	$(BIN)/pytest -n 2 --dist loadfile
+test: check browser ## all checks and the test suite (what CI runs); what the unit tests cover is reported
+	@units=0; others=0; \
+	$(BIN)/pytest -n 2 --dist loadfile tests/unit --cov --cov-report=term || units=1; \
+	$(BIN)/pytest -n 2 --dist loadfile --ignore=tests/unit || others=1; \
+	exit $$((units + others))
 
 test-openclaw: $(VENV)/all ## the plugin in a real OpenClaw gateway, fetched from npm, once
 	openclaw/test/gateway/run.sh
 
-bench: $(VENV)/dev ## every benchmark, one JSON line each
+bench: $(VENV)/dev ## every benchmark, one JSON line each (README: which prints what)
 	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
+
+hooks: $(VENV)/dev ## ruff and mypy before each commit (.pre-commit-config.yaml)
+	$(PIP) install --quiet -c constraints.txt pre-commit
+	$(BIN)/pre-commit install
 
 chaos: $(VENV)/dev ## 500 seeded weeks at a stand-in for Alpaca, with faults and kill -9 (one: python -m tests.chaos --seed N)
 	$(BIN)/python -m tests.chaos --runs 500 --jobs 2
@@ -52,4 +59,4 @@ soak: $(VENV)/dev ## a month of all four jobs in one process
 chaos-memory: $(VENV)/dev ## 20 random kills of the memory's writer and of its server
 	MEMORY_KILLS=20 $(BIN)/pytest tests/memory/test_outbox.py -k kill
 
-.PHONY: help run check browser test test-openclaw bench chaos soak chaos-memory
+.PHONY: help run check browser test test-openclaw bench hooks chaos soak chaos-memory
