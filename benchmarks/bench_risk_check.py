@@ -85,6 +85,12 @@ def book(market: SimulatedMarket, at: datetime) -> Portfolio:
     return Portfolio(cash=CASH, positions=positions, session=market_date(at), session_open_equity=equity)
 
 
+def holding(engine: Engine, portfolio: Portfolio) -> Engine:
+    """Open the engine again on a portfolio."""
+    engine.parts.ledger.save_portfolio(portfolio)
+    return Engine(engine.parts)
+
+
 def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     calendar = NyseCalendar()
@@ -95,12 +101,12 @@ def main() -> None:
         engine = build(Path(folder), clock, market, calendar)
         for (_, bought_at, _), (_, at, closes_at) in zip(sessions, sessions[2:], strict=False):
             clock.set(at - timedelta(minutes=30))
-            engine.portfolio = book(market, bought_at)
+            engine = holding(engine, book(market, bought_at))
             engine.step(SETTLE)
             market.quotes(HELD, closes_at)
             while at < closes_at:
                 clock.set(at)
-                engine.portfolio = book(market, bought_at)
+                engine = holding(engine, book(market, bought_at))
                 began, worked = time.perf_counter(), time.process_time()
                 report = engine.step(RISK_CHECK)
                 took_ms.append((time.perf_counter() - began) * 1000)

@@ -25,9 +25,9 @@ HEADLINES, SECONDS, PAUSE_SECONDS, P99_MS_MAX = 5_000, 20.0, 0.005, 50.0
 
 def serve(folder: Path) -> None:
     import server
-    from daemon.wiring import build_service
+    from daemon.wiring import build_daemon
 
-    vars(server)["build_service"] = lambda environment: build_service(environment, folder)
+    vars(server)["build_daemon"] = lambda environment: build_daemon(environment, folder)
     server.leave(server.main())
 
 

@@ -9,39 +9,18 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from adapters.calendar import NyseCalendar
 from adapters.clock import ManualClock
 from config.environment import read_environment
-from config.loader import FOLDER
 from core.cycles import DECIDE
 from core.types import TradingState
-from daemon.wiring.wiring import Daemon
-from pipeline.engine import Engine
+from daemon.wiring import build_daemon
 
 SESSIONS = 252
 BEFORE_CLOSE = timedelta(minutes=15)
 SUBMIT = replace(DECIDE, submits=True)
-
-
-class PastDaemon(Daemon):
-    """The daemon with its clock in hand."""
-
-    def __init__(self, state: Path, clock: ManualClock) -> None:
-        environment = read_environment({"DATA_PROVIDER": "simulated", "STATE_DIR": str(state)})
-        super().__init__(environment, FOLDER, clock)
-        self._past = clock
-
-    def _feed(self) -> tuple[Any, Any]:
-        return super()._feed()[0], self._past
-
-    def engine_built(self) -> Engine:
-        return self._build_engine()
-
-    def close_all(self) -> None:
-        self._close_files()
 
 
 def moments(sessions: int) -> list[datetime]:
@@ -55,15 +34,15 @@ def write(state: Path, sessions: int = SESSIONS) -> int:
     """Write the year down; give the number of fills."""
     days = moments(sessions)
     clock = ManualClock(days[0])
-    daemon = PastDaemon(state, clock)
-    engine, fills = daemon.engine_built(), 0
+    environment = read_environment({"DATA_PROVIDER": "simulated", "STATE_DIR": str(state)})
+    daemon = build_daemon(environment, clock=clock)
+    engine, fills = daemon.engines.build(lambda: None), 0
     for day in days:
         clock.set(day)
         fills += len(engine.step(SUBMIT).fills)
         if engine.state is not TradingState.ACTIVE:
-            engine.rebase()
-            engine.set_state(TradingState.ACTIVE, "resumed, so that the year goes on")
-    daemon.close_all()
+            engine.resume("resumed, so that the year goes on")
+    daemon.close()
     return fills
 
 
