@@ -72,7 +72,7 @@ def step_path(folder: Path) -> list[Call]:
         asyncio.run(one_alarm())
     finally:
         sys.setprofile(before)
-        threading.setprofile(None)  # type: ignore[arg-type]  # as documented
+        threading.setprofile(None)
     return path.calls
 
 
