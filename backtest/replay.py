@@ -14,7 +14,7 @@ from core.errors import RequestError
 from core.ports import Feed, Ledger, RiskManager, Team
 from core.times import market_date
 from core.types import MarketView, Plan, Portfolio, StepReport, TradingState
-from pipeline.engine import opening_book, with_pending_orders
+from pipeline.engine import opening_portfolio, with_pending_orders
 from pipeline.fills import apply_fills
 from pipeline.step import decide, digest_of, name_of
 
@@ -144,9 +144,9 @@ def _books(recorded: Recorded, initial_cash: Decimal) -> Iterator[Portfolio]:
     """
     report = recorded.report
     if report.cycle.as_of is not None:
-        yield opening_book(report.plan.portfolio.cash)
+        yield opening_portfolio(report.plan.portfolio.cash)
         return
-    last = recorded.before.plan.portfolio if recorded.before else opening_book(initial_cash)
+    last = recorded.before.plan.portfolio if recorded.before else opening_portfolio(initial_cash)
     own = {approved.order.client_order_id for approved in report.plan.approved} if report.cycle.submits else set()
     pending = tuple(o for o in report.plan.portfolio.pending if o.client_order_id not in own)
     rebased = replace(last, session_open_equity=last.equity, peak_equity=last.equity)

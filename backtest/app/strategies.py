@@ -17,7 +17,7 @@ from adapters.parquet.bars import ParquetBars
 from adapters.parquet.intraday_bars import FiveMinuteBars
 from agents.build import team_for
 from agents.top_of_universe import TopNStrategy
-from backtest.app.engine import BacktestEngine, build_bench, closes
+from backtest.app.engine import BacktestEngine, build_bench, closes, rebuilt
 from backtest.app.exit_ablation import OtherExits
 from backtest.app.intraday import DECIDES, WalkingBroker, moments
 from backtest.app.settings import Change, Settings, settings_of, v8_settings_of
@@ -189,12 +189,12 @@ def run_pipeline(
         panel, chosen.trading, chosen.risk, team_of, source=source, quotes=five.quotes if five else None
     )
     if chosen.exits is not None:
-        _follow_other_exits(bench, chosen.trading, chosen.exits)
+        bench = _follow_other_exits(bench, chosen.trading, chosen.exits)
     rows = decision_rows(spec, panel)
     if five is None:
         return bench, _walk(spec, bench, _each_close(panel, rows, DECIDES), progress)
     broker = WalkingBroker(chosen.trading.broker, bench.clock, five)
-    bench.engine.parts = replace(bench.engine.parts, broker=broker)
+    bench = rebuilt(bench, broker=broker)
     return bench, _walk(spec, bench, moments(five, panel, *rows), progress)
 
 
@@ -265,10 +265,9 @@ def _walk(spec: BacktestSpec, bench: BacktestEngine, steps: list[Moment], progre
     )
 
 
-def _follow_other_exits(bench: BacktestEngine, trading: TradingSettings, exits: RiskSettings) -> None:
-    parts = bench.engine.parts
+def _follow_other_exits(bench: BacktestEngine, trading: TradingSettings, exits: RiskSettings) -> BacktestEngine:
     leaving = assemble_risk(trading, lambda: exits)
-    bench.engine.parts = replace(parts, risk=OtherExits(sizing=parts.risk, leaving=leaving, settings=exits))
+    return rebuilt(bench, risk=OtherExits(sizing=bench.engine.parts.risk, leaving=leaving, settings=exits))
 
 
 def _earliest(quant: QuantSettings) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,6 @@ from daemon.models.drift_monitor import DriftWatch
 
 if TYPE_CHECKING:
     from daemon.child_jobs import JobRunner
-    from daemon.engine_service import EngineService
     from models.factors.store import FactorStore
     from models.ranker.artefact import QuantArtefact
     from models.ranker.registry import StoredRanker
@@ -108,11 +107,11 @@ class RankerService:
             "versions": registry(self._folder),
         }
 
-    def train_if_missing(self, service: EngineService) -> None:
+    def train_if_missing(self, start_job: Callable[[str, Mapping[str, Any]], Job]) -> None:
         """Train the first ranker where there is none and nothing is wrong with a stored file."""
         if not self.loaded and not self.provider.fault:
             log.info("quant.first_training", reason="there is no stored ranker")
-            service.start_job(KIND, {})
+            start_job(KIND, {})
 
     def start(self, engine: Engine, runner: JobRunner, parameters: Mapping[str, Any]) -> Job:
         """Start a training in a child process on the bars known now.

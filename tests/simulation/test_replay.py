@@ -118,7 +118,7 @@ def test_what_a_person_did_between_two_steps_is_found() -> None:
     assert seen_by(recorded, CASH).state is TradingState.REDUCING
     assert again(recorded).same
     made.run([m for m in moments() if m[0] > made.clock.now()][:2])
-    engine.rebase()
+    engine.resume("a person")
     third = engine.step(DECIDE)
     assert again(find(made.ledger, third.decision_id)).same
 
