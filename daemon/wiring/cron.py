@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adapters.clock import SystemClock
 from config.environment import Environment
 from config.jobs import SchedulerSettings
 from core.ports import Clock, EventSink
@@ -57,7 +56,7 @@ class JobScheduler:
             store=FileRunStore(self._environment.state_dir / "jobs.json"),
             settings=self._settings,
         )
-        if isinstance(clock, SystemClock):
+        if clock.is_real_time:
             self.cron.start()
 
     def stop(self) -> None:
@@ -73,4 +72,4 @@ class JobScheduler:
         return Timetable(enabled=False, jobs=tuple(idle))
 
     def _stands(self, clock: Clock) -> bool:
-        return self._environment.provider == "parquet" and isinstance(clock, SystemClock)
+        return self._environment.provider == "parquet" and clock.is_real_time

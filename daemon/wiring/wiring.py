@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from filelock import FileLock, Timeout
 
-from adapters.clock import ManualClock, SystemClock
+from adapters.clock import SystemClock
 from adapters.events.hub import EventHub
 from adapters.metrics import Metrics
 from agents.build import assemble_team
 from config.environment import Environment, OrderRoute, order_route
 from config.loader import FOLDER, digest, load_trading
-from config.sectors import BENCHMARK, UNIVERSE
+from config.sectors import BENCHMARK
 from config.watch import WatchedRisk
 from core.errors import SettingsError
 from core.ports import Clock
@@ -38,8 +38,8 @@ from risk.build import assemble_risk
 
 if TYPE_CHECKING:
     from adapters.calendar import NyseCalendar
-    from adapters.feeds.daily_feed import DailyFeed
-    from adapters.feeds.panel_feed import PanelFeed
+    from adapters.feeds.open import NotedFeed
+    from adapters.feeds.views import HeadlineFeed
     from adapters.ledger import SqliteLedger
 
 log = structlog.get_logger("start")
@@ -65,7 +65,7 @@ class Daemon(UnattendedService):
         self._environment = environment
         self._lock = hold(environment.state_dir)
         self._notes: list[str] = []
-        self._feed_in_use: DailyFeed | PanelFeed | None = None
+        self._feed_in_use: NotedFeed | None = None
         self._calendar: NyseCalendar | None = None
         self._ledger: SqliteLedger | None = None
         super().__init__(
@@ -177,32 +177,26 @@ class Daemon(UnattendedService):
         )
         return engine
 
-    def _feed(self) -> tuple[DailyFeed | PanelFeed, Clock]:
-        from adapters.calendar import FIRST_DAY, NyseCalendar  # noqa: PLC0415  # heavy: imported at first use
-        from adapters.feeds.choose import choose_source  # noqa: PLC0415  # heavy: imported at first use
-        from adapters.feeds.daily_feed import DailyFeed  # noqa: PLC0415  # heavy: imported at first use
-        from adapters.feeds.panel_feed import PanelFeed  # noqa: PLC0415  # heavy: imported at first use
-        from adapters.parquet.bars import ParquetBars  # noqa: PLC0415  # heavy: imported at first use
+    def _feed(self) -> tuple[NotedFeed, Clock]:
+        from adapters.calendar import NyseCalendar  # noqa: PLC0415  # heavy: imported at first use
+        from adapters.feeds.choose import ChosenSource, SourceRequest  # noqa: PLC0415  # heavy: the same
+        from adapters.feeds.open import open_feed  # noqa: PLC0415  # heavy: the same
 
         calendar = self._calendar = NyseCalendar()
-        settings = self.trading.data
-        chosen = choose_source(
-            self._environment,
-            settings,
-            calendar,
+
+        def headlines(chosen: ChosenSource, clock: Clock) -> HeadlineFeed:
+            return self.sentiment.headlines(chosen.headlines, chosen.source.name, calendar, clock)
+
+        request = SourceRequest(
+            environment=self._environment,
+            settings=self.trading.data,
+            calendar=calendar,
             route_is_builtin=self.route is OrderRoute.PAPER_BUILTIN,
             now=self.clock.now(),
         )
-        self._notes += [note for note in chosen.notes if note not in self._notes]
-        source = chosen.source
-        if isinstance(source, ParquetBars):
-            last_day, closes_at = source.last_session()
-            clock = ManualClock(closes_at) if isinstance(self.clock, SystemClock) else self.clock
-            news = self.sentiment.headlines(None, source.name, calendar, clock)
-            panel = source.bars(UNIVERSE, FIRST_DAY, last_day)
-            return PanelFeed(panel, settings, calendar, source=source.name, headlines=news), clock
-        news = self.sentiment.headlines(chosen.headlines, source.name, calendar, self.clock)
-        return DailyFeed(source, calendar, UNIVERSE, settings, headlines=news), self.clock
+        opened = open_feed(request, self.clock, headlines)
+        self._notes += [note for note in opened.notes if note not in self._notes]
+        return opened.feed, opened.clock
 
     def _feed_notes(self) -> list[str]:
         """Give what the source and the quality gate found, the first few of it."""
