@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from adapters.calendar import FIRST_DAY, NyseCalendar
-from adapters.feeds.choose import choose_source
-from adapters.feeds.panel_feed import PanelFeed
-from adapters.parquet.bars import ParquetBars
+from adapters.feeds.choose import SourceRequest
+from adapters.feeds.open import read_panel
 from adapters.parquet.intraday_bars import FiveMinuteBars
 from agents.build import team_for
 from agents.top_of_universe import TopNStrategy
@@ -25,7 +24,6 @@ from backtest.runner import Moment, Run, run
 from config.environment import Environment, read_environment
 from config.loader import FOLDER
 from config.risk import RiskSettings
-from config.sectors import UNIVERSE
 from config.trading import QuantSettings, TradingSettings
 from core.cycles import DECIDE
 from core.errors import RequestError
@@ -107,16 +105,15 @@ def load_panel(spec: BacktestSpec, environment: Environment, now: datetime) -> t
     core.errors.DataError
         When the feed does not answer.
     """
-    settings, calendar = settings_of(spec).trading.data, NyseCalendar()
-    chosen = choose_source(with_feed(environment, spec.feed), settings, calendar, route_is_builtin=True, now=now)
-    source = chosen.source
-    last = source.last_session()[0] if isinstance(source, ParquetBars) else now.date()
-    last = min(last, spec.end or last)
+    request = SourceRequest(
+        environment=with_feed(environment, spec.feed),
+        settings=settings_of(spec).trading.data,
+        calendar=NyseCalendar(),
+        route_is_builtin=True,
+        now=now,
+    )
     first = max(FIRST_DAY, (spec.start or USUAL_START) - timedelta(days=HISTORY_DAYS))
-    panel = source.bars(UNIVERSE, first, last)
-    if not len(panel.sessions):
-        raise RequestError(f"{source.name} has no bars from {first} to {last}.", status=422)
-    return PanelFeed(panel, settings, calendar, source=source.name).panel, source.name
+    return read_panel(request, first, spec.end)
 
 
 def decision_rows(spec: BacktestSpec, panel: BarPanel) -> tuple[int, int]:

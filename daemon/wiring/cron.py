@@ -61,7 +61,7 @@ class JobScheduler:
             store=FileRunStore(self._environment.state_dir / "jobs.json"),
             settings=self._settings,
         )
-        if isinstance(self._clock, SystemClock):
+        if self._clock.is_real_time:
             self.cron.start()
 
     def stop(self) -> None:
@@ -77,4 +77,4 @@ class JobScheduler:
         return Timetable(enabled=False, jobs=tuple(idle))
 
     def _clock_stands(self) -> bool:
-        return self._environment.provider == "parquet" and isinstance(self._clock, SystemClock)
+        return self._environment.provider == "parquet" and self._clock.is_real_time

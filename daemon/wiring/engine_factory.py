@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from adapters.clock import ManualClock, SystemClock
 from adapters.events.hub import EventHub
 from agents.build import assemble_team
 from config.environment import Environment, OrderRoute
 from config.loader import digest
-from config.sectors import UNIVERSE
 from config.trading import TradingSettings
 from config.watch import WatchedRisk
 from core.ports import Clock
@@ -27,8 +25,8 @@ from risk.build import assemble_risk
 
 if TYPE_CHECKING:
     from adapters.calendar import NyseCalendar
-    from adapters.feeds.daily_feed import DailyFeed
-    from adapters.feeds.panel_feed import PanelFeed
+    from adapters.feeds.open import NotedFeed
+    from adapters.feeds.views import HeadlineFeed
     from adapters.ledger import SqliteLedger
 
 NOTES_SHOWN_MAX = 10
@@ -57,7 +55,7 @@ class EngineFactory:
     def __init__(self, given: EngineIngredients) -> None:
         self._given = given
         self._source_notes: list[str] = []
-        self._feed_in_use: DailyFeed | PanelFeed | None = None
+        self._feed_in_use: NotedFeed | None = None
         self._calendar: NyseCalendar | None = None
         self._ledger: SqliteLedger | None = None
 
@@ -134,33 +132,27 @@ class EngineFactory:
         if self._ledger is not None:
             self._ledger.close()
 
-    def _feed(self) -> tuple[DailyFeed | PanelFeed, Clock]:
-        from adapters.calendar import FIRST_DAY, NyseCalendar  # noqa: PLC0415  # heavy: imported at first use
-        from adapters.feeds.choose import choose_source  # noqa: PLC0415  # heavy: imported at first use
-        from adapters.feeds.daily_feed import DailyFeed  # noqa: PLC0415  # heavy: imported at first use
-        from adapters.feeds.panel_feed import PanelFeed  # noqa: PLC0415  # heavy: imported at first use
-        from adapters.parquet.bars import ParquetBars  # noqa: PLC0415  # heavy: imported at first use
+    def _feed(self) -> tuple[NotedFeed, Clock]:
+        from adapters.calendar import NyseCalendar  # noqa: PLC0415  # heavy: imported at first use
+        from adapters.feeds.choose import ChosenSource, SourceRequest  # noqa: PLC0415  # heavy: the same
+        from adapters.feeds.open import open_feed  # noqa: PLC0415  # heavy: the same
 
-        given, machine_clock = self._given, self._given.clock
+        given = self._given
         calendar = self._calendar = NyseCalendar()
-        settings = given.trading.data
-        chosen = choose_source(
-            given.environment,
-            settings,
-            calendar,
+
+        def headlines(chosen: ChosenSource, clock: Clock) -> HeadlineFeed:
+            return given.sentiment.headlines(chosen.headlines, chosen.source.name, calendar, clock)
+
+        request = SourceRequest(
+            environment=given.environment,
+            settings=given.trading.data,
+            calendar=calendar,
             route_is_builtin=given.route is OrderRoute.PAPER_BUILTIN,
-            now=machine_clock.now(),
+            now=given.clock.now(),
         )
-        self._source_notes += [note for note in chosen.notes if note not in self._source_notes]
-        source = chosen.source
-        if isinstance(source, ParquetBars):
-            last_day, closes_at = source.last_session()
-            clock = ManualClock(closes_at) if isinstance(machine_clock, SystemClock) else machine_clock
-            news = given.sentiment.headlines(None, source.name, calendar, clock)
-            panel = source.bars(UNIVERSE, FIRST_DAY, last_day)
-            return PanelFeed(panel, settings, calendar, source=source.name, headlines=news), clock
-        news = given.sentiment.headlines(chosen.headlines, source.name, calendar, machine_clock)
-        return DailyFeed(source, calendar, UNIVERSE, settings, headlines=news), machine_clock
+        opened = open_feed(request, given.clock, headlines)
+        self._source_notes += [note for note in opened.notes if note not in self._source_notes]
+        return opened.feed, opened.clock
 
     def _refresh_limits(self) -> tuple[str, ...]:
         limits = self._given.limits
