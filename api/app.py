@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -45,7 +46,7 @@ def system_clock() -> datetime:
 
 
 def create_app(
-    service: Service, hub: Hub, environment: Environment, metrics: Metrics, clock: Clock = system_clock
+    service: Service, hub: Hub[Any], environment: Environment, metrics: Metrics, clock: Clock = system_clock
 ) -> FastAPI:
     """Build the application.
 
