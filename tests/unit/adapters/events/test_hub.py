@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.events.hub import EventHub
@@ -303,6 +303,7 @@ async def test_a_client_that_left_in_the_middle_of_a_send_is_no_harm() -> None:
 ACTIONS = st.one_of(st.sampled_from(TOPICS), st.sampled_from(["read", "signal.*", "order.*"]))
 
 
+@settings(deadline=None)
 @given(queue=st.integers(1, 8), actions=st.lists(ACTIONS, max_size=60))
 def test_what_a_client_read_and_what_it_lost_is_all_that_was_published_for_it(
     queue: int, actions: list[str]
