@@ -1,4 +1,4 @@
-"""The book as JSON: orders, positions, trades, the trading state."""
+"""The portfolio as JSON: orders, positions, trades, the trading state."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from decimal import Decimal
 
 from pydantic import Field
 
-from api.schemas.base import Answer, Data, example
+from api.schemas.base import Data, ResponseSchema, example
 from core.brackets import Levels
 from core.service import Execution, OrderRecord, Trade
 from core.types import Fill, Portfolio, Position
 
 
-class OrderAnswer(Answer):
+class OrderAnswer(ResponseSchema):
     """An order as the ledger knows it."""
 
     client_order_id: str
@@ -49,14 +49,14 @@ class OrderAnswer(Answer):
         )
 
 
-class OrdersAnswer(Answer):
+class OrdersAnswer(ResponseSchema):
     """Orders, newest first."""
 
     orders: list[OrderAnswer]
     data: Data
 
 
-class ExecutionAnswer(Answer):
+class ExecutionAnswer(ResponseSchema):
     """What executing a decision did or, as a dry run, would do."""
 
     model_config = example(
@@ -81,7 +81,7 @@ class ExecutionAnswer(Answer):
         )
 
 
-class PositionAnswer(Answer):
+class PositionAnswer(ResponseSchema):
     """Shares held, in US dollars."""
 
     ticker: str
@@ -120,8 +120,8 @@ class PositionAnswer(Answer):
         )
 
 
-class PositionsAnswer(Answer):
-    """The book after the last step, in US dollars."""
+class PositionsAnswer(ResponseSchema):
+    """The portfolio after the last step, in US dollars."""
 
     cash: Decimal
     equity: Decimal
@@ -134,7 +134,7 @@ class PositionsAnswer(Answer):
 
     @classmethod
     def of(cls, portfolio: Portfolio, levels: Mapping[str, Levels], data: Data) -> PositionsAnswer:
-        """Describe the book."""
+        """Describe the portfolio."""
         return cls(
             cash=portfolio.cash,
             equity=portfolio.equity,
@@ -150,7 +150,7 @@ class PositionsAnswer(Answer):
         )
 
 
-class TradeAnswer(Answer):
+class TradeAnswer(ResponseSchema):
     """A closed round trip, in US dollars."""
 
     ticker: str
@@ -179,7 +179,7 @@ class TradeAnswer(Answer):
         )
 
 
-class FillAnswer(Answer):
+class FillAnswer(ResponseSchema):
     """A fill, in US dollars."""
 
     fill_id: str
@@ -206,7 +206,7 @@ class FillAnswer(Answer):
         )
 
 
-class TradesAnswer(Answer):
+class TradesAnswer(ResponseSchema):
     """Closed round trips and single fills, newest first."""
 
     trades: list[TradeAnswer]
@@ -214,7 +214,7 @@ class TradesAnswer(Answer):
     data: Data
 
 
-class StateAnswer(Answer):
+class StateAnswer(ResponseSchema):
     """What the engine may do now."""
 
     model_config = example(trading_state="halted")
