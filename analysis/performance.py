@@ -52,7 +52,7 @@ class Performance:
     win_rate : float or None
         Share of round trips with a profit above 0 after costs, in [0, 1]; None without trades.
     payoff_ratio : float or None
-        Mean winning over mean losing profit, each as a fraction of the money put in; None without both.
+        Mean winning over mean losing profit, each after fees over its cost with fees; None without both.
     turnover_per_year : float or None
         One-sided: half of all value bought and sold, over mean equity, times 252 over the sessions.
         1.0 means the whole book was replaced once a year.

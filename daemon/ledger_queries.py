@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from core.errors import LedgerError, RequestError
-from core.service import EquityMark, EquityPoint, Job, OrderRecord, Trade
+from core.round_trips import RoundTrip
+from core.service import EquityMark, EquityPoint, Job, OrderRecord
 from core.types import Fill, StepReport
 from daemon.child_jobs import JobRunner
 from daemon.equity_comparison import compare_with_market
@@ -40,7 +41,7 @@ class Readers(Protocol):
         """Give fills, newest first."""
         ...
 
-    def trades(self, limit: int) -> Sequence[Trade]:
+    def trades(self, limit: int) -> Sequence[RoundTrip]:
         """Give closed round trips, newest first."""
         ...
 
@@ -91,7 +92,7 @@ class LedgerReads:
         """Give fills, newest first."""
         return self._require_readers().fills(limit)
 
-    def trades(self, limit: int) -> Sequence[Trade]:
+    def trades(self, limit: int) -> Sequence[RoundTrip]:
         """Give closed round trips, newest first."""
         return self._require_readers().trades(limit)
 

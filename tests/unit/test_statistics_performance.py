@@ -116,11 +116,11 @@ def test_round_trips_to_the_cent() -> None:
         fill(7, 5, Side.SELL, "2", "49.00", fee="0.10"),
     ]
     first, second = round_trips(reversed(fills))
-    assert (first.bought_usd, first.sold_usd, first.fee_usd) == (Decimal(1530), Decimal(1569), Decimal(3))
+    assert (first.cost_usd, first.proceeds_usd) == (Decimal("1531.50"), Decimal("1567.50"))
     assert first.profit_usd == Decimal("36.00")
-    assert first.profit_pct == pytest.approx(36 / 1530)
-    assert (first.opened_at, first.closed_at) == (fills[0].at, fills[3].at)
-    assert (first.closing_order_id, second.closing_order_id) == ("o4", "o7")
+    assert first.profit_pct == pytest.approx(36 / 1531.5)
+    assert (first.entry_at, first.exit_at) == (fills[0].at, fills[3].at)
+    assert (second.entry_at, second.exit_at) == (fills[5].at, fills[6].at)
     assert second.profit_usd == Decimal("-2.10")
 
 
