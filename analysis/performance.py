@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.curves import (
-    SESSIONS_PER_YEAR,
     checked_curve,
     growth_per_year,
     regress,
-    sharpe,
     simple_returns,
     sortino,
     volatility,
@@ -21,6 +19,7 @@ from analysis.curves import (
 from analysis.trades import Activity
 from core.errors import InvariantError
 from core.market import Floats
+from core.statistics import SESSIONS_PER_YEAR, sharpe_ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +90,7 @@ def measure_curve(equity: Floats, market: Floats) -> Performance:
         total_return=float(curve[-1] / curve[0] - 1.0),
         cagr=growth_per_year(curve),
         volatility=volatility(returns),
-        sharpe=sharpe(returns),
+        sharpe=sharpe_ratio(returns),
         sortino=sortino(returns),
         drawdown_max=fall.depth,
         drawdown_sessions_max=fall.sessions,

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.curves import monthly_returns, sharpe_of_rows, simple_returns, worst_drawdown
+from analysis.curves import monthly_returns, simple_returns, worst_drawdown
 from analysis.performance import compare, measure_curve, measure_strategy
-from analysis.ranking import auc, rank_ic, ranking_by_year, top_group
+from analysis.ranking import auc, ranking_by_year, top_group
 from analysis.trades import Activity, activity_of, round_trips
 from core.errors import InvariantError
 from core.orders import Fill, Side
+from core.statistics import rank_ic, sharpe_ratios
 
 START = datetime(2024, 1, 2, 15, 0, tzinfo=UTC)
 SESSIONS = np.arange("2024-01-02", "2024-01-12", dtype="datetime64[D]")
@@ -68,7 +69,7 @@ def test_a_year_against_pandas_and_numpy() -> None:
     assert figures.beta == pytest.approx(slope)
     assert figures.drawdown_max == pytest.approx(below.min())
     assert figures.drawdown_sessions_max == longest
-    assert sharpe_of_rows(simple_returns(curve)[None, :])[0] == pytest.approx(figures.sharpe)
+    assert sharpe_ratios(simple_returns(curve)[None, :])[0] == pytest.approx(figures.sharpe)
 
 
 @pytest.mark.parametrize(
