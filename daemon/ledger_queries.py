@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from core.service import EquityMark, OrderRecord, Trade
+from core.round_trips import RoundTrip
+from core.service import EquityMark, OrderRecord
 from core.types import Fill, StepReport
 
 
@@ -28,7 +29,7 @@ class LedgerQueries(Protocol):
         """Return fills, newest first."""
         ...
 
-    def trades(self, limit: int) -> Sequence[Trade]:
+    def trades(self, limit: int) -> Sequence[RoundTrip]:
         """Return closed round trips, newest first."""
         ...
 

@@ -10,8 +10,8 @@ from api.dependencies import ServiceDependency
 from api.openapi import problems
 from api.schemas.base import Data
 from api.schemas.equity import EquityAnswer
+from core.statistics import SESSIONS_PER_YEAR
 
-SESSIONS_PER_YEAR = 252
 Sessions = Annotated[int, Query(ge=1, le=2520, description="How many sessions, the newest.")]
 router = APIRouter(tags=["portfolio"])
 

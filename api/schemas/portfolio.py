@@ -10,7 +10,8 @@ from pydantic import Field
 
 from api.schemas.base import Data, ResponseSchema, example
 from core.brackets import Levels
-from core.service import Execution, OrderRecord, Trade
+from core.round_trips import RoundTrip
+from core.service import Execution, OrderRecord
 from core.types import Fill, Portfolio, Position
 
 
@@ -164,16 +165,16 @@ class TradeAnswer(ResponseSchema):
     exit_rule: str
 
     @classmethod
-    def of(cls, trade: Trade) -> TradeAnswer:
+    def of(cls, trade: RoundTrip) -> TradeAnswer:
         """Describe a round trip."""
         return cls(
             ticker=trade.symbol,
-            quantity=Decimal(trade.quantity),
+            quantity=trade.quantity,
             entry_at=trade.entry_at,
-            entry_price=Decimal(trade.entry_price),
+            entry_price=trade.entry_price,
             exit_at=trade.exit_at,
-            exit_price=Decimal(trade.exit_price),
-            profit=Decimal(trade.profit_usd),
+            exit_price=trade.exit_price,
+            profit=trade.profit_usd,
             profit_pct=trade.profit_pct,
             exit_rule=trade.exit_rule,
         )

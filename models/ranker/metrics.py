@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.statistics import rank_ic
 from core.types import Floats
 from models.ranker.calibration import fit_calibration
 
@@ -34,21 +35,16 @@ class DailyScores:
 
 def daily_scores(seen: OutOfSample, top_quantile: float) -> DailyScores:
     """Score each session by itself; `seen.day` must not decrease."""
-    from scipy.stats import rankdata  # noqa: PLC0415  heavy: imported at first use
-
     days, count = np.unique(seen.day, return_counts=True)
     there = np.arange(count.max()) < count[:, None]
     margin, forward, probability, label = (
         _by_day(values, there) for values in (seen.margin, seen.forward, seen.probability, seen.label)
     )
-    ranks = rankdata([margin, forward], axis=-1) - (count[:, None] + 1) / 2
-    left, right = np.where(there, ranks, 0.0)
-    spread = np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1))
     top = there & (margin >= _quantile(margin, count, top_quantile)[:, None])
     missed = np.subtract(probability, label, out=np.zeros(there.shape), where=there)
     return DailyScores(
         day=days,
-        rank_ic=np.divide((left * right).sum(axis=1), spread, out=np.zeros(len(days)), where=spread > 0),
+        rank_ic=np.nan_to_num(rank_ic(margin, forward, names_min=1)),  # 0 where the day cannot be ranked
         brier=(missed**2).sum(axis=1) / count,
         precision=np.where(top, label, 0.0).sum(axis=1) / top.sum(axis=1),
     )
