@@ -56,7 +56,9 @@ class Daemon(UnattendedService):
         self.port = environment.port or self.trading.server.port
         self.metrics = Metrics()
         self.hub = EventHub(count=self.metrics.count)
-        self.desk = RankerService(environment.artefact_dir, self.trading, self.hub)
+        self.desk = RankerService(
+            environment.artefact_dir, self.trading, self.hub, environment.state_dir / "cache" / "boosters.json"
+        )
         self.ensemble = EnsembleService(environment.artefact_dir, self.trading, self.hub)
         self.sentiment = SentimentService(environment, self.trading)
         self.backtests = BacktestService(folder)
