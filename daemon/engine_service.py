@@ -15,7 +15,8 @@ from core.cycles import FLATTEN, SETTLE
 from core.errors import EngineError, LedgerError, Recoverable, RequestError
 from core.memory import Recollection
 from core.schedule import Timetable
-from core.service import AnalysisReport, EquityPoint, Execution, Job, OrderRecord, Trade
+from core.round_trips import RoundTrip
+from core.service import AnalysisReport, EquityPoint, Execution, Job, OrderRecord
 from core.types import Cycle, Fill, Portfolio, StepReport, TradingState
 from daemon.child_jobs import JobRunner
 from daemon.engine_thread import EngineThread
@@ -179,7 +180,7 @@ class EngineService:
         """Return fills, newest first."""
         return self._require_ledger().fills(limit)
 
-    def trades(self, limit: int) -> Sequence[Trade]:
+    def trades(self, limit: int) -> Sequence[RoundTrip]:
         """Return closed round trips, newest first."""
         return self._require_ledger().trades(limit)
 

@@ -125,7 +125,9 @@ def _ingredients(environment: Environment, folder: Path, clock: Clock, hub: Even
         hub=hub,
         brokers=BrokerFactory(environment, trading, route),
         memory=MemoryService(environment, trading),
-        ranker=RankerService(environment.artefact_dir, trading, hub),
+        ranker=RankerService(
+            environment.artefact_dir, trading, hub, environment.state_dir / "cache" / "boosters.json"
+        ),
         ensemble=EnsembleService(environment.artefact_dir, trading, hub),
         sentiment=SentimentService(environment, trading),
     )

@@ -149,7 +149,7 @@ def test_each_prediction_is_that_of_the_ranker_the_daemon_would_be_allowed() -> 
     models = set()
     for row in range(first, last + 1, 7):
         view = feed.view(bars.known_at[row].item().replace(tzinfo=study("pipeline").bench.clock.now().tzinfo))
-        ranker = provider.usable(view)
+        ranker = provider.model_for(view)
         assert not isinstance(ranker, Abstention)
         assert ranker.artefact.labels_end < str(view.session)
         models.add(ranker.artefact.model_id)
