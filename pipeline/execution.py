@@ -62,7 +62,7 @@ def execute(engine: Engine, decision_id: str | None, *, dry_run: bool) -> Execut
 
 def is_decision(report: StepReport) -> bool:
     """Tell a decision about now from a what-if, a risk check, a recovery."""
-    return report.cycle.name.startswith("decide") and report.cycle.as_of is None
+    return report.cycle.kind.decides and report.cycle.as_of is None
 
 
 def newest_decision(ledger: Ledger) -> StepReport | None:
