@@ -16,7 +16,7 @@ from core.times import market_date
 from core.types import MarketView, Plan, Portfolio, StepReport, TradingState
 from pipeline.engine import opening_portfolio, with_pending_orders
 from pipeline.fills import apply_fills
-from pipeline.step import decide, digest_of, name_of
+from pipeline.step import decide, fingerprint, name_of
 
 LOOK_BACK = (100, 1_000, 10_000, 1_000_000)
 SHOWN_MAX = 200
@@ -95,7 +95,10 @@ def seen_by(recorded: Recorded, initial_cash: Decimal) -> Seen:
     plan, books = recorded.report.plan, list(_books(recorded, initial_cash))
     state = plan.decided_in or (recorded.before.plan.state if recorded.before else TradingState.ACTIVE)
     for book in books:
-        if digest_of(book) == plan.book_digest and _name(recorded.report, state) == recorded.report.decision_id:
+        if (
+            fingerprint(book) == plan.portfolio_digest
+            and _name(recorded.report, state) == recorded.report.decision_id
+        ):
             return Seen(book=book, state=state, proven=True)
     return Seen(book=books[0], state=state, proven=False)
 
@@ -163,7 +166,7 @@ def _name(report: StepReport, state: TradingState) -> str:
         report.as_of,
         report.view_digest,
         report.config_digest,
-        book_digest=report.plan.book_digest,
+        portfolio_digest=report.plan.portfolio_digest,
         state=state,
         models=report.plan.analysis.models,
     )

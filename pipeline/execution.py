@@ -53,7 +53,7 @@ def execute(engine: Engine, decision_id: str | None, *, dry_run: bool) -> Execut
 
 def is_decision(report: StepReport) -> bool:
     """Return whether a report is a decision about now: no what-if, no risk check, no recovery."""
-    return report.cycle.name.startswith("decide") and report.cycle.as_of is None
+    return report.cycle.kind.decides and report.cycle.as_of is None
 
 
 def newest_decision(ledger: Ledger) -> StepReport | None:

@@ -14,9 +14,8 @@ from api.openapi import SERVICE_CALL
 from api.schemas.requests import SEED_MAX, RequestBody, Ticker
 from api.schemas.rl import PredictAnswer, TrainAnswer
 from config.sectors import STOCKS
-from core.types import Cycle
+from core.cycles import PREDICT
 
-PREDICT = Cycle(name="predict", agents=("rl", "rl_members"), entries=False)
 TIMESTEPS_MIN, TIMESTEPS_MAX = 1_000, 5_000_000
 router = APIRouter(tags=["rl"], route_class=StrictRoute)
 Tickers = Annotated[list[Ticker], Field(min_length=1, max_length=len(STOCKS))]

@@ -130,7 +130,7 @@ def stripped(report: StepReport) -> bytes:
         structs.replace(d, reasons=tuple(r for r in d.reasons if not r.startswith("remembered: ")))
         for d in report.plan.decisions
     )
-    plan = structs.replace(report.plan, decisions=decisions, book_digest="")  # the book names its orders
+    plan = structs.replace(report.plan, decisions=decisions, portfolio_digest="")  # the book names its orders
     return NAMES.sub(rb"\1", encode_report(structs.replace(report, view_digest="", plan=plan)))
 
 
