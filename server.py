@@ -19,7 +19,7 @@ from api.app import create_app
 from config.environment import Environment, read_environment, secrets_in
 from core.errors import SettingsError
 from daemon.logs import configure_logging
-from daemon.wiring import build_service
+from daemon.wiring import build_daemon
 
 EXIT_SETTINGS = 2
 SHUTDOWN_SECONDS_MAX = 2  # for open requests; the engine's step has as long again
@@ -30,7 +30,7 @@ log = structlog.get_logger("start")
 
 
 class Server(uvicorn.Server):
-    """Tells the engine of a stop before it waits for open requests, which may wait for the engine."""
+    """Stops the engine before it waits for open requests, which may wait for the engine."""
 
     def __init__(self, config: uvicorn.Config, begin_stop: Callable[[], None]) -> None:
         super().__init__(config)
@@ -43,18 +43,18 @@ class Server(uvicorn.Server):
 
 
 def main() -> int:
-    """Parse, build, run; give the exit code."""
+    """Parse, build, run; return the exit code."""
     on_signal(lambda: sys.exit(0))
     configure_logging(secrets_in(os.environ))
     try:
         environment = read_environment(os.environ)
-        service = build_service(environment)
-        listening = listen(environment, service.port)
+        daemon = build_daemon(environment)
+        listening = listen(environment, daemon.port)
     except SettingsError as error:
         print(f"trading-engine cannot start: {error}", file=sys.stderr)  # noqa: T201  # before any log reader
         return EXIT_SETTINGS
-    app = create_app(service, service.hub, environment, service.metrics)
-    server = Server(configuration(app), service.begin_stop)
+    app = create_app(daemon.service, daemon.hub, environment, daemon.metrics)
+    server = Server(configuration(app), daemon.service.begin_stop)
     on_signal(lambda: setattr(server, "should_exit", True))
     if environment.leave_with_stdin:
         on_end_of_stdin(lambda: setattr(server, "should_exit", True))
@@ -71,7 +71,7 @@ def main() -> int:
 
 
 def configuration(app: ASGIApp) -> uvicorn.Config:
-    """Give the server's settings.
+    """Return the server's settings.
 
     Messages are not deflated: that would cost more than the send itself for each client. Pings close the
     connections of clients that are gone.

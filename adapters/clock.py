@@ -10,6 +10,8 @@ from core.errors import InvariantError
 class SystemClock:
     """The machine's time, aware UTC."""
 
+    is_real_time = True
+
     def now(self) -> datetime:
         """Give the current moment."""
         return datetime.now(UTC)
@@ -23,6 +25,8 @@ class ManualClock:
     at : datetime
         Where it starts, aware. With recorded bars: the close of the file's last session.
     """
+
+    is_real_time = False
 
     def __init__(self, at: datetime) -> None:
         self._at = _utc(at)

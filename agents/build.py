@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from models.regime.tracker import RegimeTracker
     from models.rl.ensemble import EnsembleProvider
 
-RL_ABSENT = "no RL models take part"
-SENTIMENT_ABSENT = "no news is read in this run"
+RL_LEFT_OUT = "no RL models take part"
+SENTIMENT_LEFT_OUT = "no news is read in this run"
 
 
 def assemble_team(
@@ -38,11 +38,11 @@ def assemble_team(
 
     stocks = trading.watchlist.tickers
     tracker = tracker or RegimeTracker(trading.regime)
-    rl = (NullAgent("rl", RL_ABSENT),) if ensemble is None else rl_agents(trading, ensemble, factors, tracker)
+    rl = no_rl_agents() if ensemble is None else rl_agents(trading, ensemble, factors, tracker)
     agents = (
         SectorAgent(SECTOR_MAP, trading.sector_scan),
         *rl,
-        sentiment or NullAgent("sentiment", SENTIMENT_ABSENT),
+        sentiment or NullAgent("sentiment", SENTIMENT_LEFT_OUT),
         MomentumAgent(stocks, trading.sector_scan),
         RegimeAgent(tracker, BENCHMARK),
         RsiAgent(factors),
@@ -54,14 +54,21 @@ def assemble_team(
 
 
 def team_for(trading: TradingSettings, provider: RankerProvider, factors: FactorStore) -> Team:
-    """Give the team a backtest decides with: the daemon's, without what has no history to walk forward on."""
+    """Return the team of a backtest: the daemon's, without what has no history to walk forward on."""
     return assemble_team(trading, provider, factors)
+
+
+def no_rl_agents() -> tuple[Agent, ...]:
+    """Return the null agents that stand for the ensemble's vote and its members."""
+    from agents.agent import NullAgent  # noqa: PLC0415  # with the agents
+
+    return NullAgent("rl", RL_LEFT_OUT), NullAgent("rl_members", RL_LEFT_OUT)
 
 
 def rl_agents(
     trading: TradingSettings, provider: EnsembleProvider, factors: FactorStore, tracker: RegimeTracker
 ) -> tuple[Agent, ...]:
-    """Give the ensemble's vote and its members, both of one judgement a view."""
+    """Return the agent of the ensemble's vote and that of its members; both read one evaluation of a view."""
     from agents.rl import RlAgent, RlMembersAgent  # noqa: PLC0415  # with the agents
     from models.rl.ensemble import Ensemble  # noqa: PLC0415  # with the agents
 

@@ -9,9 +9,8 @@ from msgspec.structs import replace
 
 from agents.agent import signals_of
 from config.trading import DiversifiedSettings
+from core.statistics import SESSIONS_PER_YEAR
 from core.types import Abstention, Floats, MarketAnalysis, MarketView
-
-SESSIONS_PER_YEAR = 252
 
 
 class DiversifiedAgent:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class RankerProvider(Protocol):
     """Gives the ranker that may be used for a view: one whose labels ended before the view's last session."""
 
-    def usable(self, view: MarketView) -> Ranker | Abstention:
+    def model_for(self, view: MarketView) -> Ranker | Abstention:
         """Give the ranker, or say why there is none."""
         ...
 
@@ -53,7 +53,7 @@ class QuantAgent:
 
     def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
         """Give the ranking, its candidates, and one signal a stock."""
-        ranker = self._provider.usable(view)
+        ranker = self._provider.model_for(view)
         if isinstance(ranker, Abstention):
             return MarketAnalysis(abstentions=(ranker,))
         ranking = self._rank(view, ranker)
@@ -78,7 +78,7 @@ class QuantAgent:
 
     def explain(self, view: MarketView, ranking: Sequence[RankedStock]) -> tuple[RankedStock, ...]:
         """Add to ranked stocks what each factor contributed."""
-        ranker = self._provider.usable(view)
+        ranker = self._provider.model_for(view)
         if isinstance(ranker, Abstention):
             return tuple(ranking)
         columns = [view.bars.column[stock.symbol] for stock in ranking]

@@ -1,4 +1,4 @@
-"""The synthesizer: votes become one score a symbol, and scores become decisions."""
+"""The synthesizer: weighted votes give one score a symbol, and scores become decisions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from config.trading import SynthesizerSettings
+from core.cycles import CYCLES, WeightSet
+from core.errors import InvariantError
 from core.types import Action, Cycle, Decision, MarketAnalysis, Portfolio, Signal, Vote
 
 TOP_QUARTER_RATE = 0.25
@@ -14,7 +16,7 @@ SCORE_MAX = 0.999
 
 
 def weigh(signals: Sequence[Signal], weights: Mapping[str, float]) -> tuple[Vote, ...]:
-    """Give each signal its weight, renormalised over the agents that spoke, so that weights sum to 1."""
+    """Weigh each signal; weights are renormalised over the agents that gave one, so that they sum to 1."""
     total = sum(weights.get(signal.agent, 0.0) for signal in signals)
     if total <= 0:
         return ()
@@ -42,14 +44,28 @@ def implied_probability(score: float, base_rate: float = TOP_QUARTER_RATE) -> fl
 
 
 class Synthesizer:
-    """Turns opinions into decisions: buys above the entry score, sells held names below the exit score."""
+    """Turns signals into decisions: buys above the entry score, sells held names below the exit score.
 
-    def __init__(self, settings: SynthesizerSettings) -> None:
+    Parameters
+    ----------
+    cycles : sequence of Cycle
+        The cycles that will be run.
+
+    Raises
+    ------
+    core.errors.InvariantError
+        When a cycle weighs an agent that its weight set does not know: its vote would count for nothing.
+    """
+
+    def __init__(self, settings: SynthesizerSettings, *, cycles: Sequence[Cycle] = CYCLES) -> None:
         self._settings = settings
-        self._weights = {
-            "decide": settings.weights.model_dump(),
-            "decide_v2": settings.legacy_weights.model_dump(),
+        self._weights: Mapping[WeightSet, Mapping[str, float]] = {
+            WeightSet.NONE: {},
+            WeightSet.CURRENT: settings.weights.model_dump(),
+            WeightSet.LEGACY: settings.legacy_weights.model_dump(),
         }
+        for cycle in cycles:
+            _require_weights(cycle, self._weights)
 
     def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
         """Decide on every candidate, every held name, and every symbol asked for by name.
@@ -59,31 +75,31 @@ class Synthesizer:
         tuple of Decision
             Sorted by symbol; none in a cycle that does not decide.
         """
-        weights = self._weights.get(cycle.name)
-        if weights is None:
+        if not cycle.kind.decides:
             return ()
+        weights = self._weights[cycle.kind.weight_set]
         if analysis.targets:
             return hold_targets(analysis, portfolio, cycle, self._settings.diversified.entry_weight_min_pct)
-        said = defaultdict(list)
+        signals = defaultdict(list)
         for signal in analysis.signals:
-            said[signal.symbol].append(signal)
-        judged = {*analysis.candidates, *cycle.symbols, *portfolio.positions}
+            signals[signal.symbol].append(signal)
+        symbols = {*analysis.candidates, *cycle.symbols, *portfolio.positions}
         if cycle.symbols:
-            judged &= set(cycle.symbols)
+            symbols &= set(cycle.symbols)
         return tuple(
             self._decide_one(
                 symbol,
-                weigh(said[symbol], weights),
+                weigh(signals[symbol], weights),
                 held=symbol in portfolio.positions,
                 candidate=symbol in analysis.candidates,
             )
-            for symbol in sorted(judged)
+            for symbol in sorted(symbols)
         )
 
     def _decide_one(self, symbol: str, votes: tuple[Vote, ...], *, held: bool, candidate: bool) -> Decision:
         score = sum(vote.weight * vote.signal.score for vote in votes)
-        action, rule, reason = self._judge(score, held=held, candidate=candidate, heard=bool(votes))
-        signalled = sorted(votes, key=lambda v: (-abs(v.weight * v.signal.score), v.signal.agent))
+        action, rule, reason = self._action(score, held=held, candidate=candidate, voted=bool(votes))
+        strongest = sorted(votes, key=lambda v: (-abs(v.weight * v.signal.score), v.signal.agent))
         return Decision(
             symbol=symbol,
             action=action,
@@ -91,13 +107,13 @@ class Synthesizer:
             confidence=sum(vote.weight * vote.signal.confidence for vote in votes),
             rule=rule,
             votes=votes,
-            reasons=(reason, *(f"{v.signal.agent} {v.signal.score:+.2f}: {v.signal.reason}" for v in signalled)),
+            reasons=(reason, *(f"{v.signal.agent} {v.signal.score:+.2f}: {v.signal.reason}" for v in strongest)),
             p_win=implied_probability(score) if votes else None,
         )
 
-    def _judge(self, score: float, *, held: bool, candidate: bool, heard: bool) -> tuple[Action, str, str]:
+    def _action(self, score: float, *, held: bool, candidate: bool, voted: bool) -> tuple[Action, str, str]:
         buy, sell = self._settings.buy_score_min, self._settings.sell_score_max
-        if not heard:
+        if not voted:
             return Action.HOLD, "no_votes", "every agent abstained"
         if held and score < sell:
             return Action.EXIT, "score", f"score {score:+.2f} is below {sell:+.2f}"
@@ -110,23 +126,35 @@ class Synthesizer:
         return Action.HOLD, "score", f"score {score:+.2f} is not above {buy:+.2f}"
 
 
+def _require_weights(cycle: Cycle, weights: Mapping[WeightSet, Mapping[str, float]]) -> None:
+    if not cycle.kind.decides:
+        return
+    unknown = [agent for agent in cycle.agents if agent not in weights[cycle.kind.weight_set]]
+    if unknown:
+        raise InvariantError(
+            f"The cycle {cycle.name} asks for votes that synthesizer.{cycle.kind.weight_set} has no weight for "
+            f"({', '.join(unknown)}); they would count for nothing.",
+            hint="Add the weight in config/trading.py, or take the agent out of the cycle.",
+        )
+
+
 def hold_targets(
     analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle, entry_weight_min_pct: float
 ) -> tuple[Decision, ...]:
-    """Decide to hold the book that an agent sized: enter, resize, and leave what has no target.
+    """Decide to hold the portfolio that an agent sized: enter, resize, and sell what has no target.
 
     Other agents' signals are shown as votes without weight: they explain, they do not decide.
     """
-    said = defaultdict(list)
+    votes = defaultdict(list)
     for signal in analysis.signals:
-        said[signal.symbol].append(Vote(signal=signal, weight=0.0))
+        votes[signal.symbol].append(Vote(signal=signal, weight=0.0))
     large = {symbol for symbol, target in analysis.targets.items() if target >= entry_weight_min_pct}
-    judged = {*large, *portfolio.positions}
+    symbols = {*large, *portfolio.positions}
     if cycle.symbols:
-        judged &= set(cycle.symbols)
+        symbols &= set(cycle.symbols)
     return tuple(
-        _held_at(symbol, analysis.targets.get(symbol, 0.0), symbol in portfolio.positions, tuple(said[symbol]))
-        for symbol in sorted(judged)
+        _held_at(symbol, analysis.targets.get(symbol, 0.0), symbol in portfolio.positions, tuple(votes[symbol]))
+        for symbol in sorted(symbols)
     )
 
 

@@ -1,4 +1,4 @@
-"""The team: hears every agent of the cycle, then lets the synthesizer decide."""
+"""The team: collects the signals of the cycle's agents, then lets the synthesizer decide."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from msgspec.structs import replace
 from agents.agent import Agent
 from agents.quant import QuantAgent
 from agents.synthesizer import Synthesizer
+from core.cycles import CYCLES
+from core.errors import InvariantError
 from core.types import Cycle, Decision, MarketAnalysis, MarketView, Portfolio
 from models.factors.store import FactorStore
 
@@ -20,8 +22,17 @@ class Agents:
 
     Parameters
     ----------
-    allocator : Voice or None
-        Sizes the whole book in each decision; None where votes decide.
+    stocks : sequence of str
+        The watchlist: what may be bought.
+    allocator : Agent or None
+        Sizes the whole portfolio in each cycle that allocates; None where votes decide.
+    cycles : sequence of Cycle
+        The cycles that will be run.
+
+    Raises
+    ------
+    core.errors.InvariantError
+        When a cycle names an agent that is not in the team.
     """
 
     def __init__(
@@ -32,6 +43,8 @@ class Agents:
         factors: FactorStore,
         stocks: Sequence[str],
         allocator: Agent | None = None,
+        *,
+        cycles: Sequence[Cycle] = CYCLES,
     ) -> None:
         self._quant = quant
         self._agents: dict[str, Agent] = {agent.name: agent for agent in (quant, *agents)}
@@ -39,15 +52,17 @@ class Agents:
         self._allocator = allocator
         self._factors = factors
         self._stocks = tuple(stocks)
+        for cycle in cycles:
+            self._agents_of(cycle)
 
     def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
-        """Hear the cycle's agents on the watchlist (and on what is held), less what is stale."""
+        """Collect the signals of the cycle's agents on the watchlist and on what is held, less what is stale."""
         wanted = cycle.symbols or tuple(sorted({*self._stocks, *portfolio.positions}))
         symbols = [s for s in wanted if s not in view.stale and s in view.bars.column]
-        heard = [self._agents[name] for name in cycle.agents]
-        if self._allocator is not None and cycle.entries and cycle.name == "decide":
-            heard.append(self._allocator)
-        parts = [agent.signals(view, symbols) for agent in heard] if view.row >= 0 else []
+        agents = self._agents_of(cycle)
+        if self._allocator is not None and cycle.entries and cycle.kind.allocates:
+            agents.append(self._allocator)
+        parts = [agent.signals(view, symbols) for agent in agents] if view.row >= 0 else []
         candidates = {symbol for part in parts for symbol in part.candidates}
         return MarketAnalysis(
             regime=next((part.regime for part in parts if part.regime), None),
@@ -62,7 +77,7 @@ class Agents:
         )
 
     def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
-        """Let the synthesizer decide."""
+        """Return the synthesizer's decisions."""
         return self._synthesizer.decide(analysis, portfolio, cycle)
 
     def explain(self, view: MarketView, analysis: MarketAnalysis, symbols: Collection[str]) -> MarketAnalysis:
@@ -75,6 +90,17 @@ class Agents:
             ranking=self._quant.explain(view, ranking) if ranking else (),
             abstentions=tuple(a for a in analysis.abstentions if a.symbol == "*" or a.symbol in kept),
         )
+
+    def _agents_of(self, cycle: Cycle) -> list[Agent]:
+        unknown = [name for name in cycle.agents if name not in self._agents]
+        if unknown:
+            raise InvariantError(
+                f"The cycle {cycle.name} asks for agents that are not in the team ({', '.join(unknown)}); "
+                "it cannot decide.",
+                hint=f"Add them in agents/build.py, or take them out of the cycle. The team has "
+                f"{', '.join(self._agents)}.",
+            )
+        return [self._agents[name] for name in cycle.agents]
 
     def _average_true_ranges(self, view: MarketView, portfolio: Portfolio) -> Mapping[str, float]:
         held = [symbol for symbol in portfolio.positions if symbol in view.bars.column]

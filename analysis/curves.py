@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from core.errors import InvariantError
 from core.market import Floats
+from core.statistics import SESSIONS_PER_YEAR, VOLATILITY_MIN
 
-SESSIONS_PER_YEAR = 252
 ANNUALISED_SESSIONS_MIN = 21
-VOLATILITY_MIN = 1e-12  # a daily deviation below this is rounding, not risk
 
 
 class Drawdown(NamedTuple):
@@ -72,24 +71,6 @@ def growth_per_year(equity: Floats) -> float | None:
 def volatility(returns: Floats) -> float | None:
     """Annualised sample deviation of daily returns; None under two returns."""
     return float(returns.std(ddof=1) * np.sqrt(SESSIONS_PER_YEAR)) if len(returns) > 1 else None
-
-
-def sharpe(returns: Floats) -> float | None:
-    """Annualised Sharpe ratio over a riskless rate of 0 (Sharpe 1994); None without variance."""
-    if len(returns) < 2:
-        return None
-    deviation = returns.std(ddof=1)
-    if deviation <= VOLATILITY_MIN:
-        return None
-    return float(returns.mean() / deviation * np.sqrt(SESSIONS_PER_YEAR))
-
-
-def sharpe_of_rows(returns: Floats) -> Floats:
-    """Annualised Sharpe ratio of each row of (B, T) returns; 0 for a row without variance."""
-    deviation = returns.std(axis=1, ddof=1)
-    flat = deviation <= VOLATILITY_MIN
-    ratio = returns.mean(axis=1) / np.where(flat, 1.0, deviation) * np.sqrt(SESSIONS_PER_YEAR)
-    return np.where(flat, 0.0, ratio)
 
 
 def sortino(returns: Floats) -> float | None:

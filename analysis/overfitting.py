@@ -7,9 +7,9 @@ from itertools import combinations
 
 import numpy as np
 
-from analysis.curves import VOLATILITY_MIN
 from core.errors import InvariantError
 from core.market import Floats
+from core.statistics import VOLATILITY_MIN
 
 SPLITS_AT_ONCE = 1000
 

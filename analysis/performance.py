@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.curves import (
-    SESSIONS_PER_YEAR,
     checked_curve,
     growth_per_year,
     regress,
-    sharpe,
     simple_returns,
     sortino,
     volatility,
@@ -21,6 +19,7 @@ from analysis.curves import (
 from analysis.trades import Activity
 from core.errors import InvariantError
 from core.market import Floats
+from core.statistics import SESSIONS_PER_YEAR, sharpe_ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +51,7 @@ class Performance:
     win_rate : float or None
         Share of round trips with a profit above 0 after costs, in [0, 1]; None without trades.
     payoff_ratio : float or None
-        Mean winning over mean losing profit, each as a fraction of the money put in; None without both.
+        Mean winning over mean losing profit, each after fees over its cost with fees; None without both.
     turnover_per_year : float or None
         One-sided: half of all value bought and sold, over mean equity, times 252 over the sessions.
         1.0 means the whole book was replaced once a year.
@@ -91,7 +90,7 @@ def measure_curve(equity: Floats, market: Floats) -> Performance:
         total_return=float(curve[-1] / curve[0] - 1.0),
         cagr=growth_per_year(curve),
         volatility=volatility(returns),
-        sharpe=sharpe(returns),
+        sharpe=sharpe_ratio(returns),
         sortino=sortino(returns),
         drawdown_max=fall.depth,
         drawdown_sessions_max=fall.sessions,

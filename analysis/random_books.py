@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.curves import SESSIONS_PER_YEAR, sharpe_of_rows
 from analysis.holding import Target, hold, month_ends
 from core.errors import InvariantError
 from core.market import Floats
+from core.statistics import SESSIONS_PER_YEAR, sharpe_ratios
 
 NAME_VOLATILITY_SESSIONS = 63
 BOOK_VOLATILITY_SESSIONS = 21
@@ -87,7 +87,7 @@ def random_books(
     """
     targets = random_targets(sessions, close, sectors, rng, first=first, books=books, limits=limits)
     returns = hold(open_, close, targets, books=books, first=first, cost_bps=limits.cost_bps)
-    return RandomBooks(returns=returns, sharpe=sharpe_of_rows(returns))
+    return RandomBooks(returns=returns, sharpe=sharpe_ratios(returns))
 
 
 def random_targets(

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.market import Floats
-
-NAMES_MIN = 5
+from core.statistics import rank_ic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,35 +32,6 @@ class YearOfRanking:
     auc: float | None
 
 
-def unit_ranks(values: Floats, known: NDArray[np.bool_]) -> Floats:
-    """Rank each row among its `known` names, centre, and scale to length 1; 0 elsewhere, shape (T, N).
-
-    The product of two such rows is their Spearman correlation. A row whose known values are all equal is 0.
-    """
-    from scipy.stats import rankdata  # noqa: PLC0415  heavy: imported at first use
-
-    ranks = rankdata(np.where(known, values, np.inf), axis=1)
-    count = known.sum(axis=1, keepdims=True)
-    mean = np.where(known, ranks, 0.0).sum(axis=1, keepdims=True) / np.maximum(count, 1)
-    centred = np.where(known, ranks - mean, 0.0)
-    length = np.sqrt((centred**2).sum(axis=1, keepdims=True))
-    return np.asarray(centred / np.where(length > 0, length, 1.0))
-
-
-def rank_ic(predictions: Floats, forward: Floats, *, names_min: int = NAMES_MIN) -> Floats:
-    """Spearman correlation of each session's predictions (T, N) with its forward returns (T, N).
-
-    Returns
-    -------
-    ndarray of float64, shape (T,)
-        NaN where fewer than `names_min` names have both, or where one side does not differ among them.
-    """
-    known = np.isfinite(predictions) & np.isfinite(forward)
-    left, right = unit_ranks(predictions, known), unit_ranks(forward, known)
-    tells = (known.sum(axis=1) >= names_min) & left.any(axis=1) & right.any(axis=1)
-    return np.where(tells, (left * right).sum(axis=1), np.nan)
-
-
 def top_group(forward: Floats, *, share: float = 0.25) -> Floats:
     """Label each session's best `share` of names by forward return: 1, else 0; NaN where unknown, (T, N)."""
     from scipy.stats import rankdata  # noqa: PLC0415  heavy: imported at first use
@@ -73,15 +43,12 @@ def top_group(forward: Floats, *, share: float = 0.25) -> Floats:
 
 
 def auc(scores: Floats, labels: Floats) -> float | None:
-    """Area under the ROC curve by the Mann-Whitney statistic; NaN pairs are left out, None with one class."""
-    from scipy.stats import rankdata  # noqa: PLC0415  heavy: imported at first use
+    """Area under the ROC curve (Mann-Whitney); NaN pairs are left out, None with one class."""
+    from sklearn.metrics import roc_auc_score  # noqa: PLC0415  heavy: imported at first use
 
     known = np.isfinite(scores) & np.isfinite(labels)
-    ranks, hit = rankdata(scores[known]), labels[known] > 0.5
-    positive, negative = int(hit.sum()), int((~hit).sum())
-    if not positive or not negative:
-        return None
-    return float((ranks[hit].sum() - positive * (positive + 1) / 2) / (positive * negative))
+    top = labels[known] > 0.5
+    return float(roc_auc_score(top, scores[known])) if top.any() and not top.all() else None
 
 
 def ranking_by_year(
@@ -106,10 +73,10 @@ def ranking_by_year(
 
 
 def _year(year: int, daily: Floats, predictions: Floats, labels: Floats) -> YearOfRanking:
-    told = daily[np.isfinite(daily)]
+    ranked = daily[np.isfinite(daily)]
     return YearOfRanking(
         year=year,
-        days=len(told),
-        rank_ic=float(told.mean()) if len(told) else None,
+        days=len(ranked),
+        rank_ic=float(ranked.mean()) if len(ranked) else None,
         auc=auc(predictions, labels),
     )

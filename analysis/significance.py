@@ -7,10 +7,17 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.curves import SESSIONS_PER_YEAR, VOLATILITY_MIN, sharpe_of_rows
-from analysis.ranking import NAMES_MIN, rank_ic, unit_ranks
 from core.errors import InvariantError
 from core.market import Floats
+from core.statistics import (
+    NAMES_MIN,
+    SESSIONS_PER_YEAR,
+    VOLATILITY_MIN,
+    rank_ic,
+    sharpe_ratio_per_session,
+    sharpe_ratios,
+    unit_ranks,
+)
 
 EULER_GAMMA = 0.5772156649015329
 
@@ -62,7 +69,7 @@ def probabilistic_sharpe_ratio(returns: Floats, *, sharpe_to_beat: float = 0.0) 
 
     if len(returns) < 3 or returns.std(ddof=1) <= VOLATILITY_MIN:
         return None
-    ratio = returns.mean() / returns.std(ddof=1)
+    ratio = float(sharpe_ratio_per_session(returns))
     standard = (returns - returns.mean()) / returns.std()
     skewness, kurtosis = float((standard**3).mean()), float((standard**4).mean())
     spread = 1 - skewness * ratio + (kurtosis - 1) / 4 * ratio**2
@@ -163,7 +170,7 @@ def sharpe_interval(
         return None
     rows = stationary_rows(len(returns), resamples=resamples, block_sessions_mean=block_sessions_mean, rng=rng)
     tail = (1 - confidence) / 2
-    low, high = np.quantile(sharpe_of_rows(returns[rows]), [tail, 1 - tail])
+    low, high = np.quantile(sharpe_ratios(returns[rows]), [tail, 1 - tail])
     return Interval(float(low), float(high))
 
 
@@ -191,12 +198,12 @@ def rank_ic_permutation(
     Permutation or None
         None when no session can be ranked.
     """
-    tells = np.isfinite(rank_ic(predictions, forward, names_min=names_min))
-    days = int(tells.sum())
+    ranked = np.isfinite(rank_ic(predictions, forward, names_min=names_min))
+    days = int(ranked.sum())
     if not days:
         return None
-    known = (np.isfinite(predictions) & np.isfinite(forward))[tells]
-    left, right = unit_ranks(predictions[tells], known), unit_ranks(forward[tells], known)
+    known = (np.isfinite(predictions) & np.isfinite(forward))[ranked]
+    left, right = unit_ranks(predictions[ranked], known), unit_ranks(forward[ranked], known)
     spectrum = (np.fft.rfft(left, axis=0).conj() * np.fft.rfft(right, axis=0)).sum(axis=1)
     shifted = np.fft.irfft(spectrum, n=days) / days
     observed = float((left * right).sum() / days)

@@ -1,4 +1,4 @@
-"""The application: routes, guards and error answers around one service."""
+"""The application: routes, security and error responses around one service."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -14,7 +15,6 @@ from api.dependencies import Clock
 from api.identity import Identity
 from api.routes import (
     backtest,
-    book,
     control,
     dashboard,
     decide,
@@ -22,11 +22,12 @@ from api.routes import (
     health,
     market,
     memory,
+    portfolio,
     rl,
     train,
 )
 from api.routes import metrics as metrics_route
-from api.routes.metrics import Metrics, sample_lag
+from api.routes.metrics import MetricsExporter, sample_lag
 from api.security import SecurityMiddleware
 from api.stream import endpoint
 from api.stream.endpoint import Hub, StreamMiddleware
@@ -41,12 +42,16 @@ DESCRIPTION = (
 
 
 def system_clock() -> datetime:
-    """Tell the wall clock's time, UTC."""
+    """Return the wall clock's time, UTC."""
     return datetime.now(UTC)
 
 
 def create_app(
-    service: Service, hub: Hub, environment: Environment, metrics: Metrics, clock: Clock = system_clock
+    service: Service,
+    hub: Hub[Any],
+    environment: Environment,
+    metrics: MetricsExporter,
+    clock: Clock = system_clock,
 ) -> FastAPI:
     """Build the application.
 
@@ -79,7 +84,7 @@ def create_app(
     problems.install(app)
     openapi.install(app)
     for routes in (
-        health, market, decide, book, control, train, rl, backtest, equity, memory, metrics_route, dashboard,
+        health, market, decide, portfolio, control, train, rl, backtest, equity, memory, metrics_route, dashboard,
         endpoint,
     ):  # fmt: skip
         app.include_router(routes.router)

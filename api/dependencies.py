@@ -1,4 +1,4 @@
-"""What routes ask for: the engine, and bodies read strictly."""
+"""Dependencies of the routes: the service, the clock, and JSON bodies read strictly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def _now(request: Request) -> datetime:
     return clock()
 
 
-Engine = Annotated[Service, Depends(_service)]
+ServiceDependency = Annotated[Service, Depends(_service)]
 Now = Annotated[datetime, Depends(_now)]
 Nothing = Annotated[NothingAsked, Body(default_factory=NothingAsked)]
 Limit = Annotated[int, Query(ge=1, le=500, description="How many, newest first.")]
@@ -36,7 +36,7 @@ class StrictRequest(Request):
     """Reads JSON as RFC 8259 has it: Python's reader would let NaN and Infinity through."""
 
     async def json(self) -> Any:
-        """Give the body's value.
+        """Return the body's value.
 
         Raises
         ------
@@ -55,7 +55,7 @@ class StrictRoute(APIRoute):
     """A route whose body is read strictly."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Give the handler, wrapped."""
+        """Return the handler, wrapped."""
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Who answers on this port: a caller proves us before it sends its token to a stranger that took the port."""
+"""Proof of identity: a caller challenges us before it sends its token to a stranger that took the port."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Identity:
         self._token = environment.token if environment.host in LOOPBACK else None
 
     def answer(self, port: int, challenge: str) -> str | None:
-        """Give the proof; None when there is nothing to prove by."""
+        """Return the proof; None when there is no token to prove by."""
         return proof(self._token, port, challenge) if self._token else None
 
 

@@ -1,15 +1,15 @@
-"""Long work over HTTP: started, waited for unless told otherwise, and answered in its own shape."""
+"""Long jobs over HTTP: started, waited for by default, and answered by a response of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Query, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from api.openapi import ASKING
+from api.openapi import SERVICE_CALL
 from api.schemas.base import Data
 from api.schemas.daemon import JobAnswer
 from core.errors import Recoverable
@@ -17,41 +17,32 @@ from core.service import JobStatus, Service
 
 Wait = Annotated[bool, Query(description="Wait for the result; false answers 202 with a job.")]
 Made = TypeVar("Made", bound=BaseModel)
-STARTED_OR_DONE = {**ASKING, 202: {"model": JobAnswer, "description": "Started; it goes on by itself."}}
+STARTED_OR_DONE = {**SERVICE_CALL, 202: {"model": JobAnswer, "description": "Started; it goes on by itself."}}
 
 
-class WorkFailed(Recoverable):
+class JobFailed(Recoverable):
     """The child process failed; nothing was changed."""
-
-
-def as_it_is(result: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Answer with the result and nothing lifted out of it."""
-    del result
-    return {}
 
 
 async def answer_when_done(
     service: Service,
     kind: str,
     parameters: Mapping[str, Any],
-    answer: type[Made],
+    response: type[Made],
     *,
     wait: bool,
     failed: str,
-    lifted: Callable[[Mapping[str, Any]], Mapping[str, Any]] = as_it_is,
 ) -> Made | Response:
     """Start a job of a kind and answer with its result, or at once with 202 and where to look.
 
     Parameters
     ----------
     failed : str
-        What a failure means, in words; the child's last words follow.
-    lifted : callable
-        Fields of the answer that lie deeper in the result.
+        What a failure means, in words; the last line of the child's error follows.
 
     Raises
     ------
-    WorkFailed
+    JobFailed
         When the child failed; `/jobs/ID` has the whole error.
     """
     job = await run_in_threadpool(service.start_job, kind, parameters)
@@ -62,6 +53,6 @@ async def answer_when_done(
     job = await service.finished(job.job_id)
     if job.status is JobStatus.FAILED:
         reason = (job.error.strip().splitlines() or ["no reason given"])[-1]
-        raise WorkFailed(f"{failed}: {reason}", hint=f"GET /jobs/{job.job_id} has the whole error.")
+        raise JobFailed(f"{failed}: {reason}", hint=f"GET /jobs/{job.job_id} has the whole error.")
     about = {"job_id": job.job_id, "status": job.status.value, "data": Data.of_now(service)}
-    return answer.model_validate({**lifted(job.result), **job.result, **about})
+    return response.model_validate({**job.result, **about})

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of errors: every status a route can answer, each as a problem."""
+"""Error responses in the OpenAPI document: every status of a route, each as a problem."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def problems(*statuses: int) -> Responses:
 
 
 ANYWHERE = problems(400, 401, 403, 413, 415, 421)
-ASKING = problems(404, 409, 422, 503)
+SERVICE_CALL = problems(404, 409, 422, 503)
 
 
 def install(app: FastAPI) -> None:

@@ -49,7 +49,7 @@ class Problem(BaseModel):
 def problem(
     status: int, detail: str, hint: str, *, kind: str = "", headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Build an answer that names a problem; its body is pure ASCII, whatever the caller sent."""
+    """Build a response that names a problem; its body is pure ASCII, whatever the caller sent."""
     title = HTTPStatus(status).phrase
     body = {
         "type": f"urn:trading-engine:{kind or title.lower().replace(' ', '-')}",

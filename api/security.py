@@ -1,4 +1,4 @@
-"""Who may ask, and what a request may look like: checked before any route, on HTTP and WebSocket alike.
+"""Security of requests: who may send them and what they look like, checked before any route, HTTP or WebSocket.
 
 Browsers let any page send requests to a loopback server. The Host allow-list stops DNS rebinding, the Origin
 check stops cross-site requests, and off loopback a bearer token is required (config.environment insists).

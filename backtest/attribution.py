@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.curves import sharpe, simple_returns, worst_drawdown
+from analysis.curves import simple_returns, worst_drawdown
 from analysis.overfitting import Overfitting, overfitting_probability
 from backtest.runner import Run
 from backtest.spans import Rows, windows_of
 from core.errors import InvariantError
 from core.market import Floats
+from core.statistics import sharpe_ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +93,7 @@ def trial_returns(runs: Sequence[Run]) -> Floats:
 def _without(whole: Run, other: Run, rows: Rows) -> Without:
     curve = slice(rows.first - 1, rows.last + 1)
     equity = other.equity[curve]
-    ratio, full = sharpe(simple_returns(equity)), sharpe(simple_returns(whole.equity[curve]))
+    ratio, full = sharpe_ratio(simple_returns(equity)), sharpe_ratio(simple_returns(whole.equity[curve]))
     return Without(
         total_return=float(equity[-1] / equity[0] - 1),
         drawdown_max=worst_drawdown(equity).depth,

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.curves import sharpe_of_rows
 from analysis.holding import Target, hold
 from backtest.market import Market
 from backtest.spans import Rows
 from core.market import Floats
+from core.statistics import sharpe_ratios
 
 
 class Range(NamedTuple):
@@ -65,7 +65,7 @@ def spread_of(returns: Floats, rows: Rows) -> Phases:
     return Phases(
         books=len(part),
         total_return=_range(np.prod(1.0 + part, axis=1) - 1.0),
-        sharpe=_range(sharpe_of_rows(part)),
+        sharpe=_range(sharpe_ratios(part)),
     )
 
 

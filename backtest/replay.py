@@ -14,9 +14,9 @@ from core.errors import RequestError
 from core.ports import Feed, Ledger, RiskManager, Team
 from core.times import market_date
 from core.types import MarketView, Plan, Portfolio, StepReport, TradingState
-from pipeline.engine import opening_book, with_pending_orders
+from pipeline.engine import opening_portfolio, with_pending_orders
 from pipeline.fills import apply_fills
-from pipeline.step import decide, digest_of, name_of
+from pipeline.step import decide, fingerprint, name_of
 
 LOOK_BACK = (100, 1_000, 10_000, 1_000_000)
 SHOWN_MAX = 200
@@ -95,7 +95,10 @@ def seen_by(recorded: Recorded, initial_cash: Decimal) -> Seen:
     plan, books = recorded.report.plan, list(_books(recorded, initial_cash))
     state = plan.decided_in or (recorded.before.plan.state if recorded.before else TradingState.ACTIVE)
     for book in books:
-        if digest_of(book) == plan.book_digest and _name(recorded.report, state) == recorded.report.decision_id:
+        if (
+            fingerprint(book) == plan.portfolio_digest
+            and _name(recorded.report, state) == recorded.report.decision_id
+        ):
             return Seen(book=book, state=state, proven=True)
     return Seen(book=books[0], state=state, proven=False)
 
@@ -144,9 +147,9 @@ def _books(recorded: Recorded, initial_cash: Decimal) -> Iterator[Portfolio]:
     """
     report = recorded.report
     if report.cycle.as_of is not None:
-        yield opening_book(report.plan.portfolio.cash)
+        yield opening_portfolio(report.plan.portfolio.cash)
         return
-    last = recorded.before.plan.portfolio if recorded.before else opening_book(initial_cash)
+    last = recorded.before.plan.portfolio if recorded.before else opening_portfolio(initial_cash)
     own = {approved.order.client_order_id for approved in report.plan.approved} if report.cycle.submits else set()
     pending = tuple(o for o in report.plan.portfolio.pending if o.client_order_id not in own)
     rebased = replace(last, session_open_equity=last.equity, peak_equity=last.equity)
@@ -163,7 +166,7 @@ def _name(report: StepReport, state: TradingState) -> str:
         report.as_of,
         report.view_digest,
         report.config_digest,
-        book_digest=report.plan.book_digest,
+        portfolio_digest=report.plan.portfolio_digest,
         state=state,
         models=report.plan.analysis.models,
     )

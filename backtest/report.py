@@ -12,14 +12,14 @@ from analysis.curves import MonthlyReturns, monthly_returns
 from analysis.overfitting import Overfitting
 from analysis.random_books import random_books
 from analysis.ranking import YearOfRanking, ranking_by_year
-from analysis.trades import activity_of
+from analysis.trades import activity_of, round_trips
 from backtest.attribution import Contribution
 from backtest.intraday_coverage import Walked
 from backtest.market import Market, Null, benchmark_curves
 from backtest.phases import spread_of
 from backtest.runner import Run
 from backtest.spans import windows_of
-from backtest.trading import Traded, describe, trips_of, unproven
+from backtest.trading import Traded, describe, unproven
 from backtest.windows import Course, Trials, Window, judge
 from core.market import Floats
 
@@ -164,7 +164,7 @@ def make_report(
         What the chart shades.
     """
     course = course_of(run, market, ranking, null, slippage_bps=slippage_bps)
-    traded = describe(run, trips_of(run), orders)
+    traded = describe(run, round_trips(run.fills), orders)
     return Report(
         about=about,
         warnings=tuple(unproven(run, traded)),
@@ -186,7 +186,6 @@ def make_report(
 
 def course_of(run: Run, market: Market, ranking: Ranking, null: Null, *, slippage_bps: float) -> Course:
     """Lay a run beside the benchmarks and the random books of the same sessions."""
-    trips = trips_of(run)
     books = random_books(
         market.sessions,
         market.open,
@@ -203,7 +202,7 @@ def course_of(run: Run, market: Market, ranking: Ranking, null: Null, *, slippag
         curves=benchmark_curves(market),
         market=market.benchmark,
         activity=activity_of(run.fills, run.sessions, run.exposure, slippage_bps=slippage_bps),
-        closed_on=np.array([trip.closed_at.date() for trip in trips], dtype="datetime64[D]"),
+        closed_on=np.array([one.exit_at.date() for one in round_trips(run.fills)], dtype="datetime64[D]"),
         books=books,
         predictions=ranking.margin,
         forward=ranking.forward,

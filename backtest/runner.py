@@ -111,8 +111,7 @@ class Operator:
             return
         self._waited += 1
         if self._waited > self._patience:
-            self._engine.rebase()
-            self._engine.set_state(TradingState.ACTIVE, "resumed by the modelled operator")
+            self._engine.resume("resumed by the modelled operator")
             self.resumed_at.append(np.datetime64(at.replace(tzinfo=None), "D"))
             self._waited = 0
 

@@ -9,9 +9,9 @@ from decimal import Decimal
 
 import numpy as np
 
-from analysis.trades import RoundTrip, round_trips
 from backtest.runner import Run
-from core.orders import Fill, Side
+from core.orders import Side
+from core.round_trips import RoundTrip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class ExitRule:
     win_rate : float
         Share with a profit above 0 after costs, in [0, 1].
     profit_mean : float
-        Mean profit as a fraction of the money put in.
+        Mean profit after fees over cost with fees, a fraction.
     profit_usd : float
         All of it, after costs.
     sessions_held_mean : float
@@ -63,7 +63,7 @@ class Traded:
     resumed_on: tuple[str, ...]
 
 
-def describe(run: Run, trips: Sequence[RoundTrip], orders: Mapping[str, int]) -> Traded:
+def describe(run: Run, round_trips: Sequence[RoundTrip], orders: Mapping[str, int]) -> Traded:
     """Sum up what a run did."""
     net: dict[str, Decimal] = defaultdict(Decimal)
     for fill in run.fills:
@@ -71,21 +71,20 @@ def describe(run: Run, trips: Sequence[RoundTrip], orders: Mapping[str, int]) ->
     return Traded(
         buys=sum(fill.side is Side.BUY for fill in run.fills),
         sells=sum(fill.side is Side.SELL for fill in run.fills),
-        round_trips=len(trips),
+        round_trips=len(round_trips),
         open_at_end=sum(quantity > 0 for quantity in net.values()),
-        exits=by_exit_rule(run.fills, trips),
+        exits=by_exit_rule(round_trips),
         refusals=dict(sorted(run.refusals.items(), key=lambda item: (-item[1], item[0]))),
         orders=dict(sorted(orders.items())),
         resumed_on=tuple(str(day) for day in run.resumed_at),
     )
 
 
-def by_exit_rule(fills: Sequence[Fill], trips: Sequence[RoundTrip]) -> Mapping[str, ExitRule]:
+def by_exit_rule(round_trips: Sequence[RoundTrip]) -> Mapping[str, ExitRule]:
     """Group round trips by the rule of the sale that ended them."""
-    rule_of = {(fill.client_order_id, fill.at): fill.rule for fill in fills if fill.side is Side.SELL}
     groups: dict[str, list[RoundTrip]] = defaultdict(list)
-    for trip in trips:
-        groups[rule_of[trip.closing_order_id, trip.closed_at]].append(trip)
+    for round_trip in round_trips:
+        groups[round_trip.exit_rule].append(round_trip)
     ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
     return {rule: _summed(group) for rule, group in ordered}
 
@@ -102,18 +101,13 @@ def unproven(run: Run, traded: Traded) -> Iterator[str]:
         yield "THE EQUITY NEVER MOVED."
 
 
-def trips_of(run: Run) -> tuple[RoundTrip, ...]:
-    """Give the run's closed round trips."""
-    return round_trips(run.fills)
-
-
-def _summed(trips: Sequence[RoundTrip]) -> ExitRule:
-    profits = np.array([trip.profit_pct for trip in trips])
-    held = [np.busday_count(trip.opened_at.date(), trip.closed_at.date()) for trip in trips]
+def _summed(round_trips: Sequence[RoundTrip]) -> ExitRule:
+    profits = np.array([one.profit_pct for one in round_trips])
+    held = [np.busday_count(one.entry_at.date(), one.exit_at.date()) for one in round_trips]
     return ExitRule(
-        trades=len(trips),
+        trades=len(round_trips),
         win_rate=float(np.mean(profits > 0)),
         profit_mean=float(profits.mean()),
-        profit_usd=float(sum(trip.profit_usd for trip in trips)),
+        profit_usd=float(sum(one.profit_usd for one in round_trips)),
         sessions_held_mean=float(np.mean(held)),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.curves import SESSIONS_PER_YEAR, sharpe_of_rows, simple_returns
+from analysis.curves import simple_returns
 from analysis.performance import Performance, compare
 from analysis.random_books import RandomBooks, percentile
 from analysis.significance import (
@@ -24,6 +24,7 @@ from analysis.trades import Activity
 from backtest.phases import Phases
 from backtest.spans import Rows
 from core.market import Floats
+from core.statistics import SESSIONS_PER_YEAR, sharpe_ratios
 
 SHARPES_MIN = 2
 
@@ -183,7 +184,7 @@ def judge(course: Course, rows: Rows, trials: Trials, seed: int) -> Window:
 def place_among(books: RandomBooks, rows: Rows, sharpe: float | None) -> Luck:
     """Place a Sharpe ratio among the books' of the same sessions."""
     returns = books.returns[:, rows.first - 1 : rows.last]
-    part = RandomBooks(returns=returns, sharpe=sharpe_of_rows(returns))
+    part = RandomBooks(returns=returns, sharpe=sharpe_ratios(returns))
     low, middle, high = (float(q) for q in np.quantile(part.sharpe, [0.05, 0.5, 0.95]))
     return Luck(
         books=len(part.sharpe),

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
-from analysis.curves import sharpe, simple_returns, worst_drawdown
+from analysis.curves import simple_returns, worst_drawdown
 from analysis.overfitting import overfitting_probability
 from analysis.random_books import equal_weight_scaled
 from backtest.app.executors import executor_of, run_all, share
@@ -33,6 +33,7 @@ from backtest.runner import Run
 from backtest.spans import windows_of
 from config.environment import read_environment
 from config.sectors import STOCKS
+from core.statistics import sharpe_ratio
 from core.types import BarPanel, Floats
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "universe_daily.parquet"
@@ -80,7 +81,7 @@ def yardstick(spec: BacktestSpec, panel: BarPanel, change: Change, run: Run) -> 
 
 def cell(equity: Floats) -> str:
     """Sharpe ratio and worst drawdown."""
-    return f"{sharpe(simple_returns(equity)) or 0.0:.2f}, {worst_drawdown(equity).depth:.0%}"
+    return f"{sharpe_ratio(simple_returns(equity)) or 0.0:.2f}, {worst_drawdown(equity).depth:.0%}"
 
 
 def rows(spec: BacktestSpec, panel: BarPanel, variants: Mapping[str, Change], runs: list[Run]) -> list[str]:
@@ -136,7 +137,7 @@ def overfitting(beside: list[Run]) -> str:
     """Say how likely the best of the neighbours is luck."""
     returns = [simple_returns(run.equity) for run in beside]
     found = overfitting_probability(np.column_stack(returns))
-    sharpes = sorted(sharpe(one) or 0.0 for one in returns)
+    sharpes = sorted(sharpe_ratio(one) or 0.0 for one in returns)
     told = f"{found.probability:.0%}" if found else "not known"
     span = f"Sharpe {sharpes[0]:.2f} to {sharpes[-1]:.2f} over the whole span"
     return f"\n{len(beside)} neighbours: {span}; probability of backtest overfitting among them {told}."

@@ -22,6 +22,7 @@ from adapters.calendar import NyseCalendar
 from adapters.parquet.bars import ParquetBars
 from config.sectors import STOCKS, UNIVERSE
 from config.trading import EnsembleSettings, RegimeSettings, RlSettings
+from core.statistics import sharpe_ratios
 from core.types import BarPanel, Floats
 from models.factors.store import FactorStore
 from models.regime.tracker import RegimeTracker
@@ -29,7 +30,7 @@ from models.rl.batch import Rules
 from models.rl.ensemble import member_weights
 from models.rl.market import LOOK_AHEAD_SESSIONS, RlMarket, StormHistory, make_market, next_returns
 from models.rl.policy import MEMBERS, load_actor
-from models.rl.replay import Walk, book_returns, buy_and_hold_returns, equal_weight_returns, sharpe, walk
+from models.rl.replay import Walk, book_returns, buy_and_hold_returns, equal_weight_returns, walk
 from models.rl.tasks import Trained, TrainingTask
 from models.rl.windows import Windows, windows_at
 from models.rl.workers import cores, train_side_by_side
@@ -124,7 +125,7 @@ def voted(
     votes = np.zeros(seen.known.shape)
     for session in range(len(seen.sessions)):
         known = earned[:, max(0, session - settings.trailing_sessions - 2) : max(0, session - 1)]
-        sharpes = [sharpe(one) if known.shape[1] >= 21 else None for one in known]
+        sharpes = [float(sharpe_ratios(one)) if known.shape[1] >= 21 else None for one in known]
         weights = member_weights(sharpes, settings.minimum_weight)
         votes[:, session] = np.nan_to_num(
             sum(w * one.actions[:, session] for w, one in zip(weights, own, strict=True))
@@ -146,7 +147,7 @@ def figures(returns: Sequence[Floats]) -> list[str]:
     peaks = [np.maximum.accumulate(np.append(1, one)) for one in growth]
     falls = [float((np.append(1, g) / p - 1).min()) for g, p in zip(growth, peaks, strict=True)]
     return [
-        spread([sharpe(one) for one in returns], "{:.2f}"),
+        spread([float(sharpe_ratios(one)) for one in returns], "{:.2f}"),
         spread([100 * (g[-1] ** (252 / len(g)) - 1) for g in growth], "{:.1f}", " %"),
         spread([100 * one.std() * 252**0.5 for one in returns], "{:.1f}", " %"),
         spread([100 * fall for fall in falls], "{:.1f}", " %"),

@@ -22,7 +22,7 @@ from adapters.events.hub import EventHub
 from adapters.metrics import Metrics
 from api.app import create_app
 from config.environment import read_environment
-from daemon.wiring import build_service
+from daemon.wiring import build_daemon
 from server import configuration
 
 MESSAGE_BYTES = 200
@@ -98,17 +98,18 @@ class Day:
 
     def __init__(self, state: str) -> None:
         environment = read_environment({"DATA_PROVIDER": "simulated", "STATE_DIR": state})
-        self._service = build_service(environment)
+        self._daemon = build_daemon(environment)
         self._number = 0
-        self.app: Any = create_app(self._service, self._service.hub, environment, self._service.metrics)
+        self.app: Any = create_app(self._daemon.service, self._daemon.hub, environment, self._daemon.metrics)
 
     async def broadcast(self, count: int) -> None:
         for _ in range(count):
             topic, data = DAY[self._number % len(DAY)]
             self._number += 1
-            if topic == "decision.made" and self._service.last_decision:
-                data = data | {"decision_id": self._service.last_decision.decision_id}
-            self._service.hub.publish(topic, datetime.now(UTC), data)
+            newest = self._daemon.service.last_decision
+            if topic == "decision.made" and newest:
+                data = data | {"decision_id": newest.decision_id}
+            self._daemon.hub.publish(topic, datetime.now(UTC), data)
 
 
 async def run(kind: Ours | Bare | Day, port: int) -> None:

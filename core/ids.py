@@ -6,18 +6,18 @@ import hashlib
 from datetime import UTC, datetime
 
 
-def decision_id(*, cycle: str, as_of: datetime, seals: tuple[str, ...]) -> str:
-    """Name a decision after what it was made from.
+def decision_id(*, cycle: str, as_of: datetime, fingerprints: tuple[str, ...]) -> str:
+    """Return the id of a decision, derived from what it was made from.
 
     Parameters
     ----------
-    seals : tuple of str
-        Digests of the view, the configuration, the models and the book.
+    fingerprints : tuple of str
+        Digests of the view, the configuration, the models and the portfolio.
     """
-    body = "\x1f".join((cycle, as_of.isoformat(), *seals))
+    body = "\x1f".join((cycle, as_of.isoformat(), *fingerprints))
     return f"{as_of.astimezone(UTC):%Y%m%dT%H%M%S}-{cycle}-{hashlib.sha256(body.encode()).hexdigest()[:12]}"
 
 
 def client_order_id(decision: str, symbol: str, side: str) -> str:
-    """Name an order after its decision, at most 128 characters (Alpaca's limit)."""
+    """Return the id of an order, derived from its decision; at most 128 characters (Alpaca's limit)."""
     return f"{decision}-{symbol}-{side}"

@@ -29,7 +29,12 @@ from core.types import (
 
 
 class Clock(Protocol):
-    """Tells the time, aware UTC."""
+    """Gives the current time, aware UTC."""
+
+    @property
+    def is_real_time(self) -> bool:
+        """Whether it runs by itself, so that an alarm on it comes due; False for one that somebody moves."""
+        ...
 
     def now(self) -> datetime:
         """Give the current moment."""

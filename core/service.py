@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from core.brackets import Levels
 from core.memory import Recollection
+from core.round_trips import RoundTrip
 from core.schedule import Timetable
 from core.types import Cycle, Fill, MarketAnalysis, OrderStatus, Portfolio, Side, StepReport
 
@@ -79,21 +80,6 @@ class OrderRecord:
     created_at: datetime
     updated_at: datetime
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trade:
-    """A closed round trip: bought, sold, and what it made (US dollars as decimal strings)."""
-
-    symbol: str
-    quantity: str
-    entry_at: datetime
-    entry_price: str
-    exit_at: datetime
-    exit_price: str
-    profit_usd: str
-    profit_pct: float
-    exit_rule: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +188,7 @@ class Service(Protocol):
         """Give fills, newest first."""
         ...
 
-    def trades(self, limit: int) -> Sequence[Trade]:
+    def trades(self, limit: int) -> Sequence[RoundTrip]:
         """Give closed round trips, newest first."""
         ...
 

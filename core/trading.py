@@ -1,9 +1,8 @@
-"""What the engine does about it: decisions, the book, the plan and the report."""
+"""What the engine does about it: decisions, the portfolio, the plan and the report."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -13,6 +12,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from core.brackets import Bracket
+from core.cycles import Cycle
 from core.market_analysis import MarketAnalysis, Signal
 from core.orders import ApprovedOrder, Fill, Order, RefusedOrder
 
@@ -36,38 +36,6 @@ class TradingState(StrEnum):
     HALTED = "halted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cycle:
-    """A kind of step, as data.
-
-    Attributes
-    ----------
-    name : str
-        `decide`, `decide_v2`, `risk_check`, `regime`, `rank` or `flatten`.
-    agents : tuple of str
-        Which agents speak, in the order they are heard; each by its weight's name.
-    entries : bool
-        Whether buying is considered at all.
-    submits : bool
-        Whether approved orders are sent; otherwise they wait for `POST /execute`.
-    protects : bool
-        Whether the broker is given stops and targets to watch within the daily bars to come. A backtest on
-        daily bars does so; the daemon's risk check watches quotes instead.
-    as_of : datetime or None
-        A past moment to decide at, against an empty book; None for now.
-    symbols : tuple of str
-        Only these may be decided on; empty for the whole universe.
-    """
-
-    name: str
-    agents: tuple[str, ...] = ()
-    entries: bool = True
-    submits: bool = False
-    protects: bool = False
-    as_of: datetime | None = None
-    symbols: tuple[str, ...] = ()
-
-
 class Vote(Struct, frozen=True, kw_only=True):
     """A signal with the weight it had in the decision (weights of one decision sum to 1)."""
 
@@ -87,8 +55,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     rule : str
         The rule that decided: `score`, or the exit rule (`stop_loss`, `take_profit`, ...).
     target_weight : float or None
-        Share of equity to hold, in [0, 1], where the team sizes the book itself (needed by RESIZE); None where
-        sizing is left to the risk manager.
+        Share of equity to hold, in [0, 1], where the team sizes the portfolio itself (needed by RESIZE); None
+        where sizing is left to the risk manager.
     p_win : float or None
         Probability of ending in the universe's top quarter that the vote stands for; None without votes.
     """
@@ -120,7 +88,7 @@ class Position(Struct, frozen=True, kw_only=True, gc=False):
     missed_count : int
         Consecutive sessions in which it was no candidate.
     judged_session : date or None
-        The session for which that was last judged: each counts once.
+        The session in which that was last counted: each counts once.
     """
 
     symbol: str
@@ -199,15 +167,15 @@ class Plan(Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     portfolio : Portfolio
-        The book with its updated peaks and miss counts (no trade applied).
+        The portfolio with its updated peaks and miss counts (no trade applied).
     state : TradingState
         The state after the breakers spoke.
     alerts : tuple of str
         What a person should know.
-    protections : tuple of Protection
-        What guards each position held and each entry approved; only in a cycle that protects.
-    book_digest : str
-        SHA-256 of the book as the decision found it.
+    protections : tuple of Bracket
+        Stop-loss and take-profit of each position held and each entry approved; only in a cycle that protects.
+    portfolio_digest : str
+        SHA-256 of the portfolio as the decision found it; recorded as `book_digest`.
     decided_in : TradingState or None
         The state before the breakers spoke.
     """
@@ -221,7 +189,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     state: TradingState
     alerts: tuple[str, ...] = ()
     protections: tuple[Bracket, ...] = ()
-    book_digest: str = ""
+    portfolio_digest: str = field(default="", name="book_digest")
     decided_in: TradingState | None = None
 
 

@@ -1,12 +1,12 @@
 """The nouns of the engine, in one place to import from."""
 
+from core.cycles import Cycle
 from core.events import Event
 from core.market import BarPanel, Floats, Headline, MarketView, Memory, Quote
 from core.market_analysis import Abstention, MarketAnalysis, RankedStock, Regime, SectorScore, Signal
 from core.orders import ApprovedOrder, Check, Fill, Order, OrderStatus, RefusedOrder, Side
 from core.trading import (
     Action,
-    Cycle,
     Decision,
     Plan,
     Portfolio,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import multiprocessing
 import os
@@ -52,6 +53,7 @@ class JobRunner:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._stopping = False
+        atexit.register(self.stop)  # runs before multiprocessing waits for children that are not daemonic
 
     def start(self, kind: str, work: Work, arguments: Sequence[Any], finish: Finish) -> Job:
         """Start work unless one of its kind runs.
@@ -109,6 +111,7 @@ class JobRunner:
 
     def stop(self) -> None:
         """End the children and begin no other: unfinished work is lost, finished work is already saved."""
+        atexit.unregister(self.stop)
         with self._lock:
             self._stopping = True
         for child in list(self._children.values()):
@@ -128,7 +131,8 @@ class JobRunner:
 
     def _follow(self, job_id: str, work: Work, arguments: tuple[Any, ...], finish: Finish) -> None:
         ours, theirs = self._context.Pipe()
-        child = self._context.Process(target=_child, args=(theirs,), daemon=True, name=job_id)
+        # not daemonic: a training has a pool of its own, and a daemonic process may have no children
+        child = self._context.Process(target=_child, args=(theirs,), daemon=False, name=job_id)
         self._children[job_id] = child
         try:
             child.start()

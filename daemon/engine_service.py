@@ -1,4 +1,4 @@
-"""The engine as the edge sees it: one engine thread, readers that never block, jobs in child processes."""
+"""The engine as the edge sees it: one engine thread, queries that never block, long work in child processes."""
 
 from __future__ import annotations
 
@@ -12,270 +12,285 @@ import structlog
 
 from core.brackets import Levels
 from core.cycles import FLATTEN, SETTLE
-from core.errors import EngineError, Recoverable, RequestError
-from core.ports import Clock, EventSink
-from core.service import AnalysisReport, Execution, Job
-from core.types import Cycle, Portfolio, StepReport, TradingState
+from core.errors import EngineError, LedgerError, Recoverable, RequestError
+from core.memory import Recollection
+from core.schedule import Timetable
+from core.round_trips import RoundTrip
+from core.service import AnalysisReport, EquityPoint, Execution, Job, OrderRecord
+from core.types import Cycle, Fill, Portfolio, StepReport, TradingState
 from daemon.child_jobs import JobRunner
 from daemon.engine_thread import EngineThread
-from daemon.ledger_queries import LedgerReads, LongWork, MarketNames, Readers
+from daemon.equity_comparison import compare_with_market
+from daemon.ledger_queries import LedgerQueries
 from daemon.logs import step_line
+from daemon.service_dependencies import ServiceDependencies
+from daemon.settle_trigger import SettleTrigger
+from daemon.start_retries import start_retries
 from pipeline.engine import Engine
 from pipeline.execution import cancel_entries, execute, is_decision, newest_decision
-from pipeline.fault_policy import guarded, guarded_step
+from pipeline.fault_policy import halting_on_fatal_faults, step_under_policy
 from pipeline.reconciliation import Recovery, accept, recover
+from pipeline.reports import last_bar_age_seconds
 
 Result = TypeVar("Result")
 log = structlog.get_logger("engine")
-RETRY_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 2.0
 
 
-class EngineService(LedgerReads):
-    """Implements `core.service.Service`.
-
-    Parameters
-    ----------
-    build : callable
-        Makes the engine; runs on the engine thread, since it imports heavy libraries and reads the feed.
-    readers : callable
-        Gives the ledger's read side once the engine is built.
-    market : MarketNames
-        What the equity is compared with.
-    levels_of : callable
-        Gives each held position's nearest stop and target.
-    watch : callable
-        Told of each step that ended: the report, and how long it took in seconds.
-    status_of : callable
-        Turns (engine or None, this service) into the status' JSON bytes.
-    after_start : callable
-        Runs on the engine thread once ready (a first training where there is no model).
-    close : callable
-        Lets go of the files, on the engine thread, as its last work.
+class EngineService:
+    """Implements `core.service.Service` with the parts it is given.
 
     Attributes
     ----------
+    engine : Engine or None
+        Once it is built.
     recovery : Recovery or None
         What the start found between ledger and broker, once it has looked.
     last_decision : StepReport or None
         The newest decision about now, also from before the start.
     """
 
-    def __init__(
-        self,
-        *,
-        clock: Clock,
-        events: EventSink,
-        build: Callable[[], Engine],
-        readers: Callable[[], Readers],
-        market: MarketNames,
-        levels_of: Callable[[Engine], Mapping[str, Levels]],
-        watch: Callable[[StepReport, float], None],
-        status_of: Callable[[EngineService], bytes],
-        models_loaded: Callable[[], bool],
-        long_work: Mapping[str, LongWork],
-        after_start: Callable[[EngineService], None],
-        close: Callable[[], None],
-    ) -> None:
-        super().__init__(market)
-        self.events = events
+    def __init__(self, given: ServiceDependencies) -> None:
+        self.engine: Engine | None = None
         self.recovery: Recovery | None = None
         self.last_decision: StepReport | None = None
-        self.clock = clock
+        self._given = given
         self._thread = EngineThread()
-        self.runner = JobRunner(clock, events, lambda finish: self._thread.submit(finish).result())
-        self._build = build
-        self._make_readers = readers
-        self._levels_of = levels_of
-        self._watch = watch
-        self._status_of = status_of
-        self._models_loaded = models_loaded
-        self._long_work = long_work
-        self._after_start = after_start
-        self._close = close
-        self._halts = 0
+        self._runner = JobRunner(given.clock, given.events, lambda finish: self._thread.submit(finish).result())
+        self._settle_soon = SettleTrigger(self._thread, lambda: None if self._not_ready else self.engine)
+        self._ledger: LedgerQueries | None = None
+        self._not_ready = "The engine is starting."
         self._started = time.monotonic()
         self._status_cache: tuple[float, bytes] = (-1.0, b"")
 
     def start(self) -> None:
-        """Begin building and recovering on the engine thread; returns at once."""
+        """Begin building and recovering on the engine thread, and run the jobs once that is done."""
         self._thread.submit(self._begin)
+        self._given.scheduled_jobs.start(self)
 
     def begin_stop(self) -> None:
         """Begin nothing new and end the children, so that those who wait for them are answered."""
+        self._given.scheduled_jobs.stop()
         self._thread.stopping.set()
-        self.runner.stop()
+        self._runner.stop()
 
     async def stop(self) -> None:
         """Let the running step finish (or be recovered at the next start), then let go of the files."""
         self.begin_stop()
-        await self._thread.stop(self._close, STOP_SECONDS_MAX)
+        await self._thread.stop(self._given.close, STOP_SECONDS_MAX)
 
     def now(self) -> datetime:
-        """Give the engine's moment: with recorded bars it is not the wall clock's."""
-        return (self.engine.parts.clock if self.engine else self.clock).now()
+        """Return the engine's moment: with recorded bars it is not the wall clock's."""
+        return (self.engine.parts.clock if self.engine else self._given.clock).now()
 
     def health(self) -> Mapping[str, Any]:
         """Answer at once: no network, no models, no lock."""
         engine, report, now = self.engine, self.last_decision, self.now()
         return {
             "status": "ok",
-            "models_loaded": self._models_loaded(),
+            "models_loaded": self._given.ranker.loaded,
             "server_uptime": round(time.monotonic() - self._started, 3),
             "ready": not self._not_ready,
             "not_ready": self._not_ready,
             "trading_state": engine.state.value if engine else None,
             "last_decision_age_seconds": round((now - report.as_of).total_seconds(), 3) if report else None,
-            "last_bar_age_seconds": engine.last_bar_age_seconds(now) if engine else None,
+            "last_bar_age_seconds": last_bar_age_seconds(engine.last_view, now) if engine else None,
         }
 
     def not_ready_reason(self) -> str:
-        """Say why the engine is not ready; empty once it is."""
+        """Return why the engine is not ready; empty once it is."""
         return self._not_ready
 
     def status(self) -> bytes:
-        """Give the whole status, encoded at most once a second."""
+        """Return the whole status, encoded at most once a second."""
         at, body = self._status_cache
         if time.monotonic() - at > 1.0:
-            body = self._status_of(self)
+            body = self._given.status_of(self)
             self._status_cache = (time.monotonic(), body)
         return body
 
     async def analyse(self, cycle: Cycle) -> AnalysisReport:
-        """Hear the team without deciding."""
+        """Ask the team for its analysis without deciding."""
         return await self._on_engine(lambda engine: engine.analyse(cycle))
 
     async def step(self, cycle: Cycle) -> StepReport:
         """Run one step."""
-        return await self._on_engine(lambda engine: self._step(engine, cycle))
+        return await asyncio.wrap_future(self._thread.submit(self._step, self._require_engine(), cycle))
 
     async def execute(self, decision_id: str | None, *, dry_run: bool) -> Execution:
-        """Send a recorded decision's orders, on the book of now."""
+        """Send a recorded decision's orders, on the portfolio of now."""
 
-        def go(engine: Engine) -> Execution:
+        def settle_and_execute(engine: Engine) -> Execution:
             if not dry_run:
                 self._step(engine, SETTLE)
-            return guarded(engine, lambda: execute(engine, decision_id, dry_run=dry_run))
+            with halting_on_fatal_faults(engine):
+                return execute(engine, decision_id, dry_run=dry_run)
 
-        return await self._on_engine(go)
+        return await self._on_engine(settle_and_execute)
 
     async def halt(self, reason: str) -> None:
         """Stop sending at once, even inside a running step; then write HALTED down."""
-        self._require_engine().stop_sending.set()
-        self._halts += 1
+        self._require_engine().sending.request_halt()
         await self._on_engine(lambda engine: engine.set_state(TradingState.HALTED, reason))
         self._status_cache = (-1.0, b"")
 
     async def resume(self) -> None:
         """Go back to ACTIVE, unless a halt was asked for later; losses are measured from here on."""
-        halts = self._halts
+        halt_requests = self._require_engine().sending.halt_requests
 
-        def go(engine: Engine) -> None:
+        def accept_and_resume(engine: Engine) -> None:
             self.recovery = accept(engine, self.recovery)
-            if self._halts == halts:
-                engine.stop_sending.clear()
-            engine.faults = 0
-            engine.rebase()
-            engine.set_state(TradingState.ACTIVE, "resumed by a person")
-            self._write_book(engine)
+            engine.sending.open(halt_requests)
+            engine.resume("resumed by a person")
+            self._record_portfolio(engine)
 
-        await self._on_engine(go)
+        await self._on_engine(accept_and_resume)
 
     async def flatten(self) -> StepReport:
         """Cancel open buys and sell everything; entries stay off until a person resumes."""
-        halts = self._halts
+        halt_requests = self._require_engine().sending.halt_requests
 
-        def go(engine: Engine) -> StepReport:
-            if self._halts == halts:
-                engine.stop_sending.clear()
+        def cancel_and_sell(engine: Engine) -> StepReport:
+            engine.sending.open(halt_requests)
             if engine.state is TradingState.ACTIVE:
                 engine.set_state(TradingState.REDUCING, "flattened by a person")
-            guarded(engine, lambda: cancel_entries(engine))
+            with halting_on_fatal_faults(engine):
+                cancel_entries(engine)
             return self._step(engine, FLATTEN)
 
-        return await self._on_engine(go)
+        return await self._on_engine(cancel_and_sell)
+
+    async def rollback(self) -> Mapping[str, Any]:
+        """Put the ranker before the one in use back in use."""
+        return await self._on_engine(lambda _: self._given.ranker.rollback())
+
+    def decisions(self, limit: int) -> Sequence[StepReport]:
+        """Return recorded decisions, newest first."""
+        return self._require_ledger().decisions(limit)
+
+    def decision(self, decision_id: str) -> StepReport | None:
+        """Return one recorded decision."""
+        return self._require_ledger().decision(decision_id)
+
+    def orders(self, limit: int) -> Sequence[OrderRecord]:
+        """Return orders, newest first."""
+        return self._require_ledger().orders(limit)
+
+    def fills(self, limit: int) -> Sequence[Fill]:
+        """Return fills, newest first."""
+        return self._require_ledger().fills(limit)
+
+    def trades(self, limit: int) -> Sequence[RoundTrip]:
+        """Return closed round trips, newest first."""
+        return self._require_ledger().trades(limit)
+
+    def equity(self, sessions: int) -> Sequence[EquityPoint]:
+        """Return the last sessions' equity beside the market's, oldest first."""
+        view = self.engine.last_view if self.engine else None
+        marks, market = self._require_ledger().equity_marks(sessions), self._given.market
+        return compare_with_market(
+            marks,
+            view.bars if view else None,
+            sessions=sessions,
+            benchmark=market.benchmark,
+            universe=market.universe,
+        )
+
+    def state_reason(self) -> str:
+        """Return why the trading state is what it is; empty when nobody changed it. Never fails."""
+        try:
+            return self._ledger.state_reason() if self._ledger else ""
+        except LedgerError as error:
+            return str(error)
 
     def portfolio(self) -> Portfolio:
-        """Give the book after the last step."""
+        """Return the portfolio after the last step."""
         return self._require_engine().portfolio
 
     def levels(self) -> Mapping[str, Levels]:
-        """Give each held position's nearest stop and target."""
-        return self._levels_of(self._require_engine())
+        """Return each held position's nearest stop and target."""
+        return self._given.levels_of(self._require_engine())
+
+    async def memory(self, symbol: str, limit: int) -> Recollection:
+        """Return what is remembered of a ticker, newest first."""
+        return await self._given.memory.facts(symbol, limit)
+
+    def timetable(self) -> Timetable:
+        """Return what runs by itself."""
+        return self._given.scheduled_jobs.timetable()
 
     def start_job(self, kind: str, parameters: Mapping[str, Any]) -> Job:
         """Start long work; a RequestError with status 409 if one of its kind runs."""
-        work = self._long_work.get(kind)
-        if work is None:
+        start = self._given.long_work.get(kind)
+        if start is None:
             raise RequestError(f"There is no job of kind {kind}.", status=404)
-        return work(self._require_engine(), self.runner, parameters)
+        return start(self._require_engine(), self._runner, parameters)
 
     async def finished(self, job_id: str) -> Job:
         """Wait until a job has ended."""
-        return await asyncio.get_running_loop().run_in_executor(None, self.runner.wait, job_id)
+        return await asyncio.get_running_loop().run_in_executor(None, self._runner.wait, job_id)
 
     def job(self, job_id: str) -> Job | None:
-        """Give one job."""
-        return self.runner.get(job_id)
+        """Return one job."""
+        return self._runner.get(job_id)
 
     def jobs(self) -> Sequence[Job]:
-        """Give the jobs since the start, newest first."""
-        return self.runner.all()
+        """Return the jobs since the start, newest first."""
+        return self._runner.all()
 
     def _begin(self) -> None:
         try:
-            if self._recovered():
-                self._not_ready = ""
-                if not self._thread.stopping.is_set():
-                    self._after_start(self)
-        except Exception as error:  # the thread's edge: a fault must be told, not vanish
+            start_retries(self._thread.stopping, self._note_retry)(self._build_and_recover)
+            if not self._not_ready and not self._thread.stopping.is_set():
+                self._given.ranker.train_if_missing(self.start_job)
+        except Exception as error:  # the thread's edge: a fault must be logged, not vanish
             if self._not_ready:
                 self._not_ready = f"The start failed: {error}"
             log.error("start.failed", reason=str(error), exc_info=not isinstance(error, EngineError))
 
-    def _recovered(self) -> bool:
-        """Build and reconcile, again and again while what failed may come back; False when stopping."""
-        wait_seconds = 1.0
-        while not self._thread.stopping.is_set():
-            try:
-                engine = self.engine = self.engine or self._build()
-                self._readers = self._make_readers()
-                found = self.recovery = recover(engine)
-            except Recoverable as error:
-                self._not_ready = f"The start waits for what failed, and tries again: {error}"
-                log.warning("start.retry", reason=str(error), wait_seconds=wait_seconds)
-                self._thread.stopping.wait(wait_seconds)
-                wait_seconds = min(2 * wait_seconds, RETRY_SECONDS_MAX)
-                continue
-            self.last_decision = newest_decision(engine.parts.ledger)
-            tell = log.error if found.differences else log.info
-            tell("start.recovered", mended=found.mended, differences=found.differences)
-            return True
-        return False
+    def _build_and_recover(self) -> None:
+        """Build and reconcile; called again while what failed may come back."""
+        if self._thread.stopping.is_set():
+            return
+        engine = self.engine = self.engine or self._given.build(self._settle_soon)
+        self._ledger = self._given.open_ledger()
+        found = self.recovery = recover(engine)
+        self.last_decision = newest_decision(engine.parts.ledger)
+        write = log.error if found.differences else log.info
+        write("start.recovered", mended=found.mended, differences=found.differences)
+        self._not_ready = ""
+
+    def _note_retry(self, error: Recoverable, wait_seconds: float) -> None:
+        self._not_ready = f"The start waits for what failed, and tries again: {error}"
+        log.warning("start.retry", reason=str(error), wait_seconds=wait_seconds)
 
     def _step(self, engine: Engine, cycle: Cycle) -> StepReport:
         began = time.perf_counter()
-        report = guarded_step(engine, cycle)
+        report = step_under_policy(engine, cycle)
         seconds = time.perf_counter() - began
-        self._watch(report, seconds)
         if is_decision(report):
             self.last_decision = report
         self._status_cache = (-1.0, b"")
         log.info("step", **step_line(report, seconds))
+        self._given.on_step(engine, report, seconds)
         return report
 
-    def _write_book(self, engine: Engine) -> None:
-        """Let a step write the book down, so that a restart knows it too."""
+    def _record_portfolio(self, engine: Engine) -> None:
+        """Let a step write the portfolio down, so that a restart knows it too."""
         try:
             self._step(engine, SETTLE)
         except Recoverable as error:
             log.warning("resume.book_not_written", reason=str(error))
 
-    async def _on_engine(self, ask: Callable[[Engine], Result]) -> Result:
-        engine = self._require_engine()
-        return await self._thread.ask(lambda: ask(engine))
+    async def _on_engine(self, work: Callable[[Engine], Result]) -> Result:
+        return await asyncio.wrap_future(self._thread.submit(work, self._require_engine()))
 
     def _require_engine(self) -> Engine:
         if self.engine is None or self._not_ready:
             raise RequestError(self._not_ready, hint="GET /ready tells when it is.", status=503)
         return self.engine
+
+    def _require_ledger(self) -> LedgerQueries:
+        if self._ledger is None:
+            raise RequestError(self._not_ready, hint="GET /ready tells when it is.", status=503)
+        return self._ledger

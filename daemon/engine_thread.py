@@ -1,4 +1,4 @@
-"""The one thread that owns the engine: asks wait their turn, and none begins once it is stopping."""
+"""The one thread that owns the engine: work waits its turn, and none begins once it is stopping."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 import structlog
 
 from core.errors import RequestError
 
+Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
 log = structlog.get_logger("engine")
 NAME = "engine"
@@ -30,28 +31,18 @@ class EngineThread:
         self.stopping = threading.Event()
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=NAME)
 
-    def submit(self, work: Callable[[], Result]) -> Future[Result]:
-        """Queue work.
+    def submit(self, work: Callable[[*Arguments], Result], *arguments: *Arguments) -> Future[Result]:
+        """Queue a call of `work`.
 
         Raises
         ------
         RequestError
             Status 503, here or in the future, when the thread is stopping.
         """
-
-        def turn() -> Result:
-            if self.stopping.is_set():
-                raise _stopping()
-            return work()
-
         try:
-            return self._executor.submit(turn)
+            return self._executor.submit(self._run, work, arguments)
         except RuntimeError as error:
             raise _stopping() from error
-
-    async def ask(self, work: Callable[[], Result]) -> Result:
-        """Wait for work's result without blocking the event loop."""
-        return await asyncio.wrap_future(self.submit(work))
 
     async def stop(self, last: Callable[[], None], seconds_max: float) -> None:
         """Let the running work finish, refuse what waits, run `last`; give up waiting after `seconds_max`.
@@ -65,6 +56,11 @@ class EngineThread:
             await asyncio.wait_for(asyncio.wrap_future(ended), seconds_max)
         except TimeoutError:
             log.warning("stop.step_left_behind", waited_seconds=seconds_max)
+
+    def _run(self, work: Callable[[*Arguments], Result], arguments: tuple[*Arguments]) -> Result:
+        if self.stopping.is_set():
+            raise _stopping()
+        return work(*arguments)
 
 
 def _stopping() -> RequestError:

@@ -1,120 +1,42 @@
-"""What the service needs of its parts beyond the engine's ports."""
+"""What the service asks of the ledger: its read side, safe from any thread."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
-from core.errors import LedgerError, RequestError
-from core.service import EquityMark, EquityPoint, Job, OrderRecord, Trade
+from core.round_trips import RoundTrip
+from core.service import EquityMark, OrderRecord
 from core.types import Fill, StepReport
-from daemon.child_jobs import JobRunner
-from daemon.equity_comparison import compare_with_market
-from pipeline.engine import Engine
 
 
-class LongWork(Protocol):
-    """A kind of long job: how to start it, given the runner."""
-
-    def __call__(self, engine: Engine, runner: JobRunner, parameters: Mapping[str, Any]) -> Job:
-        """Start it."""
-        ...
-
-
-class Readers(Protocol):
+class LedgerQueries(Protocol):
     """The ledger's read side; safe from any thread."""
 
     def decisions(self, limit: int) -> Sequence[StepReport]:
-        """Give recorded decisions, newest first."""
+        """Return recorded decisions, newest first."""
         ...
 
     def decision(self, decision_id: str) -> StepReport | None:
-        """Give one recorded decision."""
+        """Return one recorded decision."""
         ...
 
     def orders(self, limit: int) -> Sequence[OrderRecord]:
-        """Give orders, newest first."""
+        """Return orders, newest first."""
         ...
 
     def fills(self, limit: int) -> Sequence[Fill]:
-        """Give fills, newest first."""
+        """Return fills, newest first."""
         ...
 
-    def trades(self, limit: int) -> Sequence[Trade]:
-        """Give closed round trips, newest first."""
+    def trades(self, limit: int) -> Sequence[RoundTrip]:
+        """Return closed round trips, newest first."""
         ...
 
     def equity_marks(self, sessions: int) -> Sequence[EquityMark]:
-        """Give the book's worth at the end of the last sessions, oldest first."""
+        """Return the portfolio's equity at the end of the last sessions, oldest first."""
         ...
 
     def state_reason(self) -> str:
-        """Say why the trading state is what it is."""
+        """Return why the trading state is what it is."""
         ...
-
-
-class MarketNames(NamedTuple):
-    """What the equity is compared with: an index, and the stocks of the equal-weight book."""
-
-    benchmark: str
-    universe: tuple[str, ...]
-
-
-class LedgerReads:
-    """The part of the service that reads what is recorded.
-
-    Attributes
-    ----------
-    engine : Engine or None
-        Once it is built.
-    """
-
-    def __init__(self, market: MarketNames) -> None:
-        self.engine: Engine | None = None
-        self._readers: Readers | None = None
-        self._not_ready = "The engine is starting."
-        self._market = market
-
-    def decisions(self, limit: int) -> Sequence[StepReport]:
-        """Give recorded decisions, newest first."""
-        return self._require_readers().decisions(limit)
-
-    def decision(self, decision_id: str) -> StepReport | None:
-        """Give one recorded decision."""
-        return self._require_readers().decision(decision_id)
-
-    def orders(self, limit: int) -> Sequence[OrderRecord]:
-        """Give orders, newest first."""
-        return self._require_readers().orders(limit)
-
-    def fills(self, limit: int) -> Sequence[Fill]:
-        """Give fills, newest first."""
-        return self._require_readers().fills(limit)
-
-    def trades(self, limit: int) -> Sequence[Trade]:
-        """Give closed round trips, newest first."""
-        return self._require_readers().trades(limit)
-
-    def equity(self, sessions: int) -> Sequence[EquityPoint]:
-        """Give the last sessions' equity beside the market's, oldest first."""
-        view = self.engine.last_view if self.engine else None
-        marks = self._require_readers().equity_marks(sessions)
-        return compare_with_market(
-            marks,
-            view.bars if view else None,
-            sessions=sessions,
-            benchmark=self._market.benchmark,
-            universe=self._market.universe,
-        )
-
-    def state_reason(self) -> str:
-        """Say why the trading state is what it is; empty when nobody changed it. Never fails."""
-        try:
-            return self._readers.state_reason() if self._readers else ""
-        except LedgerError as error:
-            return str(error)
-
-    def _require_readers(self) -> Readers:
-        if self._readers is None:
-            raise RequestError(self._not_ready, hint="GET /ready tells when it is.", status=503)
-        return self._readers

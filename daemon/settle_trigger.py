@@ -1,4 +1,4 @@
-"""A settlement soon after the broker's stream told of something, instead of at the next job."""
+"""A settlement soon after the broker's stream reported something, instead of at the next job."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.cycles import SETTLE
 from core.errors import EngineError, RequestError
 from daemon.engine_thread import EngineThread
 from pipeline.engine import Engine
-from pipeline.fault_policy import guarded
+from pipeline.fault_policy import halting_on_fatal_faults
 
 log = structlog.get_logger("engine")
 
@@ -23,7 +23,7 @@ class SettleTrigger:
     Parameters
     ----------
     ready_engine : callable
-        Gives the engine once it has recovered; None before.
+        Returns the engine once it has recovered; None before.
     """
 
     def __init__(self, thread: EngineThread, ready_engine: Callable[[], Engine | None]) -> None:
@@ -32,7 +32,7 @@ class SettleTrigger:
         self._queued = threading.Event()
 
     def __call__(self) -> None:
-        """Ask for a settlement, unless one waits already."""
+        """Request a settlement, unless one waits already."""
         if not self._queued.is_set():
             self._queued.set()
             with suppress(RequestError):  # the thread is stopping: the next start settles
@@ -45,6 +45,7 @@ class SettleTrigger:
         if engine is None:
             return
         try:
-            guarded(engine, lambda: engine.step(SETTLE))
+            with halting_on_fatal_faults(engine):
+                engine.step(SETTLE)
         except EngineError as error:
             log.warning("wake.failed", reason=str(error))

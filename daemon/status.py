@@ -1,4 +1,4 @@
-"""The whole status as plain values: models, feed, broker, book, jobs, memory, configuration."""
+"""The whole status as plain values: models, feed, broker, portfolio, jobs, memory, configuration."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from daemon.engine_service import EngineService
 from daemon.process_memory import resident_mb
 from pipeline.engine import Engine
 from pipeline.report_events import portfolio_data, regime_data
+from pipeline.reports import last_bar_age_seconds
 
 Facts = Callable[[datetime], Mapping[str, Any]]
 NO_GRAPH: Mapping[str, Any] = {"state": "no memory graph is wired; every decision is in the ledger"}
@@ -34,14 +35,14 @@ def status_bytes(
     Parameters
     ----------
     models : callable
-        Gives each model's card at a moment: version, window, out-of-sample metrics, age.
+        Returns each model's card at a moment: version, window, out-of-sample metrics, age.
     degraded : callable
-        Gives what is missing or fallen back, in words.
+        Returns what is missing or fallen back, in words.
     settings : mapping
         `profile`, `broker_mode`, `regime_window_sessions` and the breakers' `limits`, as configured, and
         `market_open`.
     timetable : callable
-        Gives what runs by itself.
+        Returns what runs by itself.
     graph : callable
         Describes each store of the memory: where it is, how far it is, what is wrong with it.
     """
@@ -66,7 +67,7 @@ def status_bytes(
 
 
 def _stopped(service: EngineService) -> Iterator[str]:
-    """Say what keeps the engine from trading."""
+    """Yield what keeps the engine from trading."""
     if service.not_ready_reason():
         yield service.not_ready_reason()
     if service.engine is None or service.engine.state is TradingState.ACTIVE:
@@ -102,7 +103,7 @@ def _feed_facts(engine: Engine, now: datetime) -> dict[str, Any]:
         "source": view.source,
         "as_of": view.as_of.isoformat(),
         "bars_until": str(view.session) if view.row >= 0 else None,
-        "last_bar_age_seconds": engine.last_bar_age_seconds(now),
+        "last_bar_age_seconds": last_bar_age_seconds(view, now),
         "quotes": len(view.quotes),
         "market_open": view.market_open,
         "fault": view.feed_fault,

@@ -5,10 +5,8 @@ Single writer: one thread owns it, so two jobs can never sell the same position 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -16,23 +14,23 @@ from msgspec.structs import replace
 from core.errors import BrokerError, Recoverable
 from core.ports import Broker, Clock, EventSink, Feed, Ledger, MemoryWriter, RiskManager, Team
 from core.service import AnalysisReport
-from core.times import market_date
 from core.types import (
     ApprovedOrder,
     Cycle,
-    Fill,
     MarketView,
     OrderStatus,
     Plan,
     Portfolio,
+    Position,
     StepReport,
     TradingState,
 )
-from pipeline.fills import apply_fills, drop_foreign_fills
 from pipeline.report_events import submitted
+from pipeline.reports import analysis_report, step_report
+from pipeline.sending_switch import SendingSwitch
+from pipeline.settlement import record_statuses, settle
 from pipeline.step import decide
 
-REFUSALS = frozenset({OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.EXPIRED})
 NOTHING_DECIDED = "The step failed and nothing was decided"
 NOT_SENT = (
     "The step is recorded, but its orders could not be sent; what became of them is asked at the next step, and "
@@ -46,19 +44,19 @@ class EngineDependencies:
 
     Attributes
     ----------
-    announce : callable
-        Tells of a report, given the trading state before it.
+    publish_events : callable
+        Publishes a report's events, given the trading state before it.
     config_digest : callable
-        Gives the SHA-256 of the settings in force.
+        Returns the SHA-256 of the settings in force.
     refresh_limits : callable
-        Rereads watched limits; gives alerts when an edit was refused.
+        Rereads watched limits; returns alerts when an edit was refused.
     route : str
         Where orders go, in words; written on every order.
     cash_tolerance_pct : float
         Share of equity by which cash may differ from the broker's at a start and still be taken over (fees,
         interest, dividends).
     follows_account : bool
-        Whether the book is the broker's at each start: a dry run has none of its own.
+        Whether the portfolio is the broker account's at each start: a dry run has none of its own.
     """
 
     clock: Clock
@@ -79,191 +77,216 @@ class EngineDependencies:
 
 
 class Engine:
-    """Decides, records, sends and tells; remembers only what the ledger has."""
+    """Decides, records, sends and publishes; what it keeps, the ledger has too.
 
-    def __init__(self, parts: EngineDependencies) -> None:
-        self.parts = parts
-        self.portfolio = parts.ledger.portfolio() or opening_book(parts.initial_cash)
-        self.state = parts.ledger.trading_state()
-        self.notes: tuple[str, ...] = ()
-        self.stop_sending = threading.Event()
-        self.last_report: StepReport | None = None
-        self.last_view: MarketView | None = None
-        self.faults = 0
+    Its state is read from any thread and changed by its own methods only, which one thread calls.
 
-    def step(self, cycle: Cycle) -> StepReport:
-        """Run one step: see, settle, decide, record, send, tell.
+    Parameters
+    ----------
+    first_view : MarketView or None
+        What is shown as the last view until the first step has one of its own.
+
+    Attributes
+    ----------
+    sending : SendingSwitch
+        Whether recorded orders may be sent; the only part that other threads may close.
+    """
+
+    def __init__(self, parts: EngineDependencies, first_view: MarketView | None = None) -> None:
+        self._parts = parts
+        self._portfolio = parts.ledger.portfolio() or opening_portfolio(parts.initial_cash)
+        self._state = parts.ledger.trading_state()
+        self._last_report: StepReport | None = None
+        self._last_view = first_view
+        self._faults = 0
+        self.sending = SendingSwitch()
+
+    @property
+    def parts(self) -> EngineDependencies:
+        """What it was made of."""
+        return self._parts
+
+    @property
+    def portfolio(self) -> Portfolio:
+        """The portfolio after the last step."""
+        return self._portfolio
+
+    @property
+    def state(self) -> TradingState:
+        """The trading state in force."""
+        return self._state
+
+    @property
+    def last_report(self) -> StepReport | None:
+        """The last step's report; None before the first."""
+        return self._last_report
+
+    @property
+    def last_view(self) -> MarketView | None:
+        """The market as the last step saw it."""
+        return self._last_view
+
+    @property
+    def faults(self) -> int:
+        """How many steps failed in a row."""
+        return self._faults
+
+    def step(self, cycle: Cycle, notes: tuple[str, ...] = ()) -> StepReport:
+        """Run one step: view, settle, decide, record, send, publish.
+
+        Parameters
+        ----------
+        notes : tuple of str
+            Written on the report before the step's own alerts.
 
         Raises
         ------
         core.errors.Recoverable
             The feed or the broker failed; nothing was decided, the next step tries again.
         """
-        with self.parts.memory.during_step():
-            return self._step(cycle) if cycle.as_of is None else self._what_if(cycle)
-
-    def _step(self, cycle: Cycle) -> StepReport:
-        alerts = tuple(self.parts.refresh_limits())
-        view = self.last_view = self.parts.feed.view(self.parts.clock.now())
-        fills = self._settle(view)
-        book = self._with_fills(fills)
-        name, plan = self._decide(view, book, self.state, cycle)
-        before = self.state
-        report = self._report(name, view, cycle, with_pending_orders(plan, cycle), fills, alerts)
-        self.parts.ledger.record(report)
-        self.parts.broker.acknowledge([fill.fill_id for fill in fills])
-        self.portfolio, self.state, self.last_report = report.plan.portfolio, report.plan.state, report
-        self.parts.publish_events(report, before)
-        if cycle.submits:
-            self.send(plan.approved)
-        if cycle.protects:
-            self.parts.broker.protect(plan.protections)
-        self.parts.memory.remember(report)
-        return report
+        if cycle.as_of is not None:
+            return self._what_if(cycle)
+        parts = self._parts
+        with parts.memory.during_step():
+            alerts = tuple(parts.refresh_limits())
+            view = self._last_view = parts.feed.view(parts.clock.now())
+            fills, portfolio = settle(parts.broker, parts.ledger, self._portfolio, view)
+            name, plan = self._decide(view, portfolio, self._state, cycle)
+            before = self._state
+            report = step_report(
+                name,
+                view,
+                cycle,
+                with_pending_orders(plan, cycle),
+                parts.config_digest(),
+                fills=fills,
+                notes=(*notes, *alerts),
+            )
+            parts.ledger.record(report)
+            parts.broker.acknowledge([fill.fill_id for fill in fills])
+            self._portfolio, self._state, self._last_report = report.plan.portfolio, report.plan.state, report
+            parts.publish_events(report, before)
+            if cycle.submits:
+                self._send(plan.approved)
+            if cycle.protects:
+                parts.broker.protect(plan.protections)
+            parts.memory.remember(report)
+            return report
 
     def analyse(self, cycle: Cycle) -> AnalysisReport:
-        """Hear the team; decide and record nothing."""
-        view = self.parts.feed.view(cycle.as_of or self.parts.clock.now())
-        analysis = self.parts.team.analyse(view, self.portfolio, cycle)
-        explained = self.parts.team.explain(view, analysis, [stock.symbol for stock in analysis.ranking])
-        analysis = replace(explained, signals=analysis.signals)
-        return AnalysisReport(
-            as_of=view.as_of,
-            source=view.source,
-            bars_until=str(view.session) if view.row >= 0 else "",
-            analysis=analysis,
-            stale=view.stale,
-            feed_fault=view.feed_fault,
-            market_open=view.market_open,
+        """Ask the team for its analysis; decide and record nothing."""
+        view = self._parts.feed.view(cycle.as_of or self._parts.clock.now())
+        analysis = self._parts.team.analyse(view, self._portfolio, cycle)
+        explained = self._parts.team.explain(view, analysis, [stock.symbol for stock in analysis.ranking])
+        return analysis_report(view, replace(explained, signals=analysis.signals))
+
+    def send_proposed(self, approved: Sequence[ApprovedOrder]) -> None:
+        """Send orders that are recorded as proposed, as they are sized now.
+
+        The portfolio with them pending and the intent to send them are forced to the disk first.
+        """
+        orders = tuple(a.order for a in approved)
+        self._portfolio = replace(
+            self._portfolio,
+            pending=(*self._portfolio.pending, *orders),
+            trades_today=self._portfolio.trades_today + len(orders),
+        )
+        self._parts.ledger.save_portfolio(self._portfolio)
+        self._parts.ledger.mark_sending(approved)
+        self._send(approved)
+
+    def set_state(self, state: TradingState, reason: str) -> None:
+        """Change the trading state, written down first, and publish it."""
+        before, self._state = self._state, state
+        self._parts.ledger.set_state(state, reason)
+        data = {"from": before.value, "to": state.value, "reason": reason}
+        self._parts.events.publish("state.changed", self._parts.clock.now(), data)
+
+    def resume(self, reason: str) -> None:
+        """Go back to ACTIVE: faults are forgotten, and losses are measured from here on.
+
+        Else the breaker that a person resumes from would trip again at once.
+        """
+        self._faults = 0
+        self._rebase()
+        self.set_state(TradingState.ACTIVE, reason)
+
+    def take_over_cash(self, cash: Decimal) -> None:
+        """Let cash be what the broker says, US dollars."""
+        self._portfolio = replace(self._portfolio, cash=cash)
+
+    def take_over_account(self, cash: Decimal, positions: Mapping[str, Position]) -> None:
+        """Let cash and positions be the broker's; losses are measured from here on."""
+        self._portfolio = replace(self._portfolio, cash=cash, positions=positions)
+        self._rebase()
+
+    def record_fault(self, error: Recoverable, meaning: str = NOTHING_DECIDED) -> None:
+        """Count a failed step and publish it; the breaker may tighten the state after several in a row."""
+        self._faults += 1
+        state, alerts = self._parts.risk.on_consecutive_errors(self._faults, self._state)
+        at = self._parts.clock.now()
+        for message in (f"{meaning}: {error}", *alerts):
+            self._parts.events.publish("risk.alert", at, {"message": message, "faults": self._faults})
+        if state is not self._state:
+            self.set_state(state, f"{self._faults} steps failed in a row")
+
+    def clear_faults(self) -> None:
+        """Forget the failed steps: one went well."""
+        self._faults = 0
+
+    def _what_if(self, cycle: Cycle) -> StepReport:
+        """Decide at a past moment on an empty portfolio; recorded, never sent, the real portfolio untouched."""
+        assert cycle.as_of is not None  # noqa: S101  # the caller has looked
+        with self._parts.memory.during_step():
+            view = self._parts.feed.view(cycle.as_of)
+            portfolio = opening_portfolio(self._portfolio.equity)
+            name, plan = self._decide(view, portfolio, TradingState.ACTIVE, cycle)
+            note = "what if: decided at a past moment against an empty book; it cannot be executed"
+            report = step_report(name, view, cycle, plan, self._parts.config_digest(), notes=(note,))
+            self._parts.ledger.record(report)
+            return report
+
+    def _rebase(self) -> None:
+        equity = self._portfolio.equity
+        self._portfolio = replace(
+            self._portfolio, session_open_equity=equity, peak_equity=equity, last_equity=equity
         )
 
-    def send(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:
+    def _send(self, approved: Sequence[ApprovedOrder]) -> None:
         """Send recorded orders, unless a halt came in the meantime; write down what became of each."""
         if not approved:
-            return {}
-        if self.stop_sending.is_set():
+            return
+        if self.sending.is_closed:
             statuses = {a.order.client_order_id: OrderStatus.CANCELLED.value for a in approved}
         else:
             try:
-                statuses = dict(self.parts.broker.submit(approved))
+                statuses = dict(self._parts.broker.submit(approved))
             except BrokerError as error:
-                self.fault(error, NOT_SENT)
-                return {a.order.client_order_id: OrderStatus.RECORDED.value for a in approved}
-        reasons = self._mark(statuses)
-        at = self.parts.clock.now()
+                self.record_fault(error, NOT_SENT)
+                return
+        reasons = record_statuses(self._parts.broker, self._parts.ledger, statuses)
+        at = self._parts.clock.now()
         for order in approved:
             name = order.order.client_order_id
-            topic, data = submitted(order, statuses[name], self.parts.route, reasons.get(name, ""))
-            self.parts.events.publish(topic, at, data)
-        return statuses
+            topic, data = submitted(order, statuses[name], self._parts.route, reasons.get(name, ""))
+            self._parts.events.publish(topic, at, data)
 
-    def set_state(self, state: TradingState, reason: str) -> None:
-        """Change the trading state by a person's word, written down first."""
-        before, self.state = self.state, state
-        self.parts.ledger.set_state(state, reason)
-        data = {"from": before.value, "to": state.value, "reason": reason}
-        self.parts.events.publish("state.changed", self.parts.clock.now(), data)
-
-    def rebase(self) -> None:
-        """Measure losses from here on: else the breaker that a person resumes from would trip again at once."""
-        equity = self.portfolio.equity
-        self.portfolio = replace(
-            self.portfolio, session_open_equity=equity, peak_equity=equity, last_equity=equity
-        )
-
-    def fault(self, error: Recoverable, told: str = NOTHING_DECIDED) -> None:
-        """Count a failed step and tell of it; the breaker may tighten the state after several in a row."""
-        self.faults += 1
-        state, alerts = self.parts.risk.on_consecutive_errors(self.faults, self.state)
-        at = self.parts.clock.now()
-        for message in (f"{told}: {error}", *alerts):
-            self.parts.events.publish("risk.alert", at, {"message": message, "faults": self.faults})
-        if state is not self.state:
-            self.set_state(state, f"{self.faults} steps failed in a row")
-
-    def last_bar_age_seconds(self, now: datetime) -> float | None:
-        """Tell how old the newest bar of the last view is."""
-        if self.last_view is None or self.last_view.row < 0:
-            return None
-        known_at = self.last_view.bars.known_at[-1].item().replace(tzinfo=UTC)
-        return float((now - known_at).total_seconds())
-
-    def _what_if(self, cycle: Cycle) -> StepReport:
-        """Decide at a past moment against an empty book; recorded, never sent, the real book untouched."""
-        assert cycle.as_of is not None  # noqa: S101  # the caller has looked
-        view = self.parts.feed.view(cycle.as_of)
-        book = opening_book(self.portfolio.equity)
-        name, plan = self._decide(view, book, TradingState.ACTIVE, cycle)
-        note = "what if: decided at a past moment against an empty book; it cannot be executed"
-        report = self._report(name, view, cycle, plan, (), (note,))
-        self.parts.ledger.record(report)
-        return report
-
-    def _settle(self, view: MarketView) -> tuple[Fill, ...]:
-        """Take the fills not booked yet: the broker may deliver one again, the ledger books it once."""
-        fresh = self.parts.ledger.new_fills(self.parts.broker.settle(view))
-        return drop_foreign_fills(self.portfolio, fresh)
-
-    def _with_fills(self, fills: tuple[Fill, ...]) -> Portfolio:
-        """Book the fills, and write down what became of orders that are no longer open at the broker."""
-        pending = self.parts.broker.open_orders()
-        if not fills and pending == self.portfolio.pending:
-            return self.portfolio
-        open_names = {order.client_order_id for order in pending}
-        gone = [o.client_order_id for o in self.portfolio.pending if o.client_order_id not in open_names]
-        if gone:
-            never_taken = dict.fromkeys(gone, OrderStatus.CANCELLED.value)
-            became = {**never_taken, **self.parts.broker.statuses(gone)}
-            booked = {fill.client_order_id for fill in fills}  # the ledger writes "filled" with the fill
-            filled = [n for n, status in became.items() if status == OrderStatus.FILLED and n in booked]
-            self._mark({name: status for name, status in became.items() if name not in filled})
-        return replace(apply_fills(self.portfolio, fills, market_date), pending=pending)
-
-    def _mark(self, statuses: Mapping[str, str]) -> Mapping[str, str]:
-        """Write down what became of orders; give the broker's reasons for what it did not do."""
-        refused = (name for name, status in statuses.items() if status in REFUSALS)
-        reasons = {name: reason for name in refused if (reason := self.parts.broker.reason(name))}
-        self.parts.ledger.update_status(statuses, reasons)
-        return reasons
-
-    def _decide(self, view: MarketView, book: Portfolio, state: TradingState, cycle: Cycle) -> tuple[str, Plan]:
-        return decide(view, book, self.parts.team, self.parts.risk, state, cycle, self.parts.config_digest())
-
-    def _report(  # a report names each part of the step once
-        self,
-        name: str,
-        view: MarketView,
-        cycle: Cycle,
-        plan: Plan,
-        fills: tuple[Fill, ...],
-        alerts: tuple[str, ...],
-    ) -> StepReport:
-        notes = (*self.notes, *alerts)
-        return StepReport(
-            decision_id=name,
-            cycle=cycle,
-            as_of=view.as_of,
-            source=view.source,
-            bars_until=str(view.session) if view.row >= 0 else "",
-            view_digest=view.digest(),
-            config_digest=self.parts.config_digest(),
-            plan=plan,
-            fills=fills,
-            stale=view.stale,
-            feed_fault=view.feed_fault,
-            notes=notes,
-        )
+    def _decide(
+        self, view: MarketView, portfolio: Portfolio, state: TradingState, cycle: Cycle
+    ) -> tuple[str, Plan]:
+        parts = self._parts
+        return decide(view, portfolio, parts.team, parts.risk, state, cycle, parts.config_digest())
 
 
-def opening_book(cash: Decimal) -> Portfolio:
-    """Give a book that holds only cash."""
+def opening_portfolio(cash: Decimal) -> Portfolio:
+    """Return a portfolio that holds only cash."""
     return Portfolio(cash=cash, session_open_equity=cash, peak_equity=cash)
 
 
 def with_pending_orders(plan: Plan, cycle: Cycle) -> Plan:
-    """Write into the book, before the send, which orders are on their way."""
+    """Write into the portfolio, before the send, which orders are on their way."""
     if not cycle.submits or not plan.approved:
         return plan
     orders = tuple(approved.order for approved in plan.approved)
-    book = replace(plan.portfolio, pending=(*plan.portfolio.pending, *orders))
-    return replace(plan, portfolio=book)
+    portfolio = replace(plan.portfolio, pending=(*plan.portfolio.pending, *orders))
+    return replace(plan, portfolio=portfolio)

@@ -1,11 +1,10 @@
-"""Executing a recorded decision on a person's word: checked again, written down, then sent."""
+"""Execution of a recorded decision on a person's word: reviewed again, written down, then sent."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import structlog
-from msgspec.structs import replace
 
 from core.errors import Recoverable, RequestError
 from core.ports import Ledger
@@ -21,7 +20,7 @@ from core.types import (
 )
 from pipeline.engine import Engine
 
-LOOK_BACK = (10, 100, 1000)
+STEPS_READ = (10, 100, 1000)
 log = structlog.get_logger("engine")
 
 
@@ -40,7 +39,7 @@ def execute(engine: Engine, decision_id: str | None, *, dry_run: bool) -> Execut
     waiting = _unsent(engine, report)
     if dry_run or not waiting:
         return _execution(engine, report, dry_run=dry_run)
-    approved, refused = _recheck(engine, report, view, waiting)
+    approved, refused = _review_again(engine, report, view, waiting)
     if refused and not approved:
         first = refused[0]
         raise RequestError(
@@ -48,26 +47,18 @@ def execute(engine: Engine, decision_id: str | None, *, dry_run: bool) -> Execut
             hint="Decide again: POST /decide/v3.",
             status=409,
         )
-    orders = tuple(a.order for a in approved)
-    engine.portfolio = replace(
-        engine.portfolio,
-        pending=(*engine.portfolio.pending, *orders),
-        trades_today=engine.portfolio.trades_today + len(orders),
-    )
-    engine.parts.ledger.save_portfolio(engine.portfolio)  # forced to the disk with the intent
-    engine.parts.ledger.mark_sending(approved)
-    engine.send(approved)
+    engine.send_proposed(approved)
     return _execution(engine, report, dry_run=False)
 
 
 def is_decision(report: StepReport) -> bool:
-    """Tell a decision about now from a what-if, a risk check, a recovery."""
-    return report.cycle.name.startswith("decide") and report.cycle.as_of is None
+    """Return whether a report is a decision about now: no what-if, no risk check, no recovery."""
+    return report.cycle.kind.decides and report.cycle.as_of is None
 
 
 def newest_decision(ledger: Ledger) -> StepReport | None:
-    """Find the newest decision about now among the steps since; None when there is none among the last 1000."""
-    for steps in LOOK_BACK:
+    """Return the newest decision about now; None when there is none among the last 1000 steps."""
+    for steps in STEPS_READ:
         found = next((report for report in ledger.decisions(steps) if is_decision(report)), None)
         if found is not None:
             return found
@@ -75,7 +66,7 @@ def newest_decision(ledger: Ledger) -> StepReport | None:
 
 
 def cancel_entries(engine: Engine) -> None:
-    """Cancel every open buy; one that cannot be cancelled is told of and keeps no sale waiting."""
+    """Cancel every open buy; one that cannot be cancelled is published as an alert and keeps no sale waiting."""
     parts = engine.parts
     for order in parts.broker.open_orders():
         if order.side is not Side.BUY:
@@ -83,9 +74,9 @@ def cancel_entries(engine: Engine) -> None:
         try:
             parts.ledger.update_status({order.client_order_id: parts.broker.cancel(order.client_order_id)})
         except Recoverable as error:
-            told = f"The open buy {order.client_order_id} could not be cancelled: {error}"
-            log.error("cancel.failed", reason=told)
-            parts.events.publish("risk.alert", parts.clock.now(), {"message": told})
+            message = f"The open buy {order.client_order_id} could not be cancelled: {error}"
+            log.error("cancel.failed", reason=message)
+            parts.events.publish("risk.alert", parts.clock.now(), {"message": message})
 
 
 def _recorded(engine: Engine, decision_id: str | None) -> StepReport:
@@ -129,10 +120,10 @@ def _unsent(engine: Engine, report: StepReport) -> tuple[ApprovedOrder, ...]:
     )
 
 
-def _recheck(
+def _review_again(
     engine: Engine, report: StepReport, view: MarketView, waiting: Sequence[ApprovedOrder]
 ) -> tuple[tuple[ApprovedOrder, ...], tuple[RefusedOrder, ...]]:
-    """Judge the waiting orders by the limits, the prices and the book of now; what fails is not sent."""
+    """Review the waiting orders by the limits, the prices and the portfolio of now; what fails is not sent."""
     names = {approved.order.symbol for approved in waiting}
     plan = engine.parts.risk.review(
         decision_id=report.decision_id,

@@ -1,9 +1,9 @@
-"""What a failure does to the engine: a recoverable one is counted, any other halts it and is told."""
+"""The fault policy: a recoverable fault is counted, any other halts the engine and is published."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -11,12 +11,12 @@ from core.errors import EngineError, Fatal, InvariantError, LedgerError, Recover
 from core.types import Cycle, StepReport, TradingState
 from pipeline.engine import Engine
 
-Result = TypeVar("Result")
 log = structlog.get_logger("engine")
 
 
-def guarded(engine: Engine, work: Callable[[], Result]) -> Result:
-    """Run work that may send orders; halt the engine when it breaks in a way nobody can recover from.
+@contextmanager
+def halting_on_fatal_faults(engine: Engine) -> Iterator[None]:
+    """Surround work that may send orders: the engine is halted when it breaks in a way nobody can recover from.
 
     Raises
     ------
@@ -24,7 +24,7 @@ def guarded(engine: Engine, work: Callable[[], Result]) -> Result:
         What the work raised; a bug comes out as an InvariantError.
     """
     try:
-        return work()
+        yield
     except Fatal as error:
         halt(engine, error)
         raise
@@ -40,24 +40,25 @@ def guarded(engine: Engine, work: Callable[[], Result]) -> Result:
         raise bug from error
 
 
-def guarded_step(engine: Engine, cycle: Cycle) -> StepReport:
-    """Step; a fault is counted, and a what-if's fault is the asker's: only a broken ledger halts on it."""
+def step_under_policy(engine: Engine, cycle: Cycle) -> StepReport:
+    """Step; a fault is counted, and a what-if's fault is the caller's: only a broken ledger halts on it."""
     if cycle.as_of is not None:
         return _what_if(engine, cycle)
     before = engine.faults
     try:
-        report = guarded(engine, lambda: engine.step(cycle))
+        with halting_on_fatal_faults(engine):
+            report = engine.step(cycle)
     except Recoverable as error:
-        engine.fault(error)
+        engine.record_fault(error)
         raise
     if engine.faults == before:  # sending may have failed though the step did not
-        engine.faults = 0
+        engine.clear_faults()
     return report
 
 
 def halt(engine: Engine, error: EngineError) -> None:
     """Send nothing more, go to HALTED and say why; even when the ledger cannot be written."""
-    engine.stop_sending.set()
+    engine.sending.close()
     reason = f"{type(error).__name__}: {error}"
     log.error("engine.halted", reason=reason)
     engine.parts.events.publish("risk.alert", engine.parts.clock.now(), {"message": f"Halted. {reason}"})

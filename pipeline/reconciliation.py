@@ -1,4 +1,4 @@
-"""Start = recover: the broker's orders, positions and cash against the ledger, before anything is decided."""
+"""Reconciliation at a start: the broker's orders, positions and cash against the ledger, before any decision."""
 
 from __future__ import annotations
 
@@ -49,25 +49,24 @@ def recover(engine: Engine) -> Recovery:
         f"booked the fill {fill.fill_id} ({fill.side.value} {fill.quantity} {fill.symbol}) of while we were away"
         for fill in report.fills
     ]
-    book = parts.broker.account()
+    account = parts.broker.account()
     mended += _settle_unsent(engine, unsent)
     if parts.follows_account:
-        take_over(engine, book)
+        take_over(engine, account)
         return Recovery(mended=(*mended, "took over the account's cash and positions: a dry run"), differences=())
-    mended += _take_cash(engine, book)
+    mended += _take_over_cash(engine, account)
     differences = (
-        *book_differences(engine.portfolio, book, _tolerance_usd(engine)),
-        *_unknown_orders(engine, book),
+        *account_differences(engine.portfolio, account, _tolerance_usd(engine)),
+        *_unknown_orders(engine, account),
     )
     if differences:
-        told = "; ".join(differences)
         hint = "POST /resume takes the broker's cash and positions over"
-        engine.set_state(TradingState.HALTED, f"reconciliation: {told} ({hint})")
+        engine.set_state(TradingState.HALTED, f"reconciliation: {'; '.join(differences)} ({hint})")
     return Recovery(mended=tuple(mended), differences=differences)
 
 
 def accept(engine: Engine, found: Recovery | None) -> Recovery | None:
-    """Take the broker's book for ours where a start found them to differ: a person who resumes says so.
+    """Take over the broker's account where a start found it to differ: a person who resumes says so.
 
     Raises
     ------
@@ -84,12 +83,12 @@ def accept(engine: Engine, found: Recovery | None) -> Recovery | None:
             status=409,
         )
     take_over(engine, engine.parts.broker.account())
-    told = "a person resumed, so the broker's cash and positions were taken over"
-    return Recovery(mended=(*found.mended, told), differences=())
+    done = "a person resumed, so the broker's cash and positions were taken over"
+    return Recovery(mended=(*found.mended, done), differences=())
 
 
 def take_over(engine: Engine, theirs: Portfolio) -> None:
-    """Let the book be what the broker says; a position not known before counts as opened now."""
+    """Let the portfolio be the broker's account; a position not known before counts as opened now."""
     now = engine.parts.clock.now()
     fresh = {"entry_at": now, "entry_session": market_date(now)}
     ours = engine.portfolio.positions
@@ -98,11 +97,10 @@ def take_over(engine: Engine, theirs: Portfolio) -> None:
         for symbol, there in theirs.positions.items()
         if there.quantity > 0
     }
-    engine.portfolio = replace(engine.portfolio, cash=theirs.cash, positions=positions)
-    engine.rebase()
+    engine.take_over_account(theirs.cash, positions)
 
 
-def book_differences(ours: Portfolio, theirs: Portfolio, tolerance_usd: Decimal = ZERO) -> tuple[str, ...]:
+def account_differences(ours: Portfolio, theirs: Portfolio, tolerance_usd: Decimal = ZERO) -> tuple[str, ...]:
     """Name what differs: quantities symbol by symbol, and cash.
 
     An order on its way may fill at any moment, so it explains a difference up to its quantity, its way; while
@@ -124,10 +122,10 @@ def book_differences(ours: Portfolio, theirs: Portfolio, tolerance_usd: Decimal 
     return tuple(out)
 
 
-def cash_to_come(book: Portfolio) -> tuple[Decimal, Decimal]:
-    """Give the least and the most by which the orders on their way may change cash, US dollars."""
+def cash_to_come(portfolio: Portfolio) -> tuple[Decimal, Decimal]:
+    """Return the least and the most by which the orders on their way may change cash, US dollars."""
     value = dict.fromkeys(Side, ZERO)
-    for order in book.pending:
+    for order in portfolio.pending:
         value[order.side] += order.quantity * order.reference_price * MOVED_MAX
     return -value[Side.BUY], value[Side.SELL]
 
@@ -145,24 +143,20 @@ def _settle_unsent(engine: Engine, unsent: Sequence[str]) -> list[str]:
     never_taken = {name: OrderStatus.CANCELLED.value for name in unsent if name not in waiting}
     statuses = {**never_taken, **known}
     engine.parts.ledger.update_status(statuses)
-    told = {name: statuses.get(name, "not known yet") for name in unsent}
-    return [f"order {name} was recorded but not seen as sent: now {status}" for name, status in told.items()]
+    became = {name: statuses.get(name, "not known yet") for name in unsent}
+    return [f"order {name} was recorded but not seen as sent: now {status}" for name, status in became.items()]
 
 
-def _take_cash(engine: Engine, theirs: Portfolio) -> list[str]:
+def _take_over_cash(engine: Engine, theirs: Portfolio) -> list[str]:
     """Take over a small difference in cash (fees, interest, dividends) and write it down."""
     ours = engine.portfolio
     change = theirs.cash - ours.cash
     if not change or abs(change) > _tolerance_usd(engine) or ours.pending:
         return []
-    told = f"cash: the broker's {theirs.cash} was taken over, {change:+} USD that no fill explains"
-    engine.portfolio = replace(ours, cash=theirs.cash)
-    engine.notes = (*engine.notes, told)
-    try:
-        engine.step(SETTLE)
-    finally:
-        engine.notes = engine.notes[:-1]
-    return [told]
+    note = f"cash: the broker's {theirs.cash} was taken over, {change:+} USD that no fill explains"
+    engine.take_over_cash(theirs.cash)
+    engine.step(SETTLE, notes=(note,))
+    return [note]
 
 
 def _tolerance_usd(engine: Engine) -> Decimal:

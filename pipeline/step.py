@@ -1,4 +1,4 @@
-"""The decision, pure: a view and a book in, a plan out. No I/O, no clock, no randomness of its own.
+"""The decision, pure: a view and a portfolio in, a plan out. No I/O, no clock, no randomness of its own.
 
 It does not know whether it is live: the daemon and the backtest call the same function.
 """
@@ -27,7 +27,7 @@ def decide(
     cycle: Cycle,
     config_digest: str,
 ) -> tuple[str, Plan]:
-    """Hear the team, judge exits, size and check entries.
+    """Ask the team for its analysis, apply the exit rules, size and check entries.
 
     Parameters
     ----------
@@ -40,28 +40,36 @@ def decide(
         The decision's id, derived from all that it was made from, and what it intends.
     """
     analysis = team.analyse(view, portfolio, cycle)
-    seen, sealed = digest_of(portfolio), (view.digest(), config_digest)
-    name = name_of(cycle, view.as_of, *sealed, book_digest=seen, state=state, models=analysis.models)
-    book = risk.mark_to_market(view, portfolio, analysis, cycle)
-    wanted = team.decide(analysis, book, cycle)
-    forced = risk.exits(view, book, analysis, cycle)
+    found = fingerprint(portfolio)
+    name = name_of(
+        cycle,
+        view.as_of,
+        view.digest(),
+        config_digest,
+        portfolio_digest=found,
+        state=state,
+        models=analysis.models,
+    )
+    marked = risk.mark_to_market(view, portfolio, analysis, cycle)
+    wanted = team.decide(analysis, marked, cycle)
+    forced = risk.exits(view, marked, analysis, cycle)
     decisions = attach_memories(apply_forced_exits(wanted, forced), view)
     plan = risk.review(
         decision_id=name,
         decisions=decisions,
         view=view,
-        portfolio=book,
+        portfolio=marked,
         analysis=analysis,
         state=state,
         cycle=cycle,
     )
     explained = team.explain(view, analysis, [decision.symbol for decision in decisions])
-    return name, replace(plan, analysis=explained, book_digest=seen, decided_in=state)
+    return name, replace(plan, analysis=explained, portfolio_digest=found, decided_in=state)
 
 
-def digest_of(book: Portfolio) -> str:
-    """Seal a book: SHA-256 of its JSON."""
-    return hashlib.sha256(msgspec.json.encode(book)).hexdigest()
+def fingerprint(portfolio: Portfolio) -> str:
+    """Return the fingerprint of a portfolio: SHA-256 of its JSON."""
+    return hashlib.sha256(msgspec.json.encode(portfolio)).hexdigest()
 
 
 def name_of(
@@ -70,28 +78,36 @@ def name_of(
     view_digest: str,
     config_digest: str,
     *,
-    book_digest: str,
+    portfolio_digest: str,
     state: TradingState,
     models: Mapping[str, str],
 ) -> str:
-    """Name a decision after all that it is made from: the same inputs, the same name."""
+    """Return a decision's id, derived from all that it is made from: the same inputs, the same id.
+
+    Parameters
+    ----------
+    view_digest, config_digest, portfolio_digest : str
+        SHA-256 of what was seen, of the settings in force and of the portfolio before the step.
+    models : mapping of str to str
+        Id of each model that spoke, by agent.
+    """
     heard = repr(sorted(models.items()))
-    seals = (view_digest, config_digest, book_digest, state.value, heard, _told(cycle))
-    return decision_id(cycle=cycle.name, as_of=as_of, seals=seals)
+    fingerprints = (view_digest, config_digest, portfolio_digest, state.value, heard, _recorded_form(cycle))
+    return decision_id(cycle=cycle.name, as_of=as_of, fingerprints=fingerprints)
 
 
 @lru_cache(maxsize=64)
-def _told(cycle: Cycle) -> str:
-    return repr(cycle)
+def _recorded_form(cycle: Cycle) -> str:
+    return cycle.recorded_form()
 
 
 def apply_forced_exits(wanted: Sequence[Decision], forced: Sequence[Decision]) -> tuple[Decision, ...]:
-    """Let an exit rule overrule the vote on the same symbol, which keeps its votes as the why."""
+    """Let an exit rule replace the vote on the same symbol; the decision keeps its votes as the reason."""
     by_symbol = {decision.symbol: decision for decision in wanted}
     for exit_ in forced:
         voted = by_symbol.get(exit_.symbol)
         if voted is not None:
-            exit_ = replace(  # noqa: PLW2901  # the same exit, with the votes it overruled
+            exit_ = replace(  # noqa: PLW2901  # the same exit, with the votes it replaced
                 exit_, votes=voted.votes, reasons=(*exit_.reasons, *voted.reasons), p_win=voted.p_win
             )
         by_symbol[exit_.symbol] = exit_
@@ -99,12 +115,13 @@ def apply_forced_exits(wanted: Sequence[Decision], forced: Sequence[Decision]) -
 
 
 def attach_memories(decisions: tuple[Decision, ...], view: MarketView) -> tuple[Decision, ...]:
-    """Put what the view recalls beside the reasons: it explains, it has no vote."""
+    """Add the memories that the view recalls to each decision's reasons; they have no vote."""
     if not view.memories:
         return decisions
-    told: dict[str, list[str]] = {}
+    recalled: dict[str, list[str]] = {}
     for memory in view.memories:
-        told.setdefault(memory.symbol, []).append(f"remembered: {memory.fact}")
+        recalled.setdefault(memory.symbol, []).append(f"remembered: {memory.fact}")
     return tuple(
-        replace(decision, reasons=(*decision.reasons, *told.get(decision.symbol, ()))) for decision in decisions
+        replace(decision, reasons=(*decision.reasons, *recalled.get(decision.symbol, ())))
+        for decision in decisions
     )

@@ -10,9 +10,10 @@ import numpy as np
 
 from config.risk import RiskCheck, RiskSettings, SwingExit
 from core.brackets import Levels
+from core.cycles import ExitRules
 from core.types import Action, Cycle, Decision, MarketAnalysis, MarketView, Portfolio, Position
 from risk.levels import offset_price, protective_levels, swing_levels, usable_atr
-from risk.mark_to_market import candidates_of, decides, live_price
+from risk.mark_to_market import candidates_of, live_price
 
 
 def exits(
@@ -20,14 +21,16 @@ def exits(
 ) -> tuple[Decision, ...]:
     """Give one EXIT for each held position that the cycle's rules close, in the book's order."""
     held = _in_scope(portfolio, cycle)
-    if cycle.name == "flatten":
-        return flatten_exits(held)
-    if cycle.name == "risk_check":
-        return risk_check_exits(view, held, analysis.atr, settings.risk_check)
-    if decides(cycle):
-        known = candidates_of(analysis, cycle) is not None
-        return swing_exits(view, held, portfolio.session, settings.swing_exit, candidates_known=known)
-    return ()
+    match cycle.kind.exit_rules:
+        case ExitRules.EVERYTHING:
+            return flatten_exits(held)
+        case ExitRules.RISK_CHECK:
+            return risk_check_exits(view, held, analysis.atr, settings.risk_check)
+        case ExitRules.SWING:
+            known = candidates_of(analysis, cycle) is not None
+            return swing_exits(view, held, portfolio.session, settings.swing_exit, candidates_known=known)
+        case ExitRules.NONE:
+            return ()
 
 
 def _in_scope(portfolio: Portfolio, cycle: Cycle) -> tuple[Position, ...]:
@@ -118,15 +121,15 @@ def _too_old(view: MarketView, position: Position, price: Decimal, session: date
 
 def unprotected(view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle) -> Iterator[str]:
     """Say which positions the cycle's rules could not judge in full, and why."""
-    checks = cycle.name == "risk_check"
-    if not checks and not decides(cycle):
+    rules = cycle.kind.exit_rules
+    if rules not in {ExitRules.SWING, ExitRules.RISK_CHECK}:
         return
     for position in _in_scope(portfolio, cycle):
         symbol = position.symbol
         if live_price(view, symbol) is None:
             reason = view.stale.get(symbol, "the feed has no price")
             yield f"{symbol} has no live price ({reason}): no exit rule was applied. Check the feed."
-        elif checks and not usable_atr(analysis.atr.get(symbol)):
+        elif rules is ExitRules.RISK_CHECK and not usable_atr(analysis.atr.get(symbol)):
             yield f"{symbol} has no ATR: only its static stop and target hold."
 
 

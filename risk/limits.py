@@ -9,7 +9,6 @@ from core.money import to_cents
 from core.types import Check, Cycle, MarketView, Portfolio, Position, Side, TradingState
 from risk.budget import Budget, Cap, Caps
 
-EXIT_ONLY_CYCLES = ("risk_check", "flatten")
 _ALLOWED = {
     TradingState.ACTIVE: (Side.BUY, Side.SELL),
     TradingState.REDUCING: (Side.SELL,),
@@ -25,7 +24,7 @@ def trading_state(state: TradingState, side: Side) -> Check:
 
 def entries_allowed(cycle: Cycle) -> Check:
     """Buy only in a cycle that considers buying; the risk check and flatten never do."""
-    passed = cycle.entries and cycle.name not in EXIT_ONLY_CYCLES
+    passed = cycle.entries and cycle.kind.can_enter
     return Check(
         rule="entries_allowed", limit="a cycle with entries", observed=f"cycle {cycle.name}", passed=passed
     )

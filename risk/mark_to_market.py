@@ -7,14 +7,12 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from math import inf
-from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
 from core.money import to_price
+from core.times import market_date
 from core.types import Cycle, MarketAnalysis, MarketView, Portfolio, Position
-
-EXCHANGE_ZONE = ZoneInfo("America/New_York")
 
 
 @lru_cache(maxsize=2)
@@ -32,14 +30,9 @@ def live_price(view: MarketView, symbol: str) -> Decimal | None:
     return asked[symbol]
 
 
-def decides(cycle: Cycle) -> bool:
-    """Tell whether the cycle is a full decision (`decide`, `decide_v2`), which judges held names."""
-    return cycle.name.startswith("decide")
-
-
 def candidates_of(analysis: MarketAnalysis, cycle: Cycle) -> frozenset[str] | None:
     """Give the candidates; None when nobody named any because the ranker did not speak or was not asked."""
-    known = decides(cycle) and (analysis.ranking or analysis.candidates)
+    known = cycle.kind.decides and (analysis.ranking or analysis.candidates)
     return frozenset(analysis.candidates) if known else None
 
 
@@ -50,7 +43,7 @@ def current_session(view: MarketView, before: date | None) -> date | None:
     """
     known = [before] if before else []
     if view.market_open:
-        known.append(view.as_of.astimezone(EXCHANGE_ZONE).date())
+        known.append(market_date(view.as_of))
     elif view.row >= 0:
         known.append(view.bars.dates[view.row])
     return max(known, default=None)

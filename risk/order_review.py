@@ -117,7 +117,7 @@ class Desk:
         """Judge a sell. Flatten is a person's word: it needs neither a trading state nor a live price."""
         yield limits.position_held(position)
         yield limits.not_sold_twice(self.budget, position.symbol)
-        if self.cycle.name != "flatten":
+        if self.cycle.kind.needs_prices:
             yield limits.trading_state(self.state, Side.SELL)
             yield limits.symbol_stale(self.view, position.symbol)
             yield limits.price_present(price)

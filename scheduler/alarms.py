@@ -37,7 +37,7 @@ class Alarms:
         }
 
     def next_due(self, name: str, after: datetime) -> datetime:
-        """Give the first moment after `after` at which a job is due, UTC."""
+        """Return the first moment after `after` at which a job is due, UTC."""
         found = self._triggers[name].get_next_fire_time(None, (after + INSTANT).astimezone(NEW_YORK))
         if found is None:
             raise InvariantError(f"The job {name} is never due again after {after}.")
@@ -45,7 +45,7 @@ class Alarms:
         return moment
 
     def last_due(self, name: str, at: datetime, within: timedelta) -> datetime | None:
-        """Give the last moment in (at - within, at] at which a job was due; None when there was none."""
+        """Return the last moment in (at - within, at] at which a job was due; None when there was none."""
         return max(self.all_due(name, at - within, at), default=None)
 
     def all_due(self, name: str, after: datetime, until: datetime) -> list[datetime]:
@@ -57,16 +57,16 @@ class Alarms:
         return out
 
     def soonest(self, after: datetime) -> tuple[datetime, tuple[str, ...]]:
-        """Give the first moment after `after` at which any job is due, and which are, in order."""
+        """Return the first moment after `after` at which any job is due, and which are, in order."""
         due = {name: self.next_due(name, after) for name in self._triggers}
         first = min(due.values())
         return first, tuple(name for name, moment in due.items() if moment == first)
 
-    def ring(self, fire: Fire, missed: Miss, settings: SchedulerSettings) -> AsyncIOScheduler:
-        """Make APScheduler call `fire(name)` on the running event loop; not started yet.
+    def scheduler(self, fire: Fire, missed: Miss, settings: SchedulerSettings) -> AsyncIOScheduler:
+        """Return a scheduler that calls `fire(name)` on the running event loop; not started yet.
 
         Of several runs that were slept through one is made, if it is within its grace; a job never runs
-        beside itself. What is not run is told to `missed(name, reason)`.
+        beside itself. What is not run goes to `missed(name, reason)`.
         """
         scheduler = AsyncIOScheduler(timezone=NEW_YORK)
         names = {}

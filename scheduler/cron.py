@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
@@ -19,7 +19,7 @@ from core.service import Service
 from core.times import NEW_YORK
 from scheduler.alarms import Alarms
 from scheduler.jobs import WORK, Work
-from scheduler.timetable import JOBS, JobSpec, Verdict, judge
+from scheduler.timetable import JOBS, Admission, JobSpec, admit
 
 if TYPE_CHECKING:
     from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -30,6 +30,13 @@ LOOK_BACK = timedelta(days=7)
 LOOK_AHEAD = timedelta(days=14)
 STARTING = "waits until the engine is ready"
 INTERRUPTED = "interrupted: the process ended before it did"
+
+
+class DueRun(NamedTuple):
+    """A run that begins: the moment it was due at, and whether it may send orders."""
+
+    due_at: datetime
+    admission: Admission
 
 
 class Cron:
@@ -72,7 +79,7 @@ class Cron:
         self._beginning: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Ring from now on, on the running event loop, once the engine is ready."""
+        """Set the alarms, on the running event loop, once the engine is ready."""
         self._beginning = asyncio.get_running_loop().create_task(self._begin())
 
     def stop(self) -> None:
@@ -83,7 +90,7 @@ class Cron:
             self._alarm.shutdown(wait=False)
 
     async def open(self) -> None:
-        """Take up where the last process left: remember its runs, and tell which were missed since."""
+        """Take up where the last process left: load its runs, and write down which were missed since."""
         await asyncio.to_thread(self._take_up, self._clock.now())  # builds the calendar, which takes a second
 
     async def catch_up(self) -> None:
@@ -92,55 +99,15 @@ class Cron:
 
     async def fire(self, name: str) -> None:
         """Run what is due of a job now, once; else write down why not."""
-        now, known = self._clock.now(), self._runs.get(name)
-        due = self.alarms.last_due(name, now, timedelta(seconds=self._settings.of(name).grace_seconds))
-        if due is None or (known is not None and known.due_at >= due and known.finished):
+        run = self._begin_run(name)
+        if run is None:
             return
-        if name in self._running:
-            self.skip(name, "the run before still goes on")
-            return
-        verdict = judge(self._specs[name], due, now, self._calendar)
-        self._next[name] = self._next_run(name, now)
-        if verdict.skipped_reason:
-            self._skip(name, due, verdict.skipped_reason)
-        else:
-            await self._run(name, due, verdict)
-
-    def skip(self, name: str, reason: str) -> None:
-        """Write down that a job was due now and did not run."""
-        now = self._clock.now()
-        self._next[name] = self._next_run(name, now)
-        self._skip(name, self.alarms.last_due(name, now, LOOK_BACK) or now, reason)
-
-    def timetable(self) -> Timetable:
-        """Give each job with its last run and the next moment it will run at."""
-        return Timetable(enabled=True, jobs=tuple(self._line(spec) for spec in self._specs.values()))
-
-    def _take_up(self, now: datetime) -> None:
-        self._runs = {name: run for name, run in self._store.load().items() if name in self._specs}
-        for name, run in list(self._runs.items()):
-            self._tell_missed(name, run, now)
-        self._next = {name: self._next_run(name, now) for name in self._specs}
-
-    async def _begin(self) -> None:
-        while self._service.not_ready_reason():
-            await asyncio.sleep(READY_POLL_SECONDS)
-        await self.open()
-        self._alarm = self.alarms.ring(self.fire, self.skip, self._settings)
-        self._alarm.start()
-        log.info("jobs.ring", next={name: at.isoformat() for name, at in self._next.items()})
-        await self.catch_up()
-
-    async def _run(self, name: str, due: datetime, verdict: Verdict) -> None:
-        began, run = time.perf_counter(), LastRun(due_at=due, finished=False, run_at=self._clock.now())
-        self._running.add(name)
-        self._keep(name, run)
-        self._tell(name, due, "running", "")
+        began = time.perf_counter()
         deadline = asyncio.get_running_loop().call_later(
-            self._settings.of(name).deadline_seconds, self._overrun, name, due
+            self._settings.of(name).deadline_seconds, self._overrun, name, run.due_at
         )
         try:
-            status, outcome = "done", await self._work[name](self._service, verdict)
+            status, outcome = "done", await self._work[name](self._service, run.admission)
         except EngineError as error:
             status, outcome = "failed", f"failed: {error}"
         except Exception as error:  # the job's edge: a bug in one run must not silence the runs to come
@@ -151,13 +118,57 @@ class Cron:
             self._running.discard(name)
         took_ms = round((time.perf_counter() - began) * 1000, 3)
         self._keep(name, replace(self._runs[name], finished=True, outcome=outcome, duration_ms=took_ms))
-        self._tell(name, due, status, outcome)
+        self._publish(name, run.due_at, status, outcome)
+
+    def skip(self, name: str, reason: str) -> None:
+        """Write down that a job was due now and did not run."""
+        now = self._clock.now()
+        self._next[name] = self._next_run(name, now)
+        self._skip(name, self.alarms.last_due(name, now, LOOK_BACK) or now, reason)
+
+    def timetable(self) -> Timetable:
+        """Return each job with its last run and the next moment it will run at."""
+        return Timetable(enabled=True, jobs=tuple(self._line(spec) for spec in self._specs.values()))
+
+    def _take_up(self, now: datetime) -> None:
+        self._runs = {name: run for name, run in self._store.load().items() if name in self._specs}
+        for name, run in list(self._runs.items()):
+            self._note_missed(name, run, now)
+        self._next = {name: self._next_run(name, now) for name in self._specs}
+
+    async def _begin(self) -> None:
+        while self._service.not_ready_reason():
+            await asyncio.sleep(READY_POLL_SECONDS)
+        await self.open()
+        self._alarm = self.alarms.scheduler(self.fire, self.skip, self._settings)
+        self._alarm.start()
+        log.info("jobs.ring", next={name: at.isoformat() for name, at in self._next.items()})
+        await self.catch_up()
+
+    def _begin_run(self, name: str) -> DueRun | None:
+        """Return the run of a job that begins now; None when none does, with the reason written down."""
+        now, known = self._clock.now(), self._runs.get(name)
+        due = self.alarms.last_due(name, now, timedelta(seconds=self._settings.of(name).grace_seconds))
+        if due is None or (known is not None and known.due_at >= due and known.finished):
+            return None
+        if name in self._running:
+            self.skip(name, "the run before still goes on")
+            return None
+        admission = admit(self._specs[name], due, now, self._calendar)
+        self._next[name] = self._next_run(name, now)
+        if admission.skipped_reason:
+            self._skip(name, due, admission.skipped_reason)
+            return None
+        self._keep(name, LastRun(due_at=due, finished=False, run_at=self._clock.now()))
+        self._publish(name, due, "running", "")
+        self._running.add(name)  # last: a run that could not be written down must not bar the next one
+        return DueRun(due, admission)
 
     def _skip(self, name: str, due: datetime, reason: str) -> None:
         known = self._runs.get(name) or LastRun(due_at=due)
         self._keep(name, replace(known, due_at=due, finished=name not in self._running, skipped_reason=reason))
-        if known.skipped_reason != reason:  # a holiday is told once, not every five minutes
-            self._tell(name, due, "skipped", reason)
+        if known.skipped_reason != reason:  # a holiday is published once, not every five minutes
+            self._publish(name, due, "skipped", reason)
 
     def _overrun(self, name: str, due: datetime) -> None:
         seconds = self._settings.of(name).deadline_seconds
@@ -168,14 +179,14 @@ class Cron:
         log.warning("jobs.deadline_passed", job=name, deadline_seconds=seconds)
         self._events.publish("risk.alert", self._clock.now(), {"message": message, "job": name})
 
-    def _tell_missed(self, name: str, run: LastRun, now: datetime) -> None:
-        """Say which runs fell into the time that no process was there, beyond what is still caught up."""
+    def _note_missed(self, name: str, run: LastRun, now: datetime) -> None:
+        """Write down which runs fell into the time that no process was there, beyond what is still caught up."""
         if not run.finished:
             self._keep(name, replace(run, outcome=INTERRUPTED))
         grace = timedelta(seconds=self._settings.of(name).grace_seconds)
         gone = self.alarms.all_due(name, max(run.due_at, now - LOOK_BACK), now - grace)
         spec = self._specs[name]
-        missed = [due for due in gone if not judge(spec, due, due, self._calendar).skipped_reason]
+        missed = [due for due in gone if not admit(spec, due, due, self._calendar).skipped_reason]
         if missed:
             self._skip(
                 name,
@@ -185,10 +196,10 @@ class Cron:
             )
 
     def _next_run(self, name: str, now: datetime) -> datetime:
-        """Find the next moment the job runs at; the next it is due at, when it runs in none of two weeks."""
+        """Return the next moment the job runs at; the next it is due at, when it runs in none of two weeks."""
         first = moment = self.alarms.next_due(name, now)
         while moment < now + LOOK_AHEAD:
-            if not judge(self._specs[name], moment, moment, self._calendar).skipped_reason:
+            if not admit(self._specs[name], moment, moment, self._calendar).skipped_reason:
                 return moment
             moment = self.alarms.next_due(name, moment)
         return first
@@ -214,7 +225,7 @@ class Cron:
         self._runs[name] = run
         self._store.save(self._runs)
 
-    def _tell(self, name: str, due: datetime, status: str, message: str) -> None:
+    def _publish(self, name: str, due: datetime, status: str, message: str) -> None:
         log.info("jobs.run", job=name, due=_at(due), status=status, message=message)
         data = {"job_id": f"{name}-{due:%Y%m%dT%H%M}", "kind": name, "status": status, "message": message}
         self._events.publish("job.progress", self._clock.now(), data)

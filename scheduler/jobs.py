@@ -9,30 +9,30 @@ from core.cycles import DECIDE, DECIDE_AND_SEND, REGIME, RISK_CHECK, SETTLE
 from core.errors import EngineError, Recoverable
 from core.service import Service
 from core.types import StepReport
-from scheduler.timetable import Verdict
+from scheduler.timetable import Admission
 
-Work = Callable[[Service, Verdict], Awaitable[str]]
+Work = Callable[[Service, Admission], Awaitable[str]]
 WEEKLY = ("quant_retrain", "train")
 
 
-async def cron_regime(service: Service, _: Verdict) -> str:
-    """Move the regime's filter on to the last session."""
-    return _told(await service.step(REGIME))
+async def cron_regime(service: Service, _: Admission) -> str:
+    """Move the regime's filter forward to the last session."""
+    return _summary(await service.step(REGIME))
 
 
-async def cron_risk_check(service: Service, verdict: Verdict) -> str:
-    """Hold every position against its levels while the exchange is open; else book fills and mark the book."""
-    return _told(await service.step(RISK_CHECK if verdict.exchange_open else SETTLE))
+async def cron_risk_check(service: Service, admission: Admission) -> str:
+    """Compare every position with its levels while the exchange is open; else book fills and mark to market."""
+    return _summary(await service.step(RISK_CHECK if admission.exchange_open else SETTLE))
 
 
-async def cron_decide(service: Service, verdict: Verdict) -> str:
+async def cron_decide(service: Service, admission: Admission) -> str:
     """Decide; send while the exchange is open."""
-    return _told(await service.step(DECIDE_AND_SEND if verdict.exchange_open else DECIDE))
+    return _summary(await service.step(DECIDE_AND_SEND if admission.exchange_open else DECIDE))
 
 
-async def cron_weekly_retrain(service: Service, _: Verdict) -> str:
+async def cron_weekly_retrain(service: Service, _: Admission) -> str:
     """Fetch the week's last bars, train the ranker, then the ensemble; each whatever became of the others."""
-    return "; ".join([await _looked(service), *[await _trained(service, kind) for kind in WEEKLY]])
+    return "; ".join([await _refreshed_bars(service), *[await _trained(service, kind) for kind in WEEKLY]])
 
 
 WORK: Mapping[str, Work] = {
@@ -43,7 +43,7 @@ WORK: Mapping[str, Work] = {
 }
 
 
-def _told(report: StepReport) -> str:
+def _summary(report: StepReport) -> str:
     plan = report.plan
     sent = "sent" if report.cycle.submits else "proposed"
     return (
@@ -52,7 +52,7 @@ def _told(report: StepReport) -> str:
     )
 
 
-async def _looked(service: Service) -> str:
+async def _refreshed_bars(service: Service) -> str:
     try:
         return f"bars until {(await service.step(SETTLE)).bars_until}"
     except Recoverable as error:

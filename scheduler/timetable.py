@@ -38,7 +38,7 @@ class JobSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Admission:
     """Whether a due job runs.
 
     Attributes
@@ -81,8 +81,8 @@ JOBS = (
 )
 
 
-def judge(spec: JobSpec, due_at: datetime, now: datetime, calendar: Calendar) -> Verdict:
-    """Tell whether a job that was due at `due_at` runs now, and whether it may send.
+def admit(spec: JobSpec, due_at: datetime, now: datetime, calendar: Calendar) -> Admission:
+    """Return whether a job that was due at `due_at` runs now, and whether it may send.
 
     Parameters
     ----------
@@ -92,13 +92,13 @@ def judge(spec: JobSpec, due_at: datetime, now: datetime, calendar: Calendar) ->
     day = market_date(due_at)
     session = next(iter(calendar.sessions(day, day)), None)
     if session is None:
-        return Verdict(
+        return Admission(
             skipped_reason=_no_session(day.weekday(), f"{day:%a %Y-%m-%d}") if spec.on_sessions else ""
         )
     _, opens_at, closes_at = session
     if spec.until_close and due_at > closes_at:
-        return Verdict(skipped_reason=_after(closes_at))
-    return Verdict(exchange_open=opens_at <= now < closes_at)
+        return Admission(skipped_reason=_after(closes_at))
+    return Admission(exchange_open=opens_at <= now < closes_at)
 
 
 def _no_session(weekday: int, day: str) -> str:

@@ -2,24 +2,22 @@
 
 Bars are `Adjustment.ALL` (splits and dividends) of the consolidated tape, which every account may query once it
 is 15 minutes old: IEX alone trades a few per cent of the volume, and the volume filter would refuse every stock.
-Quotes are the last trade seen on IEX, which every account may query at once.
+Quotes are the last trade on IEX, which every account may query at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import requests
 
-from adapters.alpaca.http import limit_time, quiet_import
-from adapters.feeds.assembly import assemble, gather
-from adapters.feeds.bar_store import SymbolBars
+from adapters.alpaca.http import ask_data_api, limit_time, quiet_import
+from adapters.feeds.rows import DAY, BarRows, SymbolBars
 from core.errors import DataError
 from core.ports import Calendar
-from core.types import BarPanel, Quote
+from core.types import Quote
 
 if TYPE_CHECKING:
     from alpaca.data.historical import StockHistoricalDataClient
@@ -28,7 +26,7 @@ FIELDS = ("o", "h", "l", "c", "v")
 
 
 class AlpacaBars:
-    """Fetches from Alpaca's data API.
+    """Implements `RowSource`: fetches from Alpaca's data API.
 
     Parameters
     ----------
@@ -40,7 +38,6 @@ class AlpacaBars:
 
     name = "alpaca"
     publication_delay = timedelta(minutes=20)
-    replays_quotes = False
 
     def __init__(
         self,
@@ -54,10 +51,9 @@ class AlpacaBars:
         self._calendar = calendar
         self._bars_feed = bars_feed
         self._quotes_feed = quotes_feed
-        self.notes: Mapping[str, str] = {}
 
-    def bars(self, symbols: Sequence[str], start: date, end: date) -> BarPanel:
-        """Fetch the sessions from start to end inclusive; a symbol not had is a column of NaN.
+    def rows(self, symbols: Sequence[str], start: date, end: date) -> BarRows:
+        """Fetch the sessions from start to end inclusive; a symbol not had is left out.
 
         Raises
         ------
@@ -76,10 +72,8 @@ class AlpacaBars:
             adjustment=Adjustment.ALL,
             feed=DataFeed(self._bars_feed),
         )
-        answer = _answered(lambda: self._client.get_stock_bars(query))
-        made = assemble(gather(_tables(answer), symbols), symbols, self._calendar)
-        self.notes = made.notes
-        return made.panel
+        answer = ask_data_api(lambda: self._client.get_stock_bars(query))
+        return BarRows(by_symbol=_tables(answer))
 
     def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
         """Fetch the last trade and today's opening price of each symbol.
@@ -93,7 +87,7 @@ class AlpacaBars:
         from alpaca.data.requests import StockSnapshotRequest  # noqa: PLC0415
 
         query = StockSnapshotRequest(symbol_or_symbols=list(symbols), feed=DataFeed(self._quotes_feed))
-        answer = _answered(lambda: self._client.get_stock_snapshot(query))
+        answer = ask_data_api(lambda: self._client.get_stock_snapshot(query))
         today = at.astimezone(UTC).date()
         quotes = (_quote(name, snapshot, today) for name, snapshot in answer.items() if snapshot)
         return {quote.symbol: quote for quote in quotes if quote is not None}
@@ -121,39 +115,15 @@ def connect(
     return client
 
 
-def _answered(ask: Callable[[], Any]) -> dict[str, Any]:
-    """Give the client's raw answer; the one place where its exceptions become ours."""
-    from alpaca.common.exceptions import APIError  # noqa: PLC0415  # heavy: imported at first use
-
-    try:
-        answer = ask()
-    except APIError as error:
-        raise DataError(
-            f"Alpaca refused ({error.status_code}): {error}.", hint=_hint(error.status_code)
-        ) from error
-    except requests.RequestException as error:
-        raise DataError(f"Alpaca can't be reached: {error}.", hint="Check the network.") from error
-    except (ValueError, AttributeError, TypeError) as error:  # what the client's parsing raises on a strange body
-        raise DataError(f"Alpaca's answer cannot be read: {error}.") from error
-    if not isinstance(answer, dict):
-        raise DataError(f"Alpaca answered with {type(answer).__name__}, not with symbols.")
-    return answer
-
-
-def _hint(status: int | None) -> str:
-    if status in (401, 403):
-        return "Check ALPACA_API_KEY and ALPACA_SECRET_KEY, and what the account's data plan allows."
-    return "It is asked again by itself." if status == 429 else ""
-
-
 def _tables(answer: Mapping[str, Any]) -> dict[str, SymbolBars]:
     out = {}
     for name, rows in answer.items():
         missing = [field for field in ("t", *FIELDS) for row in rows[:1] if field not in row]
         if missing:
             raise DataError(f"Alpaca's bars of {name} have no {', '.join(missing)}.")
-        sessions = np.array([row["t"][:10] for row in rows], dtype="datetime64[D]")
-        out[name] = sessions, np.array([[row[field] for field in FIELDS] for row in rows], dtype=np.float64)
+        sessions = np.array([row["t"][:10] for row in rows], dtype=DAY)
+        table = np.array([[row[field] for field in FIELDS] for row in rows], dtype=np.float64)
+        out[name] = SymbolBars(sessions, table.reshape(len(rows), len(FIELDS)))
     return out
 
 

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from adapters.alpaca.bars import _answered  # the one place where Alpaca's faults become ours
-from adapters.alpaca.http import limit_time, quiet_import
+from adapters.alpaca.http import ask_data_api, limit_time, quiet_import
 from adapters.news.text import clean
 from core.errors import DataError
 from core.types import Headline
@@ -54,7 +53,7 @@ class AlpacaNews:
                 start=start, end=end, sort="asc", limit=ITEMS_MAX, include_content=False,
                 symbols=",".join(symbols[first : first + SYMBOLS_A_CALL]),
             )  # fmt: skip
-            answer = _answered(lambda query=query: self._client.get_news(query))  # type: ignore[misc]  # a default
+            answer = ask_data_api(lambda query=query: self._client.get_news(query))  # type: ignore[misc]  # a default
             for row in answer.get("news", []):
                 item = headline(row)
                 if item is not None and item.received_at <= end:
@@ -104,7 +103,7 @@ def headline(row: Mapping[str, Any]) -> Headline | None:
     """
     try:
         text, symbols = clean(row["headline"]), tuple(dict.fromkeys(row["symbols"] or ()))
-        created, updated = _moment(row["created_at"]), _moment(row["updated_at"])
+        created, updated = _timestamp(row["created_at"]), _timestamp(row["updated_at"])
         publisher = clean(row.get("source"))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(f"Alpaca's answer is no news: {error!r}.") from error
@@ -119,7 +118,7 @@ def headline(row: Mapping[str, Any]) -> Headline | None:
     )
 
 
-def _moment(value: Any) -> datetime:
+def _timestamp(value: Any) -> datetime:
     if hasattr(value, "to_datetime"):  # the stream sends msgpack's own timestamps
         value = value.to_datetime()
     at = value if isinstance(value, datetime) else datetime.fromisoformat(value)

@@ -12,28 +12,26 @@ from typing import Any
 
 import msgspec
 
-from adapters.events.broadcast import Room, deliver_all
-from adapters.events.subscription import StreamEvent, Subscriber
-from core.errors import RequestError
+from adapters.events.subscriber import StreamEvent, Subscriber, matching
 from core.events import TOPICS
 
 Count = Callable[[str, Mapping[str, Any]], None]
 
 
 class EventHub:
-    """Numbers events, keeps the last of them, and passes them on to any number of clients.
+    """Numbers events, keeps the last of them, and queues them for any number of subscribers.
 
-    Publishing is thread-safe, costs one encoding, and wakes each event loop once however many events wait.
-    Sequence numbers start at 1 with each process.
+    Publishing is thread-safe, costs one encoding and one queued reference a subscriber, and wakes each event
+    loop once however many events wait. Sequence numbers start at 1 with each process.
 
     Parameters
     ----------
     log_events_max : int
         How many past events a client can ask for with `since`.
     queue_events_max : int
-        How many events wait for one client; a slower one loses its oldest.
+        How many events wait for one subscriber; a slower one loses its oldest.
     count : callable or None
-        Told of each event, for the metrics.
+        Called with each event's topic and data, for the metrics.
     """
 
     def __init__(
@@ -44,11 +42,12 @@ class EventHub:
         self._queue_events_max = queue_events_max
         self._sequence = 0
         self._lock = threading.Lock()
-        self._rooms: dict[asyncio.AbstractEventLoop, Room] = {}
-        self._sent = self._dropped = 0  # by clients that left
+        self._subscribers: dict[asyncio.AbstractEventLoop, set[Subscriber]] = {}
+        self._called: set[asyncio.AbstractEventLoop] = set()  # loops that will wake their subscribers
+        self._sent = self._dropped = 0  # by subscribers that left
 
     def publish(self, topic: str, at: datetime, data: Mapping[str, Any]) -> StreamEvent:
-        """Give an event its place in the sequence and pass it on; never blocks, never raises.
+        """Give an event its place in the sequence and queue it for who wants it; never blocks, never raises.
 
         Data that is not JSON is replaced by a note that says so.
         """
@@ -58,19 +57,21 @@ class EventHub:
             self._sequence += 1
             event = _event(topic, self._sequence, at, data)
             self._log.append(event)
-            for room in self._rooms.values():
-                room.post(event)
+            for loop, subscribers in tuple(self._subscribers.items()):
+                for subscriber in subscribers:
+                    subscriber.offer(event)
+                self._call(loop)
         return event
 
     def subscribe(self, topics: Collection[str] | None = None, since: int | None = None) -> Subscriber:
-        """Let a client of the running event loop listen.
+        """Return a new subscriber, read on the running event loop.
 
         Parameters
         ----------
         topics : collection of str or None
             Topics or patterns such as `signal.*`; None for all.
         since : int or None
-            Give the logged events after this sequence number first. A number this process has not reached
+            Queue the logged events after this sequence number first. A number this process has not reached
             is from an earlier one: the whole log is given.
 
         Raises
@@ -78,47 +79,42 @@ class EventHub:
         core.errors.RequestError
             For too many or too long patterns.
         """
+        subscriber = Subscriber(self._lock, self._queue_events_max)
+        patterns = None if topics is None else subscriber.with_patterns(topics)
+        with self._lock:
+            if patterns is not None:
+                subscriber.set_patterns(patterns)
+            if since is not None:
+                subscriber.replay(*self._logged(topics, since))
+            self._subscribers.setdefault(asyncio.get_running_loop(), set()).add(subscriber)
+        return subscriber
+
+    def add_topics(self, subscriber: Subscriber, topics: Collection[str], since: int | None = None) -> None:
+        """Subscribe to more topics; the first call ends the subscription to all. `since` as in `subscribe`.
+
+        Raises
+        ------
+        core.errors.RequestError
+            For too many or too long patterns; nothing is changed then.
+        """
+        patterns = subscriber.with_patterns(topics)
+        with self._lock:
+            subscriber.set_patterns(patterns)
+            if since is not None:
+                subscriber.replay(*self._logged(topics, since))
+        subscriber.wake()
+
+    def unsubscribe(self, subscriber: Subscriber) -> None:
+        """Forget a subscriber; what waits can still be read, then its iteration ends."""
+        subscriber.close()
         loop = asyncio.get_running_loop()
         with self._lock:
-            room = self._rooms.setdefault(loop, Room(loop, self._queue_events_max))
-            earlier, batch = tuple(room.clients), room.take()
-            client = Subscriber(self, room, self._queue_events_max, hears_all=topics is None)
-            room.clients[client] = True
-            room.regroup()
-        deliver_all(earlier, batch)
-        try:
-            if topics is not None:
-                client.add(topics, since)
-            elif since is not None:
-                client.replay(*self.logged(since, room))
-        except RequestError:
-            client.close()
-            raise
-        return client
-
-    def logged(self, since: int, room: Room) -> tuple[list[StreamEvent], int]:
-        """Give the logged events after a sequence number, and how many are no longer in the log.
-
-        What waits for the room's loop is delivered first, so that every event up to now is either delivered
-        or in the answer and every later one still comes.
-        """
-        with self._lock:
-            clients, batch = tuple(room.clients), room.take()
-            start = 0 if since > self._sequence else max(0, since)
-            first = self._log[0].sequence if self._log else self._sequence + 1
-            events = list(islice(self._log, max(0, start - first + 1), None))
-        deliver_all(clients, batch)
-        return events, max(0, first - start - 1)
-
-    def leave(self, client: Subscriber, room: Room) -> None:
-        """Forget a client; called by its `close`."""
-        with self._lock:
-            room.regroup()
-            if room.clients.pop(client, None):
-                self._sent += client.sent
-                self._dropped += client.dropped
-            if not room.clients and self._rooms.pop(room.loop, None) is not None:
-                self._sent += room.sent
+            subscribers = self._subscribers.get(loop, set())
+            if subscriber in subscribers:
+                subscribers.remove(subscriber)
+                self._keep_counts(subscriber)
+            if not subscribers:
+                self._subscribers.pop(loop, None)
 
     @property
     def sequence(self) -> int:
@@ -126,17 +122,50 @@ class EventHub:
         return self._sequence
 
     def stats(self) -> Mapping[str, Any]:
-        """Count connections, listeners by topic, events sent and dropped, and the last sequence number."""
+        """Count connections, subscribers by topic, events sent and dropped, and the last sequence number."""
         with self._lock:
-            rooms = tuple(self._rooms.values())
-            clients = [client for room in rooms for client in room.clients]
+            subscribers = [one for group in self._subscribers.values() for one in group]
             return {
-                "connections": len(clients),
-                "topics": {topic: sum(client.hears(topic) for client in clients) for topic in TOPICS},
-                "sent": self._sent + sum(one.sent for one in clients) + sum(room.sent for room in rooms),
-                "dropped": self._dropped + sum(client.dropped for client in clients),
+                "connections": len(subscribers),
+                "topics": {topic: sum(one.has_topic(topic) for one in subscribers) for topic in TOPICS},
+                "sent": self._sent + sum(one.sent for one in subscribers),
+                "dropped": self._dropped + sum(one.dropped for one in subscribers),
                 "sequence": self._sequence,
             }
+
+    def _logged(self, topics: Collection[str] | None, since: int) -> tuple[list[StreamEvent], int]:
+        """Return the logged events of topics after a sequence number, and how many are no longer logged."""
+        start = 0 if since > self._sequence else max(0, since)
+        first = self._log[0].sequence if self._log else self._sequence + 1
+        events = list(islice(self._log, max(0, start - first + 1), None))
+        if topics is not None:
+            wanted = matching(topics)
+            events = [event for event in events if event.topic in wanted]
+        return events, max(0, first - start - 1)
+
+    def _call(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have an event loop wake its subscribers, once until it has done so; under the lock."""
+        if loop in self._called and not loop.is_closed():
+            return
+        try:
+            loop.call_soon_threadsafe(self._wake, loop)
+        except RuntimeError:  # the loop was closed: nobody reads there any more
+            self._called.discard(loop)
+            for subscriber in self._subscribers.pop(loop):
+                self._keep_counts(subscriber)
+        else:
+            self._called.add(loop)
+
+    def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._lock:
+            self._called.discard(loop)  # before a reader goes on: what is published later calls again
+            subscribers = tuple(self._subscribers.get(loop, ()))
+        for subscriber in subscribers:
+            subscriber.wake()
+
+    def _keep_counts(self, subscriber: Subscriber) -> None:
+        self._sent += subscriber.sent
+        self._dropped += subscriber.dropped
 
 
 def _event(topic: str, sequence: int, at: datetime, data: Mapping[str, Any]) -> StreamEvent:

@@ -1,4 +1,4 @@
-"""A vendor's bars with a cache on disk: only what is missing is asked for."""
+"""A vendor's rows with a cache on disk: only what is missing is asked for."""
 
 from __future__ import annotations
 
@@ -7,152 +7,150 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 
-from adapters.feeds.assembly import assemble, gather
-from adapters.feeds.bar_store import BarStore, Held, SymbolBars
-from adapters.feeds.source import Source
+from adapters.feeds.assembly import settle
+from adapters.feeds.bar_store import BarStore, StoredBars
+from adapters.feeds.rows import BarRows, SymbolBars
+from adapters.feeds.source import RowSource
 from core.errors import DataError
 from core.ports import Calendar
-from core.types import BarPanel, Quote
+from core.types import Quote
 
 OVERLAP_SESSIONS = 5
 CLOSE_CHANGE_PCT_MAX = 1e-5  # a dividend of a cent on a stock of $500 moves old closes by 2e-5
 
 
 class CachedBars:
-    """Serves a source's bars from disk and fetches the sessions since.
+    """Implements `RowSource`: serves a vendor's rows from disk and fetches the sessions since.
 
-    A dividend or split changes adjusted prices backwards. So each fetch overlaps the last five sessions held;
+    A dividend or split changes adjusted prices backwards. So each fetch overlaps the last five sessions stored;
     where a close differs, the symbol's whole history is fetched again.
 
     Parameters
     ----------
-    source : Source
-        The vendor.
+    vendor : RowSource
+        Who is asked for what is missing.
     store : BarStore
-        Where its bars are kept.
+        Where its rows are kept.
     """
 
-    def __init__(self, source: Source, store: BarStore, calendar: Calendar) -> None:
-        self._source = source
-        self._store = store
+    def __init__(self, vendor: RowSource, store: BarStore, calendar: Calendar) -> None:
+        self._vendor = vendor
+        self.store = store
         self._calendar = calendar
-        self.name = source.name
-        self.publication_delay = source.publication_delay
-        self.replays_quotes = source.replays_quotes
-        self.notes: Mapping[str, str] = {}
+        self.name = vendor.name
+        self.publication_delay = vendor.publication_delay
 
-    def bars(self, symbols: Sequence[str], start: date, end: date) -> BarPanel:
+    def rows(self, symbols: Sequence[str], start: date, end: date) -> BarRows:
         """Give the sessions from start to end inclusive; `end` must be over, since bars are kept for good.
 
-        When the vendor fails, what is held is served and `notes` says why it is not newer.
+        When the vendor fails, what is stored is served and the notes say why it is not newer.
 
         Raises
         ------
         core.errors.DataError
-            When the vendor fails and nothing is held.
+            When the vendor fails and nothing is stored.
         """
-        held = self._store.load()
-        notes = {"cache": held.note} if held.note else {}
-        wanted = self._wanted(held, symbols, start, end)
+        stored = self.store.load()
+        notes = {"cache": stored.note} if stored.note else {}
+        wanted = self._wanted(stored, symbols, start, end)
         if wanted:
             try:
-                notes |= self._fetch(held, wanted, start, end)
+                notes |= self._fetch(stored, wanted, start, end)
             except DataError as error:
-                if not any(name in held.bars for name in symbols):
+                if not any(name in stored.bars for name in symbols):
                     raise
                 notes[self.name] = f"bars could not be fetched, those on disk are used: {error}"
-            notes |= self._save(held)
-        made = assemble(
-            gather({name: _cut(held, name, start, end) for name in symbols}, symbols), symbols, self._calendar
-        )
-        self.notes = notes
-        return made.panel
+            notes |= self._save(stored)
+        found = {name: _cut(stored.bars[name], start, end) for name in symbols if name in stored.bars}
+        return BarRows(by_symbol=found, notes=notes)
 
     def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
         """Fetch the newest price of each symbol from the vendor."""
-        return self._source.quotes(symbols, at)
+        return self._vendor.quotes(symbols, at)
 
     def lacking(self, symbols: Sequence[str], start: date, end: date) -> set[str]:
-        """Name the symbols that are not held from start to the last session, and would have to be fetched."""
-        held = self._store.load()
-        self.notes = {"cache": held.note} if held.note else {}
-        return {name for names in self._wanted(held, symbols, start, end).values() for name in names}
+        """Name the symbols that are not stored from start to the last session, and would have to be fetched."""
+        wanted = self._wanted(self.store.load(), symbols, start, end)
+        return {name for names in wanted.values() for name in names}
 
-    def _save(self, held: Held) -> dict[str, str]:
+    def _save(self, stored: StoredBars) -> dict[str, str]:
         try:
-            self._store.save(held)
+            self.store.save(stored)
         except OSError as error:
             return {"cache": f"bars could not be kept on disk: {error}"}
         return {}
 
-    def _wanted(self, held: Held, symbols: Sequence[str], start: date, end: date) -> dict[date, list[str]]:
+    def _wanted(
+        self, stored: StoredBars, symbols: Sequence[str], start: date, end: date
+    ) -> dict[date, list[str]]:
         """Group the symbols that lack sessions by the day to fetch from."""
         sessions = self._calendar.sessions(end - timedelta(days=14), end)
         last = np.datetime64(sessions[-1][0] if sessions else start, "D")
         groups: dict[date, list[str]] = {}
         for name in symbols:
-            since = _fetch_from(held, name, start, last)
+            since = _fetch_from(stored, name, start, last)
             if since is not None:
                 groups.setdefault(since, []).append(name)
         return groups
 
-    def _fetch(self, held: Held, wanted: Mapping[date, list[str]], start: date, end: date) -> dict[str, str]:
+    def _fetch(
+        self, stored: StoredBars, wanted: Mapping[date, list[str]], start: date, end: date
+    ) -> dict[str, str]:
         notes: dict[str, str] = {}
         changed: list[str] = []
         for since, names in sorted(wanted.items(), key=lambda group: -len(group[1])):
-            for name, fresh in self._ask(names, since, end, notes).items():
-                if held.asked_from.get(name, date.max) > start:
-                    _keep(held, name, fresh, start)
-                elif _same_adjustment(held.bars[name], fresh):
-                    held.bars[name] = _merge(held.bars[name], fresh)
+            fetched = self._ask(names, since, end)
+            notes |= fetched.notes
+            for name, fresh in fetched.by_symbol.items():
+                if stored.asked_from.get(name, date.max) > start:
+                    _replace(stored, name, fresh, start)
+                elif _same_adjustment(stored.bars[name], fresh):
+                    stored.bars[name] = _merge(stored.bars[name], fresh)
                 else:
                     changed.append(name)
-        for name, fresh in self._ask(changed, start, end, notes).items() if changed else ():
-            _keep(held, name, fresh, start)
-            notes[name] = "its past prices were adjusted anew (dividend or split): fetched whole"
+        if changed:
+            fetched = self._ask(changed, start, end)
+            notes |= fetched.notes
+            for name, fresh in fetched.by_symbol.items():
+                _replace(stored, name, fresh, start)
+                notes[name] = "its past prices were adjusted anew (dividend or split): fetched whole"
         return notes
 
-    def _ask(self, names: Sequence[str], since: date, end: date, notes: dict[str, str]) -> dict[str, SymbolBars]:
-        panel = self._source.bars(names, since, end)
-        notes |= self._source.notes
-        table = np.stack([panel.open, panel.high, panel.low, panel.close, panel.volume], axis=2)
-        out = {}
-        for index, name in enumerate(names):
-            had = ~np.isnan(table[:, index, :4]).all(axis=1)
-            if had.any():
-                out[name] = panel.sessions[had], table[had, index]
-        return out
+    def _ask(self, names: Sequence[str], since: date, end: date) -> BarRows:
+        """Fetch rows in order and each once, which is how they are stored."""
+        return settle(self._vendor.rows(names, since, end), names, self._calendar)
 
 
-def _fetch_from(held: Held, name: str, start: date, last: np.datetime64) -> date | None:
-    if held.asked_from.get(name, date.max) > start or name not in held.bars:
+def _fetch_from(stored: StoredBars, name: str, start: date, last: np.datetime64) -> date | None:
+    if stored.asked_from.get(name, date.max) > start or name not in stored.bars:
         return start
-    sessions = held.bars[name][0]
+    sessions = stored.bars[name].sessions
     if sessions[-1] >= last:
         return None
     since: date = sessions[-OVERLAP_SESSIONS:][0].astype(object)
     return since
 
 
-def _keep(held: Held, name: str, fresh: SymbolBars, start: date) -> None:
-    held.bars[name] = fresh
-    held.asked_from[name] = start
+def _replace(stored: StoredBars, name: str, fresh: SymbolBars, start: date) -> None:
+    stored.bars[name] = fresh
+    stored.asked_from[name] = start
 
 
 def _same_adjustment(old: SymbolBars, new: SymbolBars) -> bool:
-    common, at_old, at_new = np.intersect1d(old[0], new[0], return_indices=True)
+    common, at_old, at_new = np.intersect1d(old.sessions, new.sessions, return_indices=True)
     if not len(common):
         return False
-    before, after = old[1][at_old, 3], new[1][at_new, 3]
+    before, after = old.table[at_old, 3], new.table[at_new, 3]
     return bool(np.all(np.abs(after / before - 1) <= CLOSE_CHANGE_PCT_MAX))
 
 
 def _merge(old: SymbolBars, new: SymbolBars) -> SymbolBars:
-    kept = old[0] < new[0][0]
-    return np.concatenate([old[0][kept], new[0]]), np.concatenate([old[1][kept], new[1]])
+    kept = old.sessions < new.sessions[0]
+    return SymbolBars(
+        np.concatenate([old.sessions[kept], new.sessions]), np.concatenate([old.table[kept], new.table])
+    )
 
 
-def _cut(held: Held, name: str, start: date, end: date) -> SymbolBars:
-    sessions, table = held.bars.get(name, (np.empty(0, "datetime64[D]"), np.empty((0, 5))))
-    inside = (sessions >= np.datetime64(start, "D")) & (sessions <= np.datetime64(end, "D"))
-    return sessions[inside], table[inside]
+def _cut(bars: SymbolBars, start: date, end: date) -> SymbolBars:
+    inside = (bars.sessions >= np.datetime64(start, "D")) & (bars.sessions <= np.datetime64(end, "D"))
+    return SymbolBars(bars.sessions[inside], bars.table[inside])

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from adapters.feeds.quality import Inspection, inspect, too_many_missing
 from adapters.feeds.source import Source
-from adapters.feeds.views import NO_QUOTE, Moment, NewsSource, compose, moment
+from adapters.feeds.views import NO_QUOTE, HeadlineFeed, SessionStatus, compose, session_status
 from config.trading import DataSettings
 from core.errors import DataError
 from core.ports import Calendar
@@ -49,7 +49,7 @@ class DailyFeed:
         symbols: Sequence[str],
         settings: DataSettings,
         *,
-        headlines: NewsSource | None = None,
+        headlines: HeadlineFeed | None = None,
     ) -> None:
         self._source = source
         self._calendar = calendar
@@ -62,7 +62,7 @@ class DailyFeed:
         self._failures = 0
         self._incomplete = False
         self._retry_at: datetime | None = None
-        self._asked: tuple[datetime, Mapping[str, Quote]] | None = None
+        self._quoted: tuple[datetime, Mapping[str, Quote]] | None = None
         self.fault = ""
         self.fetched_at: datetime | None = None
         self.notes: tuple[str, ...] = ()
@@ -85,11 +85,11 @@ class DailyFeed:
             raise DataError(
                 self.fault or f"{self.source} gave no bars.", hint="Check the network; it retries by itself."
             )
-        when = moment(self._calendar, as_of, self._source.publication_delay)
-        quotes, stale, quote_fault = self._quotes(as_of, when)
+        status = session_status(self._calendar, as_of, self._source.publication_delay)
+        quotes, stale, quote_fault = self._quotes(as_of, status)
         return compose(
             as_of=as_of,
-            when=when,
+            status=status,
             inspection=self._inspection,
             source=self.source,
             quotes=quotes,
@@ -111,14 +111,14 @@ class DailyFeed:
         self._plan_retry(as_of)
 
     def _due(self, as_of: datetime) -> bool:
-        due = moment(self._calendar, as_of, self._source.publication_delay).session_due
+        due = session_status(self._calendar, as_of, self._source.publication_delay).session_due
         if self._inspection is None or not len(self._inspection.panel.sessions):
             return True
         late = due is not None and bool(self._inspection.panel.sessions[-1] < due)
         return late or (self._incomplete and self._is_now(as_of))
 
     def _fetch(self, as_of: datetime) -> None:
-        due = moment(self._calendar, as_of, self._source.publication_delay).session_due
+        due = session_status(self._calendar, as_of, self._source.publication_delay).session_due
         end = as_of.astimezone(UTC).date() if due is None else due.astype(object)
         self._start = min(self._start, _years_before(end, self._settings.history_years))
         panel = self._source.bars(self._symbols, self._start, end)
@@ -128,7 +128,7 @@ class DailyFeed:
         self.fault = ""
         self.fetched_at = as_of
         self._incomplete = self.source in self._source.notes
-        self.notes = (*(f"{name}: {said}" for name, said in self._source.notes.items()), *self._inspection.notes)
+        self.notes = (*(f"{name}: {note}" for name, note in self._source.notes.items()), *self._inspection.notes)
         for note in self.notes:
             LOG.warning("%s: %s", self.source, note)
 
@@ -142,24 +142,26 @@ class DailyFeed:
     def _is_now(self, as_of: datetime) -> bool:
         return self._latest is None or as_of >= self._latest
 
-    def _quotes(self, as_of: datetime, when: Moment) -> tuple[Mapping[str, Quote], Mapping[str, str], str]:
+    def _quotes(
+        self, as_of: datetime, status: SessionStatus
+    ) -> tuple[Mapping[str, Quote], Mapping[str, str], str]:
         """Give the quotes to use, the symbols whose quote is stale, and what is wrong with all of them."""
-        if when.opened_at is None or not (self._source.replays_quotes or self._is_now(as_of)):
+        if status.opened_at is None or not (self._source.replays_quotes or self._is_now(as_of)):
             return {}, {}, ""
         try:
-            seen = self._asked_quotes(as_of)
+            quotes = self._latest_quotes(as_of)
         except DataError as error:
-            told = f"{self.source} gave no quotes: {error}"
-            return {}, dict.fromkeys(self._symbols, told), told
+            fault = f"{self.source} gave no quotes: {error}"
+            return {}, dict.fromkeys(self._symbols, fault), fault
         oldest = as_of - timedelta(seconds=self._settings.quote_age_max_seconds)
-        fresh = {name: quote for name, quote in seen.items() if oldest <= quote.at <= as_of}
-        stale = {name: _why_stale(seen.get(name), as_of) for name in self._symbols if name not in fresh}
+        fresh = {name: quote for name, quote in quotes.items() if oldest <= quote.at <= as_of}
+        stale = {name: _why_stale(quotes.get(name), as_of) for name in self._symbols if name not in fresh}
         return fresh, stale, too_many_missing(len(stale), len(self._symbols), self._settings)
 
-    def _asked_quotes(self, as_of: datetime) -> Mapping[str, Quote]:
-        if self._asked is None or not timedelta(0) <= as_of - self._asked[0] <= self._kept:
-            self._asked = as_of, self._source.quotes(self._symbols, as_of)
-        return self._asked[1]
+    def _latest_quotes(self, as_of: datetime) -> Mapping[str, Quote]:
+        if self._quoted is None or not timedelta(0) <= as_of - self._quoted[0] <= self._kept:
+            self._quoted = as_of, self._source.quotes(self._symbols, as_of)
+        return self._quoted[1]
 
     @property
     def _kept(self) -> timedelta:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 
 from adapters.feeds.quality import inspect
-from adapters.feeds.views import LOOK_BACK, NO_QUOTE, NewsSource, QuoteSource, compose, moment
+from adapters.feeds.views import LOOK_BACK, NO_QUOTE, HeadlineFeed, QuoteSource, compose, session_status
 from config.trading import DataSettings
 from core.ports import Calendar
 from core.types import BarPanel, Headline, MarketView, Quote
@@ -43,7 +43,7 @@ class PanelFeed:
         *,
         source: str,
         quotes: QuoteSource | None = None,
-        headlines: NewsSource | None = None,
+        headlines: HeadlineFeed | None = None,
     ) -> None:
         finished_at = panel.known_at[-1].astype(datetime).replace(tzinfo=UTC) if len(panel.sessions) else _epoch()
         self._inspection = inspect(panel, settings, fetched_at=finished_at)
@@ -63,15 +63,15 @@ class PanelFeed:
 
     def view(self, as_of: datetime) -> MarketView:
         """Give all that was known at `as_of`."""
-        when = moment(self._calendar, as_of, timedelta(0))
+        status = session_status(self._calendar, as_of, timedelta(0))
         quotes: Mapping[str, Quote] = {}
         stale: Mapping[str, str] = {}
-        if when.opened_at is not None:
-            quotes = {**self._opening_quotes(as_of, when.opened_at), **self._quotes(as_of)}
+        if status.opened_at is not None:
+            quotes = {**self._opening_quotes(as_of, status.opened_at), **self._quotes(as_of)}
             stale = {name: NO_QUOTE for name in self.panel.symbols if name not in quotes}
         return compose(
             as_of=as_of,
-            when=when,
+            status=status,
             inspection=self._inspection,
             source=self._source,
             quotes=quotes,

@@ -1,4 +1,4 @@
-"""How a view is put together: the one way for live, recorded and simulated bars."""
+"""Compose a market view: the one way for live, recorded and simulated bars."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from core.ports import Calendar
 from core.types import Headline, MarketView, Quote
 
 QuoteSource = Callable[[datetime], Mapping[str, Quote]]
-NewsSource = Callable[[datetime], tuple[Headline, ...]]
+HeadlineFeed = Callable[[datetime], tuple[Headline, ...]]
 NO_QUOTE = "no quote while the exchange is open"
 LOOK_BACK = timedelta(days=14)  # longer than any closure of the exchange since 2001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """Where a moment stands on the exchange's calendar.
+class SessionStatus:
+    """Which session runs at a moment, and which one's bar must be there by then.
 
     Attributes
     ----------
@@ -34,8 +34,8 @@ class Moment:
     session_due: np.datetime64 | None
 
 
-def moment(calendar: Calendar, at: datetime, publication_delay: timedelta) -> Moment:
-    """Look a moment up, allowing the vendor its delay before a closed session is due."""
+def session_status(calendar: Calendar, at: datetime, publication_delay: timedelta) -> SessionStatus:
+    """Look up a moment in the exchange's calendar; a closed session is due after the vendor's delay."""
     day = at.astimezone(UTC).date()
     opened_at, due = None, None
     for session, opens_at, closes_at in reversed(calendar.sessions(day - LOOK_BACK, day)):
@@ -44,13 +44,13 @@ def moment(calendar: Calendar, at: datetime, publication_delay: timedelta) -> Mo
         if closes_at + publication_delay <= at:
             due = np.datetime64(session, "D")
             break
-    return Moment(opened_at=opened_at, session_due=due)
+    return SessionStatus(opened_at=opened_at, session_due=due)
 
 
 def compose(
     *,
     as_of: datetime,
-    when: Moment,
+    status: SessionStatus,
     inspection: Inspection,
     source: str,
     quotes: Mapping[str, Quote],
@@ -62,21 +62,21 @@ def compose(
     panel = inspection.panel
     rows = panel.rows_known(as_of)
     verdict = inspection.verdict(rows - 1)
-    said = (verdict.feed_fault, _overdue(inspection, rows, when), *faults)
+    all_faults = (verdict.feed_fault, _overdue(inspection, rows, status), *faults)
     return MarketView(
         as_of=as_of,
         bars=panel.prefix(rows),
         quotes=quotes,
         headlines=headlines,
         stale={**stale_quotes, **verdict.left_out} if stale_quotes else verdict.left_out,
-        feed_fault=" ".join(part for part in said if part),
+        feed_fault=" ".join(part for part in all_faults if part),
         source=source,
-        market_open=when.opened_at is not None,
+        market_open=status.opened_at is not None,
     )
 
 
-def _overdue(inspection: Inspection, rows: int, when: Moment) -> str:
-    if not rows or when.session_due is None or inspection.panel.sessions[rows - 1] >= when.session_due:
+def _overdue(inspection: Inspection, rows: int, status: SessionStatus) -> str:
+    if not rows or status.session_due is None or inspection.panel.sessions[rows - 1] >= status.session_due:
         return ""
     newest = inspection.panel.sessions[rows - 1]
-    return f"The session {when.session_due} is missing: the newest bars are of {newest}."
+    return f"The session {status.session_due} is missing: the newest bars are of {newest}."

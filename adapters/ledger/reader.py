@@ -16,13 +16,13 @@ from adapters.ledger.rows import (
     fill_of,
     order_record,
 )
-from adapters.ledger.trades import RoundTrips
-from core.service import EquityMark, OrderRecord, Trade
+from core.round_trips import RoundTrip, RoundTripTracker
+from core.service import EquityMark, OrderRecord
 from core.types import ApprovedOrder, Fill, Portfolio, StepReport, TradingState
 
 _ORDERS = f"SELECT {ORDER_COLUMNS}, reason FROM orders"  # noqa: S608  constants
 _FILLS = f"SELECT {FILL_COLUMNS} FROM fills"  # noqa: S608  constants
-_TRADED = f"SELECT {FILL_COLUMNS}, sequence FROM fills WHERE sequence > ? ORDER BY sequence"  # noqa: S608  constants
+_FILLS_AFTER = f"SELECT {FILL_COLUMNS}, sequence FROM fills WHERE sequence > ? ORDER BY sequence"  # noqa: S608  constants
 
 
 class LedgerReader:
@@ -31,9 +31,10 @@ class LedgerReader:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._marks = EquityMarks(database)
-        self._trips = RoundTrips()
-        self._trips_until = 0
-        self._trips_lock = threading.Lock()
+        self._tracker = RoundTripTracker()
+        self._closed: list[RoundTrip] = []
+        self._tracked_until = 0
+        self._tracker_lock = threading.Lock()
         self._state = self.trading_state()
 
     def portfolio(self) -> Portfolio | None:
@@ -125,13 +126,14 @@ class LedgerReader:
         known = "SELECT 1 FROM fills WHERE fill_id = ?"
         return tuple(fill for name, fill in fresh.items() if not self._database.read(known, (name,)))
 
-    def trades(self, limit: int) -> Sequence[Trade]:
-        """Give closed round trips, newest first; each fill is read once in the ledger's life."""
-        with self._trips_lock:
-            for row in self._database.read(_TRADED, (self._trips_until,)):
-                self._trips.add(fill_of(row))
-                self._trips_until = row[9]
-            return self._trips.newest(limit)
+    def trades(self, limit: int) -> Sequence[RoundTrip]:
+        """Return closed round trips, newest first; each fill is read once in the ledger's life."""
+        with self._tracker_lock:
+            for row in self._database.read(_FILLS_AFTER, (self._tracked_until,)):
+                closed = self._tracker.add(fill_of(row))
+                self._closed += [closed] if closed else []
+                self._tracked_until = row[9]
+            return tuple(self._closed[: -limit - 1 : -1])
 
     def equity_marks(self, sessions: int) -> Sequence[EquityMark]:
         """Give the book's worth at the end of the last sessions, oldest first."""

@@ -47,7 +47,7 @@ def decode_report(body: bytes) -> StepReport:
     """Give the report that was encoded."""
     try:
         return _report_decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, InvariantError) as error:
         raise LedgerError(f"A recorded report cannot be read: {error}.", hint=_HINT) from error
 
 

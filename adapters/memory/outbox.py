@@ -77,10 +77,10 @@ class Outbox:
         """
         if self.fault:
             raise RecallError(self.fault)
-        asked: Future[tuple[Fact, ...]] = asyncio.run_coroutine_threadsafe(
+        answer: Future[tuple[Fact, ...]] = asyncio.run_coroutine_threadsafe(
             self.store.facts(symbol, limit), self._loop
         )
-        return await asyncio.wrap_future(asked)
+        return await asyncio.wrap_future(answer)
 
     def begin_stop(self) -> None:
         """Ask the thread to end; what is not written yet is written after the next start."""
@@ -111,7 +111,7 @@ class Outbox:
                 if self.fault in ("", NOT_YET):
                     wait_seconds = RETRY_SECONDS_FIRST
                 self._degrade(str(error))
-            except Exception as error:  # the thread's edge: a bug in it must be told, and stop nothing else
+            except Exception as error:  # the thread's edge: a bug in it must be reported, and stop nothing else
                 log.exception("memory.failed", store=self.store.name)
                 self._degrade(f"It failed unexpectedly: {type(error).__name__}: {error}")
             finally:
@@ -128,24 +128,24 @@ class Outbox:
         """Catch up, then write what comes, until something fails."""
         ledger = await self._first_step()
         self.written = await self.store.open(ledger)
-        book = PositionTracker()
-        read = replayed(self._journal, book, self.written, self._settings.page_steps)
+        tracker = PositionTracker()
+        read = replayed(self._journal, tracker, self.written, self._settings.page_steps)
         if read != self.written:
             raise RecallError(
                 f"The graph at {self.store.place} is at step {self.written} and the ledger ends at step {read}.",
                 hint="An older ledger was put back: python -m daemon.wiring.memory_cli rebuild",
             )
         while True:
-            await self._write_all(book)
+            await self._write_all(tracker)
             if self.fault:
                 log.info("memory.follows", store=self.store.name, place=self.store.place, written=self.written)
             self.fault = ""
             await self._wait()
 
-    async def _write_all(self, book: PositionTracker) -> None:
+    async def _write_all(self, tracker: PositionTracker) -> None:
         at_once = min(self._settings.page_steps, FOLLOW_STEPS_MAX)  # small: a step may begin at any moment
         while steps := steps_after(self._journal, self.written, at_once):
-            page = project(steps, book)
+            page = project(steps, tracker)
             await self.store.write(page, self.written)
             self.written = page.until
 
@@ -165,23 +165,23 @@ class Outbox:
         self._news = False
 
 
-def replayed(journal: Journal, book: PositionTracker, until: int, page_steps: int) -> int:
-    """Let the book take the steps up to a place that is written already; give the last place found."""
+def replayed(journal: Journal, tracker: PositionTracker, until: int, page_steps: int) -> int:
+    """Replay the steps up to a place that is written already; return the last place found."""
     read = 0
     while steps := trading_steps_after(journal, read, page_steps):
         for place, report in steps:
             if place <= until:
-                book.take(report)
+                tracker.take(report)
         read = steps[-1][0]
         if read >= until:
             break
     return min(until, journal.last_step())
 
 
-Progress = Callable[[int], None]
+RebuildProgress = Callable[[int], None]
 
 
-async def rebuild(journal: Journal, store: Store, settings: MemorySettings, progress: Progress) -> int:
+async def rebuild(journal: Journal, store: Store, settings: MemorySettings, progress: RebuildProgress) -> int:
     """Write a store anew from the ledger, after forgetting what we wrote to it; give the rows written.
 
     The next page is made ready while the store writes one.
@@ -189,15 +189,15 @@ async def rebuild(journal: Journal, store: Store, settings: MemorySettings, prog
     Parameters
     ----------
     progress : callable
-        Told the place reached in the ledger, page by page.
+        Called with the place reached in the ledger, page by page.
     """
     first = steps_after(journal, 0, 1)
     if not first:
         return 0
-    book, written, rows = PositionTracker(), 0, 0
+    tracker, written, rows = PositionTracker(), 0, 0
 
     def ready(place: int) -> asyncio.Task[Page]:
-        reading = asyncio.to_thread(lambda: project(steps_after(journal, place, settings.page_steps), book))
+        reading = asyncio.to_thread(lambda: project(steps_after(journal, place, settings.page_steps), tracker))
         return asyncio.create_task(reading)
 
     await store.wipe()

@@ -11,14 +11,21 @@ import msgspec
 
 from adapters.memory.journal import Step
 from adapters.memory.records import Closing, Episode, Page, name_of
-from adapters.memory.round_trips import NO_REGIME, PositionTracker, Trip, Turn, judged, outcome
+from adapters.memory.round_trips import (
+    NO_REGIME,
+    PositionEvent,
+    PositionTracker,
+    TrackedPosition,
+    outcome,
+    votes_by_outcome,
+)
 from config.sectors import SECTOR_OF
 from core.types import Action, Decision, Fill, Order
 
 STEP, ORDER, FILL = (f"trading-engine ledger: {table}" for table in ("steps", "orders", "fills"))
 
 
-def project(steps: Iterable[tuple[int, Step]], book: PositionTracker) -> Page:
+def project(steps: Iterable[tuple[int, Step]], tracker: PositionTracker) -> Page:
     """Turn steps into the page that the graph is written from.
 
     Each step, each approved order and each fill becomes one episode; what they state becomes facts.
@@ -27,7 +34,7 @@ def project(steps: Iterable[tuple[int, Step]], book: PositionTracker) -> Page:
     ----------
     steps : iterable of (int, Step)
         Each with its place, in the ledger's order.
-    book : TripBook
+    tracker : PositionTracker
         Has taken every step before these, and takes these.
     """
     page = Page()
@@ -37,8 +44,8 @@ def project(steps: Iterable[tuple[int, Step]], book: PositionTracker) -> Page:
             _add_order(page, report, approved.order)
         for fill in report.fills:
             _add_fill(page, report, fill)
-        for turn in book.take(report):
-            _add_turn(page, report, turn)
+        for event in tracker.take(report):
+            _add_position_event(page, report, event)
         page.until = sequence
         page.rows += 1 + len(report.plan.approved) + len(report.fills)
     return page
@@ -68,7 +75,7 @@ def _add_step(page: Page, report: Step) -> None:
         facts += _regime(page, report, made, uuid)
     page.episodes[uuid] = Episode(
         uuid=uuid, name=report.decision_id, source="json", source_description=STEP,
-        content=msgspec.json.encode(_told(report, acts)).decode(),
+        content=msgspec.json.encode(_content(report, acts)).decode(),
         valid_at=report.as_of, created_at=report.as_of, entity_edges=tuple(facts),
     )  # fmt: skip
 
@@ -101,8 +108,8 @@ def _fate(report: Step, symbol: str) -> str:
     return f"refused by {refused.rule}" if refused else "no change"
 
 
-def _told(report: Step, acts: list[Decision]) -> dict[str, Any]:
-    """Give what an episode tells of a step: all that was done and why, not all that was seen."""
+def _content(report: Step, acts: list[Decision]) -> dict[str, Any]:
+    """Return an episode's content for a step: all that was done and why, not all that was seen."""
     plan = report.plan
     return {
         "cycle": report.cycle.name,
@@ -132,7 +139,9 @@ def _add_order(page: Page, report: Step, order: Order) -> None:
         f"({order.rule})"
     )
     uuid = name_of("order", order.client_order_id)
-    _tell(page, report, order.symbol, _episode(report, uuid, order.client_order_id, ORDER, content, report.as_of))
+    _add_episode(
+        page, report, order.symbol, _episode(report, uuid, order.client_order_id, ORDER, content, report.as_of)
+    )
 
 
 def _add_fill(page: Page, report: Step, fill: Fill) -> None:
@@ -141,7 +150,7 @@ def _add_fill(page: Page, report: Step, fill: Fill) -> None:
         f"({fill.rule or 'no rule is named'})"
     )
     uuid = name_of("fill", fill.fill_id)
-    _tell(page, report, fill.symbol, _episode(report, uuid, fill.fill_id, FILL, content, fill.at))
+    _add_episode(page, report, fill.symbol, _episode(report, uuid, fill.fill_id, FILL, content, fill.at))
 
 
 def _episode(report: Step, uuid: str, name: str, described: str, content: str, valid_at: datetime) -> Episode:
@@ -151,31 +160,31 @@ def _episode(report: Step, uuid: str, name: str, described: str, content: str, v
     )  # fmt: skip
 
 
-def _tell(page: Page, report: Step, symbol: str, episode: Episode) -> None:
-    """Add what happened to a symbol, and say that it is about it."""
+def _add_episode(page: Page, report: Step, symbol: str, episode: Episode) -> None:
+    """Add an episode about a symbol, and the mention of it."""
     page.mention(episode.uuid, ticker(page, report, symbol, episode.uuid), report.as_of)
     page.episodes[episode.uuid] = episode
 
 
-def _add_turn(page: Page, report: Step, turn: Turn) -> None:
-    if turn.opened:
-        _add_opening(page, report, turn)
-    elif turn.closed:
-        _add_closing(page, report, turn)
+def _add_position_event(page: Page, report: Step, event: PositionEvent) -> None:
+    if event.opened:
+        _add_opening(page, report, event)
+    elif event.closed:
+        _add_closing(page, report, event)
 
 
-def _add_opening(page: Page, report: Step, turn: Turn) -> None:
-    trip, fill, episode = turn.trip, turn.fill, name_of("fill", turn.fill.fill_id)
-    entry, at = trip.entry, report.as_of
-    summary = f"{fill.quantity} {trip.symbol} bought at {fill.price} USD on {fill.at:%Y-%m-%d}"
+def _add_opening(page: Page, report: Step, event: PositionEvent) -> None:
+    position, fill, episode = event.position, event.fill, name_of("fill", event.fill.fill_id)
+    entry, at = position.entry, report.as_of
+    summary = f"{fill.quantity} {position.symbol} bought at {fill.price} USD on {fill.at:%Y-%m-%d}"
     factors = {f"factor_{name}": value for name, value in entry.factors.items()} if entry else {}
     held = page.entity(
-        "Position", trip.name, at, summary,
-        ticker=trip.symbol, sector=trip.sector, regime=trip.regime, **factors,
+        "Position", position.name, at, summary,
+        ticker=position.symbol, sector=position.sector, regime=position.regime, **factors,
     )  # fmt: skip
     facts = [
         page.relate(
-            held, "HOLDS", page.entity("Ticker", trip.symbol, at), f"holds {trip.symbol}: {summary}",
+            held, "HOLDS", page.entity("Ticker", position.symbol, at), f"holds {position.symbol}: {summary}",
             episode=episode, known_at=at, valid_at=fill.at,
         )
     ]  # fmt: skip
@@ -187,48 +196,49 @@ def _add_opening(page: Page, report: Step, turn: Turn) -> None:
                 episode=episode, known_at=at, valid_at=fill.at,
             )
         )  # fmt: skip
-    _tell_of(page, episode, facts)
+    _add_facts(page, episode, facts)
 
 
-def _add_closing(page: Page, report: Step, turn: Turn) -> None:
-    trip, episode, at = turn.trip, name_of("fill", turn.fill.fill_id), report.as_of
-    assert trip.trade is not None  # noqa: S101  # that is what closed means
-    trade, held, symbol = trip.trade, name_of("Position", trip.name), name_of("Ticker", trip.symbol)
+def _add_closing(page: Page, report: Step, event: PositionEvent) -> None:
+    position, episode, at = event.position, name_of("fill", event.fill.fill_id), report.as_of
+    assert position.round_trip is not None  # noqa: S101  # that is what closed means
+    ended = position.round_trip
+    held, symbol = name_of("Position", position.name), name_of("Ticker", position.symbol)
     facts = [
         page.relate(
-            held, "RETURNED", symbol, outcome(trip), episode=episode, known_at=at, valid_at=trade.exit_at,
-            profit_pct=trade.profit_pct, profit_usd=trade.profit_usd, exit_rule=trade.exit_rule,
+            held, "RETURNED", symbol, outcome(position), episode=episode, known_at=at, valid_at=ended.exit_at,
+            profit_pct=ended.profit_pct, profit_usd=str(ended.profit_usd), exit_rule=ended.exit_rule,
         )
     ]  # fmt: skip
-    for name, votes in zip(("CALLED_RIGHT_BY", "CALLED_WRONG_BY"), judged(trip), strict=True):
+    for name, votes in zip(("CALLED_RIGHT_BY", "CALLED_WRONG_BY"), votes_by_outcome(position), strict=True):
         for vote in votes:
             said = vote.signal
-            came = f"{trip.symbol} returned {trade.profit_pct:+.1%}"
+            came = f"{position.symbol} returned {ended.profit_pct:+.1%}"
             fact = f"{said.agent} said {said.score:+.2f} ({said.reason}); {came}"
             agent = page.entity("Agent", said.agent, at)
             facts.append(
                 page.relate(
-                    held, name, agent, fact, episode=episode, known_at=at, valid_at=trade.exit_at,
-                    ticker=trip.symbol, score=said.score, weight=vote.weight,
+                    held, name, agent, fact, episode=episode, known_at=at, valid_at=ended.exit_at,
+                    ticker=position.symbol, score=said.score, weight=vote.weight,
                 )
             )  # fmt: skip
-    _tell_of(page, episode, facts)
-    for relation, source in _no_longer_true(trip):
-        page.closings[relation] = Closing(relation=relation, source=source, invalid_at=trade.exit_at)
+    _add_facts(page, episode, facts)
+    for relation, source in _no_longer_true(position):
+        page.closings[relation] = Closing(relation=relation, source=source, invalid_at=ended.exit_at)
 
 
-def _no_longer_true(trip: Trip) -> list[tuple[str, str]]:
+def _no_longer_true(position: TrackedPosition) -> list[tuple[str, str]]:
     """Give the facts that end with a position: that it is held, and the decision to enter it."""
-    held, symbol = name_of("Position", trip.name), name_of("Ticker", trip.symbol)
+    held, symbol = name_of("Position", position.name), name_of("Ticker", position.symbol)
     ended = [(name_of("RELATES_TO", held, "HOLDS", symbol), held)]
-    entry = trip.entry
+    entry = position.entry
     if entry is not None and entry.decision is not None and entry.decision.action is not Action.HOLD:
         made, verb = name_of("Decision", entry.decision_id), entry.decision.action.value.upper()
         ended.append((name_of("RELATES_TO", made, f"DECIDED_TO_{verb}", symbol), made))
     return ended
 
 
-def _tell_of(page: Page, episode: str, facts: list[str]) -> None:
-    """Let an episode name the facts it tells of."""
-    told = page.episodes[episode]
-    page.episodes[episode] = replace(told, entity_edges=(*told.entity_edges, *facts))
+def _add_facts(page: Page, episode: str, facts: list[str]) -> None:
+    """Name in an episode the facts that it states."""
+    found = page.episodes[episode]
+    page.episodes[episode] = replace(found, entity_edges=(*found.entity_edges, *facts))

@@ -14,7 +14,7 @@ from datetime import datetime
 import numpy as np
 
 from adapters.memory.journal import TradingJournal, trading_steps_after
-from adapters.memory.round_trips import PositionTracker, Trip, outcome
+from adapters.memory.round_trips import PositionTracker, TrackedPosition, outcome
 from config.sectors import SECTOR_OF
 from core.ports import Feed
 from core.types import Floats, MarketView, Memory
@@ -42,10 +42,10 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A closed trade, and since when the ledger knows what came of it."""
+class PastTrade:
+    """A closed position, and since when the ledger knows how it ended."""
 
-    trip: Trip
+    position: TrackedPosition
     known_at: datetime
 
 
@@ -54,37 +54,37 @@ class SimilarTrades:
 
     def __init__(self, journal: TradingJournal) -> None:
         self._journal = journal
-        self._book = PositionTracker()
+        self._tracker = PositionTracker()
         self._read = 0
-        self._cases: list[Case] = []
+        self._trades: list[PastTrade] = []
         self._known_at: list[datetime] = []
 
-    def before(self, as_of: datetime) -> Sequence[Case]:
+    def before(self, as_of: datetime) -> Sequence[PastTrade]:
         """Give the trades whose end was booked by a step earlier than `as_of`.
 
         Earlier, not at the same moment: a step's own fills are booked after its view is made.
         """
         self._catch_up()
-        return self._cases[: bisect_left(self._known_at, as_of)]
+        return self._trades[: bisect_left(self._known_at, as_of)]
 
     def _catch_up(self) -> None:
         while steps := trading_steps_after(self._journal, self._read, READ_STEPS):
             for place, report in steps:
-                for turn in self._book.take(report):
-                    if turn.closed:
+                for event in self._tracker.take(report):
+                    if event.closed:
                         known_at = max(report.as_of, self._known_at[-1]) if self._known_at else report.as_of
-                        self._cases.append(Case(trip=turn.trip, known_at=known_at))
+                        self._trades.append(PastTrade(position=event.position, known_at=known_at))
                         self._known_at.append(known_at)
                 self._read = place
 
 
 class RecallingFeed:
-    """A feed whose views remember. Implements `core.ports.Feed`.
+    """A feed whose views recall similar past trades. Implements `core.ports.Feed`.
 
     Parameters
     ----------
     situation_of : callable
-        Judges a view; None where there is nothing to judge.
+        Returns the situation of a view; None where none is known.
     facts_max : int
         How many past trades each stock is shown.
     """
@@ -97,34 +97,34 @@ class RecallingFeed:
         facts_max: int,
     ) -> None:
         self._feed = feed
-        self._cases = SimilarTrades(journal)
+        self._trades = SimilarTrades(journal)
         self._situation_of = situation_of
         self._facts_max = facts_max
         self._last: tuple[tuple[bytes, int], tuple[Memory, ...]] = ((b"", 0), ())
 
     def view(self, as_of: datetime) -> MarketView:
-        """Give all that was known at `as_of`, with what it brings to mind."""
+        """Return all that was known at `as_of`, with the similar past trades."""
         view = self._feed.view(as_of)
-        cases = self._cases.before(as_of)
-        if not cases or view.row < 0:
+        trades = self._trades.before(as_of)
+        if not trades or view.row < 0:
             return view
-        key = (view.bars.digest, len(cases))
+        key = (view.bars.digest, len(trades))
         if key != self._last[0]:
             situation = self._situation_of(view)
-            self._last = key, recalled(situation, cases, self._facts_max) if situation else ()
+            self._last = key, recalled(situation, trades, self._facts_max) if situation else ()
         return replace(view, memories=self._last[1]) if self._last[1] else view
 
 
-def recalled(situation: Situation, cases: Sequence[Case], facts_max: int) -> tuple[Memory, ...]:
+def recalled(situation: Situation, trades: Sequence[PastTrade], facts_max: int) -> tuple[Memory, ...]:
     """Give each stock the nearest past trades of its sector in this regime, nearest first.
 
     The distance is the root mean square difference of the factors that both have; a trade without factors
     comes after those with, and of two alike the newer comes first.
     """
-    by_sector: dict[str, list[Case]] = {}
-    for case in reversed(cases):
-        if case.trip.regime == situation.regime:
-            by_sector.setdefault(case.trip.sector, []).append(case)
+    by_sector: dict[str, list[PastTrade]] = {}
+    for past in reversed(trades):
+        if past.position.regime == situation.regime:
+            by_sector.setdefault(past.position.sector, []).append(past)
     tables = {sector: _factors(alike, situation.names) for sector, alike in by_sector.items()}
     memories = []
     for symbol, now in sorted(situation.factors.items()):
@@ -136,8 +136,8 @@ def recalled(situation: Situation, cases: Sequence[Case], facts_max: int) -> tup
     return tuple(memories)
 
 
-def _factors(cases: Sequence[Case], names: Sequence[str]) -> Floats:
-    rows = [case.trip.entry.factors if case.trip.entry else {} for case in cases]
+def _factors(trades: Sequence[PastTrade], names: Sequence[str]) -> Floats:
+    rows = [past.position.entry.factors if past.position.entry else {} for past in trades]
     return np.array([[row.get(name, np.nan) for name in names] for row in rows], dtype=np.float64)
 
 
@@ -149,6 +149,6 @@ def _distances(table: Floats, now: Floats) -> Floats:
     return np.where(shared > 0, np.sqrt(sums / np.maximum(shared, 1)), np.inf)
 
 
-def _memory(symbol: str, case: Case, distance: float) -> Memory:
+def _memory(symbol: str, past: PastTrade, distance: float) -> Memory:
     near = f"factor distance {distance:.2f}" if np.isfinite(distance) else "no factors to compare"
-    return Memory(symbol=symbol, fact=f"{outcome(case.trip)} [{near}]", valid_at=case.known_at)
+    return Memory(symbol=symbol, fact=f"{outcome(past.position)} [{near}]", valid_at=past.known_at)

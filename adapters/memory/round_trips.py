@@ -1,4 +1,4 @@
-"""Round trips found in the ledger's steps: what was known when a position was opened, and what came of it."""
+"""Positions followed through the ledger's steps: what was known when one was opened, and how it ended."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from adapters.ledger.trades import RoundTrips
 from adapters.memory.journal import Step
 from config.sectors import SECTOR_OF
-from core.service import Trade
+from core.round_trips import RoundTrip, RoundTripTracker
 from core.types import Decision, Fill, Side, Vote
 
 NO_SECTOR = "none"
@@ -23,7 +22,7 @@ class Entry:
     Attributes
     ----------
     factors : mapping of str to float
-        The ranker's z-scores at that moment; empty when it did not speak.
+        The ranker's z-scores at that moment; empty when it abstained.
     """
 
     decision_id: str
@@ -34,7 +33,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trip:
+class TrackedPosition:
     """A position from its first buy on.
 
     Attributes
@@ -43,15 +42,15 @@ class Trip:
         The first buy's fill_id.
     entry : Entry or None
         None when the ledger has no order for the first buy.
-    trade : Trade or None
-        What came of it; None while it is held.
+    round_trip : RoundTrip or None
+        How it ended; None while it is held.
     """
 
     name: str
     symbol: str
     opened_at: datetime
     entry: Entry | None
-    trade: Trade | None = None
+    round_trip: RoundTrip | None = None
 
     @property
     def sector(self) -> str:
@@ -65,10 +64,10 @@ class Trip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class PositionEvent:
     """What a fill did to a position: it opened it, closed it, or (both False) only changed its size."""
 
-    trip: Trip
+    position: TrackedPosition
     fill: Fill
     opened: bool = False
     closed: bool = False
@@ -78,18 +77,18 @@ class PositionTracker:
     """Follows the positions from step to step. For one thread; every step once, in the ledger's order."""
 
     def __init__(self) -> None:
-        self._trades = RoundTrips()
+        self._round_trips = RoundTripTracker()
         self._entries: dict[str, Entry] = {}
-        self._open: dict[str, Trip] = {}
+        self._open: dict[str, TrackedPosition] = {}
 
-    def take(self, report: Step) -> tuple[Turn, ...]:
-        """Take the next step; give what its fills did to the positions."""
-        turns = tuple(turn for fill in report.fills for turn in self._turns(fill))
+    def take(self, report: Step) -> tuple[PositionEvent, ...]:
+        """Take the next step; return what its fills did to the positions."""
+        events = tuple(event for fill in report.fills for event in self._events(fill))
         if report.cycle.as_of is None:
-            self._note_entries(report)
-        return turns
+            self._keep_entries(report)
+        return events
 
-    def _note_entries(self, report: Step) -> None:
+    def _keep_entries(self, report: Step) -> None:
         """Keep the situation of each approved buy until it fills."""
         analysis = report.plan.analysis
         ranked = {stock.symbol: stock.factors for stock in analysis.ranking}
@@ -104,50 +103,44 @@ class PositionTracker:
                     decision=decided.get(order.symbol),
                 )
 
-    def _turns(self, fill: Fill) -> Iterator[Turn]:
+    def _events(self, fill: Fill) -> Iterator[PositionEvent]:
         entry = self._entries.pop(fill.client_order_id, None)
         held = self._open.get(fill.symbol)
-        trade = self._closed_by(fill)
+        round_trip = self._round_trips.add(fill)
         if fill.side is Side.BUY and held is None:
-            held = Trip(name=fill.fill_id, symbol=fill.symbol, opened_at=fill.at, entry=entry)
+            held = TrackedPosition(name=fill.fill_id, symbol=fill.symbol, opened_at=fill.at, entry=entry)
             self._open[fill.symbol] = held
-            yield Turn(trip=held, fill=fill, opened=True)
-        elif held is not None and trade is not None:
+            yield PositionEvent(position=held, fill=fill, opened=True)
+        elif held is not None and round_trip is not None:
             del self._open[fill.symbol]
-            yield Turn(trip=replace(held, trade=trade), fill=fill, closed=True)
+            yield PositionEvent(position=replace(held, round_trip=round_trip), fill=fill, closed=True)
         elif held is not None:
-            yield Turn(trip=held, fill=fill)
-
-    def _closed_by(self, fill: Fill) -> Trade | None:
-        before = self._trades.newest(1)
-        self._trades.add(fill)
-        after = self._trades.newest(1)
-        return after[0] if after and (not before or after[0] is not before[0]) else None
+            yield PositionEvent(position=held, fill=fill)
 
 
-def outcome(trip: Trip) -> str:
-    """Tell in one sentence what was bought in which situation, and what came of it."""
-    assert trip.trade is not None  # noqa: S101  # only closed trips have an outcome
-    trade, decision = trip.trade, trip.entry.decision if trip.entry else None
+def outcome(position: TrackedPosition) -> str:
+    """Describe in one sentence what was bought in which situation, and how it ended."""
+    assert position.round_trip is not None  # noqa: S101  # only closed positions have an outcome
+    ended, decision = position.round_trip, position.entry.decision if position.entry else None
     score = f", score {decision.score:+.2f}" if decision else ""
-    told = (
-        f"{trip.symbol}, bought {trip.opened_at:%Y-%m-%d} at {trade.entry_price} USD "
-        f"({trip.regime}, {trip.sector}{score}), returned {trade.profit_pct:+.1%} by {trade.exit_at:%Y-%m-%d}: "
-        f"sold by {trade.exit_rule or 'an unnamed rule'}"
+    text = (
+        f"{position.symbol}, bought {position.opened_at:%Y-%m-%d} at {ended.entry_price} USD "
+        f"({position.regime}, {position.sector}{score}), returned {ended.profit_pct:+.1%} by "
+        f"{ended.exit_at:%Y-%m-%d}: sold by {ended.exit_rule or 'an unnamed rule'}"
     )
-    right, wrong = judged(trip)
+    right, wrong = votes_by_outcome(position)
     for word, votes in (("right", right), ("wrong", wrong)):
         if votes:
-            told += f"; {word}: " + ", ".join(f"{v.signal.agent} {v.signal.score:+.2f}" for v in votes)
-    return told
+            text += f"; {word}: " + ", ".join(f"{v.signal.agent} {v.signal.score:+.2f}" for v in votes)
+    return text
 
 
-def judged(trip: Trip) -> tuple[tuple[Vote, ...], tuple[Vote, ...]]:
-    """Sort the votes of the entry into right and wrong: the sign of the score against the trade's."""
-    decision = trip.entry.decision if trip.entry else None
-    if trip.trade is None or decision is None:
+def votes_by_outcome(position: TrackedPosition) -> tuple[tuple[Vote, ...], tuple[Vote, ...]]:
+    """Sort the votes of the entry into right and wrong: the sign of the score against the profit's."""
+    decision = position.entry.decision if position.entry else None
+    if position.round_trip is None or decision is None:
         return (), ()
-    won = trip.trade.profit_pct > 0
+    won = position.round_trip.profit_pct > 0
     votes = [vote for vote in decision.votes if vote.signal.score]
     right = tuple(vote for vote in votes if (vote.signal.score > 0) == won)
     return right, tuple(vote for vote in votes if (vote.signal.score > 0) != won)

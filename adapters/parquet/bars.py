@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from adapters.feeds.assembly import RawBars, assemble
+from adapters.feeds.assembly import assemble
+from adapters.feeds.rows import DAY, BarRows, split_by_symbol
+from adapters.feeds.source import RecordedEnd
 from adapters.parquet.table import column_of, read_columns
 from core.errors import DataError
 from core.ports import Calendar
@@ -23,7 +25,7 @@ HINT = "Check the path of DATA_PROVIDER."
 
 
 class ParquetBars:
-    """Gives the bars of one file; it has no quotes."""
+    """Implements `Source` on the bars of one file; it has no quotes."""
 
     name = "parquet"
     publication_delay = timedelta(0)
@@ -43,20 +45,16 @@ class ParquetBars:
             When the file cannot be read, or lacks a column, or a column is not of its type.
         """
         table = read_columns(self._path, COLUMNS, HINT)
-        days, tickers = column_of(table, "date", "datetime64[D]"), column_of(table, "ticker", np.str_)
+        days, tickers = column_of(table, "date", DAY), column_of(table, "ticker", np.str_)
         numbers = {name: column_of(table, name, np.float64) for name in (*PRICES, "adj_close", "volume")}
         wanted = np.isin(tickers, list(symbols))
         wanted &= (days >= np.datetime64(start, "D")) & (days <= np.datetime64(end, "D"))
         with np.errstate(divide="ignore", invalid="ignore"):  # a close of zero is for the quality gate to name
             factor = numbers["adj_close"] / numbers["close"]
         adjusted = [numbers[name] * factor for name in PRICES]
-        index = {name: column for column, name in enumerate(symbols)}
-        raw = RawBars(
-            columns=np.array([index[name] for name in tickers[wanted]], dtype=np.intp),
-            sessions=days[wanted],
-            table=np.column_stack([*adjusted, numbers["volume"]])[wanted],
-        )
-        made = assemble(raw, symbols, self._calendar)
+        values = np.column_stack([*adjusted, numbers["volume"]])[wanted]
+        rows = BarRows(by_symbol=split_by_symbol(tickers[wanted], days[wanted], values))
+        made = assemble(rows, symbols, self._calendar)
         self.notes = made.notes
         return made.panel
 
@@ -64,7 +62,7 @@ class ParquetBars:
         """Give no quotes: the file holds daily bars."""
         return {}
 
-    def last_session(self) -> tuple[date, datetime]:
+    def recorded_end(self) -> RecordedEnd:
         """Give the file's last session and its close, where the engine's clock stands.
 
         Raises
@@ -72,11 +70,11 @@ class ParquetBars:
         core.errors.DataError
             When the file cannot be read or holds no session of the exchange.
         """
-        days = column_of(read_columns(self._path, COLUMNS, HINT), "date", "datetime64[D]")
+        days = column_of(read_columns(self._path, COLUMNS, HINT), "date", DAY)
         if not len(days):
             raise DataError(f"{self._path} holds no bars.")
         newest: date = days.max().astype(object)
         sessions = self._calendar.sessions(newest - timedelta(days=14), newest)
         if not sessions:
             raise DataError(f"{self._path} ends on {newest}, with no session of the exchange near it.")
-        return sessions[-1][0], sessions[-1][2]
+        return RecordedEnd(sessions[-1][0], sessions[-1][2])

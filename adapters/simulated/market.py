@@ -70,6 +70,9 @@ class SimulatedMarket:
             if (i := column.get(name)) is not None
         }
 
+    def recorded_end(self) -> None:
+        """Give no end: the market goes on."""
+
     def headlines(self, as_of: datetime) -> tuple[Headline, ...]:
         """Give the headlines of the last days that were out at `as_of`, oldest first."""
         day = as_of.astimezone(UTC).date()

@@ -16,14 +16,13 @@ from typing import Any
 import pybreaker
 import tenacity
 
-from adapters.feeds.assembly import assemble, gather
+from adapters.feeds.rows import BarRows
 from adapters.yahoo.deadline import within
 from adapters.yahoo.frames import answered, daily_tables, latest_prices
-from adapters.yahoo.log import overheard, unwarned
+from adapters.yahoo.log import captured_log, pandas_warnings_ignored
 from config.sectors import BENCHMARK
 from core.errors import DataError
-from core.ports import Calendar
-from core.types import BarPanel, Quote
+from core.types import Quote
 
 SYMBOLS_A_CALL = 20
 THREADS = 4
@@ -37,12 +36,14 @@ UNREACHABLE = re.compile(
 )
 
 
-class Refused(DataError):
+class YahooUnavailable(DataError):
     """Yahoo can't be reached, or turns us away."""
 
 
 class YfinanceBars:
-    """Fetches from Yahoo in batches, with backoff and jitter; after three refusals it rests for five minutes.
+    """Implements `RowSource` on Yahoo: asks in batches, with backoff and jitter.
+
+    After three refusals in a row Yahoo is not asked for five minutes.
 
     Parameters
     ----------
@@ -58,18 +59,15 @@ class YfinanceBars:
 
     name = "yfinance"
     publication_delay = timedelta(minutes=20)
-    replays_quotes = False
 
     def __init__(
         self,
-        calendar: Calendar,
         *,
         vendor_folder: Path,
         timeout_seconds: float,
         session: Any = None,
         backoff_seconds: float = 1.0,
     ) -> None:
-        self._calendar = calendar
         self._vendor_folder = vendor_folder
         self._timeout_seconds = timeout_seconds
         self._session = session
@@ -81,13 +79,12 @@ class YfinanceBars:
             wait=tenacity.wait_exponential_jitter(
                 multiplier=backoff_seconds, max=8 * backoff_seconds, jitter=backoff_seconds
             ),
-            retry=tenacity.retry_if_exception_type(Refused),
+            retry=tenacity.retry_if_exception_type(YahooUnavailable),
             reraise=True,
         )
-        self.notes: Mapping[str, str] = {}
 
-    def bars(self, symbols: Sequence[str], start: date, end: date) -> BarPanel:
-        """Fetch the sessions from start to end inclusive; a symbol not had is a column of NaN.
+    def rows(self, symbols: Sequence[str], start: date, end: date) -> BarRows:
+        """Fetch the sessions from start to end inclusive; a symbol not had is left out.
 
         Raises
         ------
@@ -99,9 +96,7 @@ class YfinanceBars:
         tables = {name: table for frame in frames for name, table in daily_tables(frame).items()}
         if not tables:
             raise DataError(f"Yahoo has no bars of {', '.join(symbols[:5])} from {start} to {end}.")
-        made = assemble(gather(tables, symbols), symbols, self._calendar)
-        self.notes = made.notes
-        return made.panel
+        return BarRows(by_symbol=tables)
 
     def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
         """Fetch the newest price of each symbol: the last minute of today's chart, seen at its end or at `at`.
@@ -135,7 +130,7 @@ class YfinanceBars:
         try:
             return self._retrying(self._breaker.call, self._limited, seconds, symbols, query)
         except pybreaker.CircuitBreakerError as error:
-            raise Refused(
+            raise YahooUnavailable(
                 f"Yahoo refused {REFUSALS_MAX} times and is not asked for {REST_SECONDS:.0f} s.",
                 hint="Wait, or set Alpaca keys: DATA_PROVIDER=alpaca.",
             ) from error
@@ -143,27 +138,27 @@ class YfinanceBars:
     def _limited(self, seconds: float, symbols: Sequence[str], query: Mapping[str, Any]) -> Any:
         """Ask once, for at most `seconds`: yfinance waits 30 s for cookies whatever its timeout says."""
         vendor = _vendor(self._vendor_folder)  # first: importing it puts its own filter before ours
-        with unwarned():
+        with pandas_warnings_ignored():
             return within(seconds, lambda: self._download(vendor, symbols, query), what="Yahoo")
 
     def _download(self, vendor: Any, symbols: Sequence[str], query: Mapping[str, Any]) -> Any:
-        """Ask once. yfinance hides refusals: what it logged and what is missing tell."""
-        with overheard() as said:
+        """Ask once. yfinance hides refusals: its log and what is missing show them."""
+        with captured_log() as messages:
             frame = vendor.download(
                 list(symbols), threads=THREADS if len(symbols) > 1 else False, progress=False,
                 timeout=self._timeout_seconds, session=self._session, **query,
             )  # fmt: skip
-        why = "; ".join(dict.fromkeys(said)) or "an empty answer"
+        why = "; ".join(dict.fromkeys(messages)) or "an empty answer"
         if not len(frame):
-            self._judge_empty(vendor, symbols, why, query)
+            self._check_empty(vendor, symbols, why, query)
         elif RATE_LIMITED.search(why) and set(symbols) - answered(frame):
-            raise Refused(f"Yahoo answered only in part: {why[:300]}.")
+            raise YahooUnavailable(f"Yahoo answered only in part: {why[:300]}.")
         return frame
 
-    def _judge_empty(self, vendor: Any, symbols: Sequence[str], why: str, query: Mapping[str, Any]) -> None:
+    def _check_empty(self, vendor: Any, symbols: Sequence[str], why: str, query: Mapping[str, Any]) -> None:
         """Tell a refusal from symbols that Yahoo does not know: the benchmark always has bars."""
         if UNREACHABLE.search(why) or RATE_LIMITED.search(why) or BENCHMARK in symbols:
-            raise Refused(f"Yahoo did not answer for {', '.join(symbols[:3])}: {why[:300]}.")
+            raise YahooUnavailable(f"Yahoo did not answer for {', '.join(symbols[:3])}: {why[:300]}.")
         self._download(vendor, (BENCHMARK,), query)
 
 

@@ -6,16 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adapters.feeds.rows import DAY, SymbolBars
 from core.errors import DataError
-from core.types import Floats
 
 COLUMNS = ("Open", "High", "Low", "Close", "Volume")
 
 
-def daily_tables(frame: Any) -> dict[str, tuple[NDArray[np.datetime64], Floats]]:
-    """Split a frame of daily bars by ticker into (sessions, table of shape (n, 5)); empty tickers are left out.
+def daily_tables(frame: Any) -> dict[str, SymbolBars]:
+    """Split a frame of daily bars by ticker into rows; empty tickers and rows without a price are left out.
 
     Raises
     ------
@@ -25,12 +24,12 @@ def daily_tables(frame: Any) -> dict[str, tuple[NDArray[np.datetime64], Floats]]
     if not len(frame):
         return {}
     check(frame)
-    days = frame.index.to_numpy().astype("datetime64[D]")
+    days = frame.index.to_numpy().astype(DAY)
     out = {}
     for ticker in answered(frame):
         table = np.column_stack([frame[name][ticker].to_numpy(dtype=np.float64) for name in COLUMNS])
         had = ~np.isnan(table[:, :4]).all(axis=1)
-        out[ticker] = days[had], table[had]
+        out[ticker] = SymbolBars(days[had], table[had])
     return out
 
 

@@ -1,4 +1,4 @@
-"""What yfinance says while it works: it logs the reasons that its answers keep quiet about."""
+"""The log of yfinance, captured: it names the reasons that its answers leave out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def overheard() -> Iterator[list[str]]:
+def captured_log() -> Iterator[list[str]]:
     """Collect yfinance's log messages instead of printing them, and empty its cache of answers first.
 
     yfinance keeps answers about past days for the life of the process, refusals among them, so that asking
@@ -17,24 +17,24 @@ def overheard() -> Iterator[list[str]]:
     """
     from yfinance.data import YfData  # noqa: PLC0415  # heavy: imported at first use
 
-    said: list[str] = []
+    messages: list[str] = []
 
     def keep(record: logging.LogRecord) -> bool:
         if record.levelno >= logging.WARNING:
-            said.append(" ".join(record.getMessage().split()))
+            messages.append(" ".join(record.getMessage().split()))
         return False
 
     logger = logging.getLogger("yfinance")
     YfData.cache_get.cache_clear()
     logger.addFilter(keep)
     try:
-        yield said
+        yield messages
     finally:
         logger.removeFilter(keep)
 
 
 @contextmanager
-def unwarned() -> Iterator[None]:
+def pandas_warnings_ignored() -> Iterator[None]:
     """Keep quiet the warnings of pandas 3 about yfinance's own code.
 
     Python's filters belong to the whole process: enter this in the thread that waits, never in one that may be

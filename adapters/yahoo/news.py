@@ -12,7 +12,7 @@ import requests
 from adapters.news.text import clean
 from adapters.yahoo.bars import _vendor  # yfinance's one home
 from adapters.yahoo.deadline import within
-from adapters.yahoo.log import overheard, unwarned
+from adapters.yahoo.log import captured_log, pandas_warnings_ignored
 from core.errors import DataError
 from core.types import Headline
 
@@ -78,18 +78,18 @@ class YfinanceNews:
         vendor = _vendor(self._vendor_folder)
 
         def ask() -> Any:
-            with overheard() as said:
+            with captured_log() as messages:
                 try:
                     rows = vendor.Ticker(symbol, session=self._session).get_news(count=ITEMS_A_TICKER)
                 except (vendor.exceptions.YFException, requests.RequestException, OSError) as error:
                     raise DataError(f"Yahoo has no news of {symbol}: {error!r:.200}.") from error
                 except (ValueError, KeyError, TypeError, AttributeError) as error:  # a strange body
                     raise DataError(f"Yahoo's news of {symbol} cannot be read: {error!r:.200}.") from error
-            if not rows and said:
-                raise DataError(f"Yahoo has no news of {symbol}: {'; '.join(said):.200}.")
+            if not rows and messages:
+                raise DataError(f"Yahoo has no news of {symbol}: {'; '.join(messages):.200}.")
             return rows
 
-        with unwarned():
+        with pandas_warnings_ignored():
             answer = within(self._timeout_seconds, ask, what="Yahoo's news")
         return answer if isinstance(answer, list) else []
 
@@ -99,7 +99,7 @@ def headline(row: Any, asked: str) -> Headline | None:
     content = row.get("content") if isinstance(row, Mapping) else None
     if not isinstance(content, Mapping):
         return None
-    text, at = clean(content.get("title")), _moment(content.get("pubDate"))
+    text, at = clean(content.get("title")), _timestamp(content.get("pubDate"))
     if not text or at is None:
         return None
     provider, finance = content.get("provider"), content.get("finance")
@@ -120,7 +120,7 @@ def _joined(held: Headline | None, item: Headline) -> Headline:
     )  # fmt: skip
 
 
-def _moment(value: Any) -> datetime | None:
+def _timestamp(value: Any) -> datetime | None:
     try:
         at = datetime.fromisoformat(value)
     except (TypeError, ValueError):

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Response
 from pydantic import ConfigDict, Field, StrictBool, StrictInt
 
-from api.dependencies import Engine, StrictRoute
+from api.dependencies import ServiceDependency, StrictRoute
 from api.long_work import STARTED_OR_DONE, Wait, answer_when_done
 from api.schemas.backtest import BacktestAnswer, ScanBacktestAnswer
-from api.schemas.requests import Asked
+from api.schemas.requests import SEED_MAX, RequestBody
 
-SEED_MAX = 2**31 - 1
 BOOKS_MIN, BOOKS_MAX = 200, 10_000
 router = APIRouter(tags=["backtest"], route_class=StrictRoute)
 FAILED = "The backtest failed"
 
 
-class SpanRequest(Asked):
+class SpanRequest(RequestBody):
     """Which sessions, under which settings."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{}, {"start": "2024-01-02", "end": "2024-12-31"}]})
@@ -49,27 +47,21 @@ class BacktestRequest(SpanRequest):
 
 @router.post("/backtest", responses=STARTED_OR_DONE, response_model=BacktestAnswer)
 async def backtest(
-    service: Engine,
-    wanted: Annotated[BacktestRequest, Body(default_factory=BacktestRequest)],
+    service: ServiceDependency,
+    body: Annotated[BacktestRequest, Body(default_factory=BacktestRequest)],
     wait: Wait = True,
 ) -> BacktestAnswer | Response:
     """Walk the strategy forward over the daemon's own bars in a child process: minutes, rankers included."""
     return await answer_when_done(
-        service, "backtest", wanted.model_dump(), BacktestAnswer, wait=wait, failed=FAILED, lifted=headline
+        service, "backtest", body.model_dump(), BacktestAnswer, wait=wait, failed=FAILED
     )
 
 
 @router.post("/scan/backtest", responses=STARTED_OR_DONE, response_model=ScanBacktestAnswer)
 async def scan_backtest(
-    service: Engine, wanted: Annotated[SpanRequest, Body(default_factory=SpanRequest)], wait: Wait = True
+    service: ServiceDependency, body: Annotated[SpanRequest, Body(default_factory=SpanRequest)], wait: Wait = True
 ) -> ScanBacktestAnswer | Response:
     """Say what the scan's picks did over the 21 sessions after, against the universe and SPY."""
     return await answer_when_done(
-        service, "scan_backtest", wanted.model_dump(), ScanBacktestAnswer, wait=wait, failed=FAILED
+        service, "scan_backtest", body.model_dump(), ScanBacktestAnswer, wait=wait, failed=FAILED
     )
-
-
-def headline(result: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give the strategy's figures over the whole span; none of the scanner's."""
-    table = result["windows"][0].get("table") if result["windows"] else None
-    return table["strategy"] if table else {}

@@ -1,4 +1,4 @@
-"""A person's word: stop, go on, sell everything."""
+"""Commands of a person: halt, resume, flatten, check the risk."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from api.dependencies import Engine, Nothing, StrictRoute
+from api.dependencies import Nothing, ServiceDependency, StrictRoute
 from api.openapi import problems
 from api.routes.decide import FRESH_ORDERS, recorded
 from api.schemas.base import Data
-from api.schemas.book import StateAnswer
 from api.schemas.decision import DecisionAnswer
+from api.schemas.portfolio import StateAnswer
 from api.schemas.requests import HaltRequest
 from core.cycles import RISK_CHECK
 from core.service import Service
@@ -20,28 +20,30 @@ router = APIRouter(tags=["control"], route_class=StrictRoute)
 
 
 @router.post("/halt", responses=problems(422, 503))
-async def halt(service: Engine, wanted: Annotated[HaltRequest, Body(default_factory=HaltRequest)]) -> StateAnswer:
+async def halt(
+    service: ServiceDependency, body: Annotated[HaltRequest, Body(default_factory=HaltRequest)]
+) -> StateAnswer:
     """Stop trading at once; reads go on."""
-    await service.halt(wanted.reason)
+    await service.halt(body.reason)
     return _state(service)
 
 
 @router.post("/resume", responses=problems(409, 422, 503))
-async def resume(service: Engine, _: Nothing) -> StateAnswer:
+async def resume(service: ServiceDependency, _: Nothing) -> StateAnswer:
     """Go back to trading."""
     await service.resume()
     return _state(service)
 
 
 @router.post("/flatten", responses=problems(409, 422, 503))
-async def flatten(service: Engine, _: Nothing) -> DecisionAnswer:
+async def flatten(service: ServiceDependency, _: Nothing) -> DecisionAnswer:
     """Sell every position and enter nothing until resumed."""
     report = await service.flatten()
     return DecisionAnswer.of(report, recorded(service, report, FRESH_ORDERS))
 
 
 @router.post("/risk/check", responses=problems(409, 422, 503))
-async def risk_check(service: Engine, _: Nothing) -> DecisionAnswer:
+async def risk_check(service: ServiceDependency, _: Nothing) -> DecisionAnswer:
     """Hold every position against its stops and targets now, and sell what crossed one."""
     report = await service.step(RISK_CHECK)
     return DecisionAnswer.of(report, recorded(service, report, FRESH_ORDERS))

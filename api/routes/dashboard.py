@@ -62,7 +62,7 @@ def _ours() -> frozenset[str]:
 
 @cache
 def _library_folder() -> Path:
-    """Find the package without importing it: only its files are wanted."""
+    """Find the package without importing it: only its files are needed."""
     spec = find_spec("bokeh")
     if spec is None or not spec.submodule_search_locations:
         raise RequestError(

@@ -1,4 +1,4 @@
-"""Deciding, and executing what was decided."""
+"""Decisions: made, executed, listed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path
 
-from api.dependencies import Engine, Limit, Now, StrictRoute
-from api.openapi import ASKING, problems
+from api.dependencies import Limit, Now, ServiceDependency, StrictRoute
+from api.openapi import SERVICE_CALL, problems
 from api.schemas.base import Data
-from api.schemas.book import ExecutionAnswer
 from api.schemas.decision import DecisionAnswer, DecisionsAnswer, DecisionSummary
+from api.schemas.portfolio import ExecutionAnswer
 from api.schemas.requests import IDENTIFIER, DecideRequest, ExecuteRequest, past_moment
 from core.cycles import DECIDE, DECIDE_V2
 from core.errors import RequestError
@@ -23,38 +23,40 @@ from core.types import Cycle, StepReport
 FRESH_ORDERS = 64  # a decision just made has its orders among the newest; reading more costs milliseconds
 OLD_ORDERS = 500
 router = APIRouter(tags=["decisions"], route_class=StrictRoute)
-Wanted = Annotated[DecideRequest, Body(default_factory=DecideRequest)]
+DecideBody = Annotated[DecideRequest, Body(default_factory=DecideRequest)]
 
 
-@router.post("/decide/v3", responses=ASKING)
-async def decide_v3(service: Engine, now: Now, wanted: Wanted) -> DecisionAnswer:
+@router.post("/decide/v3", responses=SERVICE_CALL)
+async def decide_v3(service: ServiceDependency, now: Now, body: DecideBody) -> DecisionAnswer:
     """Run the whole pipeline: market, ranker, RL, sentiment, synthesizer, risk."""
-    return await _decide(service, DECIDE, wanted, now)
+    return await _decide(service, DECIDE, body, now)
 
 
-@router.post("/decide", responses=ASKING)
-async def decide_v2(service: Engine, now: Now, wanted: Wanted) -> DecisionAnswer:
+@router.post("/decide", responses=SERVICE_CALL)
+async def decide_v2(service: ServiceDependency, now: Now, body: DecideBody) -> DecisionAnswer:
     """Run the legacy v2 vote: six signals and no ranker."""
-    return await _decide(service, DECIDE_V2, wanted, now)
+    return await _decide(service, DECIDE_V2, body, now)
 
 
-@router.post("/execute", responses=ASKING)
+@router.post("/execute", responses=SERVICE_CALL)
 async def execute(
-    service: Engine, wanted: Annotated[ExecuteRequest, Body(default_factory=ExecuteRequest)]
+    service: ServiceDependency, body: Annotated[ExecuteRequest, Body(default_factory=ExecuteRequest)]
 ) -> ExecutionAnswer:
     """Send a decision's approved orders; unless `dry_run` is false, only say what would be sent."""
-    done = await service.execute(wanted.decision_id, dry_run=wanted.dry_run)
+    done = await service.execute(body.decision_id, dry_run=body.dry_run)
     return ExecutionAnswer.of(done, Data.of_now(service))
 
 
 @router.get("/decisions", responses=problems(422, 503))
-async def decisions(service: Engine, limit: Limit = 20) -> DecisionsAnswer:
+async def decisions(service: ServiceDependency, limit: Limit = 20) -> DecisionsAnswer:
     """List recorded decisions, newest first."""
     return DecisionsAnswer(decisions=[DecisionSummary.of(report) for report in service.decisions(limit)])
 
 
 @router.get("/decisions/{decision_id}", responses=problems(404, 422, 503))
-async def decision(service: Engine, decision_id: Annotated[str, Path(pattern=IDENTIFIER)]) -> DecisionAnswer:
+async def decision(
+    service: ServiceDependency, decision_id: Annotated[str, Path(pattern=IDENTIFIER)]
+) -> DecisionAnswer:
     """Give one recorded decision with all its reasons."""
     report = service.decision(decision_id)
     if report is None:
@@ -62,15 +64,15 @@ async def decision(service: Engine, decision_id: Annotated[str, Path(pattern=IDE
     return DecisionAnswer.of(report, recorded(service, report, OLD_ORDERS))
 
 
-async def _decide(service: Service, kind: Cycle, wanted: DecideRequest, now: datetime) -> DecisionAnswer:
-    as_of = past_moment(wanted.as_of, now)
-    if as_of is not None and wanted.execute:
+async def _decide(service: Service, kind: Cycle, body: DecideRequest, now: datetime) -> DecisionAnswer:
+    as_of = past_moment(body.as_of, now)
+    if as_of is not None and body.execute:
         raise RequestError(
             "A decision as of a past moment is a what-if and is never sent.",
             hint="Leave out as_of to decide now, or execute.",
             status=422,
         )
-    cycle = replace(kind, submits=wanted.execute, as_of=as_of, symbols=tuple(wanted.tickers or ()))
+    cycle = replace(kind, submits=body.execute, as_of=as_of, symbols=tuple(body.tickers or ()))
     report = await service.step(cycle)
     return DecisionAnswer.of(report, recorded(service, report, FRESH_ORDERS))
 

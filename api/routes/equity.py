@@ -6,17 +6,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.dependencies import Engine
+from api.dependencies import ServiceDependency
 from api.openapi import problems
 from api.schemas.base import Data
 from api.schemas.equity import EquityAnswer
+from core.statistics import SESSIONS_PER_YEAR
 
-SESSIONS_PER_YEAR = 252
 Sessions = Annotated[int, Query(ge=1, le=2520, description="How many sessions, the newest.")]
-router = APIRouter(tags=["book"])
+router = APIRouter(tags=["portfolio"])
 
 
 @router.get("/equity", responses=problems(422, 503))
-def equity(service: Engine, sessions: Sessions = SESSIONS_PER_YEAR) -> EquityAnswer:
+def equity(service: ServiceDependency, sessions: Sessions = SESSIONS_PER_YEAR) -> EquityAnswer:
     """Give equity session by session, with SPY and the equal-weight universe; off the event loop."""
     return EquityAnswer.of(service.equity(sessions), Data.of_now(service))

@@ -1,4 +1,4 @@
-"""Whether it lives, whether it is ready, and everything there is to know of it."""
+"""Health, readiness and status."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.dependencies import Engine
+from api.dependencies import ServiceDependency
 from api.identity import CHALLENGE
 from api.openapi import problems
 from api.schemas.daemon import HealthAnswer, ReadyAnswer
@@ -22,7 +22,7 @@ Challenge = Annotated[
 
 
 @router.get("/health", responses=problems(422))
-async def health(request: Request, service: Engine, challenge: Challenge = None) -> HealthAnswer:
+async def health(request: Request, service: ServiceDependency, challenge: Challenge = None) -> HealthAnswer:
     """Answer at once, whatever the engine does; touches neither network nor models."""
     facts = service.health()
     if challenge is None:
@@ -32,7 +32,7 @@ async def health(request: Request, service: Engine, challenge: Challenge = None)
 
 
 @router.get("/ready", responses=problems(503))
-async def ready(service: Engine) -> ReadyAnswer:
+async def ready(service: ServiceDependency) -> ReadyAnswer:
     """Say whether start-up and reconciliation are done; 503 with the reason until then."""
     reason = service.not_ready_reason()
     if reason:

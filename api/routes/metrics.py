@@ -14,13 +14,13 @@ LAG_PAUSE_SECONDS = 0.5
 router = APIRouter(tags=["daemon"])
 
 
-class Metrics(Protocol):
+class MetricsExporter(Protocol):
     """Where figures are kept; `adapters.metrics.Metrics` is one."""
 
     content_type: str
 
     def exposition(self, status: Mapping[str, Any], stream: Mapping[str, Any]) -> bytes:
-        """Give all figures as Prometheus reads them."""
+        """Return all figures in Prometheus' text format."""
         ...
 
     def lag(self, seconds: float) -> None:
@@ -36,10 +36,10 @@ async def metrics(request: Request) -> Response:
     return Response(body, headers={"content-type": state.metrics.content_type})
 
 
-async def sample_lag(figures: Metrics) -> None:
+async def sample_lag(exporter: MetricsExporter) -> None:
     """Measure, for ever, how much later than asked the event loop wakes."""
     loop = asyncio.get_running_loop()
     while True:
         due = loop.time() + LAG_PAUSE_SECONDS
         await asyncio.sleep(LAG_PAUSE_SECONDS)
-        figures.lag(max(0.0, loop.time() - due))
+        exporter.lag(max(0.0, loop.time() - due))

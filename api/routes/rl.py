@@ -1,4 +1,4 @@
-"""The RL ensemble: asked, and trained."""
+"""The RL ensemble: its predictions and its training."""
 
 from __future__ import annotations
 
@@ -8,22 +8,20 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Response
 from pydantic import ConfigDict, Field, StrictInt
 
-from api.dependencies import Engine, StrictRoute
+from api.dependencies import ServiceDependency, StrictRoute
 from api.long_work import STARTED_OR_DONE, Wait, answer_when_done
-from api.openapi import ASKING
-from api.schemas.requests import Asked, Ticker
+from api.openapi import SERVICE_CALL
+from api.schemas.requests import SEED_MAX, RequestBody, Ticker
 from api.schemas.rl import PredictAnswer, TrainAnswer
 from config.sectors import STOCKS
-from core.types import Cycle
+from core.cycles import PREDICT
 
-PREDICT = Cycle(name="predict", agents=("rl", "rl_members"), entries=False)
 TIMESTEPS_MIN, TIMESTEPS_MAX = 1_000, 5_000_000
-SEED_MAX = 2**31 - 1
 router = APIRouter(tags=["rl"], route_class=StrictRoute)
 Tickers = Annotated[list[Ticker], Field(min_length=1, max_length=len(STOCKS))]
 
 
-class PredictRequest(Asked):
+class PredictRequest(RequestBody):
     """Which tickers to ask the ensemble about."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{}, {"tickers": ["NVDA", "AAPL"]}]})
@@ -31,7 +29,7 @@ class PredictRequest(Asked):
     tickers: Tickers | None = Field(None, description="Default: the whole watchlist.")
 
 
-class TrainRequest(Asked):
+class TrainRequest(RequestBody):
     """What to train, on what, for how long."""
 
     model_config = ConfigDict(
@@ -48,18 +46,20 @@ class TrainRequest(Asked):
     seed: Annotated[StrictInt, Field(ge=0, le=SEED_MAX)] | None = Field(None, description="Default: rl.seed.")
 
 
-@router.post("/predict", responses=ASKING)
+@router.post("/predict", responses=SERVICE_CALL)
 async def predict(
-    service: Engine, wanted: Annotated[PredictRequest, Body(default_factory=PredictRequest)]
+    service: ServiceDependency, body: Annotated[PredictRequest, Body(default_factory=PredictRequest)]
 ) -> PredictAnswer:
     """Ask the ensemble for each member's action, its weight, and the vote."""
-    return PredictAnswer.of(await service.analyse(replace(PREDICT, symbols=tuple(wanted.tickers or ()))))
+    return PredictAnswer.of(await service.analyse(replace(PREDICT, symbols=tuple(body.tickers or ()))))
 
 
 @router.post("/train", responses=STARTED_OR_DONE, response_model=TrainAnswer)
 async def train(
-    service: Engine, wanted: Annotated[TrainRequest, Body(default_factory=TrainRequest)], wait: Wait = True
+    service: ServiceDependency,
+    body: Annotated[TrainRequest, Body(default_factory=TrainRequest)],
+    wait: Wait = True,
 ) -> TrainAnswer | Response:
     """Train the ensemble in a child process; a client that hangs up does not stop it."""
     failed = "The training failed and the current members stay"
-    return await answer_when_done(service, "train", wanted.model_dump(), TrainAnswer, wait=wait, failed=failed)
+    return await answer_when_done(service, "train", body.model_dump(), TrainAnswer, wait=wait, failed=failed)

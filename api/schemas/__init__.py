@@ -1,1 +1,1 @@
-"""Requests and answers as pydantic models."""
+"""Requests and responses as pydantic models."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
-from api.schemas.base import EXAMPLE_DATA, Answer, Data
+from api.schemas.base import EXAMPLE_DATA, Data, ResponseSchema
 
 FIGURES = dict[str, Any]
 
 
-class Figures(Answer):
-    """What each backtest says besides its own figures."""
+class Figures(ResponseSchema):
+    """What each backtest reports besides its own figures."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -25,7 +25,7 @@ class Figures(Answer):
 
 
 class BacktestAnswer(Figures):
-    """A strategy's figures beside those of SPY and the equal-weight books."""
+    """A strategy's figures beside those of SPY and the equal-weight portfolios."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -49,6 +49,13 @@ class BacktestAnswer(Figures):
             ]
         },
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_headline(cls, report: dict[str, Any]) -> dict[str, Any]:
+        """Give the strategy's figures over the whole span, which lie deeper in the report, on top too."""
+        table = report["windows"][0].get("table") if report["windows"] else None
+        return {**(table["strategy"] if table else {}), **report}
 
     total_return: float
     alpha: float | None = Field(description="A year, against SPY.")

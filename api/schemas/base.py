@@ -1,4 +1,4 @@
-"""What all answers share: where the data came from and how old it is."""
+"""The parts that all responses share: where the data came from and how old it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from core.service import AnalysisReport, Service
-from core.types import StepReport
+from core.types import Abstention, StepReport
 
 EXAMPLE_DATA: JsonDict = {
     "source": "yfinance", "as_of": "2025-06-30T19:45:00Z", "bars_until": "2025-06-27", "stale": {},
@@ -20,13 +20,13 @@ EXAMPLE_DATA: JsonDict = {
 }  # fmt: skip
 
 
-class Answer(BaseModel):
-    """A JSON answer."""
+class ResponseSchema(BaseModel):
+    """A JSON response."""
 
     model_config = ConfigDict(frozen=True)
 
 
-class Data(Answer):
+class Data(ResponseSchema):
     """Where the market data came from, and what was wrong with it."""
 
     source: str = Field(
@@ -39,7 +39,7 @@ class Data(Answer):
 
     @classmethod
     def of_report(cls, report: StepReport) -> Data:
-        """Describe what a step saw."""
+        """Describe the market data of a step."""
         return cls(
             source=report.source,
             as_of=report.as_of,
@@ -49,14 +49,14 @@ class Data(Answer):
         )
 
     @classmethod
-    def of_outlook(cls, outlook: AnalysisReport) -> Data:
-        """Describe what the team saw."""
+    def of_analysis(cls, report: AnalysisReport) -> Data:
+        """Describe the market data of an analysis."""
         return cls(
-            source=outlook.source,
-            as_of=outlook.as_of,
-            bars_until=outlook.bars_until,
-            stale=dict(outlook.stale),
-            feed_fault=outlook.feed_fault,
+            source=report.source,
+            as_of=report.as_of,
+            bars_until=report.bars_until,
+            stale=dict(report.stale),
+            feed_fault=report.feed_fault,
         )
 
     @classmethod
@@ -84,12 +84,17 @@ class _Status(msgspec.Struct):
     data: _Feed = msgspec.field(default_factory=_Feed)
 
 
-class Abstained(Answer):
+class Abstained(ResponseSchema):
     """An agent that said nothing, and why."""
 
     agent: str
     ticker: str = Field(description="`*` stands for all.")
     reason: str
+
+    @classmethod
+    def of(cls, abstention: Abstention) -> Abstained:
+        """Describe an abstention."""
+        return cls(agent=abstention.agent, ticker=abstention.symbol, reason=abstention.reason)
 
 
 def finite(values: Mapping[str, float]) -> dict[str, float | None]:
@@ -98,5 +103,5 @@ def finite(values: Mapping[str, float]) -> dict[str, float | None]:
 
 
 def example(**fields: Any) -> ConfigDict:
-    """Document an answer by one example."""
+    """Document a response by one example."""
     return ConfigDict(frozen=True, json_schema_extra={"examples": [{**fields, "data": EXAMPLE_DATA}]})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from api.schemas.base import Answer
+from api.schemas.base import ResponseSchema
 from core.orders import Check
 
 
-class CheckAnswer(Answer):
+class CheckAnswer(ResponseSchema):
     """One limit applied to one order."""
 
     rule: str

@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from api.schemas.base import Answer, Data, example
+from api.schemas.base import Data, ResponseSchema, example
 from core.schedule import Timetable
 from core.service import Job
 
 
-class HealthAnswer(Answer):
+class HealthAnswer(ResponseSchema):
     """Whether the daemon lives, and how fresh it is."""
 
     model_config = ConfigDict(
@@ -35,13 +35,13 @@ class HealthAnswer(Answer):
     )
 
 
-class ReadyAnswer(Answer):
+class ReadyAnswer(ResponseSchema):
     """The engine has reconciled and may be asked."""
 
     status: str = "ready"
 
 
-class StreamStatusAnswer(Answer):
+class StreamStatusAnswer(ResponseSchema):
     """The stream's counters since the start."""
 
     connections: int = Field(ge=0)
@@ -51,7 +51,7 @@ class StreamStatusAnswer(Answer):
     sequence: int = Field(ge=0)
 
 
-class JobLine(Answer):
+class JobLine(ResponseSchema):
     """Where a long job stands."""
 
     job_id: str
@@ -87,7 +87,7 @@ class JobAnswer(JobLine):
         return cls(**_facts(job), data=data)
 
 
-class ScheduledJobLine(Answer):
+class ScheduledJobLine(ResponseSchema):
     """A job that runs by itself."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
@@ -101,7 +101,7 @@ class ScheduledJobLine(Answer):
     skipped_reason: str = Field(description="Why the last due run was skipped; empty when it ran.")
 
 
-class TimetableAnswer(Answer):
+class TimetableAnswer(ResponseSchema):
     """What runs by itself (ENABLE_CRON)."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
@@ -110,7 +110,7 @@ class TimetableAnswer(Answer):
     jobs: list[ScheduledJobLine]
 
 
-class JobsAnswer(Answer):
+class JobsAnswer(ResponseSchema):
     """What runs by itself, and the long jobs since the start, newest first."""
 
     scheduler: TimetableAnswer
@@ -124,7 +124,7 @@ class JobsAnswer(Answer):
         return cls(scheduler=TimetableAnswer.model_validate(timetable), jobs=lines, data=data)
 
 
-class RetrainAnswer(Answer):
+class RetrainAnswer(ResponseSchema):
     """What a retrain measured, and whether its model was promoted."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -134,7 +134,7 @@ class RetrainAnswer(Answer):
     data: Data
 
 
-class VersionLine(Answer):
+class VersionLine(ResponseSchema):
     """A ranker that is kept."""
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())
@@ -146,7 +146,7 @@ class VersionLine(Answer):
     in_use: bool
 
 
-class RollbackAnswer(Answer):
+class RollbackAnswer(ResponseSchema):
     """Which ranker is in use again, and which it replaced."""
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())

@@ -1,4 +1,4 @@
-"""A decision as JSON: what was wanted, why, what risk said of it, and what was sent."""
+"""A decision as JSON: each ticker's action and reasons, what risk approved or refused, and what was sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.schemas.base import Abstained, Answer, Data, example, finite
+from api.schemas.base import Abstained, Data, ResponseSchema, example, finite
 from api.schemas.check import CheckAnswer
 from api.schemas.market import SectorAnswer
 from core.money import to_cents
@@ -19,7 +19,7 @@ from core.types import ApprovedOrder, Decision, RankedStock, RefusedOrder, Regim
 Outcome = Literal["approved", "refused", "no change"]
 
 
-class VoteAnswer(Answer):
+class VoteAnswer(ResponseSchema):
     """One agent's signal and the weight it had."""
 
     agent: str
@@ -43,7 +43,7 @@ class VoteAnswer(Answer):
         )
 
 
-class SizeAnswer(Answer):
+class SizeAnswer(ResponseSchema):
     """How much: share of equity, shares, and US dollars at the reference price."""
 
     weight: float
@@ -59,7 +59,7 @@ class SizeAnswer(Answer):
         )
 
 
-class TickerAnswer(Answer):
+class TickerAnswer(ResponseSchema):
     """The decision for one ticker."""
 
     ticker: str
@@ -98,7 +98,7 @@ class TickerAnswer(Answer):
         )
 
 
-class RefusedAnswer(Answer):
+class RefusedAnswer(ResponseSchema):
     """An order that a limit stopped."""
 
     ticker: str
@@ -119,7 +119,7 @@ class RefusedAnswer(Answer):
         )
 
 
-class MarketAnswer(Answer):
+class MarketAnswer(ResponseSchema):
     """How the market looked; null where no agent could say."""
 
     regime: str | None
@@ -140,7 +140,7 @@ class MarketAnswer(Answer):
         )
 
 
-class DecidedOrder(Answer):
+class DecidedOrder(ResponseSchema):
     """An approved order and, once the ledger knows more, what became of it."""
 
     client_order_id: str
@@ -168,7 +168,7 @@ class DecidedOrder(Answer):
         )
 
 
-class DecisionAnswer(Answer):
+class DecisionAnswer(ResponseSchema):
     """A whole decision."""
 
     model_config = example(
@@ -235,9 +235,7 @@ class DecisionAnswer(Answer):
                 for d in plan.decisions
             ],
             refused=[RefusedAnswer.of(r) for r in plan.refused],
-            abstained=[
-                Abstained(agent=a.agent, ticker=a.symbol, reason=a.reason) for a in plan.analysis.abstentions
-            ],
+            abstained=[Abstained.of(abstention) for abstention in plan.analysis.abstentions],
             orders=[DecidedOrder.of(a, records.get(a.order.client_order_id)) for a in plan.approved],
             alerts=list(plan.alerts),
             notes=list(report.notes),
@@ -245,7 +243,7 @@ class DecisionAnswer(Answer):
         )
 
 
-class DecisionSummary(Answer):
+class DecisionSummary(ResponseSchema):
     """One line about a decision."""
 
     decision_id: str
@@ -273,7 +271,7 @@ class DecisionSummary(Answer):
         )
 
 
-class DecisionsAnswer(Answer):
+class DecisionsAnswer(ResponseSchema):
     """Decisions, newest first."""
 
     decisions: list[DecisionSummary]

@@ -8,11 +8,11 @@ from decimal import Decimal
 
 from pydantic import Field
 
-from api.schemas.base import Answer, Data, example
+from api.schemas.base import Data, ResponseSchema, example
 from core.service import EquityPoint
 
 
-class EquityPointAnswer(Answer):
+class EquityPointAnswer(ResponseSchema):
     """One session, in US dollars; null where there is nothing to say."""
 
     session: date
@@ -37,7 +37,7 @@ class EquityPointAnswer(Answer):
         )
 
 
-class EquityAnswer(Answer):
+class EquityAnswer(ResponseSchema):
     """Equity beside the market, oldest session first."""
 
     model_config = example(

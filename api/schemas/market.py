@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from api.schemas.base import Abstained, Answer, Data, example, finite
+from api.schemas.base import Abstained, Data, ResponseSchema, example, finite
 from core.errors import DataError
 from core.service import AnalysisReport
 from core.types import RankedStock, SectorScore
@@ -14,7 +14,7 @@ from core.types import RankedStock, SectorScore
 PUSHES_MAX = 3
 
 
-class RegimeAnswer(Answer):
+class RegimeAnswer(ResponseSchema):
     """The market's state by the forward-filtered HMM."""
 
     model_config = example(
@@ -27,13 +27,13 @@ class RegimeAnswer(Answer):
     confidence: float = Field(ge=0, le=1)
     probabilities: dict[str, float]
     as_of: datetime
-    exposure_scale: float = Field(description="What the state allows of the book's exposure.", ge=0, le=1)
+    exposure_scale: float = Field(description="What the state allows of the portfolio's exposure.", ge=0, le=1)
     model_id: str
     market_open: bool = Field(description="Whether the exchange trades at `data.as_of`.")
     data: Data
 
     @classmethod
-    def of(cls, outlook: AnalysisReport) -> RegimeAnswer:
+    def of(cls, report: AnalysisReport) -> RegimeAnswer:
         """Describe the regime.
 
         Raises
@@ -41,9 +41,9 @@ class RegimeAnswer(Answer):
         DataError
             When there is none to describe.
         """
-        regime = outlook.analysis.regime
+        regime = report.analysis.regime
         if regime is None:
-            raise DataError(f"There is no regime: {_why(outlook)}.", hint="GET /status says what is degraded.")
+            raise DataError(f"There is no regime: {_why(report)}.", hint="GET /status says what is degraded.")
         return cls(
             regime=regime.name,
             confidence=regime.confidence,
@@ -51,12 +51,12 @@ class RegimeAnswer(Answer):
             as_of=regime.as_of,
             exposure_scale=regime.exposure_scale,
             model_id=regime.model_id,
-            market_open=outlook.market_open,
-            data=Data.of_outlook(outlook),
+            market_open=report.market_open,
+            data=Data.of_analysis(report),
         )
 
 
-class SectorAnswer(Answer):
+class SectorAnswer(ResponseSchema):
     """A sector's momentum against SPY."""
 
     rank: int
@@ -81,7 +81,7 @@ class SectorAnswer(Answer):
         )
 
 
-class ScanAnswer(Answer):
+class ScanAnswer(ResponseSchema):
     """All sectors ranked, the top ones with their stocks."""
 
     model_config = example(
@@ -99,20 +99,20 @@ class ScanAnswer(Answer):
     data: Data
 
     @classmethod
-    def of(cls, outlook: AnalysisReport) -> ScanAnswer:
+    def of(cls, report: AnalysisReport) -> ScanAnswer:
         """Describe the scan."""
-        sectors = sorted(outlook.analysis.sectors, key=lambda sector: sector.rank)
+        sectors = sorted(report.analysis.sectors, key=lambda sector: sector.rank)
         hot = [sector for sector in sectors if sector.hot]
         return cls(
             sectors=[SectorAnswer.of(sector) for sector in sectors],
             top_sectors=[sector.sector for sector in hot],
             picks={sector.sector: list(sector.picks) for sector in hot},
-            abstained=_abstained(outlook),
-            data=Data.of_outlook(outlook),
+            abstained=[Abstained.of(a) for a in report.analysis.abstentions],
+            data=Data.of_analysis(report),
         )
 
 
-class RankedAnswer(Answer):
+class RankedAnswer(ResponseSchema):
     """A stock by the ranker."""
 
     rank: int
@@ -144,7 +144,7 @@ class RankedAnswer(Answer):
         )
 
 
-class RankAnswer(Answer):
+class RankAnswer(ResponseSchema):
     """The universe ranked by the probability to outperform."""
 
     model_config = example(
@@ -161,20 +161,16 @@ class RankAnswer(Answer):
     data: Data
 
     @classmethod
-    def of(cls, outlook: AnalysisReport) -> RankAnswer:
+    def of(cls, report: AnalysisReport) -> RankAnswer:
         """Describe the ranking."""
-        stocks = sorted(outlook.analysis.ranking, key=lambda stock: stock.rank)
+        stocks = sorted(report.analysis.ranking, key=lambda stock: stock.rank)
         return cls(
-            ranking=[RankedAnswer.of(stock, outlook.analysis.candidates) for stock in stocks],
-            abstained=_abstained(outlook),
-            data=Data.of_outlook(outlook),
+            ranking=[RankedAnswer.of(stock, report.analysis.candidates) for stock in stocks],
+            abstained=[Abstained.of(a) for a in report.analysis.abstentions],
+            data=Data.of_analysis(report),
         )
 
 
-def _abstained(outlook: AnalysisReport) -> list[Abstained]:
-    return [Abstained(agent=a.agent, ticker=a.symbol, reason=a.reason) for a in outlook.analysis.abstentions]
-
-
-def _why(outlook: AnalysisReport) -> str:
-    reasons = [abstention.reason for abstention in outlook.analysis.abstentions]
-    return outlook.feed_fault or "; ".join(reasons[:3]) or "nobody said why"
+def _why(report: AnalysisReport) -> str:
+    reasons = [abstention.reason for abstention in report.analysis.abstentions]
+    return report.feed_fault or "; ".join(reasons[:3]) or "no agent said why"

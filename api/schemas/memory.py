@@ -7,11 +7,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.schemas.base import Answer, Data, example
+from api.schemas.base import Data, ResponseSchema, example
 from core.memory import Fact, Recollection
 
 
-class FactAnswer(Answer):
+class FactAnswer(ResponseSchema):
     """A statement, and the time in which it was true."""
 
     uuid: str
@@ -38,7 +38,7 @@ class FactAnswer(Answer):
         )
 
 
-class MemoryAnswer(Answer):
+class MemoryAnswer(ResponseSchema):
     """What is remembered of a ticker, newest first."""
 
     model_config = example(
@@ -61,11 +61,11 @@ class MemoryAnswer(Answer):
     data: Data
 
     @classmethod
-    def of(cls, told: Recollection, data: Data) -> MemoryAnswer:
+    def of(cls, recollection: Recollection, data: Data) -> MemoryAnswer:
         """Describe what was recalled."""
         return cls.model_validate(
             {
-                "ticker": told.symbol, "answered_by": told.origin, "fault": told.fault,
-                "facts": [FactAnswer.of(fact) for fact in told.facts], "data": data,
+                "ticker": recollection.symbol, "answered_by": recollection.origin, "fault": recollection.fault,
+                "facts": [FactAnswer.of(fact) for fact in recollection.facts], "data": data,
             }
         )  # fmt: skip

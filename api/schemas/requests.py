@@ -1,10 +1,10 @@
-"""What a caller may ask: every body is optional, every unknown field refused."""
+"""Request bodies: each is optional, every unknown field is refused."""
 
 from __future__ import annotations
 
 import difflib
 from datetime import UTC, date, datetime, time
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StrictBool, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -15,6 +15,7 @@ from core.times import NEW_YORK, market_date
 
 EARLIEST = datetime(2001, 1, 1, tzinfo=UTC)  # the exchange calendar reaches back to 2000
 LAST_MOMENT = time(23, 59, 59)
+SEED_MAX = 2**31 - 1
 IDENTIFIER = r"^[0-9A-Za-z_.\-]{1,128}$"
 
 
@@ -81,17 +82,17 @@ Ticker = Annotated[
 ]
 
 
-class Asked(BaseModel):
+class RequestBody(BaseModel):
     """A body whose unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class NothingAsked(Asked):
+class NothingAsked(RequestBody):
     """No options: an empty object, or no body."""
 
 
-class DecideRequest(Asked):
+class DecideRequest(RequestBody):
     """When, on what, and whether to send the orders."""
 
     model_config = ConfigDict(
@@ -100,8 +101,8 @@ class DecideRequest(Asked):
 
     as_of: Moment | None = Field(
         default=None,
-        description="Decide as of this past moment, against an empty book; a date means its end in New York. "
-        "Default: now.",
+        description="Decide as of this past moment, against an empty portfolio; a date means its end in New "
+        "York. Default: now.",
     )
     tickers: Annotated[list[Ticker], Field(min_length=1, max_length=len(STOCKS))] | None = Field(
         None, description="Decide on these only. Default: the whole watchlist."
@@ -109,7 +110,7 @@ class DecideRequest(Asked):
     execute: StrictBool = Field(default=False, description="Also send the approved orders.")
 
 
-class ExecuteRequest(Asked):
+class ExecuteRequest(RequestBody):
     """Which decision to execute, and whether for real."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{}, {"dry_run": False}]})
@@ -120,34 +121,34 @@ class ExecuteRequest(Asked):
     dry_run: StrictBool = Field(default=True, description="Only say what would be sent.")
 
 
-class HaltRequest(Asked):
+class HaltRequest(RequestBody):
     """Why trading stops."""
 
     reason: Annotated[str, Field(min_length=1, max_length=200)] = "asked for by POST /halt"
 
 
-def past_moment(asked: datetime | date | None, now: datetime) -> datetime | None:
-    """Turn what was asked into a moment that has been, UTC; None stays None (now).
+def past_moment(as_of: datetime | date | None, now: datetime) -> datetime | None:
+    """Turn a requested date or moment into a past moment, UTC; None stays None (now).
 
     Raises
     ------
     RequestError
         Status 422 when it lies in the future, or before any data.
     """
-    if asked is None:
+    if as_of is None:
         return None
-    if not isinstance(asked, datetime):
-        if asked > market_date(now):
-            raise _out_of_range(asked)
-        asked = min(now, datetime.combine(asked, LAST_MOMENT, NEW_YORK))
-    if not EARLIEST <= asked <= now:
-        raise _out_of_range(asked)
-    return asked.astimezone(UTC)
+    if not isinstance(as_of, datetime):
+        if as_of > market_date(now):
+            raise _out_of_range(as_of)
+        as_of = min(now, datetime.combine(as_of, LAST_MOMENT, NEW_YORK))
+    if not EARLIEST <= as_of <= now:
+        raise _out_of_range(as_of)
+    return as_of.astimezone(UTC)
 
 
-def _out_of_range(asked: Any) -> RequestError:
+def _out_of_range(as_of: date) -> RequestError:
     return RequestError(
-        f"as_of {asked.isoformat()} is in the future or before {EARLIEST:%Y}.",
+        f"as_of {as_of.isoformat()} is in the future or before {EARLIEST:%Y}.",
         hint="Ask for a moment that has been, or leave as_of out for now.",
         status=422,
     )

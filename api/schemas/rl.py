@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from api.schemas.base import Abstained, Answer, Data, example
+from api.schemas.base import Abstained, Data, ResponseSchema, example
 from core.errors import RequestError
 from core.service import AnalysisReport
 from core.types import Signal
@@ -16,7 +16,7 @@ AGENT = "rl"
 NO_MODELS_HINT = "POST /train"
 
 
-class MemberAction(Answer):
+class MemberAction(ResponseSchema):
     """What one member would hold of a ticker."""
 
     action: float = Field(description="Target position in [-1, 1]; below 0 means none where long only.")
@@ -32,7 +32,7 @@ class MemberAction(Answer):
         )
 
 
-class Prediction(Answer):
+class Prediction(ResponseSchema):
     """The ensemble on one ticker."""
 
     ticker: str
@@ -41,7 +41,7 @@ class Prediction(Answer):
     members: dict[str, MemberAction]
 
 
-class PredictAnswer(Answer):
+class PredictAnswer(ResponseSchema):
     """The ensemble on each ticker whose factors are there."""
 
     model_config = example(
@@ -58,32 +58,30 @@ class PredictAnswer(Answer):
     data: Data
 
     @classmethod
-    def of(cls, outlook: AnalysisReport) -> PredictAnswer:
-        """Describe what the ensemble thinks.
+    def of(cls, report: AnalysisReport) -> PredictAnswer:
+        """Describe what the ensemble predicts.
 
         Raises
         ------
         RequestError
             Status 409 when there are no models to ask, or none that may be asked about this moment.
         """
-        analysis = outlook.analysis
+        analysis = report.analysis
         members = {name.removeprefix("rl."): model for name, model in analysis.models.items()}
         if not members:
             reasons = dict.fromkeys(abstention.reason for abstention in analysis.abstentions)
             why = "; ".join(reasons) or "no bars are known yet"
             raise RequestError(f"The RL ensemble cannot predict: {why}.", hint=NO_MODELS_HINT, status=409)
         votes = {signal.symbol: signal for signal in analysis.signals if signal.agent == AGENT}
-        said: dict[str, dict[str, MemberAction]] = defaultdict(dict)
+        actions: dict[str, dict[str, MemberAction]] = defaultdict(dict)
         for signal in analysis.signals:
             if signal.agent != AGENT:
-                said[signal.symbol][signal.agent.removeprefix("rl.")] = MemberAction.of(signal)
+                actions[signal.symbol][signal.agent.removeprefix("rl.")] = MemberAction.of(signal)
         return cls(
-            predictions=[_prediction(ticker, votes.get(ticker), said[ticker]) for ticker in sorted(said)],
+            predictions=[_prediction(ticker, votes.get(ticker), actions[ticker]) for ticker in sorted(actions)],
             models=members,
-            abstained=[
-                Abstained(agent=a.agent, ticker=a.symbol, reason=a.reason) for a in outlook.analysis.abstentions
-            ],
-            data=Data.of_outlook(outlook),
+            abstained=[Abstained.of(abstention) for abstention in analysis.abstentions],
+            data=Data.of_analysis(report),
         )
 
 
@@ -96,7 +94,7 @@ def _prediction(ticker: str, vote: Signal | None, members: dict[str, MemberActio
     )
 
 
-class TrainAnswer(Answer):
+class TrainAnswer(ResponseSchema):
     """What a training gave: each member, its measures on unseen sessions, whether it votes."""
 
     model_config = ConfigDict(extra="allow", frozen=True)

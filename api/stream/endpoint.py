@@ -1,4 +1,4 @@
-"""The event stream over a WebSocket: topics in, events out; a slow client loses its oldest, nobody waits."""
+"""The event stream over a WebSocket: topics in, events out; a slow client loses its oldest and delays nobody."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Request
 from starlette.types import ASGIApp, Receive, Scope
 
 from api.schemas.daemon import StreamStatusAnswer
-from api.stream.sender import Listening, Send, WebSocketSender
+from api.stream.sender import EventQueue, Send, WebSocketSender
 from core.errors import RequestError
 from core.events import TOPICS
 
@@ -24,7 +24,10 @@ HINT = 'Send {"action":"subscribe","topics":["signal.*"]}, "unsubscribe" with to
 router = APIRouter(tags=["stream"])
 
 
-class Hub(Protocol):
+Queue = TypeVar("Queue", bound=EventQueue)
+
+
+class Hub(Protocol[Queue]):
     """Where events come from; `adapters.events.hub.EventHub` is one."""
 
     @property
@@ -32,12 +35,20 @@ class Hub(Protocol):
         """The newest event's place in the stream."""
         ...
 
-    def subscribe(self) -> Listening:
-        """Listen to all topics, from now on."""
+    def subscribe(self) -> Queue:
+        """Return a new subscriber to all topics, from now on."""
+        ...
+
+    def add_topics(self, subscriber: Queue, topics: Collection[str], since: int | None = None) -> None:
+        """Subscribe to more topics, and queue what was missed of them after event `since`."""
+        ...
+
+    def unsubscribe(self, subscriber: Queue) -> None:
+        """Forget a subscriber."""
         ...
 
     def stats(self) -> Mapping[str, Any]:
-        """Count connections, listeners by topic, events sent and dropped."""
+        """Count connections, subscribers by topic, events sent and dropped."""
         ...
 
 
@@ -45,14 +56,14 @@ Topics = Annotated[list[Annotated[str, msgspec.Meta(max_length=64)]], msgspec.Me
 
 
 class Subscribe(msgspec.Struct, tag_field="action", tag="subscribe", forbid_unknown_fields=True):
-    """Hear these topics (too); with `since`, also what was missed of them after that event."""
+    """Subscribe to these topics (too); with `since`, also to what was missed of them after that event."""
 
     topics: Topics
     since: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 class Unsubscribe(msgspec.Struct, tag_field="action", tag="unsubscribe", forbid_unknown_fields=True):
-    """Hear these topics no more, named as they were subscribed to."""
+    """Unsubscribe from these topics, named as they were subscribed to."""
 
     topics: Topics
 
@@ -61,13 +72,13 @@ class Ping(msgspec.Struct, tag_field="action", tag="ping", forbid_unknown_fields
     """Ask for a pong."""
 
 
-Asked = Subscribe | Unsubscribe | Ping
+ClientMessage = Subscribe | Unsubscribe | Ping
 
 
 class StreamMiddleware:
     """Serves the WebSocket before any route: each layer around `send` would be paid for by every message."""
 
-    def __init__(self, app: ASGIApp, hub: Hub) -> None:
+    def __init__(self, app: ASGIApp, hub: Hub[Any]) -> None:
         self._app = app
         self._hub = hub
 
@@ -79,23 +90,23 @@ class StreamMiddleware:
             await self._app(scope, receive, send)
 
 
-async def serve(hub: Hub, receive: Receive, send: Send, subprotocol: str | None = None) -> None:
-    """Serve one client until it leaves: deliver events, obey messages."""
+async def serve(hub: Hub[Queue], receive: Receive, send: Send, subprotocol: str | None = None) -> None:
+    """Serve one client until it leaves: send it events, do what its messages say."""
     await receive()  # websocket.connect
     await send({"type": "websocket.accept", "subprotocol": subprotocol})
-    listening = hub.subscribe()
-    sender = WebSocketSender(send, listening)
-    delivery = asyncio.create_task(sender.deliver())
+    subscriber = hub.subscribe()
+    sender = WebSocketSender(send, subscriber)
+    sending = asyncio.create_task(sender.send_events())
     try:
         while (received := await receive())["type"] != "websocket.disconnect":
-            await _obey(received, sender, hub, listening)
+            await _handle(received, sender, hub, subscriber)
     except OSError:  # the client left while it was answered
         pass
     finally:
-        listening.close()
-        delivery.cancel()
+        hub.unsubscribe(subscriber)
+        sending.cancel()
         with suppress(asyncio.CancelledError, OSError, RuntimeError):
-            await delivery
+            await sending
 
 
 @router.get("/ws/status")
@@ -104,31 +115,33 @@ async def stream_status(request: Request) -> StreamStatusAnswer:
     return StreamStatusAnswer.model_validate(request.app.state.hub.stats())
 
 
-async def _obey(received: Mapping[str, Any], sender: WebSocketSender, hub: Hub, listening: Listening) -> None:
+async def _handle(
+    received: Mapping[str, Any], sender: WebSocketSender, hub: Hub[Queue], subscriber: Queue
+) -> None:
     text = received.get("text") or received.get("bytes") or b""
     try:
         if len(text) > MESSAGE_CHARACTERS_MAX:
             raise RequestError(f"The message is longer than {MESSAGE_CHARACTERS_MAX} characters.", hint=HINT)
-        asked = msgspec.json.decode(text, type=Asked)
-        if isinstance(asked, Subscribe):
-            _require_known(asked.topics)
-            listening.add(asked.topics, asked.since)
-        elif isinstance(asked, Unsubscribe):
-            listening.remove(asked.topics)
+        message = msgspec.json.decode(text, type=ClientMessage)
+        if isinstance(message, Subscribe):
+            _require_known(message.topics)
+            hub.add_topics(subscriber, message.topics, message.since)
+        elif isinstance(message, Unsubscribe):
+            subscriber.remove(message.topics)
     except RequestError as error:
-        await sender.tell(type="error", detail=error.message, hint=error.hint)
+        await sender.send_message(type="error", detail=error.message, hint=error.hint)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        await sender.tell(type="error", detail=str(error), hint=HINT)
+        await sender.send_message(type="error", detail=str(error), hint=HINT)
     else:
-        await _confirm(sender, asked, hub.sequence)
+        await _confirm(sender, message, hub.sequence)
 
 
-async def _confirm(sender: WebSocketSender, asked: Asked, sequence: int) -> None:
-    if isinstance(asked, Ping):
-        await sender.tell(type="pong", seq=sequence)
+async def _confirm(sender: WebSocketSender, message: ClientMessage, sequence: int) -> None:
+    if isinstance(message, Ping):
+        await sender.send_message(type="pong", seq=sequence)
     else:
-        done = "subscribed" if isinstance(asked, Subscribe) else "unsubscribed"
-        await sender.tell(type=done, topics=asked.topics, seq=sequence)
+        done = "subscribed" if isinstance(message, Subscribe) else "unsubscribed"
+        await sender.send_message(type=done, topics=message.topics, seq=sequence)
 
 
 def _require_known(patterns: Collection[str]) -> None:

@@ -1,7 +1,8 @@
-"""Carries events to one WebSocket: at once while its connection takes them, through its queue when it is slow."""
+"""Carries a subscriber's events to its WebSocket, and says how many were lost when it was too slow."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from typing import Any, Protocol
 
@@ -10,8 +11,8 @@ import msgspec
 Send = Callable[[Any], Awaitable[None]]
 
 
-class Sent(Protocol):
-    """An event with its ASGI message, made once for all clients."""
+class StreamMessage(Protocol):
+    """An event with its ASGI message, made once for all subscribers."""
 
     @property
     def message(self) -> Mapping[str, Any]:
@@ -19,34 +20,22 @@ class Sent(Protocol):
         ...
 
 
-class Listening(Protocol):
-    """A bounded queue of events that loses its oldest when it is full; all topics until the first `add`.
-
-    While its reader waits and nothing is queued, an event's message goes through `send` at once.
-    """
+class EventQueue(Protocol):
+    """A bounded queue of events that drops its oldest when it is full; `adapters.events.subscriber` has one."""
 
     dropped: int
-    send: Send | None
 
-    def __aiter__(self) -> AsyncIterator[Sent]:
-        """Give the events that could not be sent at once."""
-        ...
-
-    def add(self, topics: Collection[str], since: int | None = None) -> None:
-        """Listen to more topics, and to what was missed of them after event `since`."""
+    def __aiter__(self) -> AsyncIterator[StreamMessage]:
+        """Return the events as they come."""
         ...
 
     def remove(self, topics: Collection[str]) -> None:
-        """Listen to fewer."""
-        ...
-
-    def close(self) -> None:
-        """Leave the stream."""
+        """Unsubscribe from topics."""
         ...
 
 
 class WebSocketSender:
-    """Brings one listener's events to its socket.
+    """Sends one subscriber's events to its socket.
 
     Parameters
     ----------
@@ -54,20 +43,20 @@ class WebSocketSender:
         The server's ASGI `send`.
     """
 
-    def __init__(self, send: Send, listening: Listening) -> None:
+    def __init__(self, send: Send, queue: EventQueue) -> None:
         self._send = send
-        self._listening = listening
-        self._told = 0
-        listening.send = send
+        self._queue = queue
+        self._reported = 0
 
-    async def deliver(self) -> None:
-        """Send what is queued, in order, until the listener leaves; say first how many events were lost."""
-        async for event in self._listening:
-            if self._listening.dropped > self._told:
-                lost, self._told = self._listening.dropped - self._told, self._listening.dropped
-                await self.tell(type="dropped", count=lost)
+    async def send_events(self) -> None:
+        """Send what is queued, in order, until the subscriber leaves; say first how many events were lost."""
+        async for event in self._queue:
+            if self._queue.dropped > self._reported:
+                lost, self._reported = self._queue.dropped - self._reported, self._queue.dropped
+                await self.send_message(type="dropped", count=lost)
             await self._send(event.message)
+            await asyncio.sleep(0)  # the server's `send` waits only for a full buffer: let the others send too
 
-    async def tell(self, **message: Any) -> None:
+    async def send_message(self, **message: Any) -> None:
         """Send a message that is no event."""
         await self._send({"type": "websocket.send", "text": msgspec.json.encode(message).decode()})

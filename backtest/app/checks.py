@@ -10,13 +10,13 @@ from decimal import Decimal
 
 import numpy as np
 
-from adapters.calendar import FIRST_DAY, NyseCalendar
-from adapters.feeds.choose import choose_source
-from adapters.feeds.daily_feed import DailyFeed
-from adapters.feeds.panel_feed import PanelFeed
+from adapters.calendar import NyseCalendar
+from adapters.clock import ManualClock
+from adapters.feeds.choose import ChosenSource, SourceRequest
+from adapters.feeds.open import open_feed
+from adapters.feeds.views import HeadlineFeed
 from adapters.ledger import SqliteLedger
 from adapters.ledger.rows import encode_report
-from adapters.parquet.bars import ParquetBars
 from agents.build import assemble_team
 from agents.sentiment import SentimentAgent
 from backtest.app.engine import BacktestEngine
@@ -33,10 +33,9 @@ from backtest.lookahead import Verdict, check_lookahead
 from backtest.replay import Replay, find, replay
 from config.environment import Environment, OrderRoute
 from config.loader import digest
-from config.sectors import UNIVERSE
 from config.trading import SentimentSettings
 from core.errors import RequestError
-from core.ports import Feed
+from core.ports import Clock, Feed
 from core.types import BarPanel
 from models.factors.store import FactorStore
 from models.ranker.artefact import QuantArtefact
@@ -147,16 +146,20 @@ def _until(
 
 
 def _feed(environment: Environment, chosen: Settings, tones: SentimentCache, now: datetime) -> Feed:
-    """Give the daemon's feed; of news, those that the feed itself invents."""
-    calendar, settings = NyseCalendar(), chosen.trading.data
-    choice = choose_source(environment, settings, calendar, route_is_builtin=True, now=now)
-    source, told = choice.source, choice.headlines
-    if isinstance(source, ParquetBars):
-        panel = source.bars(UNIVERSE, FIRST_DAY, source.last_session()[0])
-        return PanelFeed(panel, settings, calendar, source=source.name)
-    return DailyFeed(
-        source, calendar, UNIVERSE, settings, headlines=(lambda at: tones.scored(told(at))) if told else None
+    """Give the daemon's feed; of news, those that the source itself invents."""
+
+    def headlines(source: ChosenSource, _clock: Clock) -> HeadlineFeed | None:
+        invented = source.headlines
+        return (lambda at: tones.scored(invented(at))) if invented else None
+
+    request = SourceRequest(
+        environment=environment,
+        settings=chosen.trading.data,
+        calendar=NyseCalendar(),
+        route_is_builtin=True,
+        now=now,
     )
+    return open_feed(request, ManualClock(now), headlines).feed
 
 
 def _tones(settings: SentimentSettings) -> SentimentCache:

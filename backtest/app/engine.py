@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
@@ -84,6 +85,11 @@ def build_bench(
         )
     )
     return BacktestEngine(engine=engine, clock=clock, ledger=ledger, panel=feed.panel)
+
+
+def rebuilt(made: BacktestEngine, **parts: Any) -> BacktestEngine:
+    """Return a backtest engine that has taken no step yet, with other parts (fields of `EngineDependencies`)."""
+    return replace(made, engine=Engine(replace(made.engine.parts, **parts)))
 
 
 def closes(panel: BarPanel, first: int, last: int) -> Sequence[datetime]:

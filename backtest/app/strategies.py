@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from adapters.calendar import FIRST_DAY, NyseCalendar
-from adapters.feeds.choose import choose_source
-from adapters.feeds.panel_feed import PanelFeed
-from adapters.parquet.bars import ParquetBars
+from adapters.feeds.choose import SourceRequest
+from adapters.feeds.open import read_panel
 from adapters.parquet.intraday_bars import FiveMinuteBars
 from agents.build import team_for
 from agents.top_of_universe import TopNStrategy
-from backtest.app.engine import BacktestEngine, build_bench, closes
+from backtest.app.engine import BacktestEngine, build_bench, closes, rebuilt
 from backtest.app.exit_ablation import OtherExits
 from backtest.app.intraday import DECIDES, WalkingBroker, moments
 from backtest.app.settings import Change, Settings, settings_of, v8_settings_of
@@ -25,7 +24,6 @@ from backtest.runner import Moment, Run, run
 from config.environment import Environment, read_environment
 from config.loader import FOLDER
 from config.risk import RiskSettings
-from config.sectors import UNIVERSE
 from config.trading import QuantSettings, TradingSettings
 from core.cycles import DECIDE
 from core.errors import RequestError
@@ -107,16 +105,15 @@ def load_panel(spec: BacktestSpec, environment: Environment, now: datetime) -> t
     core.errors.DataError
         When the feed does not answer.
     """
-    settings, calendar = settings_of(spec).trading.data, NyseCalendar()
-    chosen = choose_source(with_feed(environment, spec.feed), settings, calendar, route_is_builtin=True, now=now)
-    source = chosen.source
-    last = source.last_session()[0] if isinstance(source, ParquetBars) else now.date()
-    last = min(last, spec.end or last)
+    request = SourceRequest(
+        environment=with_feed(environment, spec.feed),
+        settings=settings_of(spec).trading.data,
+        calendar=NyseCalendar(),
+        route_is_builtin=True,
+        now=now,
+    )
     first = max(FIRST_DAY, (spec.start or USUAL_START) - timedelta(days=HISTORY_DAYS))
-    panel = source.bars(UNIVERSE, first, last)
-    if not len(panel.sessions):
-        raise RequestError(f"{source.name} has no bars from {first} to {last}.", status=422)
-    return PanelFeed(panel, settings, calendar, source=source.name).panel, source.name
+    return read_panel(request, first, spec.end)
 
 
 def decision_rows(spec: BacktestSpec, panel: BarPanel) -> tuple[int, int]:
@@ -189,12 +186,12 @@ def run_pipeline(
         panel, chosen.trading, chosen.risk, team_of, source=source, quotes=five.quotes if five else None
     )
     if chosen.exits is not None:
-        _follow_other_exits(bench, chosen.trading, chosen.exits)
+        bench = _follow_other_exits(bench, chosen.trading, chosen.exits)
     rows = decision_rows(spec, panel)
     if five is None:
         return bench, _walk(spec, bench, _each_close(panel, rows, DECIDES), progress)
     broker = WalkingBroker(chosen.trading.broker, bench.clock, five)
-    bench.engine.parts = replace(bench.engine.parts, broker=broker)
+    bench = rebuilt(bench, broker=broker)
     return bench, _walk(spec, bench, moments(five, panel, *rows), progress)
 
 
@@ -265,10 +262,9 @@ def _walk(spec: BacktestSpec, bench: BacktestEngine, steps: list[Moment], progre
     )
 
 
-def _follow_other_exits(bench: BacktestEngine, trading: TradingSettings, exits: RiskSettings) -> None:
-    parts = bench.engine.parts
+def _follow_other_exits(bench: BacktestEngine, trading: TradingSettings, exits: RiskSettings) -> BacktestEngine:
     leaving = assemble_risk(trading, lambda: exits)
-    bench.engine.parts = replace(parts, risk=OtherExits(sizing=parts.risk, leaving=leaving, settings=exits))
+    return rebuilt(bench, risk=OtherExits(sizing=bench.engine.parts.risk, leaving=leaving, settings=exits))
 
 
 def _earliest(quant: QuantSettings) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.curves import sharpe, simple_returns, worst_drawdown
+from analysis.curves import simple_returns, worst_drawdown
 from analysis.overfitting import Overfitting, overfitting_probability
 from backtest.app.executors import run_all, share
 from backtest.app.settings import Change, Settings, settings_of, v8_settings_of, with_changes
@@ -20,6 +20,7 @@ from backtest.app.strategies import RETRAIN_SESSIONS, BacktestSpec, decision_row
 from backtest.runner import Run
 from config.trading import QuantSettings
 from core.errors import SettingsError
+from core.statistics import sharpe_ratio
 from core.types import BarPanel
 from models.factors.store import FactorStore
 from models.ranker.artefact import QuantArtefact
@@ -171,7 +172,7 @@ def _cell(change: Change, run: Run) -> Cell:
         change=dict(change),
         trades=len(run.fills),
         total_return=float(run.equity[-1] / run.equity[0] - 1),
-        sharpe=sharpe(returns),
+        sharpe=sharpe_ratio(returns),
         drawdown_max=worst_drawdown(run.equity).depth,
         returns=tuple(returns.tolist()),
     )

@@ -1,8 +1,8 @@
-"""Watches the ranker in use for drift, once a session, and tells when a threshold is passed."""
+"""Monitors the ranker in use for drift, once a session, and alerts when a threshold is passed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -12,19 +12,22 @@ import numpy as np
 import structlog
 
 from config.drift import DriftSettings
+from core.errors import ArtefactError
 from core.ports import EventSink
 from core.types import BarPanel, MarketView
 
 if TYPE_CHECKING:
     from models.factors.store import FactorStore
     from models.ranker.artefact import QuantArtefact
-    from models.ranker.drift import InUse, Stability
+    from models.ranker.booster_check import BoosterCheck
+    from models.ranker.drift import RankerInUse, Stability
+    from models.ranker.ranker import Ranker
 
 log = structlog.get_logger("drift")
 RANKERS_READ = 32
 
 
-class DriftWatch:
+class DriftMonitor:
     """Keeps what is known of the ranker's drift.
 
     Attributes
@@ -33,13 +36,14 @@ class DriftWatch:
         For the status: PSI by factor, the live rank IC beside the out-of-sample one, and the alarms.
     """
 
-    def __init__(self, folder: Path, settings: DriftSettings, events: EventSink) -> None:
+    def __init__(self, folder: Path, settings: DriftSettings, events: EventSink, check: BoosterCheck) -> None:
         self._folder = folder
+        self._check = check
         self._settings = settings
         self._events = events
-        self._judged = ("", "")
-        self._told: tuple[str, ...] = ()
-        self._read = lru_cache(maxsize=RANKERS_READ)(self._read_version)
+        self._measured = ("", "")
+        self._alerted: tuple[str, ...] = ()
+        self._read: Callable[[str], Ranker] = lru_cache(maxsize=RANKERS_READ)(self._read_version)
         self.found: Mapping[str, Any] = {"state": "not judged yet"}
 
     @property
@@ -47,25 +51,25 @@ class DriftWatch:
         """What is past its threshold."""
         return list(self.found.get("alarms", ()))
 
-    def judge(self, view: MarketView, factors: FactorStore, artefact: QuantArtefact | None) -> None:
-        """Judge the ranker in use by what is known now; once a session and model. It never fails."""
-        if artefact is None or view.row < 0 or self._judged == (str(view.session), artefact.model_id):
+    def update(self, view: MarketView, factors: FactorStore, artefact: QuantArtefact | None) -> None:
+        """Measure the ranker in use by what is known now; once a session and model. It never fails."""
+        if artefact is None or view.row < 0 or self._measured == (str(view.session), artefact.model_id):
             return
-        self._judged = (str(view.session), artefact.model_id)
+        self._measured = (str(view.session), artefact.model_id)
         try:
-            self.found, causes = self._judge(view, factors, artefact)
-        except Exception as error:  # whatever is wrong with the watching, it must not stop the trading
+            self.found, causes = self._measure(view, factors, artefact)
+        except Exception as error:  # whatever is wrong with the monitor, it must not stop the trading
             log.exception("drift.not_judged")
             self.found, causes = {"state": f"not judged: {error}", "alarms": []}, ()
-        if (tell := (artefact.model_id, *causes)) != self._told:
+        if (alarms := (artefact.model_id, *causes)) != self._alerted:
             for message in self.found["alarms"]:
                 log.warning("drift.alarm", model_id=artefact.model_id, reason=message)
                 self._events.publish(
                     "risk.alert", view.as_of, {"message": message, "model_id": artefact.model_id}
                 )
-        self._told = tell
+        self._alerted = alarms
 
-    def _judge(
+    def _measure(
         self, view: MarketView, factors: FactorStore, artefact: QuantArtefact
     ) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         from models.ranker.drift import factor_stability, live_scores  # noqa: PLC0415  # heavy: at first use
@@ -74,7 +78,7 @@ class DriftWatch:
         bars, table = view.bars, factors.history(view.bars)
         psi = factor_stability(table, bars.sessions, artefact.window, self._settings.recent_sessions)
         live = live_scores(bars, table, self._models(), artefact)
-        horizon = int(artefact.settings["horizon_sessions"])
+        horizon = artefact.horizon_sessions
         known = {
             "sessions": len(live.day) if live else 0,
             "rank_ic": round(float(live.rank_ic.mean()), 4) if live else None,
@@ -99,7 +103,7 @@ class DriftWatch:
         }
         return found, tuple(alarms)
 
-    def _shifted(self, stability: Mapping[str, Stability], to_learn: int) -> dict[str, str]:
+    def _shifted(self, stability: Mapping[str, Stability], to_train: int) -> dict[str, str]:
         shifted = {
             name: f"{name} {found.psi:.2f} (usual up to {found.usual_max:.2f})"
             for name, found in stability.items()
@@ -109,7 +113,7 @@ class DriftWatch:
             return {}
         message = (
             f"The ranker's factors have moved away from what it learnt: PSI of {', '.join(shifted.values())}, "
-            f"limit {self._settings.psi_max:g}. Check the feed; POST /quant/retrain would learn {to_learn} newer "
+            f"limit {self._settings.psi_max:g}. Check the feed; POST /quant/retrain would learn {to_train} newer "
             "sessions."
         )
         return {f"psi: {', '.join(shifted)}": message}
@@ -128,17 +132,24 @@ class DriftWatch:
         )
         return {"rank_ic": message}
 
-    def _models(self) -> list[InUse]:
-        """Give the kept rankers in the order they were put in use; a rollback is not followed."""
-        from models.ranker.drift import InUse  # noqa: PLC0415  # heavy: at first use
+    def _models(self) -> list[RankerInUse]:
+        """Return the kept rankers in the order they were put in use; a rollback is not followed."""
+        from models.factors.table import FACTOR_NAMES  # noqa: PLC0415  # heavy: at first use
+        from models.ranker.drift import RankerInUse  # noqa: PLC0415  # heavy: at first use
         from models.ranker.versions import versions  # noqa: PLC0415  # heavy: at first use
 
+        known = sorted(versions(self._folder), key=lambda version: version.saved_at)
+        rankers = [self._read(version.sha256) for version in known]
+        faults = self._check.faults([ranker.artefact.booster for ranker in rankers], len(FACTOR_NAMES))
+        for version, fault in zip(known, faults, strict=True):
+            if fault:
+                raise ArtefactError(f"The kept ranker {version.model_id} cannot be used: {fault}.")
         return [
-            InUse(ranker=self._read(version.sha256), since=_stamp(version.saved_at))
-            for version in sorted(versions(self._folder), key=lambda version: version.saved_at)
+            RankerInUse(ranker=ranker, since=_stamp(version.saved_at))
+            for ranker, version in zip(rankers, known, strict=True)
         ]
 
-    def _read_version(self, sha256: str) -> Any:
+    def _read_version(self, sha256: str) -> Ranker:
         from models.ranker.ranker import Ranker  # noqa: PLC0415  # heavy: at first use
         from models.ranker.versions import load_version  # noqa: PLC0415  # heavy: at first use
 
@@ -146,10 +157,10 @@ class DriftWatch:
 
 
 def sessions_to_learn(bars: BarPanel, artefact: QuantArtefact) -> int:
-    """Tell how many sessions a training now has that the ranker's had not; the newest have no outcome yet."""
-    learnt_until = np.datetime64(artefact.window["last"], "D")
-    newer = int((bars.sessions.astype("datetime64[D]") > learnt_until).sum())
-    return max(0, newer - int(artefact.settings["purge_sessions"]) - 1)
+    """Count the sessions a training now has that the ranker's had not; the newest have no outcome yet."""
+    trained_until = np.datetime64(artefact.window.last, "D")
+    newer = int((bars.sessions.astype("datetime64[D]") > trained_until).sum())
+    return max(0, newer - artefact.purge_sessions - 1)
 
 
 def _stamp(iso: str) -> np.datetime64:

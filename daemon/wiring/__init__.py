@@ -1,5 +1,5 @@
 """The wiring: the only package that names concrete classes."""
 
-from daemon.wiring.wiring import Daemon, build_service
+from daemon.wiring.wiring import Daemon, build_daemon
 
-__all__ = ["Daemon", "build_service"]
+__all__ = ["Daemon", "build_daemon"]

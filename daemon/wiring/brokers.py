@@ -22,21 +22,12 @@ if TYPE_CHECKING:
 
 
 class BrokerFactory:
-    """Opens the broker of a route, and lets go of it.
+    """Opens the broker of a route, and lets go of it."""
 
-    Parameters
-    ----------
-    wake : callable
-        Called from the stream's thread when the broker told of something.
-    """
-
-    def __init__(
-        self, environment: Environment, trading: TradingSettings, route: OrderRoute, wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, environment: Environment, trading: TradingSettings, route: OrderRoute) -> None:
         self._environment = environment
         self._trading = trading
         self._route = route
-        self._wake = wake
         self._paper: PaperBroker | None = None
         self._alpaca: AlpacaBroker | None = None
 
@@ -48,21 +39,27 @@ class BrokerFactory:
 
     @property
     def follows_account(self) -> bool:
-        """Whether the book is the account's at each start."""
+        """Whether the portfolio is the account's at each start."""
         return self._route is OrderRoute.DRY_RUN
 
-    def open(self, clock: Clock, ledger: SqliteLedger) -> Broker:
-        """Give the broker; asked again, the same one."""
+    def open(self, clock: Clock, ledger: SqliteLedger, settle_soon: Callable[[], None]) -> Broker:
+        """Return the broker; asked again, the same one.
+
+        Parameters
+        ----------
+        settle_soon : callable
+            Called from the stream's thread when the broker reported something.
+        """
         if self._route is OrderRoute.PAPER_BUILTIN:
             self._paper = self._paper or self._open_paper(clock)
             return self._paper
         if self._route is OrderRoute.DRY_RUN:
             return self._open_dry_run()
-        self._alpaca = self._alpaca or self._open_alpaca(clock, ledger)
+        self._alpaca = self._alpaca or self._open_alpaca(clock, ledger, settle_soon)
         return self._alpaca
 
     def initial_cash(self, broker: Broker, ledger: SqliteLedger) -> Decimal:
-        """Give what a new book opens with: the account's cash, or the configured one of the paper broker.
+        """Return what a new portfolio opens with: the account's cash, or the configured one of the paper broker.
 
         Raises
         ------
@@ -74,7 +71,7 @@ class BrokerFactory:
         return broker.account().cash
 
     def notes(self) -> tuple[str, ...]:
-        """Say what is degraded."""
+        """Return what is degraded, in words."""
         return self._alpaca.notes() if self._alpaca else ()
 
     def close(self) -> None:
@@ -102,17 +99,17 @@ class BrokerFactory:
 
         return DryRunBroker("Alpaca live, dry run", account)
 
-    def _open_alpaca(self, clock: Clock, ledger: SqliteLedger) -> AlpacaBroker:
+    def _open_alpaca(self, clock: Clock, ledger: SqliteLedger, settle_soon: Callable[[], None]) -> AlpacaBroker:
         from adapters.alpaca.broker import AlpacaBroker  # noqa: PLC0415  # imported where it is made
         from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker  # noqa: PLC0415  # the same
 
         api = self._api()
         stamps = [order.created_at for order in ledger.unfinished_orders()]
         since: datetime = min([*stamps, ledger.book_as_of() or clock.now()]) - LOOK_BACK
-        desk = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
-        stream = self._stream()
+        tracker = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
+        stream = self._stream(settle_soon)
         stream.start()
-        return AlpacaBroker(self._route.value, api, desk, stream)
+        return AlpacaBroker(self._route.value, api, tracker, stream)
 
     def _api(self) -> AlpacaApi:
         from adapters.alpaca.trading_client import AlpacaApi, connect  # noqa: PLC0415  # heavy
@@ -128,13 +125,13 @@ class BrokerFactory:
             )
         )
 
-    def _stream(self) -> TradeUpdates:
+    def _stream(self, settle_soon: Callable[[], None]) -> TradeUpdates:
         from adapters.alpaca.trade_updates import TradeUpdates, connect_stream  # noqa: PLC0415  # heavy
 
         paper, (key, secret) = self._environment.alpaca_paper, self._keys()
         base = self._environment.alpaca_base_url
         url = f"ws{base.removeprefix('http')}/stream" if base else None
-        return TradeUpdates(lambda: connect_stream(key, secret, paper=paper, url_override=url), self._wake)
+        return TradeUpdates(lambda: connect_stream(key, secret, paper=paper, url_override=url), settle_soon)
 
     def _keys(self) -> tuple[str, str]:
         key, secret = self._environment.alpaca_key, self._environment.alpaca_secret

@@ -1,4 +1,4 @@
-"""The jobs of the daemon: whether they run, and wired to the clock, the calendar and their memory."""
+"""The jobs of the daemon: whether they run, and wired to the clock, the calendar and the store of their runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RECORDED = "the bars are recorded and the clock stands at their end, so nothing 
 
 
 class JobScheduler:
-    """Keeps the jobs of the daemon.
+    """The jobs of the daemon: made and started where ENABLE_CRON says so.
 
     Attributes
     ----------
@@ -28,20 +28,24 @@ class JobScheduler:
         The jobs, once started and if they run.
     """
 
-    def __init__(self, environment: Environment, settings: SchedulerSettings) -> None:
+    def __init__(
+        self, environment: Environment, settings: SchedulerSettings, clock: Clock, events: EventSink
+    ) -> None:
         self._environment = environment
         self._settings = settings
+        self._clock = clock
+        self._events = events
         self._off = "" if environment.enable_cron else OFF
         self.cron: Cron | None = None
 
     @property
     def faults(self) -> list[str]:
-        """Why nothing runs by itself though it was asked to."""
+        """Why nothing runs by itself though ENABLE_CRON is set."""
         return [f"jobs: ENABLE_CRON is set but {self._off}"] if self._off == RECORDED else []
 
-    def start(self, service: Service, clock: Clock, events: EventSink) -> None:
-        """Make the jobs, and ring them unless the clock is moved by hand: only the machine's can be waited on."""
-        if self._environment.enable_cron and self._stands(clock):
+    def start(self, service: Service) -> None:
+        """Make the jobs; their alarms are set only on the machine's clock, since no other can be waited on."""
+        if self._environment.enable_cron and self._clock_stands():
             self._off = RECORDED
         if self._off:
             return
@@ -51,26 +55,26 @@ class JobScheduler:
 
         self.cron = Cron(
             service,
-            clock=clock,
+            clock=self._clock,
             calendar=NyseCalendar(),
-            events=events,
+            events=self._events,
             store=FileRunStore(self._environment.state_dir / "jobs.json"),
             settings=self._settings,
         )
-        if isinstance(clock, SystemClock):
+        if self._clock.is_real_time:
             self.cron.start()
 
     def stop(self) -> None:
-        """Ring no more."""
+        """Begin nothing more."""
         if self.cron is not None:
             self.cron.stop()
 
     def timetable(self) -> Timetable:
-        """Give each job with its last and next run, or why none runs."""
+        """Return each job with its last and next run, or why none runs."""
         if self.cron is not None:
             return self.cron.timetable()
         idle = (ScheduledJob(name=s.name, schedule=s.schedule, skipped_reason=self._off) for s in JOBS)
         return Timetable(enabled=False, jobs=tuple(idle))
 
-    def _stands(self, clock: Clock) -> bool:
-        return self._environment.provider == "parquet" and isinstance(clock, SystemClock)
+    def _clock_stands(self) -> bool:
+        return self._environment.provider == "parquet" and self._clock.is_real_time

@@ -1,4 +1,4 @@
-"""Where the risk check closes what is held, for those who look."""
+"""The levels at which the risk check closes a position, and the breakers' limits, for display."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from core.brackets import Levels
 from pipeline.engine import Engine
 
 
-def guarded_levels(engine: Engine, settings: RiskSettings) -> Mapping[str, Levels]:
-    """Give each held position's nearest stop and target, with the ATR of the last step that knew it."""
+def position_levels(engine: Engine, settings: RiskSettings) -> Mapping[str, Levels]:
+    """Return each held position's nearest stop and target, with the ATR of the last step that knew it."""
     from risk.levels import protective_levels  # noqa: PLC0415  # imported where it is used
 
     report = engine.last_report
@@ -22,7 +22,7 @@ def guarded_levels(engine: Engine, settings: RiskSettings) -> Mapping[str, Level
 
 
 def breaker_limits(settings: RiskSettings) -> Mapping[str, float]:
-    """Give the losses at which the breakers halt, as fractions."""
+    """Return the losses at which the breakers halt, as fractions."""
     return {
         "max_drawdown_pct": settings.circuit_breakers.max_drawdown_pct,
         "max_daily_loss_pct": settings.daily_limits.max_daily_loss_pct,

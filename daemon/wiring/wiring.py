@@ -1,255 +1,95 @@
-"""The daemon, wired. Heavy classes are imported where they are made."""
+"""The daemon, wired: its parts built and handed to one service. Nothing heavy happens before `start`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import structlog
 from filelock import FileLock, Timeout
 
-from adapters.clock import ManualClock, SystemClock
+from adapters.clock import SystemClock
 from adapters.events.hub import EventHub
 from adapters.metrics import Metrics
-from agents.build import assemble_team
-from config.environment import Environment, OrderRoute, order_route
-from config.loader import FOLDER, digest, load_trading
-from config.sectors import BENCHMARK, UNIVERSE
+from config.environment import Environment, order_route
+from config.loader import FOLDER, load_trading
+from config.sectors import BENCHMARK
 from config.watch import WatchedRisk
 from core.errors import SettingsError
 from core.ports import Clock
+from core.types import StepReport
 from daemon.backtest_jobs import BacktestService
-from daemon.ledger_queries import MarketNames
+from daemon.engine_service import EngineService
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
 from daemon.models.sentiment import SentimentService
-from daemon.settle_trigger import SettleTrigger
-from daemon.status import status_bytes
+from daemon.service_dependencies import ComparedMarket, ServiceDependencies
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.cron import JobScheduler
+from daemon.wiring.engine_factory import EngineFactory, EngineIngredients
 from daemon.wiring.memory import MemoryService
-from daemon.wiring.protective_levels import breaker_limits, guarded_levels
-from daemon.wiring.unattended_service import UnattendedService
-from pipeline.engine import Engine, EngineDependencies
-from pipeline.report_events import publish_events_to
-from risk.build import assemble_risk
-
-if TYPE_CHECKING:
-    from adapters.calendar import NyseCalendar
-    from adapters.feeds.daily_feed import DailyFeed
-    from adapters.feeds.panel_feed import PanelFeed
-    from adapters.ledger import SqliteLedger
-
-log = structlog.get_logger("start")
-NOTES_SHOWN_MAX = 10
+from daemon.wiring.protective_levels import position_levels
+from daemon.wiring.status_facts import degraded, encode_status, log_built
+from pipeline.engine import Engine
 
 
-class Daemon(UnattendedService):
-    """The service wired to its parts; nothing heavy happens before `start`."""
+@dataclass(frozen=True, kw_only=True)
+class Daemon:
+    """The wired daemon: the service, and the parts that a server or a test needs beside it.
 
-    def __init__(self, environment: Environment, folder: Path, clock: Clock) -> None:
-        self.trading = load_trading(folder)
-        self.route = order_route(environment, self.trading)
-        self.limits = WatchedRisk(folder, self.trading.profile)
-        self.port = environment.port or self.trading.server.port
-        self.metrics = Metrics()
-        self.hub = EventHub(count=self.metrics.count)
-        self.desk = RankerService(environment.artefact_dir, self.trading, self.hub)
-        self.ensemble = EnsembleService(environment.artefact_dir, self.trading, self.hub)
-        self.sentiment = SentimentService(environment, self.trading)
-        self.backtests = BacktestService(folder)
-        self.jobs_desk = JobScheduler(environment, self.trading.scheduler)
-        self.memories = MemoryService(environment, self.trading)
-        self._environment = environment
-        self._lock = hold(environment.state_dir)
-        self._notes: list[str] = []
-        self._feed_in_use: DailyFeed | PanelFeed | None = None
-        self._calendar: NyseCalendar | None = None
-        self._ledger: SqliteLedger | None = None
-        super().__init__(
-            clock=clock,
-            events=self.hub,
-            build=self._build_engine,
-            readers=self._open_ledger,
-            market=MarketNames(BENCHMARK, tuple(self.trading.watchlist.tickers)),
-            levels_of=lambda engine: guarded_levels(engine, self.limits.settings),
-            watch=self.metrics.step,
-            status_of=lambda service: status_bytes(
-                service,
-                models=self.cards,
-                degraded=self.degraded,
-                settings=self.shown,
-                timetable=self.timetable,
-                graph=self.memories.card,
-            ),
-            models_loaded=lambda: self.desk.loaded,
-            long_work={
-                "quant_retrain": self.desk.start,
-                "train": self.ensemble.start,
-                "backtest": self.backtests.start_backtest,
-                "scan_backtest": self.backtests.start_scan,
-            },
-            after_start=self.desk.train_if_missing,
-            close=self._close_files,
-        )
-        wake = SettleTrigger(self._thread, lambda: None if self.not_ready_reason() else self.engine)
-        self.brokerage = BrokerFactory(environment, self.trading, self.route, wake)
+    Attributes
+    ----------
+    port : int
+        Where the settings say to listen.
+    close : callable
+        Lets go of the files and of the state directory; the service calls it as its last work.
+    """
 
-    def degraded(self) -> list[str]:
-        """Say what is missing or fallen back."""
-        return [
-            *self._notes,
-            *self._feed_notes(),
-            *self.brokerage.notes(),
-            *self.jobs_desk.faults,
-            *([self.limits.fault] if self.limits.fault else []),
-            *self.desk.faults,
-            *self.ensemble.faults,
-            *self.sentiment.faults,
-            *self.memories.faults,
-        ]
-
-    @property
-    def shown(self) -> Mapping[str, Any]:
-        """The settings that the status shows."""
-        trading = self.trading
-        return {
-            "profile": trading.profile,
-            "broker_mode": trading.broker.mode,
-            "regime_window_sessions": trading.regime.window_sessions,
-            "limits": breaker_limits(self.limits.settings),
-            "market_open": self._calendar.is_open(self.now()) if self._calendar else None,
-        }
-
-    def cards(self, now: datetime) -> Mapping[str, Any]:
-        """Describe each model."""
-        return {**self.desk.cards(now), "rl": self.ensemble.card(now), "sentiment": self.sentiment.card()}
-
-    def _build_engine(self) -> Engine:
-        from models.factors.store import FactorStore  # noqa: PLC0415  # heavy: imported at first use
-        from models.regime.tracker import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
-
-        self.sentiment.open()
-        feed, clock = self._feed()
-        self._feed_in_use = feed
-        factors, tracker = FactorStore(), RegimeTracker(self.trading.regime)
-        ledger = self._open_ledger()
-        self.memories.open(ledger)
-        self.desk.open(clock, factors)
-        self.ensemble.open(clock)
-        broker = self.brokerage.open(clock, ledger)
-        engine = Engine(
-            EngineDependencies(
-                clock=clock,
-                feed=self.memories.recalling(feed, ledger, factors, tracker),
-                broker=broker,
-                ledger=ledger,
-                team=assemble_team(
-                    self.trading,
-                    self.desk.provider,
-                    factors,
-                    self.ensemble.provider,
-                    self.sentiment.agent(),
-                    tracker,
-                ),
-                risk=assemble_risk(self.trading, lambda: self.limits.settings),
-                events=self.hub,
-                publish_events=publish_events_to(self.hub),
-                memory=self.memories,
-                config_digest=lambda: digest(self.trading, self.limits.settings),
-                refresh_limits=self._refresh_limits,
-                route=self.route.value,
-                initial_cash=self.brokerage.initial_cash(broker, ledger),
-                cash_tolerance_pct=self.brokerage.cash_tolerance_pct,
-                follows_account=self.brokerage.follows_account,
-            )
-        )
-        engine.last_view = feed.view(clock.now())
-        log.info(
-            "engine.built",
-            feed=engine.last_view.source,
-            orders_go_to=self.route.value,
-            profile=self.trading.profile,
-            ledger=ledger.found,
-            degraded=self.degraded(),
-        )
-        return engine
-
-    def _feed(self) -> tuple[DailyFeed | PanelFeed, Clock]:
-        from adapters.calendar import FIRST_DAY, NyseCalendar  # noqa: PLC0415  # heavy: imported at first use
-        from adapters.feeds.choose import choose_source  # noqa: PLC0415  # heavy: imported at first use
-        from adapters.feeds.daily_feed import DailyFeed  # noqa: PLC0415  # heavy: imported at first use
-        from adapters.feeds.panel_feed import PanelFeed  # noqa: PLC0415  # heavy: imported at first use
-        from adapters.parquet.bars import ParquetBars  # noqa: PLC0415  # heavy: imported at first use
-
-        calendar = self._calendar = NyseCalendar()
-        settings = self.trading.data
-        chosen = choose_source(
-            self._environment,
-            settings,
-            calendar,
-            route_is_builtin=self.route is OrderRoute.PAPER_BUILTIN,
-            now=self.clock.now(),
-        )
-        self._notes += [note for note in chosen.notes if note not in self._notes]
-        source = chosen.source
-        if isinstance(source, ParquetBars):
-            last_day, closes_at = source.last_session()
-            clock = ManualClock(closes_at) if isinstance(self.clock, SystemClock) else self.clock
-            news = self.sentiment.headlines(None, source.name, calendar, clock)
-            panel = source.bars(UNIVERSE, FIRST_DAY, last_day)
-            return PanelFeed(panel, settings, calendar, source=source.name, headlines=news), clock
-        news = self.sentiment.headlines(chosen.headlines, source.name, calendar, self.clock)
-        return DailyFeed(source, calendar, UNIVERSE, settings, headlines=news), self.clock
-
-    def _feed_notes(self) -> list[str]:
-        """Give what the source and the quality gate found, the first few of it."""
-        notes = self._feed_in_use.notes if self._feed_in_use else ()
-        more = (
-            [f"data: and {len(notes) - NOTES_SHOWN_MAX} more, see the log"]
-            if len(notes) > NOTES_SHOWN_MAX
-            else []
-        )
-        return [*(f"data: {note}" for note in notes[:NOTES_SHOWN_MAX]), *more]
-
-    def _open_ledger(self) -> SqliteLedger:
-        from adapters.ledger import SqliteLedger  # noqa: PLC0415  # brings sqlite
-
-        if self._ledger is None:
-            self._ledger = SqliteLedger(self._environment.state_dir / "ledger.sqlite", route=self.route)
-        return self._ledger
-
-    def _close_files(self) -> None:
-        self.sentiment.stop()
-        self.memories.stop()
-        self.brokerage.close()
-        if self._ledger is not None:
-            self._ledger.close()
-        self._lock.release()
-
-    def _refresh_limits(self) -> tuple[str, ...]:
-        if not self.limits.refresh():
-            return ()
-        return (self.limits.fault or "The risk file's edit is in force.",)
+    service: EngineService
+    hub: EventHub
+    metrics: Metrics
+    port: int
+    scheduler: JobScheduler
+    engines: EngineFactory
+    ensemble: EnsembleService
+    close: Callable[[], None]
 
 
-def build_service(environment: Environment, folder: Path = FOLDER, clock: Clock | None = None) -> Daemon:
-    """Check the settings and make the service.
+def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock | None = None) -> Daemon:
+    """Check the settings and wire the daemon.
 
     Parameters
     ----------
     clock : Clock or None
-        The machine's by default. With one that is moved by hand nothing rings by itself: who moves it also
-        fires what comes due (`Daemon.jobs_desk.cron`).
+        The machine's by default. With one that is moved by hand no alarm fires by itself: who moves it also
+        fires what comes due (`Daemon.scheduler.cron`).
 
     Raises
     ------
     SettingsError
         When the configuration cannot be used, or another engine holds the state directory.
     """
-    return Daemon(environment, folder, clock or SystemClock())
+    metrics = Metrics()
+    ingredients = _ingredients(environment, folder, clock or SystemClock(), EventHub(count=metrics.count))
+    lock = hold(environment.state_dir)
+    engines = EngineFactory(ingredients)
+    scheduler = JobScheduler(environment, ingredients.trading.scheduler, ingredients.clock, ingredients.hub)
+
+    def close() -> None:
+        engines.close()
+        lock.release()
+
+    given = _service_dependencies(ingredients, engines, scheduler, metrics, BacktestService(folder), close)
+    return Daemon(
+        service=EngineService(given),
+        hub=ingredients.hub,
+        metrics=metrics,
+        port=environment.port or ingredients.trading.server.port,
+        scheduler=scheduler,
+        engines=engines,
+        ensemble=ingredients.ensemble,
+        close=close,
+    )
 
 
 def hold(state_dir: Path) -> FileLock:
@@ -271,3 +111,63 @@ def hold(state_dir: Path) -> FileLock:
     except OSError as error:
         raise SettingsError(f"{state_dir} cannot be written: {error.strerror}.", hint="Set STATE_DIR.") from error
     return lock
+
+
+def _ingredients(environment: Environment, folder: Path, clock: Clock, hub: EventHub) -> EngineIngredients:
+    trading = load_trading(folder)
+    route = order_route(environment, trading)
+    return EngineIngredients(
+        environment=environment,
+        trading=trading,
+        route=route,
+        limits=WatchedRisk(folder, trading.profile),
+        clock=clock,
+        hub=hub,
+        brokers=BrokerFactory(environment, trading, route),
+        memory=MemoryService(environment, trading),
+        ranker=RankerService(
+            environment.artefact_dir, trading, hub, environment.state_dir / "cache" / "boosters.json"
+        ),
+        ensemble=EnsembleService(environment.artefact_dir, trading, hub),
+        sentiment=SentimentService(environment, trading),
+    )
+
+
+def _service_dependencies(
+    made: EngineIngredients,
+    engines: EngineFactory,
+    scheduler: JobScheduler,
+    metrics: Metrics,
+    backtests: BacktestService,
+    close: Callable[[], None],
+) -> ServiceDependencies:
+    def build(settle_soon: Callable[[], None]) -> Engine:
+        engine = engines.build(settle_soon)
+        log_built(engine, made, engines.open_ledger().found, degraded(made, engines, scheduler))
+        return engine
+
+    def on_step(engine: Engine, report: StepReport, seconds: float) -> None:
+        metrics.step(report, seconds)
+        if report.cycle.agents and report.cycle.as_of is None:
+            made.ranker.watch(engine.last_view)
+
+    return ServiceDependencies(
+        clock=made.clock,
+        events=made.hub,
+        build=build,
+        open_ledger=engines.open_ledger,
+        close=close,
+        on_step=on_step,
+        long_work={
+            "quant_retrain": made.ranker.start,
+            "train": made.ensemble.start,
+            "backtest": backtests.start_backtest,
+            "scan_backtest": backtests.start_scan,
+        },
+        scheduled_jobs=scheduler,
+        memory=made.memory,
+        ranker=made.ranker,
+        market=ComparedMarket(BENCHMARK, tuple(made.trading.watchlist.tickers)),
+        levels_of=lambda engine: position_levels(engine, made.limits.settings),
+        status_of=lambda service: encode_status(service, made, engines, scheduler),
+    )

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.statistics import SESSIONS_PER_YEAR
 from core.types import BarPanel, Floats
 
-SESSIONS_PER_YEAR = 252
 WILDER_SESSIONS = 14
 WINDOW_SESSIONS = 20
 MOMENTUM_SESSIONS = (5, 21, 63)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from core.types import Floats
 
 MARGIN_BOUND = 30.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
+class Calibration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Platt's two numbers: probability = 1 / (1 + exp(-(slope * margin + intercept))), slope at least 0."""
 
     slope: float

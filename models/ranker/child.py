@@ -1,18 +1,33 @@
-"""The ranker's training as it runs in a child process: plain data in, plain data out."""
+"""The ranker's training as it runs in a child process: plain data in, an encoded artefact out."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from config.trading import QuantSettings
+from core.errors import ArtefactError
 from core.types import BarPanel
 from models.factors.store import FactorStore
-from models.ranker.training import Progress, train_ranker
+from models.ranker.artefact import encode_artefact
+from models.ranker.booster import booster_fault
+from models.ranker.training import OnProgress, train_ranker
 
 
-def retrain(progress: Progress, bars: BarPanel, settings: QuantSettings) -> dict[str, Any]:
-    """Train on the window that ends with the last bar; give the artefact as nested dicts and lists."""
-    progress(0.0, "computing factors")
+def retrain(on_progress: OnProgress, bars: BarPanel, settings: QuantSettings) -> bytes:
+    """Train on the window that ends with the last bar, and examine the booster while it can do no harm.
+
+    Returns
+    -------
+    bytes
+        The artefact (`models.ranker.artefact.decode_artefact`).
+
+    Raises
+    ------
+    core.errors.ArtefactError
+        When XGBoost made a booster that the engine would not load.
+    """
+    on_progress(0.0, "computing factors")
     table = FactorStore().history(bars)
-    artefact = train_ranker(bars, table, settings, len(bars.sessions) - 1, progress=progress)
-    return artefact.to_plain()
+    artefact = train_ranker(bars, table, settings, len(bars.sessions) - 1, on_progress=on_progress)
+    fault = booster_fault(artefact.booster, len(artefact.feature_names))
+    if fault:
+        raise ArtefactError(f"The trained ranker cannot be used: {fault}.", hint="The current one stays in use.")
+    return encode_artefact(artefact)

@@ -1,4 +1,4 @@
-"""How far the market has moved from what the ranker learnt, and how well it ranks since."""
+"""Drift: how far the factors have moved from the training window, and how well the ranker ranks since."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.types import BarPanel, Floats
 from models.factors.store import FactorTable
 from models.factors.table import FACTOR_NAMES
-from models.ranker.artefact import QuantArtefact
+from models.ranker.artefact import QuantArtefact, TrainingWindow
 from models.ranker.metrics import DailyScores, OutOfSample, daily_scores
 from models.ranker.ranker import Ranker
 from models.ranker.samples import forward_returns, top_labels
@@ -20,7 +20,7 @@ BINS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InUse:
+class RankerInUse:
     """A ranker and the moment it was put in use, UTC."""
 
     ranker: Ranker
@@ -74,7 +74,7 @@ def _divergence(e: Floats, a: Floats) -> float:
 
 
 def factor_stability(
-    table: FactorTable, sessions: NDArray[np.datetime64], window: Mapping[str, str], recent_sessions: int
+    table: FactorTable, sessions: NDArray[np.datetime64], window: TrainingWindow, recent_sessions: int
 ) -> Mapping[str, Stability]:
     """Hold each factor's newest sessions after the training window against that window.
 
@@ -86,8 +86,8 @@ def factor_stability(
     ----------
     table : FactorTable
         Of the panel with these sessions.
-    window : mapping of str to str
-        ISO dates `first` and `last` of the training samples.
+    window : TrainingWindow
+        Of the training samples.
 
     Returns
     -------
@@ -95,39 +95,40 @@ def factor_stability(
         Without the factors of which either side has no samples.
     """
     days = sessions.astype("datetime64[D]")
-    first, last = (np.datetime64(window[name], "D") for name in ("first", "last"))
-    learnt = table.z[(days >= first) & (days <= last)]
+    first, last = (np.datetime64(day, "D") for day in (window.first, window.last))
+    trained_on = table.z[(days >= first) & (days <= last)]
     newest = table.z[max(int(np.searchsorted(days, last, side="right")), len(days) - recent_sessions) :]
     out = {}
     for place, name in enumerate(FACTOR_NAMES):
-        found = _stability(learnt[..., place], newest[..., place])
+        found = _stability(trained_on[..., place], newest[..., place])
         if found is not None:
             out[name] = found
     return out
 
 
-def _stability(learnt: Floats, newest: Floats) -> Stability | None:
-    expected, actual = learnt[np.isfinite(learnt)], newest[np.isfinite(newest)]
+def _stability(trained_on: Floats, newest: Floats) -> Stability | None:
+    expected, actual = trained_on[np.isfinite(trained_on)], newest[np.isfinite(newest)]
     if not len(expected) or not len(actual):
         return None
     inner = _tenths(expected)
     shares = _shares(expected, inner)
-    stretches = (learnt[at : at + len(newest)] for at in range(0, len(learnt) - len(newest) + 1, len(newest)))
+    starts = range(0, len(trained_on) - len(newest) + 1, len(newest))
+    stretches = (trained_on[start : start + len(newest)] for start in starts)
     usual = [_divergence(shares, _shares(part[np.isfinite(part)], inner)) for part in stretches]
     return Stability(psi=_divergence(shares, _shares(actual, inner)), usual_max=max(usual, default=0.0))
 
 
 def live_scores(
-    bars: BarPanel, table: FactorTable, models: Sequence[InUse], artefact: QuantArtefact
+    bars: BarPanel, table: FactorTable, models: Sequence[RankerInUse], artefact: QuantArtefact
 ) -> DailyScores | None:
     """Score the sessions at which a ranker was in use and whose outcome is known by now.
 
-    What each ranker said then is computed again, which gives the same: factors are causal and artefacts kept.
+    What each ranker predicted then is computed again, with the same result: factors are causal, artefacts kept.
 
     Parameters
     ----------
-    models : sequence of InUse
-        In the order they were put in use; each judges until the next one was.
+    models : sequence of RankerInUse
+        In the order they were put in use; each ranks until the next one was.
     artefact : QuantArtefact
         Whose horizon and quantile the outcomes are measured by.
 
@@ -136,14 +137,14 @@ def live_scores(
     DailyScores or None
         None while no outcome is known.
     """
-    horizon = int(artefact.settings["horizon_sessions"])
-    quantile = float(artefact.settings["top_quantile"])
+    horizon = artefact.horizon_sessions
+    quantile = artefact.top_quantile
     forward = forward_returns(bars.close, horizon)
     since = np.array([model.since for model in models], dtype="datetime64[us]")
     parts = []
     for row in range(len(bars.sessions) - horizon):
         place = int(np.searchsorted(since, bars.known_at[row], side="right")) - 1
-        if place < 0 or not models[place].ranker.may_judge(bars.sessions[row]):
+        if place < 0 or not models[place].ranker.may_rank(bars.sessions[row]):
             continue
         margin = models[place].ranker.rank(np.ascontiguousarray(table.z[row])).margin
         outcome = np.where(np.isfinite(margin), forward[row], np.nan)
@@ -154,5 +155,5 @@ def live_scores(
     if not parts:
         return None
     day, margin, label, outcome = (np.concatenate(column) for column in zip(*parts, strict=True))
-    seen = OutOfSample(day=day, margin=margin, probability=label, label=label, forward=outcome)
-    return daily_scores(seen, quantile)
+    outcomes = OutOfSample(day=day, margin=margin, probability=label, label=label, forward=outcome)
+    return daily_scores(outcomes, quantile)

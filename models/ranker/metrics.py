@@ -1,4 +1,4 @@
-"""How good predictions were on data their model had not seen."""
+"""How good predictions were on data their model had not held_out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.statistics import rank_ic
 from core.types import Floats
 from models.ranker.calibration import fit_calibration
 
@@ -32,23 +33,19 @@ class DailyScores:
     precision: Floats
 
 
-def daily_scores(seen: OutOfSample, top_quantile: float) -> DailyScores:
-    """Score each session by itself; `seen.day` must not decrease."""
-    from scipy.stats import rankdata  # noqa: PLC0415  heavy: imported at first use
-
-    days, count = np.unique(seen.day, return_counts=True)
+def daily_scores(held_out: OutOfSample, top_quantile: float) -> DailyScores:
+    """Score each session by itself; `held_out.day` must not decrease."""
+    days, count = np.unique(held_out.day, return_counts=True)
     there = np.arange(count.max()) < count[:, None]
     margin, forward, probability, label = (
-        _by_day(values, there) for values in (seen.margin, seen.forward, seen.probability, seen.label)
+        _by_day(values, there)
+        for values in (held_out.margin, held_out.forward, held_out.probability, held_out.label)
     )
-    ranks = rankdata([margin, forward], axis=-1) - (count[:, None] + 1) / 2
-    left, right = np.where(there, ranks, 0.0)
-    spread = np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1))
     top = there & (margin >= _quantile(margin, count, top_quantile)[:, None])
     missed = np.subtract(probability, label, out=np.zeros(there.shape), where=there)
     return DailyScores(
         day=days,
-        rank_ic=np.divide((left * right).sum(axis=1), spread, out=np.zeros(len(days)), where=spread > 0),
+        rank_ic=np.nan_to_num(rank_ic(margin, forward, names_min=1)),  # 0 where the day cannot be ranked
         brier=(missed**2).sum(axis=1) / count,
         precision=np.where(top, label, 0.0).sum(axis=1) / top.sum(axis=1),
     )
@@ -80,7 +77,7 @@ def standard_error(daily: Floats, horizon_sessions: int) -> float:
 
 
 def summary(
-    seen: OutOfSample, daily: DailyScores, *, candidate_probability_min: float, horizon_sessions: int
+    held_out: OutOfSample, daily: DailyScores, *, candidate_probability_min: float, horizon_sessions: int
 ) -> dict[str, float]:
     """Give the figures the artefact carries.
 
@@ -96,20 +93,20 @@ def summary(
 
     error = standard_error(daily.rank_ic, horizon_sessions)
     rank_ic = float(daily.rank_ic.mean())
-    base_rate = float(seen.label.mean())
-    candidates = seen.probability > candidate_probability_min
-    log_odds = np.log(seen.probability / (1 - seen.probability))
+    base_rate = float(held_out.label.mean())
+    candidates = held_out.probability > candidate_probability_min
+    log_odds = np.log(held_out.probability / (1 - held_out.probability))
     return {
-        "auc": float(roc_auc_score(seen.label, seen.margin)),
+        "auc": float(roc_auc_score(held_out.label, held_out.margin)),
         "rank_ic": rank_ic,
         "rank_ic_standard_error": error,
         "rank_ic_t": rank_ic / error if error > 0 else 0.0,
         "precision_top_quarter": float(daily.precision.mean()),
         "base_rate": base_rate,
-        "brier": float(np.mean((seen.probability - seen.label) ** 2)),
+        "brier": float(np.mean((held_out.probability - held_out.label) ** 2)),
         "brier_base": base_rate * (1 - base_rate),
-        "calibration_slope": fit_calibration(log_odds, seen.label).slope,
+        "calibration_slope": fit_calibration(log_odds, held_out.label).slope,
         "candidates_share": float(candidates.mean()),
-        "candidates_precision": float(seen.label[candidates].mean()) if candidates.any() else 0.0,
-        "predictions": float(len(seen.label)),
+        "candidates_precision": float(held_out.label[candidates].mean()) if candidates.any() else 0.0,
+        "predictions": float(len(held_out.label)),
     }

@@ -32,7 +32,7 @@ def promote(new: QuantArtefact, current: QuantArtefact | None) -> tuple[bool, st
     if len(common) < COMMON_SESSIONS_MIN:
         return True, f"only {len(common)} sessions were predicted by both, too few to compare; the newer counts"
     gain = np.array([asked[day] for day in common]) - np.array([held[day] for day in common])
-    horizon = int(new.settings["horizon_sessions"])
+    horizon = new.horizon_sessions
     rank_ic, brier = float(gain[:, 0].mean()), float(-gain[:, 1].mean())
     figures = f"rank IC {rank_ic:+.4f}, Brier gain {brier:+.5f} on {len(common)} common out-of-sample sessions"
     if rank_ic < -standard_error(gain[:, 0], horizon):
@@ -44,5 +44,4 @@ def promote(new: QuantArtefact, current: QuantArtefact | None) -> tuple[bool, st
 
 def _by_session(artefact: QuantArtefact) -> dict[str, tuple[float, float]]:
     daily = artefact.daily
-    pairs = zip(daily["rank_ic"], daily["brier"], strict=True)
-    return dict(zip(daily["sessions"], pairs, strict=True))
+    return dict(zip(daily.sessions, zip(daily.rank_ic, daily.brier, strict=True), strict=True))

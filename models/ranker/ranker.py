@@ -1,4 +1,4 @@
-"""The ranker at work: one session's z-scores to calibrated probabilities and their reasons."""
+"""The ranker in use: one session's z-scores to calibrated probabilities and their reasons."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.errors import ArtefactError
 from core.types import Floats
 from models.ranker.artefact import QuantArtefact
-from models.ranker.calibration import Calibration
+from models.ranker.booster import load_booster
 from models.ranker.samples import complete_enough
-from models.storage.plain_pickle import HINT
 
 EXPLANATIONS_KEPT = 256
 
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ranking:
-    """What the ranker says of each row it was given.
+    """The ranker's figures for each row it was given.
 
     Attributes
     ----------
@@ -47,27 +45,18 @@ class Ranker:
 
     def __init__(self, artefact: QuantArtefact) -> None:
         self.artefact = artefact
-        self._calibration = Calibration(**artefact.calibration)
         self._explained: dict[bytes, Floats] = {}
 
     @cached_property
     def _booster(self) -> xgboost.Booster:
-        import xgboost as library  # noqa: PLC0415  heavy: imported at first use
+        return load_booster(self.artefact.booster, len(self.artefact.feature_names))
 
-        try:
-            booster = library.Booster({"nthread": 1}, model_file=bytearray(self.artefact.booster))
-        except library.core.XGBoostError as error:
-            raise ArtefactError("XGBoost cannot read the stored ranker.", hint=HINT) from error
-        if booster.num_features() != len(self.artefact.feature_names):
-            raise ArtefactError("The stored ranker was trained on another number of factors.", hint=HINT)
-        return booster
-
-    def may_judge(self, session: np.datetime64) -> bool:
-        """Tell whether the model may be used on a view whose last session is `session`."""
+    def may_rank(self, session: np.datetime64) -> bool:
+        """Return whether the model may be used on a view whose last session is `session`."""
         return bool(session.astype("datetime64[D]") > np.datetime64(self.artefact.labels_end, "D"))
 
     def rank(self, z: Floats) -> Ranking:
-        """Judge stocks of one session.
+        """Rank the stocks of one session.
 
         Parameters
         ----------
@@ -79,10 +68,10 @@ class Ranker:
         chosen = np.flatnonzero(complete_enough(z))
         if chosen.size:
             margin[chosen] = self._booster.inplace_predict(z[chosen], predict_type="margin")
-        return Ranking(p_outperform=self._calibration.probability(margin), margin=margin)
+        return Ranking(p_outperform=self.artefact.calibration.probability(margin), margin=margin)
 
     def contributions(self, z: Floats) -> Floats:
-        """Tell what each factor of some stocks added to their margins: XGBoost's own SHAP values.
+        """Return what each factor of some stocks added to their margins: XGBoost's own SHAP values.
 
         Exact, but fifty times the cost of the prediction, so it is asked only for what is decided on; the last
         ones asked for are remembered. A stock's values do not depend on the others asked for.
@@ -101,10 +90,10 @@ class Ranker:
         if missing:
             found = self._explain(np.frombuffer(b"".join(missing)).reshape(len(missing), -1))
             known.update(zip(missing, found, strict=True))
-        told = np.array([known[name] for name in asked]).reshape(z.shape)
+        shares = np.array([known[name] for name in asked]).reshape(z.shape)
         for name in list(known)[: max(0, len(known) - EXPLANATIONS_KEPT)]:
             del known[name]
-        return told
+        return shares
 
     def _explain(self, z: Floats) -> Floats:
         import xgboost as library  # noqa: PLC0415  heavy: imported at first use

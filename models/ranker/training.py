@@ -16,13 +16,13 @@ from core.errors import DataError
 from core.types import BarPanel, Floats
 from models.factors.store import FactorTable
 from models.factors.table import FACTOR_NAMES
-from models.ranker.artefact import VERSION, QuantArtefact, model_name
+from models.ranker.artefact import VERSION, DailyFigures, QuantArtefact, TrainingWindow, model_name
 from models.ranker.calibration import Calibration, fit_calibration
 from models.ranker.folds import Fold, purged_folds
 from models.ranker.metrics import OutOfSample, daily_scores, summary
 from models.ranker.samples import Samples, training_samples
 
-Progress = Callable[[float, str], None]
+OnProgress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,7 +74,7 @@ def train_ranker(
     last_row: int,
     *,
     executor: Executor | None = None,
-    progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
 ) -> QuantArtefact:
     """Train the ranker on the window that ends at `last_row`.
 
@@ -86,8 +86,8 @@ def train_ranker(
         Nothing after this row of `bars` is looked at; every label ends before it.
     executor : Executor or None
         Where the fits run side by side; one after the other without.
-    progress : callable or None
-        Told the share done, in [0, 1], and what was done.
+    on_progress : callable or None
+        Given the share done, in [0, 1], and what was done.
 
     Raises
     ------
@@ -102,9 +102,9 @@ def train_ranker(
         )
     tasks = [_task(samples, fold.train, samples.X[fold.test], settings) for fold in folds]
     tasks.append(_task(samples, np.ones(len(samples.y), dtype=np.bool_), samples.X[:0], settings))
-    fitted = _run(tasks, executor, progress or _silent)
+    fitted = _run(tasks, executor, on_progress)
     margins = [margin for _, margin in fitted[:-1]]
-    return _artefact(samples, bars, settings, fitted[-1][0], _judge(samples, folds, margins))
+    return _artefact(samples, bars, settings, fitted[-1][0], _out_of_sample(samples, folds, margins))
 
 
 def _task(samples: Samples, chosen: NDArray[np.bool_], ask: Floats, settings: QuantSettings) -> FitTask:
@@ -114,9 +114,12 @@ def _task(samples: Samples, chosen: NDArray[np.bool_], ask: Floats, settings: Qu
     )  # fmt: skip
 
 
-def _run(tasks: list[FitTask], executor: Executor | None, progress: Progress) -> list[tuple[bytes, Floats]]:
+def _run(
+    tasks: list[FitTask], executor: Executor | None, on_progress: OnProgress | None
+) -> list[tuple[bytes, Floats]]:
     def report(done: int) -> None:
-        progress(done / len(tasks), f"QuantAgent {VERSION}: {done} of {len(tasks)} fits done")
+        if on_progress is not None:
+            on_progress(done / len(tasks), f"QuantAgent {VERSION}: {done} of {len(tasks)} fits done")
 
     if executor is None:
         out = []
@@ -130,46 +133,43 @@ def _run(tasks: list[FitTask], executor: Executor | None, progress: Progress) ->
     return [future.result() for future in futures]
 
 
-def _silent(share: float, message: str) -> None:  # noqa: ARG001  the shape of a Progress
-    return
-
-
 def _artefact(
     samples: Samples,
     bars: BarPanel,
     settings: QuantSettings,
     booster: bytes,
-    judged: tuple[OutOfSample, Calibration],
+    measured: tuple[OutOfSample, Calibration],
 ) -> QuantArtefact:
-    seen, calibration = judged
-    daily = daily_scores(seen, settings.top_quantile)
+    held_out, calibration = measured
+    daily = daily_scores(held_out, settings.top_quantile)
     metrics = summary(
-        seen, daily, candidate_probability_min=settings.candidate_probability_min,
+        held_out, daily, candidate_probability_min=settings.candidate_probability_min,
         horizon_sessions=settings.horizon_sessions,
     )  # fmt: skip
     first, last, ends = (str(day) for day in samples.window)
-    plain = {"slope": calibration.slope, "intercept": calibration.intercept}
     return QuantArtefact(
-        model_id=model_name(booster, plain, ends),
+        model_id=model_name(booster, calibration, ends),
         version=VERSION,
         feature_names=FACTOR_NAMES,
         booster=booster,
-        calibration=plain,
-        window={"first": first, "last": last, "labels_end": ends},
+        calibration=calibration,
+        window=TrainingWindow(first=first, last=last, labels_end=ends),
         samples=len(samples.y),
         metrics=metrics,
-        daily={
-            "sessions": [str(day) for day in bars.sessions[daily.day].astype("datetime64[D]")],
-            "rank_ic": daily.rank_ic.tolist(),
-            "brier": daily.brier.tolist(),
-        },
+        daily=DailyFigures(
+            sessions=[str(day) for day in bars.sessions[daily.day].astype("datetime64[D]")],
+            rank_ic=daily.rank_ic.tolist(),
+            brier=daily.brier.tolist(),
+        ),
         settings=settings.model_dump(mode="json"),
         libraries=_libraries(),
     )
 
 
-def _judge(samples: Samples, folds: tuple[Fold, ...], margins: list[Floats]) -> tuple[OutOfSample, Calibration]:
-    """Calibrate on all held-out margins; judge each fold by a calibration fitted on the other folds."""
+def _out_of_sample(
+    samples: Samples, folds: tuple[Fold, ...], margins: list[Floats]
+) -> tuple[OutOfSample, Calibration]:
+    """Calibrate on all held-out margins; each fold's probabilities are calibrated on the other folds."""
     masks = [fold.test for fold in folds]
     margin = np.full(len(samples.y), np.nan)
     probability = np.full(len(samples.y), np.nan)
@@ -179,11 +179,11 @@ def _judge(samples: Samples, folds: tuple[Fold, ...], margins: list[Floats]) -> 
     for mask in masks:
         others = known & ~mask
         probability[mask] = fit_calibration(margin[others], samples.y[others]).probability(margin[mask])
-    seen = OutOfSample(
+    held_out = OutOfSample(
         day=samples.day[known], margin=margin[known], probability=probability[known],
         label=samples.y[known], forward=samples.forward[known],
     )  # fmt: skip
-    return seen, fit_calibration(seen.margin, seen.label)
+    return held_out, fit_calibration(held_out.margin, held_out.label)
 
 
 def _libraries() -> dict[str, str]:

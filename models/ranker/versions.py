@@ -1,34 +1,39 @@
 """The ranker's file and its registry: written atomically, checked by SHA-256, rolled back on demand.
 
-`quant_xgboost_v8.pkl` is the model in use; deleting it means there is none. `registry/` keeps the last
-versions and `registry.json`, which knows each one's SHA-256: a file the registry did not write is refused
-before it is read.
+`quant_xgboost_v8.pkl` is the model in use; deleting it means there is none. It holds msgpack; its name is what
+the operator's runbook deletes, and older than that. `registry/` keeps the last versions and `registry.json`,
+which knows each one's SHA-256: a file the registry did not write is refused before it is decoded.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
 
 from core.errors import ArtefactError
-from models.ranker.artefact import QuantArtefact, from_plain
+from models.ranker.artefact import BYTES_MAX, HINT, Name, QuantArtefact, Text, decode_artefact, encode_artefact
 from models.storage.atomic_file import replace_atomically
-from models.storage.plain_pickle import BYTES_MAX, HINT, dump, load
+from models.storage.bounded_file import read_bounded
+from models.storage.old_pickle import is_old
+from models.storage.typed import decode_checked
 
 FILE = "quant_xgboost_v8.pkl"
 REGISTRY = Path("registry") / "registry.json"
-VERSIONS_KEPT = 30  # half a year of weekly retrains: what they said then can be judged now
-FILE_NAME = re.compile(r"[\w-]+")
+REGISTRY_BYTES_MAX = 2**20
+REGISTRY_HINT = f"Delete it and {FILE}, then POST /quant/retrain."
+VERSIONS_KEPT = 30  # half a year of weekly retrains: what they said then can be measured now
+SUFFIX, OLD_SUFFIX = ".msgpack", ".pkl"
 TRAIN_HINT = "POST /quant/retrain trains a new one."
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
+class Version(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A model the registry knows.
 
     Attributes
@@ -39,11 +44,20 @@ class Version:
         ISO time, UTC.
     """
 
-    model_id: str
-    sha256: str
-    saved_at: str
-    labels_end: str
-    samples: int
+    model_id: Name
+    sha256: Digest
+    saved_at: Text
+    labels_end: Text
+    samples: Annotated[int, Meta(ge=1, le=2**53)]
+
+
+class Registry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The versions kept, oldest first."""
+
+    versions: Annotated[tuple[Version, ...], Meta(max_length=4 * VERSIONS_KEPT)]
+
+
+_DECODER = msgspec.json.Decoder(Registry)
 
 
 def save(artefact: QuantArtefact, folder: Path, saved_at: datetime) -> Version:
@@ -52,7 +66,7 @@ def save(artefact: QuantArtefact, folder: Path, saved_at: datetime) -> Version:
     The kept copy and the registry are written first, the file in use last: a stop in between leaves the
     old model in use and known.
     """
-    body = dump(artefact.to_plain())
+    body = encode_artefact(artefact)
     version = Version(
         model_id=artefact.model_id, sha256=hashlib.sha256(body).hexdigest(), saved_at=saved_at.isoformat(),
         labels_end=artefact.labels_end, samples=artefact.samples,
@@ -60,11 +74,41 @@ def save(artefact: QuantArtefact, folder: Path, saved_at: datetime) -> Version:
     replace_atomically(_kept(folder, version), body)
     others = [known for known in _known_or_none(folder) if known.sha256 != version.sha256]
     kept = [*others, version][-VERSIONS_KEPT:]
-    replace_atomically(folder / REGISTRY, _registry_body(kept))
+    _write_registry(folder, kept)
     replace_atomically(folder / FILE, body)
     for gone in set(others) - set(kept):
-        _kept(folder, gone).unlink(missing_ok=True)
+        for suffix in (SUFFIX, OLD_SUFFIX):
+            _kept(folder, gone, suffix).unlink(missing_ok=True)
     return version
+
+
+def rewrite_old_files(folder: Path) -> tuple[str, ...]:
+    """Write again, as msgpack, what an engine up to 0.1 wrote as pickles; give the ids of the models.
+
+    A file that was changed or is gone stays as it is: it is refused by name when it is asked for. The registry
+    knows both forms until the file in use is replaced, so that a stop in between leaves every file known.
+
+    Raises
+    ------
+    ArtefactError
+        When the registry cannot be read as one.
+    OSError
+        When the folder cannot be written; the old files can still be read.
+    """
+    known = versions(folder)
+    renewed = {version.sha256: _rewrite(folder, version) for version in known}
+    fresh = [renewed[version.sha256] or version for version in known]
+    if fresh == list(known):
+        return ()
+    _write_registry(folder, [*known, *(version for version in renewed.values() if version)])
+    used = renewed.get(fingerprint_in_use(folder))
+    if used is not None:
+        replace_atomically(folder / FILE, _read(_kept(folder, used)))
+    _write_registry(folder, fresh)
+    for old in known:
+        if renewed[old.sha256]:
+            _kept(folder, old, OLD_SUFFIX).unlink(missing_ok=True)
+    return tuple(version.model_id for version in renewed.values() if version)
 
 
 def load_current(folder: Path) -> QuantArtefact | None:
@@ -75,13 +119,12 @@ def load_current(folder: Path) -> QuantArtefact | None:
     ArtefactError
         When the file is not, byte for byte, one that the registry wrote, or does not hold a ranker.
     """
+    path = folder / FILE
     try:
-        body = _read(folder / FILE)
+        body = _read(path)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise ArtefactError(f"{folder / FILE} cannot be read: {error}.", hint=HINT) from error
-    return _checked(body, versions(folder), folder / FILE)
+    return _checked(body, versions(folder), path)
 
 
 def versions(folder: Path) -> tuple[Version, ...]:
@@ -94,15 +137,10 @@ def versions(folder: Path) -> tuple[Version, ...]:
     """
     path = folder / REGISTRY
     try:
-        content = json.loads(_read(path))
-        return tuple(_version(entry) for entry in content["versions"])
+        body = read_bounded(path, REGISTRY_BYTES_MAX, REGISTRY_HINT)
     except FileNotFoundError:
         return ()
-    except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
-        raise ArtefactError(
-            f"The models' registry {path} cannot be read: {error!r}.",
-            hint=f"Delete it and {FILE}, then POST /quant/retrain.",
-        ) from error
+    return decode_checked(_DECODER.decode, body, f"The models' registry {path}", REGISTRY_HINT).versions
 
 
 def load_version(folder: Path, sha256: str) -> QuantArtefact:
@@ -116,17 +154,26 @@ def load_version(folder: Path, sha256: str) -> QuantArtefact:
     known = next((version for version in versions(folder) if version.sha256 == sha256), None)
     if known is None:
         raise ArtefactError(f"The registry knows no model {sha256[:12]}….", hint=TRAIN_HINT)
-    path = _kept(folder, known)
+    return _load_kept(folder, known)[1]
+
+
+def fingerprint_in_use(folder: Path) -> str:
+    """Return the SHA-256 of the model in use; empty when there is none."""
     try:
-        return _checked(_read(path), (known,), path)
-    except OSError as error:
-        raise ArtefactError(f"The kept model {path} cannot be read: {error}.", hint=TRAIN_HINT) from error
+        return hashlib.sha256(_read(folder / FILE)).hexdigest()
+    except FileNotFoundError:
+        return ""
 
 
-def in_use(folder: Path) -> str:
-    """Give the SHA-256 of the model in use; empty when there is none."""
-    path = folder / FILE
-    return hashlib.sha256(_read(path)).hexdigest() if path.exists() else ""
+def previous_version(folder: Path) -> QuantArtefact:
+    """Read the version before the one in use.
+
+    Raises
+    ------
+    ArtefactError
+        When there is none before it, or its kept copy was changed.
+    """
+    return _load_kept(folder, _previous(folder))[1]
 
 
 def rollback(folder: Path) -> QuantArtefact:
@@ -137,23 +184,47 @@ def rollback(folder: Path) -> QuantArtefact:
     ArtefactError
         When there is none before it, or its kept copy was changed.
     """
-    known = versions(folder)
-    path, used = folder / FILE, in_use(folder)
+    body, artefact = _load_kept(folder, _previous(folder))
+    replace_atomically(folder / FILE, body)
+    return artefact
+
+
+def _previous(folder: Path) -> Version:
+    known, used = versions(folder), fingerprint_in_use(folder)
     places = [index for index, version in enumerate(known) if version.sha256 == used]
     place = (places[0] if places else len(known)) - 1
     if place < 0:
         raise ArtefactError("There is no earlier ranker to go back to.", hint=TRAIN_HINT)
-    kept = _kept(folder, known[place])
-    if not kept.exists():
-        raise ArtefactError(f"The kept model {kept} is gone.", hint=TRAIN_HINT)
-    body = _read(kept)
-    artefact = _checked(body, (known[place],), kept)
-    replace_atomically(path, body)
-    return artefact
+    return known[place]
 
 
-def _kept(folder: Path, version: Version) -> Path:
-    return folder / REGISTRY.parent / f"{version.model_id}-{version.sha256[:8]}.pkl"
+def _load_kept(folder: Path, version: Version) -> tuple[bytes, QuantArtefact]:
+    for suffix in (SUFFIX, OLD_SUFFIX):
+        path = _kept(folder, version, suffix)
+        try:
+            body = _read(path)
+        except FileNotFoundError:
+            continue
+        return body, _checked(body, (version,), path)
+    raise ArtefactError(f"The kept model {_kept(folder, version)} is gone.", hint=TRAIN_HINT)
+
+
+def _rewrite(folder: Path, version: Version) -> Version | None:
+    """Write an old version's copy anew; None when it is not old, or cannot be read."""
+    try:
+        body, artefact = _load_kept(folder, version)
+    except ArtefactError:
+        return None
+    if not is_old(body):
+        return None
+    fresh = encode_artefact(artefact)
+    renewed = msgspec.structs.replace(version, sha256=hashlib.sha256(fresh).hexdigest())
+    replace_atomically(_kept(folder, renewed), fresh)
+    return renewed
+
+
+def _kept(folder: Path, version: Version, suffix: str = SUFFIX) -> Path:
+    return folder / REGISTRY.parent / f"{version.model_id}-{version.sha256[:8]}{suffix}"
 
 
 def _known_or_none(folder: Path) -> tuple[Version, ...]:
@@ -165,29 +236,23 @@ def _known_or_none(folder: Path) -> tuple[Version, ...]:
 
 
 def _checked(body: bytes, known: tuple[Version, ...], path: Path) -> QuantArtefact:
-    seal = hashlib.sha256(body).hexdigest()
-    if seal not in {version.sha256 for version in known}:
+    fingerprint = hashlib.sha256(body).hexdigest()
+    if fingerprint not in {version.sha256 for version in known}:
         raise ArtefactError(
-            f"{path} is not a model this engine wrote: its SHA-256 {seal[:12]}… is not in the registry. "
+            f"{path} is not a model this engine wrote: its SHA-256 {fingerprint[:12]}… is not in the registry. "
             "It was changed, cut short or brought from elsewhere, and is not used.",
             hint=HINT,
         )
-    return from_plain(load(body))
+    try:
+        return decode_artefact(body)
+    except ArtefactError as error:
+        raise ArtefactError(f"{path}: {error.message}", hint=error.hint) from error
 
 
 def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(BYTES_MAX + 1)
+    return read_bounded(path, BYTES_MAX, HINT)
 
 
-def _version(entry: dict[str, Any]) -> Version:
-    version = Version(**entry)
-    names = (version.model_id, version.sha256, version.saved_at, version.labels_end)
-    if any(type(name) is not str for name in names) or not FILE_NAME.fullmatch(version.model_id + version.sha256):
-        raise ValueError(f"an entry is no version: {entry}")
-    return version
-
-
-def _registry_body(kept: list[Version]) -> bytes:
-    entries = [{name: getattr(version, name) for name in Version.__dataclass_fields__} for version in kept]
-    return (json.dumps({"versions": entries}, indent=2) + "\n").encode()
+def _write_registry(folder: Path, kept: Sequence[Version]) -> None:
+    body = msgspec.json.format(msgspec.json.encode(Registry(versions=tuple(kept))), indent=2)
+    replace_atomically(folder / REGISTRY, body + b"\n")

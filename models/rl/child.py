@@ -13,12 +13,13 @@ import numpy as np
 
 from config.trading import RegimeSettings, RlSettings
 from core.errors import DataError
+from core.statistics import sharpe_ratios
 from core.types import BarPanel
 from models.factors.store import FactorStore
 from models.regime.tracker import RegimeTracker
 from models.rl.batch import Rules
 from models.rl.market import StormHistory, make_market
-from models.rl.replay import buy_and_hold_returns, equal_weight_returns, sharpe
+from models.rl.replay import buy_and_hold_returns, equal_weight_returns
 from models.rl.tasks import Trained, TrainingTask
 from models.rl.windows import Windows, cut
 from models.rl.workers import cores, train_side_by_side
@@ -149,8 +150,8 @@ def card_of(
             "sharpe_by_seed": by_seed,
             "sharpe_mean": float(np.mean(list(by_seed.values()))),
             "sharpe_spread": float(np.std(list(by_seed.values()))),
-            "buy_and_hold_sharpe": sharpe(buy_and_hold_returns(windows.judged, cost)),
-            "equal_weight_sharpe": sharpe(equal_weight_returns(windows.judged, cost)),
+            "buy_and_hold_sharpe": float(sharpe_ratios(buy_and_hold_returns(windows.judged, cost))),
+            "equal_weight_sharpe": float(sharpe_ratios(equal_weight_returns(windows.judged, cost))),
         },
         "skilled": best.judged["chance_p"] <= settings.chance_p_max,
         "settings": settings.model_dump(),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from config.trading import EnsembleSettings, RlSettings
 from core.errors import ArtefactError
+from core.statistics import sharpe_ratios
 from core.types import Abstention, Floats, MarketView
 from models.factors.store import FactorStore
 from models.regime.tracker import RegimeTracker
@@ -18,7 +19,7 @@ from models.rl.artefacts import StoredMember, load_member
 from models.rl.batch import Rules
 from models.rl.market import LOOK_AHEAD_SESSIONS, RlMarket, StormHistory, make_market
 from models.rl.policy import MEMBERS
-from models.rl.replay import book_returns, sharpe, walk
+from models.rl.replay import book_returns, walk
 
 NO_MODEL = "no RL models are trained; POST /train trains them"
 
@@ -174,7 +175,7 @@ class Ensemble:
         unseen = unseen & market.priced.any(axis=0)
         if unseen.sum() < self.TRAILING_SESSIONS_MIN:
             return None
-        return sharpe(book_returns(positions, market, self._rules.cost)[unseen])
+        return float(sharpe_ratios(book_returns(positions, market, self._rules.cost)[unseen]))
 
     def _silence(self, member: StoredMember) -> str:
         if member.card["skilled"] or not self._rl.require_skill:

@@ -7,12 +7,10 @@ from typing import Protocol
 
 import numpy as np
 
+from core.statistics import sharpe_ratios
 from core.types import Floats
 from models.rl.batch import OWN_FEATURES, Rules, held_after, held_feature
 from models.rl.market import Features, RlMarket
-
-YEAR_SESSIONS = 252
-DAILY_SPREAD_MIN = 1e-6
 
 
 class Policy(Protocol):
@@ -80,12 +78,6 @@ def book_returns(positions: Floats, market: RlMarket, cost: float) -> Floats:
     return mean
 
 
-def sharpe(returns: Floats) -> float:
-    """Give the annualised Sharpe ratio of daily returns, interest left out; 0 where it hardly moves."""
-    spread = float(returns.std(ddof=1)) if len(returns) > 1 else 0.0
-    return float(returns.mean() / spread * np.sqrt(YEAR_SESSIONS)) if spread > DAILY_SPREAD_MIN else 0.0
-
-
 def equal_weight_returns(market: RlMarket, cost: float) -> Floats:
     """Give the returns of the same money in every ticker every session, shape (T,)."""
     return book_returns(np.ones(market.known.shape), market, cost)
@@ -116,10 +108,10 @@ def chance_p(positions: Floats, market: RlMarket, cost: float, *, draws: int, se
         (1 + draws at least as good) / (1 + draws), in (0, 1].
     """
     rng = np.random.default_rng(seed)
-    own = sharpe(book_returns(positions, market, cost))
+    own = sharpe_ratios(book_returns(positions, market, cost))
     tickers, sessions = positions.shape
     as_good = 0
     for _ in range(draws):
         dealt = np.roll(positions[rng.permutation(tickers)], int(rng.integers(sessions)), axis=1)
-        as_good += sharpe(book_returns(dealt, market, cost)) >= own - 1e-9
+        as_good += int(sharpe_ratios(book_returns(dealt, market, cost)) >= own - 1e-9)
     return (1 + as_good) / (1 + draws)

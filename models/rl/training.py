@@ -17,11 +17,12 @@ from stable_baselines3 import A2C, DDPG, PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.noise import NormalActionNoise
 
+from core.statistics import sharpe_ratios
 from models.rl.batch import Rules
 from models.rl.env import PositionVecEnv
 from models.rl.market import Features, RlMarket
 from models.rl.policy import Actor
-from models.rl.replay import book_returns, chance_p, sharpe, walk
+from models.rl.replay import book_returns, chance_p, walk
 from models.rl.tasks import Trained, TrainingTask
 
 EVALUATIONS = 20
@@ -68,7 +69,7 @@ def judge(actor: Actor, market: RlMarket, rules: Rules, seed: int) -> dict[str, 
     positions = walk(actor, market, rules).positions
     returns = book_returns(positions, market, rules.cost)
     return {
-        "sharpe": sharpe(returns),
+        "sharpe": float(sharpe_ratios(returns)),
         "return": float(np.prod(1 + returns) - 1),
         "exposure": float(np.abs(positions).mean()),
         "chance_p": chance_p(positions, market, rules.cost, draws=CHANCE_DRAWS, seed=seed),
@@ -122,7 +123,7 @@ class _EarlyStop(BaseCallback):  # type: ignore[misc]  # stable_baselines3 ships
         self._next = self.num_timesteps + self._every
         policy = self.model.policy
         positions = walk(actor_of(policy), self._task.stopping, self._rules).positions
-        found = sharpe(book_returns(positions, self._task.stopping, self._rules.cost))
+        found = float(sharpe_ratios(book_returns(positions, self._task.stopping, self._rules.cost)))
         self._worse += 1
         if found > self.best:
             self.best, self._worse = found, 0

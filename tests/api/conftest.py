@@ -20,6 +20,7 @@ from api.app import create_app
 from config.environment import read_environment
 from config.loader import FOLDER
 from core.service import Service
+from daemon.wiring import Daemon as WiredDaemon
 from server import configuration
 
 SMALL_MODELS = {"quant": {"n_estimators": 20, "calibration_folds": 2}, "regime": {"restarts": 1}}
@@ -33,6 +34,8 @@ class Daemon:
     port: int
     app: FastAPI
     service: Service
+    wired: WiredDaemon
+    artefacts: Path
 
     @property
     def url(self) -> str:
@@ -62,18 +65,24 @@ def wait_idle(client: httpx.Client) -> None:
 
 @pytest.fixture(scope="session")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    from daemon.wiring import build_service
+    from daemon.wiring import build_daemon
 
     state = tmp_path_factory.mktemp("state")
     environment = read_environment({"DATA_PROVIDER": "simulated", "STATE_DIR": str(state)})
-    service = build_service(environment, own_settings(tmp_path_factory.mktemp("config")))
-    app = create_app(service, service.hub, environment, service.metrics)
+    wired = build_daemon(environment, own_settings(tmp_path_factory.mktemp("config")))
+    app = create_app(wired.service, wired.hub, environment, wired.metrics)
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     server = uvicorn.Server(configuration(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
-    found = Daemon(port=listening.getsockname()[1], app=app, service=service)
+    found = Daemon(
+        port=listening.getsockname()[1],
+        app=app,
+        service=wired.service,
+        wired=wired,
+        artefacts=environment.artefact_dir,
+    )
     with httpx.Client(base_url=found.url, timeout=10) as client:
         while not server.started:
             time.sleep(0.01)

@@ -19,10 +19,9 @@ TINY = {"timesteps": 1_000, "algorithms": ["a2c"], "tickers": ["NVDA", "KO", "AA
 @pytest.fixture(autouse=True, scope="module")
 def untrained_afterwards(daemon: Daemon) -> Iterator[None]:
     yield
-    service = cast(Any, daemon.service)
     for member in ("ppo", "a2c", "ddpg"):
-        (service._environment.artefact_dir / f"{member}_model.zip").unlink(missing_ok=True)
-    service.ensemble.provider.reload()
+        (daemon.artefacts / f"{member}_model.zip").unlink(missing_ok=True)
+    daemon.wired.ensemble.provider.reload()
 
 
 @pytest.fixture(scope="module")

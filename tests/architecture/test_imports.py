@@ -92,7 +92,7 @@ def test_every_import_points_inward() -> None:
         ("adapters/clock.py", "from models.factors.table import FACTOR_NAMES"),
         ("pipeline/engine.py", "def f():\n    from adapters.clock import SystemClock"),
         ("pipeline/step.py", "import models.regime.tracker"),
-        ("api/app.py", "from daemon.wiring import build_service"),
+        ("api/app.py", "from daemon.wiring import build_daemon"),
         ("daemon/status.py", "from risk.manager import Manager"),
         ("backtest/report.py", "from adapters.ledger import SqliteLedger"),
         ("analysis/performance.py", "from config.risk import RiskSettings"),

@@ -20,14 +20,13 @@ from adapters.events.hub import EventHub
 from config.jobs import SchedulerSettings
 from core.service import Service
 from daemon.engine_service import EngineService
-from daemon.ledger_queries import MarketNames
-from daemon.settle_trigger import SettleTrigger
 from pipeline.engine import Engine
 from scheduler.cron import Cron
 from tests.chaos.hosts import BOTH, AccountSnapshot
 from tests.chaos.kills import Killed, NotStarted
 from tests.chaos.market import CALENDAR, Market
 from tests.chaos.room import Room, furnish
+from tests.simulation.desk import dependencies
 
 POLL_SECONDS = 0.002
 START_SECONDS_MAX, ANSWER_SECONDS_MAX = 5.0, 60.0
@@ -119,7 +118,7 @@ async def _serve(line: Connection, at: datetime, home: Path, url: str, seed: int
     rooms: list[Room] = []
     hub = EventHub(log_events_max=100)
     service = _service(
-        clock, hub, rooms, lambda wake: furnish(home, url, seed, market, clock, hub=hub, wake=wake)
+        clock, hub, rooms, lambda settle: furnish(home, url, seed, market, clock, hub=hub, wake=settle)
     )
     cron: Cron | None = None
     while True:
@@ -142,32 +141,17 @@ async def _serve(line: Connection, at: datetime, home: Path, url: str, seed: int
 
 
 def _service(
-    clock: ManualClock, hub: EventHub, rooms: list[Room], make: Callable[[SettleTrigger], Room]
+    clock: ManualClock, hub: EventHub, rooms: list[Room], make: Callable[[Callable[[], None]], Room]
 ) -> EngineService:
-    def build() -> Engine:
-        rooms[:] = [make(wake)]
+    def build(settle_soon: Callable[[], None]) -> Engine:
+        rooms[:] = [make(settle_soon)]
         return rooms[0].engine
 
     def close() -> None:
         rooms[0].engine.parts.broker.close()  # type: ignore[attr-defined]  # Alpaca's, which has a stream
         rooms[0].ledger.close()
 
-    service = EngineService(
-        clock=clock,
-        events=hub,
-        build=build,
-        readers=lambda: rooms[0].ledger,
-        market=MarketNames("SPY", ()),
-        levels_of=lambda engine: {},
-        watch=lambda report, seconds: None,
-        status_of=lambda _: b"",
-        models_loaded=lambda: True,
-        long_work={},
-        after_start=lambda _: None,
-        close=close,
-    )
-    wake = SettleTrigger(service._thread, lambda: None if service.not_ready_reason() else service.engine)
-    return service
+    return EngineService(dependencies(clock, hub, build, lambda: rooms[0].ledger, close))
 
 
 async def _begin(service: EngineService, clock: ManualClock, rooms: list[Room]) -> Cron:

@@ -14,8 +14,8 @@ from adapters.clock import ManualClock
 from config.jobs import SchedulerSettings
 from core.errors import Recoverable
 from core.service import Service
-from core.types import Cycle, StepReport, TradingState
-from pipeline.fault_policy import guarded_step
+from core.types import Cycle, StepReport
+from pipeline.fault_policy import step_under_policy
 from pipeline.reconciliation import Recovery, accept, recover
 from scheduler.cron import Cron
 from scheduler.timetable import JOBS
@@ -123,10 +123,8 @@ class HereHost:
             self._recovery = accept(engine, self._recovery)
         except Recoverable:
             return self._standing()
-        engine.stop_sending.clear()
-        engine.faults = 0
-        engine.rebase()
-        engine.set_state(TradingState.ACTIVE, "resumed by a person")
+        engine.sending.open(engine.sending.halt_requests)
+        engine.resume("resumed by a person")
         return self._standing()
 
     def drop(self) -> None:
@@ -163,4 +161,4 @@ class _Direct:
         self._room = room
 
     async def step(self, cycle: Cycle) -> StepReport:
-        return guarded_step(self._room.engine, cycle)
+        return step_under_policy(self._room.engine, cycle)

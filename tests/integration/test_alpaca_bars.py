@@ -11,6 +11,7 @@ import pytest
 
 from adapters.alpaca.bars import AlpacaBars, connect
 from adapters.calendar import NyseCalendar
+from adapters.feeds.vendor_bars import VendorBars
 from core.errors import DataError
 from tests.servers.alpaca_data import AlpacaData, alpaca_data_server, bar
 
@@ -29,10 +30,10 @@ def alpaca() -> Iterator[AlpacaData]:
         yield server
 
 
-def client(alpaca: AlpacaData) -> AlpacaBars:
+def client(alpaca: AlpacaData) -> VendorBars:
     vendor = connect("key", "secret", timeout_seconds=2.0, url_override=alpaca.url)
     vendor._retry_wait = 0  # the vendor's three seconds between attempts
-    return AlpacaBars(vendor, CALENDAR)
+    return VendorBars(AlpacaBars(vendor, CALENDAR), CALENDAR)
 
 
 def test_bars_arrive_over_all_pages_fully_adjusted(alpaca: AlpacaData) -> None:

@@ -46,6 +46,9 @@ class Vendor:
         hidden = self.withheld is not None and panel.sessions[-1] == np.datetime64(self.withheld, "D")
         return panel.prefix(len(panel.sessions) - 1) if hidden else panel
 
+    def recorded_end(self) -> None:
+        """It goes on."""
+
     def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
         self.quotes_asked += 1
         if self.failing:

@@ -10,7 +10,7 @@ import requests
 from pydantic import SecretStr
 
 from adapters.calendar import NyseCalendar
-from adapters.feeds.choose import choose_source
+from adapters.feeds.choose import ChosenSource, SourceRequest, choose_source
 from config.environment import Environment, Provider
 from config.trading import DataSettings
 from core.errors import SettingsError
@@ -39,6 +39,14 @@ def dead_session() -> requests.Session:
     return gone.session()
 
 
+def choose(environment: Environment, *, route_is_builtin: bool = True, **more: object) -> ChosenSource:
+    request = SourceRequest(
+        environment=environment, settings=SETTINGS, calendar=CALENDAR, route_is_builtin=route_is_builtin, now=NOW,
+        **more,  # type: ignore[arg-type]  # kept short
+    )  # fmt: skip
+    return choose_source(request)
+
+
 def env(tmp_path: Path, provider: Provider = "auto", **values: object) -> Environment:
     return Environment(provider=provider, state_dir=tmp_path, **values)  # type: ignore[arg-type]  # kept short
 
@@ -46,12 +54,14 @@ def env(tmp_path: Path, provider: Provider = "auto", **values: object) -> Enviro
 @pytest.mark.parametrize("provider", ["simulated", "parquet"])
 def test_a_real_broker_never_sees_invented_or_recorded_prices(tmp_path: Path, provider: Provider) -> None:
     with pytest.raises(SettingsError, match="orders go to a real broker"):
-        choose_source(env(tmp_path, provider), SETTINGS, CALENDAR, route_is_builtin=False, now=NOW)
+        choose(env(tmp_path, provider), route_is_builtin=False)
 
 
 def test_what_is_asked_for_is_given(tmp_path: Path) -> None:
     def name_of(environment: Environment) -> str:
-        return choose_source(environment, SETTINGS, CALENDAR, route_is_builtin=True, now=NOW).source.name
+        return choose(
+            environment,
+        ).source.name
 
     assert name_of(env(tmp_path, "simulated")) == "simulated"
     assert name_of(env(tmp_path, "parquet", parquet_path=tmp_path / "a.parquet")) == "parquet"
@@ -61,12 +71,8 @@ def test_what_is_asked_for_is_given(tmp_path: Path) -> None:
 
 
 def test_auto_without_keys_is_yahoo_when_yahoo_answers(tmp_path: Path, yahoo: Yahoo) -> None:
-    choice = choose_source(
+    choice = choose(
         env(tmp_path),
-        SETTINGS,
-        CALENDAR,
-        route_is_builtin=True,
-        now=NOW,
         symbols=SYMBOLS,
         session=yahoo.session(),
     )
@@ -78,31 +84,23 @@ def test_auto_without_keys_or_network_is_the_simulated_market_loudly(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        choice = choose_source(
-            env(tmp_path), SETTINGS, CALENDAR, route_is_builtin=True, now=NOW, session=dead_session()
-        )
+        choice = choose(env(tmp_path), session=dead_session())
     assert choice.source.name == "simulated" and choice.headlines is not None
     assert "SIMULATED MARKET" in choice.notes[0] and "SIMULATED MARKET" in caplog.text
 
 
 def test_no_network_and_a_real_broker_is_a_refusal_to_start(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="never fed simulated prices"):
-        choose_source(env(tmp_path), SETTINGS, CALENDAR, route_is_builtin=False, now=NOW, session=dead_session())
+        choose(env(tmp_path), route_is_builtin=False, session=dead_session())
 
 
 def test_fresh_bars_on_disk_need_no_network(tmp_path: Path, yahoo: Yahoo) -> None:
-    first = choose_source(
+    first = choose(
         env(tmp_path),
-        SETTINGS,
-        CALENDAR,
-        route_is_builtin=True,
-        now=NOW,
         symbols=SYMBOLS,
         session=yahoo.session(),
     )
     first.source.bars(SYMBOLS, date(2022, 2, 1), date(2024, 2, 20))
-    again = choose_source(
-        env(tmp_path), SETTINGS, CALENDAR, route_is_builtin=True, now=NOW, symbols=SYMBOLS, session=dead_session()
-    )
+    again = choose(env(tmp_path), symbols=SYMBOLS, session=dead_session())
     assert again.source.name == "yfinance" and again.notes == ()
     assert len(again.source.bars(SYMBOLS, date(2022, 2, 20), date(2024, 2, 20)).sessions) > 480

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 from adapters.calendar import NyseCalendar
 from adapters.parquet.intraday_bars import FiveMinuteBars, Footing, footing_of
 from backtest.app.cli import main
-from backtest.app.engine import build_bench
+from backtest.app.engine import build_bench, rebuilt
 from backtest.app.intraday import WalkingBroker, moments, read_five_minute_bars, walked_in
 from backtest.runner import Run, run
 from config.risk import RiskSettings
@@ -110,7 +109,7 @@ def walked(path: Path) -> Run:
     )
     bench = build_bench(panel(), trading, risk, lambda _: BuysOnce(), source="by hand", quotes=bars.quotes)
     broker = WalkingBroker(trading.broker, bench.clock, bars)
-    bench.engine.parts = replace(bench.engine.parts, broker=broker)
+    bench = rebuilt(bench, broker=broker)
     return run(bench.engine, bench.clock, moments(bars, panel(), 0, 2), resume_after_sessions=0)
 
 

@@ -52,7 +52,7 @@ def test_prices_are_total_return_and_volume_is_as_it_was(tmp_path: Path) -> None
 
 def test_the_clock_stands_at_the_close_of_the_last_session(tmp_path: Path) -> None:
     source = ParquetBars(write(tmp_path, columns()), CALENDAR)
-    assert source.last_session() == (date(2024, 1, 3), datetime(2024, 1, 3, 21, tzinfo=UTC))
+    assert source.recorded_end() == (date(2024, 1, 3), datetime(2024, 1, 3, 21, tzinfo=UTC))
     assert source.quotes(("SPY",), datetime(2024, 1, 3, 16, tzinfo=UTC)) == {}
 
 
@@ -75,14 +75,14 @@ def test_a_file_that_is_no_parquet_is_a_data_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read as parquet"):
         ParquetBars(path, CALENDAR).bars(("SPY",), START, END)
     with pytest.raises(DataError, match="cannot be read as parquet"):
-        ParquetBars(tmp_path / "none.parquet", CALENDAR).last_session()
+        ParquetBars(tmp_path / "none.parquet", CALENDAR).recorded_end()
 
 
 @pytest.mark.shared
 @pytest.mark.skipif(not SHARED.exists(), reason="needs ../shared")
 def test_the_recorded_universe_passes_the_gate_and_is_total_return() -> None:
     source = ParquetBars(SHARED, CALENDAR)
-    session, closes_at = source.last_session()
+    session, closes_at = source.recorded_end()
     assert session == date(2025, 2, 28)
     panel = source.bars(UNIVERSE, date(2016, 1, 1), session)
     assert source.notes == {} and panel.close.shape[1] == len(UNIVERSE)

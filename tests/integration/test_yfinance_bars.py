@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from adapters.calendar import NyseCalendar
-from adapters.yahoo.bars import Refused, YfinanceBars
+from adapters.feeds.vendor_bars import VendorBars
+from adapters.yahoo.bars import YahooUnavailable, YfinanceBars
 from core.errors import DataError
 from tests.servers.yahoo import VENDOR_FOLDER, Row, Yahoo, yahoo_server
 
@@ -34,11 +35,15 @@ def yahoo() -> Iterator[Yahoo]:
         yield server
 
 
-def client(yahoo: Yahoo, timeout_seconds: float = 2.0) -> YfinanceBars:
+def vendor(yahoo: Yahoo, timeout_seconds: float = 2.0) -> YfinanceBars:
     return YfinanceBars(
-        CALENDAR, vendor_folder=VENDOR_FOLDER, timeout_seconds=timeout_seconds, session=yahoo.session(),
+        vendor_folder=VENDOR_FOLDER, timeout_seconds=timeout_seconds, session=yahoo.session(),
         backoff_seconds=0.01,
     )  # fmt: skip
+
+
+def client(yahoo: Yahoo) -> VendorBars:
+    return VendorBars(vendor(yahoo), CALENDAR)
 
 
 def test_bars_are_total_return_adjusted_and_end_with_the_day_asked_for(yahoo: Yahoo) -> None:
@@ -69,18 +74,18 @@ def test_rows_of_null_are_holes(yahoo: Yahoo) -> None:
 def test_only_unknown_symbols_is_no_refusal_by_yahoo(yahoo: Yahoo) -> None:
     with pytest.raises(DataError, match="no bars of GONE") as caught:
         client(yahoo).bars(("GONE",), START, END)
-    assert not isinstance(caught.value, Refused)
+    assert not isinstance(caught.value, YahooUnavailable)
 
 
 @pytest.mark.parametrize("status", [429, 401, 500])
 def test_a_refusal_is_tried_again_and_then_the_breaker_lets_yahoo_rest(yahoo: Yahoo, status: int) -> None:
     yahoo.status = lambda symbol: status
     source = client(yahoo)
-    with pytest.raises(Refused, match="did not answer"):
+    with pytest.raises(YahooUnavailable, match="did not answer"):
         source.bars(SYMBOLS, START, END)
     asked = len(yahoo.asked)
     assert asked >= 3
-    with pytest.raises(Refused, match="refused 3 times and is not asked"):
+    with pytest.raises(YahooUnavailable, match="refused 3 times and is not asked"):
         source.bars(SYMBOLS, START, END)
     assert len(yahoo.asked) == asked
 
@@ -93,7 +98,7 @@ def test_a_refusal_that_passes_is_survived(yahoo: Yahoo) -> None:
 
 def test_a_rate_limit_on_one_symbol_is_not_taken_for_a_missing_symbol(yahoo: Yahoo) -> None:
     yahoo.status = lambda symbol: 429 if symbol == "MSFT" else 200
-    with pytest.raises(Refused, match="only in part"):
+    with pytest.raises(YahooUnavailable, match="only in part"):
         client(yahoo).bars(SYMBOLS, START, END)
 
 
@@ -113,11 +118,11 @@ def test_a_silent_server_is_given_up_on(yahoo: Yahoo) -> None:
 
     yahoo.status = sleep
     with pytest.raises(DataError, match="did not answer within"):
-        client(yahoo).probe(datetime(2024, 2, 16, tzinfo=UTC), seconds=0.1)
+        vendor(yahoo).probe(datetime(2024, 2, 16, tzinfo=UTC), seconds=0.1)
 
 
 def test_a_probe_asks_for_the_benchmark_alone(yahoo: Yahoo) -> None:
-    client(yahoo).probe(datetime(2024, 2, 16, tzinfo=UTC), seconds=10.0)
+    vendor(yahoo).probe(datetime(2024, 2, 16, tzinfo=UTC), seconds=10.0)
     assert {symbol for symbol, _ in yahoo.asked} == {"SPY"}
 
 

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from adapters.calendar import NyseCalendar
-from adapters.feeds.bar_store import BarStore, Held
+from adapters.feeds.bar_store import BarStore, StoredBars
 from adapters.feeds.cached_bars import OVERLAP_SESSIONS, CachedBars
+from adapters.feeds.rows import SymbolBars
+from adapters.feeds.vendor_bars import VendorBars
 from adapters.yahoo.bars import YfinanceBars
 from core.errors import DataError
 from core.types import BarPanel
@@ -39,29 +41,29 @@ def yahoo() -> Iterator[Yahoo]:
 
 def cached(yahoo: Yahoo, folder: Path) -> CachedBars:
     vendor = YfinanceBars(
-        CALENDAR, vendor_folder=VENDOR_FOLDER, timeout_seconds=2.0, session=yahoo.session(), backoff_seconds=0.01
+        vendor_folder=VENDOR_FOLDER, timeout_seconds=2.0, session=yahoo.session(), backoff_seconds=0.01
     )
     return CachedBars(vendor, BarStore(folder / "bars.parquet"), CALENDAR)
 
 
-def fetch(yahoo: Yahoo, folder: Path, end: date = MIDWAY, start: date = START) -> tuple[BarPanel, CachedBars]:
-    source = cached(yahoo, folder)
+def fetch(yahoo: Yahoo, folder: Path, end: date = MIDWAY, start: date = START) -> tuple[BarPanel, VendorBars]:
+    source = VendorBars(cached(yahoo, folder), CALENDAR)
     yahoo.asked.clear()
     return source.bars(SYMBOLS, start, end), source
 
 
 def direct(yahoo: Yahoo, end: date) -> BarPanel:
-    return YfinanceBars(
-        CALENDAR, vendor_folder=VENDOR_FOLDER, timeout_seconds=2.0, session=yahoo.session()
-    ).bars(SYMBOLS, START, end)  # fmt: skip
+    vendor = YfinanceBars(vendor_folder=VENDOR_FOLDER, timeout_seconds=2.0, session=yahoo.session())
+    return VendorBars(vendor, CALENDAR).bars(SYMBOLS, START, end)
 
 
 def test_what_is_on_disk_is_not_asked_for_again(yahoo: Yahoo, tmp_path: Path) -> None:
     first, _ = fetch(yahoo, tmp_path)
     assert len(yahoo.spans()) == 2
-    again, source = fetch(yahoo, tmp_path)
+    again, _ = fetch(yahoo, tmp_path)
     assert yahoo.asked == []
     assert again.digest == first.digest == direct(yahoo, MIDWAY).digest
+    source = cached(yahoo, tmp_path)
     assert source.lacking(SYMBOLS, START, MIDWAY) == set()
     assert source.lacking(SYMBOLS, START, END) == set(SYMBOLS)
 
@@ -133,15 +135,18 @@ def test_a_folder_that_cannot_be_written_costs_the_cache_only(yahoo: Yahoo, tmp_
 
 def test_the_store_gives_back_what_it_was_given(tmp_path: Path) -> None:
     store = BarStore(tmp_path / "deep" / "bars.parquet")
-    assert store.load() == Held()
+    assert store.load() == StoredBars()
     days = np.array(["2024-01-02", "2024-01-03"], dtype="datetime64[D]")
-    bars = {"SPY": (days, np.arange(10.0).reshape(2, 5)), "AAPL": (days[:1], np.array([[1.0, 2, 3, 4, np.nan]]))}
-    store.save(Held(bars=bars, asked_from={"SPY": START, "AAPL": END}))
-    held = store.load()
-    assert held.asked_from == {"SPY": START, "AAPL": END} and held.note == ""
+    bars = {
+        "SPY": SymbolBars(days, np.arange(10.0).reshape(2, 5)),
+        "AAPL": SymbolBars(days[:1], np.array([[1.0, 2, 3, 4, np.nan]])),
+    }
+    store.save(StoredBars(bars=bars, asked_from={"SPY": START, "AAPL": END}))
+    stored = store.load()
+    assert stored.asked_from == {"SPY": START, "AAPL": END} and stored.note == ""
     for name, (sessions, table) in bars.items():
-        np.testing.assert_array_equal(held.bars[name][0], sessions)
-        np.testing.assert_array_equal(held.bars[name][1], table)
+        np.testing.assert_array_equal(stored.bars[name][0], sessions)
+        np.testing.assert_array_equal(stored.bars[name][1], table)
 
 
 def _write_foreign(path: Path) -> None:

@@ -78,7 +78,7 @@ def test_every_closed_trade_has_its_outcome_as_the_ledger_books_it() -> None:
     told = sorted((str(r.attributes["profit_usd"]), r.valid_at, r.target) for r in outcomes)
     trades = ledger().trades(ALL)
     assert len(trades) > 5
-    assert told == sorted((t.profit_usd, t.exit_at, name_of("Ticker", t.symbol)) for t in trades)
+    assert told == sorted((str(t.profit_usd), t.exit_at, name_of("Ticker", t.symbol)) for t in trades)
 
 
 def test_a_closed_position_closes_its_facts_and_an_open_one_does_not() -> None:

@@ -17,7 +17,7 @@ from msgspec import structs
 from adapters.ledger import SqliteLedger
 from adapters.ledger.rows import encode_report
 from adapters.memory.journal import steps_after
-from adapters.memory.recall import Case, RecallingFeed, SimilarTrades, Situation, recalled
+from adapters.memory.recall import PastTrade, RecallingFeed, SimilarTrades, Situation, recalled
 from adapters.memory.round_trips import outcome
 from backtest.replay import find, replay
 from config.sectors import SECTOR_OF, STOCKS
@@ -88,17 +88,21 @@ def test_the_nearest_of_the_sector_and_regime_come_first() -> None:
     found = recalled(now, cases, FACTS_MAX)
     assert len({memory.symbol for memory in found}) > 20
     for symbol in STOCKS:
-        alike = [c for c in reversed(cases) if c.trip.regime == "low_vol" and c.trip.sector == SECTOR_OF[symbol]]
+        alike = [
+            c
+            for c in reversed(cases)
+            if c.position.regime == "low_vol" and c.position.sector == SECTOR_OF[symbol]
+        ]
         ordered = sorted(alike, key=partial(distance, now.factors[symbol]))[:FACTS_MAX]
         mine = [memory for memory in found if memory.symbol == symbol]
         assert [(m.fact.split(" [")[0], m.valid_at) for m in mine] == [
-            (outcome(c.trip), c.known_at) for c in ordered
+            (outcome(c.position), c.known_at) for c in ordered
         ]
 
 
-def distance(now: Floats, case: Case) -> float:
-    assert case.trip.entry is not None
-    was = np.array([case.trip.entry.factors[name] for name in FACTORS])
+def distance(now: Floats, case: PastTrade) -> float:
+    assert case.position.entry is not None
+    was = np.array([case.position.entry.factors[name] for name in FACTORS])
     return float(np.sqrt(((was - now) ** 2).mean()))
 
 
@@ -126,7 +130,7 @@ def stripped(report: StepReport) -> bytes:
         structs.replace(d, reasons=tuple(r for r in d.reasons if not r.startswith("remembered: ")))
         for d in report.plan.decisions
     )
-    plan = structs.replace(report.plan, decisions=decisions, book_digest="")  # the book names its orders
+    plan = structs.replace(report.plan, decisions=decisions, portfolio_digest="")  # the book names its orders
     return NAMES.sub(rb"\1", encode_report(structs.replace(report, view_digest="", plan=plan)))
 
 

@@ -17,7 +17,6 @@ from models.rl.replay import (
     buy_and_hold_returns,
     chance_p,
     equal_weight_returns,
-    sharpe,
     walk,
 )
 from tests.panels import make_panel, with_future_changed
@@ -134,13 +133,6 @@ def test_buy_and_hold_is_what_the_shares_are_worth() -> None:
     returns = buy_and_hold_returns(market, 0.0)
     worth = np.prod(1 + np.nan_to_num(market.returns), axis=1).mean()
     assert np.prod(1 + returns) == pytest.approx(worth)
-
-
-def test_sharpe_is_the_textbooks() -> None:
-    returns = np.random.default_rng(3).normal(0.001, 0.01, 400)
-    expected = returns.mean() / returns.std(ddof=1) * 252**0.5
-    assert sharpe(returns) == pytest.approx(expected)
-    assert sharpe(np.full(10, 0.01)) == sharpe(np.zeros(1)) == 0
 
 
 @settings(max_examples=40, deadline=None)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from analysis.curves import drawdowns, monthly_returns, sharpe, simple_returns, worst_drawdown
+from analysis.curves import drawdowns, monthly_returns, simple_returns, worst_drawdown
 from analysis.overfitting import overfitting_probability
 from analysis.performance import measure_curve
 from analysis.random_books import (
@@ -21,9 +21,9 @@ from analysis.random_books import (
     random_books,
     random_targets,
 )
-from analysis.ranking import rank_ic
 from analysis.significance import deflated_sharpe_ratio, probabilistic_sharpe_ratio
 from core.market import Floats
+from core.statistics import rank_ic, sharpe_ratio
 
 LAWS = settings(max_examples=50, deadline=None)
 MOVES = arrays(np.float64, st.integers(2, 80), elements=st.floats(-0.25, 0.25, width=32))
@@ -36,10 +36,10 @@ def curve_of(moves: Floats) -> Floats:
 @LAWS
 @given(MOVES, st.floats(0.1, 10))
 def test_sharpe_does_not_know_the_scale(moves: Floats, scale: float) -> None:
-    ratio = sharpe(moves)
+    ratio = sharpe_ratio(moves)
     if ratio is not None and moves.std() > 1e-9:
-        assert sharpe(moves * scale) == pytest.approx(ratio, rel=1e-6, abs=1e-9)
-        assert sharpe(-moves) == pytest.approx(-ratio)
+        assert sharpe_ratio(moves * scale) == pytest.approx(ratio, rel=1e-6, abs=1e-9)
+        assert sharpe_ratio(-moves) == pytest.approx(-ratio)
 
 
 @LAWS

@@ -26,7 +26,7 @@ import sys
 from functools import partial
 from pathlib import Path
 import server
-server.build_service = partial(server.build_service, folder=Path(sys.argv[1]))
+server.build_daemon = partial(server.build_daemon, folder=Path(sys.argv[1]))
 server.leave(server.main())
 """
 OURS = ("ALPACA_", "TRADING_", "NEO4J_", "LIVE_", "ENABLE_CRON", "DATA_PROVIDER", "STATE_DIR")

@@ -20,7 +20,7 @@ from core.cycles import RISK_CHECK, SETTLE
 from core.errors import Recoverable
 from core.types import Cycle, StepReport
 from pipeline.engine import Engine
-from pipeline.fault_policy import guarded_step
+from pipeline.fault_policy import step_under_policy
 from tests.servers.alpaca_broker import KEY, SECRET, alpaca_broker_server
 from tests.servers.alpaca_broker import AlpacaBroker as StandIn
 from tests.servers.alpaca_broker_desk import Desk as StandInDesk
@@ -79,7 +79,7 @@ class World:
         """Step at a moment; None when the step ended with a fault that the next one may not meet."""
         self.desk.clock.set(max(at, self.desk.clock.now()))
         try:
-            return guarded_step(self.engine, cycle)
+            return step_under_policy(self.engine, cycle)
         except Recoverable:
             return None
 

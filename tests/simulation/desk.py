@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -22,20 +23,22 @@ from adapters.paper.broker import PaperBroker
 from adapters.paper.store import MemoryStore, SqliteStore
 from adapters.simulated.market import SimulatedMarket
 from agents.build import assemble_team
-from config.environment import OrderRoute
+from config.environment import OrderRoute, read_environment
 from config.loader import digest, load_trading
 from config.risk import RiskSettings
 from config.sectors import STOCKS, UNIVERSE
 from config.trading import TradingSettings
 from config.watch import WatchedRisk
 from core.cycles import DECIDE, RISK_CHECK
+from core.errors import RequestError
 from core.ports import Broker, Feed, MemoryWriter, Team
-from core.schedule import Timetable
 from core.times import NEW_YORK
 from core.types import BarPanel, Cycle, StepReport
 from daemon.engine_service import EngineService
-from daemon.ledger_queries import MarketNames
+from daemon.service_dependencies import ComparedMarket, ServiceDependencies, StartJob
 from daemon.status import status_bytes
+from daemon.wiring.cron import JobScheduler
+from daemon.wiring.memory import MemoryService
 from models.factors.store import FactorStore
 from models.ranker.registry import StoredRanker
 from models.ranker.training import train_ranker
@@ -161,30 +164,61 @@ def open_desk(
 def serve(desk: Desk) -> EngineService:
     """Put the daemon's service around a desk's engine."""
     return EngineService(
-        clock=desk.clock,
-        events=desk.hub,
-        build=lambda: desk.engine,
-        readers=lambda: desk.ledger,
-        market=MarketNames("SPY", STOCKS),
-        levels_of=lambda engine: {},
-        watch=lambda report, seconds: None,
-        status_of=lambda service: status_bytes(
-            service,
-            models=lambda at: {},
-            degraded=lambda: (),
-            settings={
-                "profile": "runbook",
-                "broker_mode": "paper",
-                "regime_window_sessions": 1000,
-                "limits": {},
-                "market_open": None,
-            },
-            timetable=lambda: Timetable(enabled=False, jobs=()),
-        ),
-        models_loaded=lambda: True,
+        dependencies(desk.clock, desk.hub, lambda _: desk.engine, lambda: desk.ledger, desk.close)
+    )
+
+
+class RankerAtHand:
+    """The ranker of a service whose engine has its own: nothing is to be trained."""
+
+    loaded = True
+
+    def train_if_missing(self, start_job: StartJob) -> None:
+        """Nothing is missing."""
+
+    def rollback(self) -> Mapping[str, Any]:
+        raise RequestError("There is no version before it.", status=409)
+
+
+def dependencies(
+    clock: ManualClock,
+    hub: EventHub,
+    build: Callable[[Callable[[], None]], Engine],
+    open_ledger: Callable[[], SqliteLedger],
+    close: Callable[[], None],
+) -> ServiceDependencies:
+    """Give a service's parts: no job runs by itself, nothing can be trained, no memory is open."""
+    environment, trading = read_environment({}), settings()
+    return ServiceDependencies(
+        clock=clock,
+        events=hub,
+        build=build,
+        open_ledger=open_ledger,
+        close=close,
+        on_step=lambda engine, report, seconds: None,
         long_work={},
-        after_start=lambda service: None,
-        close=desk.close,
+        scheduled_jobs=JobScheduler(environment, trading.scheduler, clock, hub),
+        memory=MemoryService(environment, trading),
+        ranker=RankerAtHand(),
+        market=ComparedMarket("SPY", STOCKS),
+        levels_of=lambda engine: {},
+        status_of=_status,
+    )
+
+
+def _status(service: EngineService) -> bytes:
+    return status_bytes(
+        service,
+        models=lambda at: {},
+        degraded=lambda: (),
+        settings={
+            "profile": "runbook",
+            "broker_mode": "paper",
+            "regime_window_sessions": 1000,
+            "limits": {},
+            "market_open": None,
+        },
+        timetable=service.timetable,
     )
 
 

@@ -21,9 +21,9 @@ from adapters.clock import ManualClock
 from config.environment import read_environment
 from core.events import Event
 from core.times import NEW_YORK
+from daemon.engine_service import EngineService
 from daemon.logs import configure_logging
-from daemon.wiring import build_service
-from daemon.wiring.wiring import Daemon
+from daemon.wiring import Daemon, build_daemon
 from scheduler.cron import Cron
 from tests.servers.daemon import own_settings
 
@@ -68,8 +68,8 @@ class Driven:
 
     def status(self) -> Any:
         """Give the status as it is now."""
-        self.daemon._status_cache = (-1.0, b"")
-        return json.loads(self.daemon.status())
+        self.daemon.service._status_cache = (-1.0, b"")
+        return json.loads(self.daemon.service.status())
 
 
 @asynccontextmanager
@@ -89,32 +89,32 @@ async def driven(
     """
     clock = ManualClock(at)
     ours = {"STATE_DIR": str(state), "DATA_PROVIDER": "simulated", "ENABLE_CRON": "true"}
-    daemon = build_service(read_environment({**ours, **variables}), settings, clock)
+    daemon = build_daemon(read_environment({**ours, **variables}), settings, clock)
     listening = asyncio.create_task(_listen(daemon, hear)) if hear else None
     await asyncio.sleep(0)
-    daemon.start()
+    daemon.service.start()
     try:
-        await wait_ready(daemon)
-        cron = daemon.jobs_desk.cron
+        await wait_ready(daemon.service)
+        cron = daemon.scheduler.cron
         assert cron is not None, "ENABLE_CRON must be true"
         await cron.open()
         await cron.catch_up()
         yield Driven(daemon=daemon, clock=clock, cron=cron, fired=[])
     finally:
-        await daemon.stop()
+        await daemon.service.stop()
         await asyncio.sleep(POLL_SECONDS)
         if listening:
             listening.cancel()
 
 
-async def wait_ready(daemon: Daemon) -> None:
+async def wait_ready(service: EngineService) -> None:
     """Wait for the recovery and the first training."""
-    while reason := daemon.not_ready_reason():
+    while reason := service.not_ready_reason():
         assert "failed" not in reason, reason
         await asyncio.sleep(POLL_SECONDS)
-    await daemon._thread.ask(lambda: None)  # the first training is begun right after
-    for job in daemon.jobs():
-        assert (await daemon.finished(job.job_id)).error == ""
+    await asyncio.wrap_future(service._thread.submit(lambda: None))  # the first training is begun right after
+    for job in service.jobs():
+        assert (await service.finished(job.job_id)).error == ""
 
 
 async def _listen(daemon: Daemon, hear: Hear) -> None:

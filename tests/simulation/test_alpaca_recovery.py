@@ -17,6 +17,7 @@ from core.errors import RequestError
 from core.events import Event
 from core.orders import SPLIT
 from core.types import Fill, OrderStatus, Side, TradingState
+from pipeline.engine import Engine
 from pipeline.fills import apply_fills, drop_foreign_fills
 from pipeline.reconciliation import accept, recover
 from tests.servers.alpaca_broker_desk import Desk as StandInDesk
@@ -160,7 +161,7 @@ def test_a_little_cash_is_taken_over_and_a_lot_is_not(amount: str, halts: bool, 
     with lived.stand_in.book.lock:
         StandInDesk(lived.stand_in.book).move_cash("DIV", Decimal(amount))
     lived.die_and_open_again()
-    lived.engine.parts = replace(lived.engine.parts, cash_tolerance_pct=0.005)
+    lived.engine = Engine(replace(lived.engine.parts, cash_tolerance_pct=0.005))
     found = recover(lived.engine)
     assert (lived.engine.state is TradingState.HALTED) is halts
     assert bool(found.differences) is halts
@@ -170,7 +171,7 @@ def test_a_little_cash_is_taken_over_and_a_lot_is_not(amount: str, halts: bool, 
         assert recorded is not None
         assert recorded.cash == lived.stand_in.book.cash
         assert any("taken over" in note for note in lived.desk.ledger.decisions(1)[0].notes)
-        assert lived.engine.notes == ()
+        assert lived.engine.step(SETTLE).notes == (), "it is noted once"
 
 
 def test_a_send_that_fails_is_told_as_what_it_is_and_nothing_is_sent_twice(tmp_path: Path) -> None:
@@ -182,7 +183,7 @@ def test_a_send_that_fails_is_told_as_what_it_is_and_nothing_is_sent_twice(tmp_p
             Scripted(request="GET /v2/positions", fault="drop_before", count=99)
         )
         told = Told(lived.desk.hub)
-        lived.engine.parts = replace(lived.engine.parts, events=told)
+        lived.engine = Engine(replace(lived.engine.parts, events=told))
         report = lived.step(at, cycle)
         assert report is not None
         assert report.plan.approved

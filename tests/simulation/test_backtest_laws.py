@@ -148,7 +148,7 @@ def test_the_report_of_a_run_is_its_ledgers() -> None:
     steps = made.ledger.decisions(100_000)[::-1]
     assert [float(step.plan.portfolio.equity) for step in steps] == done.equity.tolist()
     assert sum(done.refusals.values()) == sum(len(step.plan.refused) for step in steps)
-    profit = sum((Decimal(trade.profit_usd) for trade in made.ledger.trades(100_000)), Decimal(0))
+    profit = sum((trade.profit_usd for trade in made.ledger.trades(100_000)), Decimal(0))
     open_ = made.engine.portfolio.positions
     spent = -sum(f.cash_change for f in done.fills if f.symbol in open_ and f.at >= open_[f.symbol].entry_at)
     assert made.engine.portfolio.cash + spent == Decimal("100000.00") + profit

@@ -11,16 +11,17 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from analysis.trades import RoundTrip
+from analysis.trades import round_trips
 from backtest.app.output import picture_of, to_json
 from backtest.app.settings import settings_of, v8_settings
 from backtest.app.strategies import decision_rows, predict, run_pipeline, run_v8
 from backtest.app.study import Strategy, measure, recorded_trials
 from backtest.to_json import figures, plain
-from backtest.trading import describe, trips_of, unproven
+from backtest.trading import describe, unproven
 from config.sectors import BENCHMARK, STOCKS
 from core.errors import RequestError
 from core.orders import Fill, Side
+from core.round_trips import RoundTrip
 from core.types import Abstention
 from models.factors.store import FactorStore
 from models.ranker.ranker import Ranker
@@ -43,13 +44,13 @@ def test_the_pipeline_traded_exited_and_was_refused() -> None:
 @pytest.mark.parametrize("strategy", BOTH)
 def test_what_closed_and_what_is_open_make_up_the_equity(strategy: Strategy) -> None:
     done = study(strategy)
-    trips = trips_of(done.run)
-    closed = sum((trip.profit_usd for trip in trips), Decimal(0))
-    ended = sum(len([f for f in done.run.fills if f.symbol == s]) for s in {t.symbol for t in trips})
+    closed_trips = round_trips(done.run.fills)
+    closed = sum((trip.profit_usd for trip in closed_trips), Decimal(0))
+    ended = sum(len([f for f in done.run.fills if f.symbol == s]) for s in {t.symbol for t in closed_trips})
     assert ended > 0
     book = done.bench.engine.portfolio
     held = sum((p.quantity * (p.last_price - p.average_price) for p in book.positions.values()), Decimal(0))
-    sold_part = _part_sales(done.run.fills, trips)
+    sold_part = _part_sales(done.run.fills, closed_trips)
     gained = done.run.equity[-1] - done.run.equity[0]
     assert gained == pytest.approx(float(closed + held + sold_part), abs=1.0)
     assert gained != 0
@@ -59,7 +60,7 @@ def _part_sales(fills: Sequence[Fill], trips: Sequence[RoundTrip]) -> Decimal:
     """Profit already taken on positions that are still open, by the average cost method, as the book keeps it."""
     closed_at: dict[str, datetime] = {}
     for trip in trips:
-        closed_at[trip.symbol] = trip.closed_at
+        closed_at[trip.symbol] = trip.exit_at
     quantity: dict[str, Decimal] = {}
     average: dict[str, Decimal] = {}
     profit = Decimal(0)
@@ -117,8 +118,13 @@ def test_v8_holds_eight_names_between_rebalances_and_sells_by_no_rule() -> None:
 def test_exits_by_rule_add_up(strategy: Strategy) -> None:
     done = study(strategy)
     exits = done.report.traded.exits.values()
-    assert sum(rule.trades for rule in exits) == done.report.traded.round_trips == len(trips_of(done.run)) > 0
-    profit = float(sum(trip.profit_usd for trip in trips_of(done.run)))
+    assert (
+        sum(rule.trades for rule in exits)
+        == done.report.traded.round_trips
+        == len(round_trips(done.run.fills))
+        > 0
+    )
+    profit = float(sum(trip.profit_usd for trip in round_trips(done.run.fills)))
     assert sum(rule.profit_usd for rule in exits) == pytest.approx(profit)
 
 
@@ -143,7 +149,7 @@ def test_each_prediction_is_that_of_the_ranker_the_daemon_would_be_allowed() -> 
     models = set()
     for row in range(first, last + 1, 7):
         view = feed.view(bars.known_at[row].item().replace(tzinfo=study("pipeline").bench.clock.now().tzinfo))
-        ranker = provider.usable(view)
+        ranker = provider.model_for(view)
         assert not isinstance(ranker, Abstention)
         assert ranker.artefact.labels_end < str(view.session)
         models.add(ranker.artefact.model_id)

@@ -24,7 +24,7 @@ from core.ports import Clock
 from core.schedule import ScheduledJob
 from core.service import Service
 from scheduler.cron import INTERRUPTED, Cron
-from scheduler.timetable import JOBS, JobSpec, Verdict, judge
+from scheduler.timetable import JOBS, Admission, JobSpec, admit
 from tests.simulation.driven import in_new_york as at
 
 CALENDAR = NyseCalendar()
@@ -50,8 +50,8 @@ class World:
         self.hub = EventHub()
 
     def process(self, specs: Sequence[JobSpec] = JOBS, clock: Clock | None = None, **changes: Any) -> Cron:
-        async def run(name: str, verdict: Verdict) -> str:
-            self.ran.append((name, self.clock.now(), verdict.exchange_open))
+        async def run(name: str, admission: Admission) -> str:
+            self.ran.append((name, self.clock.now(), admission.exchange_open))
             return "done"
 
         work = {spec.name: _named(spec.name, run) for spec in specs}
@@ -75,8 +75,8 @@ class World:
 
 
 def _named(name: str, run: Any) -> Any:
-    async def work(_: Service, verdict: Verdict) -> str:
-        return cast(str, await run(name, verdict))
+    async def work(_: Service, admission: Admission) -> str:
+        return cast(str, await run(name, admission))
 
     return work
 
@@ -95,7 +95,7 @@ def expected(cron: Cron, since: datetime, until: datetime) -> list[tuple[str, da
         (spec.name, due)
         for spec in JOBS
         for due in cron.alarms.all_due(spec.name, since, until)
-        if not judge(spec, due, due, CALENDAR).skipped_reason
+        if not admit(spec, due, due, CALENDAR).skipped_reason
     ]
 
 
@@ -148,7 +148,7 @@ def assert_each_once_or_told(
         dues = [cron.alarms.last_due(name, moment, grace) for moment in moments]
         assert len(dues) == len(set(dues)), f"{name} ran twice for one due moment"
         for due in cron.alarms.all_due(name, since, world.clock.now()):
-            if due in dues or judge(spec, due, due, CALENDAR).skipped_reason:
+            if due in dues or admit(spec, due, due, CALENDAR).skipped_reason:
                 continue
             asleep = [span for span in down if span[0] < due <= span[1]]
             assert asleep, f"{name} of {due} was missed while the process was up"
@@ -188,7 +188,7 @@ def test_a_run_that_the_process_did_not_outlive_is_told_and_run_again_within_the
     async def killed() -> None:
         forever = asyncio.Event()
 
-        async def hang(_: Service, __: Verdict) -> str:
+        async def hang(_: Service, __: Admission) -> str:
             await forever.wait()
             return ""
 
@@ -219,7 +219,7 @@ def test_a_passed_deadline_is_an_alert_and_the_next_run_waits(world: World) -> N
     async def go() -> Cron:
         release = asyncio.Event()
 
-        async def slow(_: Service, __: Verdict) -> str:
+        async def slow(_: Service, __: Admission) -> str:
             await release.wait()
             return "late"
 
@@ -249,7 +249,7 @@ def test_a_passed_deadline_is_an_alert_and_the_next_run_waits(world: World) -> N
 def test_a_failed_run_is_told_and_the_next_one_runs(world: World, error: Exception) -> None:
     calls = []
 
-    async def once(_: Service, __: Verdict) -> str:
+    async def once(_: Service, __: Admission) -> str:
         calls.append(world.clock.now())
         if len(calls) == 1:
             raise error

@@ -229,7 +229,7 @@ def quantities(book: Portfolio) -> dict[str, Decimal]:
 def test_profits_of_closed_trades_and_what_is_held_explain_the_equity(whole: Whole) -> None:
     book = whole.desk.engine.portfolio
     bought = whole.desk.ledger.fills(10_000)
-    profit = sum((Decimal(trade.profit_usd) for trade in whole.desk.ledger.trades(10_000)), ZERO)
+    profit = sum((trade.profit_usd for trade in whole.desk.ledger.trades(10_000)), ZERO)
     spent = sum(
         (
             -fill.cash_change

@@ -451,21 +451,28 @@ def test_what_nobody_can_recover_from_halts_and_stays_readable(kind: type[Unreac
     asyncio.run(broken())
 
 
-class Unwilling(Unreached):
-    """A broker that does not answer."""
+class Unwilling(Doomed):
+    """A broker that does not answer while it is `away`."""
+
+    def __init__(self, broker: PaperBroker) -> None:
+        super().__init__(broker, chances=-1)
+        self.away = False
 
     def settle(self, view: MarketView) -> tuple[Fill, ...]:
-        raise BrokerError("The broker does not answer.")
+        if self.away:
+            raise BrokerError("The broker does not answer.")
+        return super().settle(view)
 
 
 def test_faults_in_a_row_halt_and_a_what_ifs_fault_is_the_askers() -> None:
-    desk = open_desk()
+    desk = open_desk(wrap_broker=Unwilling)
+    broker = desk.engine.parts.broker
+    assert isinstance(broker, Unwilling)
 
     async def faults() -> None:
         service = serve(desk)
         await ready(service)
-        honest = desk.engine.parts
-        desk.engine.parts = replace(honest, broker=Unwilling(desk.broker))
+        broker.away = True
         limit = desk.limits.settings.circuit_breakers.max_consecutive_faults
         for count in range(1, limit + 1):
             with pytest.raises(BrokerError):
@@ -474,7 +481,7 @@ def test_faults_in_a_row_halt_and_a_what_ifs_fault_is_the_askers() -> None:
         with pytest.raises(RequestError) as refused:
             await service.step(replace(DECIDE, as_of=datetime(1999, 6, 1, tzinfo=UTC)))
         assert refused.value.status == 422
-        desk.engine.parts = honest
+        broker.away = False
         await service.resume()
         assert service.health()["trading_state"] == "active"
         assert desk.engine.faults == 0
@@ -495,7 +502,7 @@ def test_a_halt_asked_for_after_a_resume_wins() -> None:
         halt = asyncio.create_task(service.halt("second"))
         await asyncio.gather(resume, halt)
         assert service.health()["trading_state"] == "halted"
-        assert desk.engine.stop_sending.is_set()
+        assert desk.engine.sending.is_closed
         await service.stop()
 
     asyncio.run(race())

@@ -32,7 +32,7 @@ from config.sectors import UNIVERSE
 from core.cycles import DECIDE
 from core.errors import RequestError, SettingsError
 from core.types import BarPanel
-from daemon.wiring import build_service
+from daemon.wiring import build_daemon
 from models.ranker.artefact import QuantArtefact
 from models.ranker.walk_forward import fold_task
 from tests.simulation.desk import CALENDAR
@@ -170,11 +170,10 @@ def test_a_decision_of_the_daemons_ledger_is_decided_again(tmp_path: Path) -> No
     )
     with pytest.raises(RequestError, match="no ledger"):
         replay_recorded("x", spec(), environment, datetime.now(UTC))
-    daemon = build_service(environment, Path(folder().name))
-    engine = daemon._build_engine()
+    daemon = build_daemon(environment, Path(folder().name))
+    engine = daemon.engines.build(lambda: None)
     report = engine.step(DECIDE)
-    daemon._close_files()
-    daemon._lock.release()
+    daemon.close()
     done = replay_recorded(report.decision_id, spec(), environment, report.as_of)
     assert [cause for cause in done.causes if "settings" in cause or "book" in cause] == []
     assert done.same_plan, done

@@ -22,7 +22,7 @@ from models.factors.store import FactorStore
 from pipeline.engine import Engine
 from pipeline.execution import execute
 from pipeline.reconciliation import recover
-from pipeline.step import digest_of
+from pipeline.step import fingerprint
 from tests.simulation.desk import (
     CALENDAR,
     Desk,
@@ -118,7 +118,7 @@ def test_what_a_person_did_between_two_steps_is_found() -> None:
     assert seen_by(recorded, CASH).state is TradingState.REDUCING
     assert again(recorded).same
     made.run([m for m in moments() if m[0] > made.clock.now()][:2])
-    engine.rebase()
+    engine.resume("a person")
     third = engine.step(DECIDE)
     assert again(find(made.ledger, third.decision_id)).same
 
@@ -196,9 +196,9 @@ def test_what_was_decided_on_is_proven_by_what_the_report_recorded_or_not_at_all
     recorded = find(desk().ledger, steps("decide")[0].decision_id)
     plan = recorded.report.plan
     seen = seen_by(recorded, CASH)
-    assert (digest_of(seen.book), seen.state, seen.proven) == (plan.book_digest, plan.decided_in, True)
-    older: dict[str, Any] = {"book_digest": "", "decided_in": None}
-    for forged in (older, {"decided_in": TradingState.HALTED}, {"book_digest": "f" * 64}):
+    assert (fingerprint(seen.book), seen.state, seen.proven) == (plan.portfolio_digest, plan.decided_in, True)
+    older: dict[str, Any] = {"portfolio_digest": "", "decided_in": None}
+    for forged in (older, {"decided_in": TradingState.HALTED}, {"portfolio_digest": "f" * 64}):
         other = structs.replace(recorded.report, plan=structs.replace(plan, **forged))
         assert not seen_by(replace(recorded, report=other), CASH).proven
 

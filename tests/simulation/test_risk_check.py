@@ -17,6 +17,7 @@ from core.cycles import RISK_CHECK
 from core.market import Quote
 from core.ports import Feed, Team
 from core.types import Cycle, MarketAnalysis, MarketView, Portfolio, Position, StepReport
+from pipeline.engine import Engine
 from risk.levels import protective_levels
 from tests.simulation.desk import CALENDAR, Desk, market, moments, open_desk, settings
 
@@ -50,12 +51,12 @@ class Silenced:
         return replace(view, quotes={}, stale=dict.fromkeys(view.bars.symbols, NO_QUOTE))
 
 
-def quoted(desk: Desk) -> Prices:
-    """Let a desk see quotes that the test moves."""
+def quoted(desk: Desk) -> tuple[Desk, Prices]:
+    """Open the desk's engine again on quotes that the test moves."""
     prices = Prices()
     panel = PanelFeed(market(), settings().data, CALENDAR, source="simulated", quotes=prices)
-    desk.engine.parts = replace(desk.engine.parts, feed=Silenced(panel, prices))
-    return prices
+    engine = Engine(replace(desk.engine.parts, feed=Silenced(panel, prices)))
+    return replace(desk, engine=engine), prices
 
 
 def check(desk: Desk, prices: Prices, price_of: PriceOf) -> StepReport:
@@ -99,8 +100,8 @@ def holding(folder: Path | None = None, wrap: Callable[[Team], Team] = lambda te
     ("level", "wanted"), [(stop, {"stop_loss", "atr_stop"}), (target, {"take_profit", "atr_target"})]
 )
 def test_every_held_position_is_sold_at_its_level_and_not_a_cent_before(level: PriceOf, wanted: set[str]) -> None:
-    desk = holding()
-    prices, inside = quoted(desk), (CENT if level is stop else -CENT)
+    desk, prices = quoted(holding())
+    inside = CENT if level is stop else -CENT
     quiet = check(desk, prices, lambda p, atr: level(p, atr) + inside)
     assert rules(quiet) == {}
     held = set(desk.engine.portfolio.positions)
@@ -110,12 +111,12 @@ def test_every_held_position_is_sold_at_its_level_and_not_a_cent_before(level: P
 
 
 def test_the_peak_outlives_a_kill_and_the_trailing_stop_hangs_on_it(tmp_path: Path) -> None:
-    desk = holding(tmp_path)
-    assert rules(check(desk, quoted(desk), below_target)) == {}
+    desk, prices = quoted(holding(tmp_path))
+    assert rules(check(desk, prices, below_target)) == {}
     peaks = {name: held.peak_price for name, held in desk.engine.portfolio.positions.items()}
     again = open_desk(tmp_path, at=desk.clock.now())  # beside the first, as after a kill -9
     assert {name: held.peak_price for name, held in again.engine.portfolio.positions.items()} == peaks
-    report = check(again, quoted(again), lambda p, atr: p.peak_price - Decimal(repr(2 * atr)) - CENT)
+    report = check(*quoted(again), lambda p, atr: p.peak_price - Decimal(repr(2 * atr)) - CENT)
     trailing = {name for name, rule in rules(report).items() if rule == "trailing_stop"}
     floor = {n: p.average_price * Decimal("0.975") for n, p in report.plan.portfolio.positions.items()}
     assert trailing
@@ -137,8 +138,8 @@ class WithoutAtr:
 
 @pytest.mark.parametrize(("price", "rule"), [("0.975", "stop_loss"), ("1.04", "take_profit"), ("0.98", "")])
 def test_static_limits_hold_when_the_atr_is_missing_and_it_is_told(price: str, rule: str) -> None:
-    desk = holding(wrap=WithoutAtr)
-    report = check(desk, quoted(desk), lambda p, _: p.average_price * Decimal(price))
+    desk, prices = quoted(holding(wrap=WithoutAtr))
+    report = check(desk, prices, lambda p, _: p.average_price * Decimal(price))
     held = report.plan.portfolio.positions
     assert rules(report) == (dict.fromkeys(held, rule) if rule else {})
     alerts = [event.data["message"] for event in desk.hub._log if event.topic == "risk.alert"]
@@ -146,8 +147,7 @@ def test_static_limits_hold_when_the_atr_is_missing_and_it_is_told(price: str, r
 
 
 def test_without_quotes_nothing_is_sold_on_old_prices_and_every_position_is_alerted() -> None:
-    desk = holding()
-    prices = quoted(desk)
+    desk, prices = quoted(holding())
     prices.silent = True
     silent = check(desk, prices, stop)
     held = set(silent.plan.portfolio.positions)

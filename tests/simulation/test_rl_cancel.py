@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import time
 from datetime import UTC, datetime
@@ -23,16 +25,32 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="lo
 SECONDS_MAX = 90.0
 
 
-def training_processes() -> set[int]:
-    found = set()
+def descendants(of: int) -> set[int]:
+    """Find the processes below one that train or wait to: spawned by it or by a child of its."""
+    children: dict[int, set[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            spawned = b"spawn_main" in (folder / "cmdline").read_bytes()
+        except (OSError, IndexError, ValueError):
             continue
-        if b"models.rl.worker" in words:
-            found.add(int(folder.name))
+        if spawned:
+            children.setdefault(parent, set()).add(int(folder.name))
+    found, todo = set[int](), {of}
+    while todo:
+        todo = set().union(*(children.get(process, set()) for process in todo))
+        found |= todo
     return found
+
+
+def alive(processes: set[int]) -> set[int]:
+    return {process for process in processes if Path(f"/proc/{process}").exists()}
+
+
+def training_processes() -> set[int]:
+    """Find the pools' processes: the children of this process's spawned children."""
+    direct = descendants(os.getpid())
+    return {below for process in direct for below in descendants(process)}
 
 
 def test_a_cancelled_training_leaves_nothing(tmp_path: Path) -> None:
@@ -62,6 +80,32 @@ def test_a_cancelled_training_leaves_nothing(tmp_path: Path) -> None:
     assert ended.status is JobStatus.FAILED
     assert "nothing was changed" in ended.error
     assert not saved
-    while training_processes() & own and time.monotonic() < limit:
+    while alive(own) and time.monotonic() < limit:
         time.sleep(0.05)
-    assert not training_processes() & own
+    assert not alive(own)
+
+
+def test_training_processes_end_with_whoever_started_them_even_if_it_is_killed(tmp_path: Path) -> None:
+    program = tmp_path / "trains.py"
+    program.write_text(
+        "from tests.unit.test_rl_training import a_task\n"
+        "from models.rl.workers import train_side_by_side\n"
+        "if __name__ == '__main__':\n"
+        "    task = a_task('ppo', timesteps=50_000_000)\n"
+        "    train_side_by_side([task, task], 2, lambda index, fraction: None)\n"
+    )
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    parent = subprocess.Popen([sys.executable, str(program)], cwd=root, env=environment)
+    limit = time.monotonic() + SECONDS_MAX
+    try:
+        while len(own := descendants(parent.pid)) < 2 and time.monotonic() < limit:
+            assert parent.poll() is None
+            time.sleep(0.05)
+        assert len(own) == 2
+    finally:
+        parent.kill()
+        parent.wait()
+    while alive(own) and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert not alive(own)

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.curves import monthly_returns, sharpe_of_rows, simple_returns, worst_drawdown
+from analysis.curves import monthly_returns, simple_returns, worst_drawdown
 from analysis.performance import compare, measure_curve, measure_strategy
-from analysis.ranking import auc, rank_ic, ranking_by_year, top_group
+from analysis.ranking import auc, ranking_by_year, top_group
 from analysis.trades import Activity, activity_of, round_trips
 from core.errors import InvariantError
 from core.orders import Fill, Side
+from core.statistics import rank_ic, sharpe_ratios
 
 START = datetime(2024, 1, 2, 15, 0, tzinfo=UTC)
 SESSIONS = np.arange("2024-01-02", "2024-01-12", dtype="datetime64[D]")
@@ -68,7 +69,7 @@ def test_a_year_against_pandas_and_numpy() -> None:
     assert figures.beta == pytest.approx(slope)
     assert figures.drawdown_max == pytest.approx(below.min())
     assert figures.drawdown_sessions_max == longest
-    assert sharpe_of_rows(simple_returns(curve)[None, :])[0] == pytest.approx(figures.sharpe)
+    assert sharpe_ratios(simple_returns(curve)[None, :])[0] == pytest.approx(figures.sharpe)
 
 
 @pytest.mark.parametrize(
@@ -116,11 +117,11 @@ def test_round_trips_to_the_cent() -> None:
         fill(7, 5, Side.SELL, "2", "49.00", fee="0.10"),
     ]
     first, second = round_trips(reversed(fills))
-    assert (first.bought_usd, first.sold_usd, first.fee_usd) == (Decimal(1530), Decimal(1569), Decimal(3))
+    assert (first.cost_usd, first.proceeds_usd) == (Decimal("1531.50"), Decimal("1567.50"))
     assert first.profit_usd == Decimal("36.00")
-    assert first.profit_pct == pytest.approx(36 / 1530)
-    assert (first.opened_at, first.closed_at) == (fills[0].at, fills[3].at)
-    assert (first.closing_order_id, second.closing_order_id) == ("o4", "o7")
+    assert first.profit_pct == pytest.approx(36 / 1531.5)
+    assert (first.entry_at, first.exit_at) == (fills[0].at, fills[3].at)
+    assert (second.entry_at, second.exit_at) == (fills[5].at, fills[6].at)
     assert second.profit_usd == Decimal("-2.10")
 
 

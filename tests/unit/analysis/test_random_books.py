@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from analysis.curves import drawdowns, sharpe
+from analysis.curves import drawdowns
 from analysis.holding import Target, filled_forward, hold, month_ends
 from analysis.random_books import (
     BookLimits,
@@ -22,6 +22,7 @@ from analysis.random_books import (
 )
 from core.errors import InvariantError
 from core.market import Floats
+from core.statistics import sharpe_ratio
 
 SHARED = Path(__file__).parents[3].parent / "shared" / "data" / "universe_daily.parquet"
 
@@ -134,7 +135,7 @@ def test_random_books_keep_their_limits() -> None:
     books = random_books(*data, np.random.default_rng(0), first=70, books=25, limits=limits)
     assert books.returns.shape == (25, 90)
     assert len(np.unique(books.sharpe)) == 25
-    assert books.sharpe[3] == pytest.approx(sharpe(books.returns[3]))
+    assert books.sharpe[3] == pytest.approx(sharpe_ratio(books.returns[3]))
 
 
 def test_every_sector_and_name_is_drawn_about_as_often() -> None:
@@ -192,9 +193,9 @@ def test_the_yardsticks_come_near_the_figures_of_issue_3(
     first = int(np.searchsorted(days, np.datetime64(start)))
     opens, closes = wide["o"][list(STOCKS)].to_numpy(), wide["adj_close"][list(STOCKS)].to_numpy()
     scaled = equal_weight_scaled(opens, closes, first=first)
-    assert sharpe(scaled) == pytest.approx(scaled_sharpe, abs=0.08)
+    assert sharpe_ratio(scaled) == pytest.approx(scaled_sharpe, abs=0.08)
     assert drawdowns(np.cumprod(1 + scaled, dtype=np.float64)).min() == pytest.approx(-0.15, abs=0.015)
-    assert sharpe(equal_weight(opens, closes, first=first)) == pytest.approx(plain_sharpe, abs=0.03)
+    assert sharpe_ratio(equal_weight(opens, closes, first=first)) == pytest.approx(plain_sharpe, abs=0.03)
     sectors = [SECTOR_OF[name] for name in STOCKS]
     books = random_books(days, opens, closes, sectors, np.random.default_rng(0), first=first)
     assert np.median(books.sharpe) == pytest.approx(median, abs=0.15)

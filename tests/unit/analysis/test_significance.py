@@ -9,7 +9,6 @@ import pytest
 from numpy.typing import NDArray
 
 from analysis.overfitting import overfitting_probability
-from analysis.ranking import rank_ic
 from analysis.significance import (
     deflated_sharpe_ratio,
     expected_best_sharpe,
@@ -20,6 +19,7 @@ from analysis.significance import (
 )
 from core.errors import InvariantError
 from core.market import Floats
+from core.statistics import rank_ic
 
 
 def two_point_returns(sharpe: float, losses: int, sessions: int) -> Floats:

@@ -18,6 +18,8 @@ from daemon.child_jobs import JobRunner
 
 
 class Clock:
+    is_real_time = False
+
     def now(self) -> datetime:
         return datetime(2025, 1, 2, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from core.types import Order, Portfolio, Side
-from pipeline.reconciliation import book_differences
+from pipeline.reconciliation import account_differences
 
 CASH, TOLERANCE = Decimal(90_000), Decimal(500)
 DIVIDEND = Decimal("17.31")
@@ -35,4 +35,4 @@ def test_a_dividend_halts_no_start_while_an_order_is_on_its_way(
     pending: tuple[Order, ...], change: Decimal, differs: bool
 ) -> None:
     ours = Portfolio(cash=CASH, pending=pending)
-    assert bool(book_differences(ours, Portfolio(cash=CASH + change), TOLERANCE)) is differs
+    assert bool(account_differences(ours, Portfolio(cash=CASH + change), TOLERANCE)) is differs

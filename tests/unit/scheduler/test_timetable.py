@@ -9,7 +9,7 @@ import pytest
 from adapters.calendar import NyseCalendar
 from core.times import NEW_YORK
 from scheduler.alarms import Alarms
-from scheduler.timetable import JOBS, Verdict, judge
+from scheduler.timetable import JOBS, Admission, admit
 
 CALENDAR = NyseCalendar()
 ALARMS = Alarms(JOBS)
@@ -27,13 +27,13 @@ def at(day: date, hour: int, minute: int = 0) -> datetime:
     return datetime.combine(day, time(hour, minute), NEW_YORK).astimezone(UTC)
 
 
-def verdicts(name: str, first: date, last: date) -> dict[datetime, Verdict]:
+def admissions(name: str, first: date, last: date) -> dict[datetime, Admission]:
     due = ALARMS.all_due(name, at(first, 0), at(last + timedelta(days=1), 0))
-    return {moment: judge(SPECS[name], moment, moment, CALENDAR) for moment in due}
+    return {moment: admit(SPECS[name], moment, moment, CALENDAR) for moment in due}
 
 
 def runs(name: str, first: date, last: date) -> list[datetime]:
-    return [moment for moment, said in verdicts(name, first, last).items() if not said.skipped_reason]
+    return [moment for moment, said in admissions(name, first, last).items() if not said.skipped_reason]
 
 
 @pytest.mark.parametrize(("first", "last"), SPANS)
@@ -54,10 +54,10 @@ def test_every_session_is_covered_from_nine_to_its_close_and_no_other_moment(
 @pytest.mark.parametrize(("first", "last"), SPANS)
 def test_nothing_may_be_sent_but_in_the_regular_session(first: date, last: date) -> None:
     sessions = CALENDAR.sessions(first, last)
-    said = verdicts("cron_decide", first, last)
-    for moment, verdict in said.items():
-        assert verdict.exchange_open == any(opens <= moment < closes for _, opens, closes in sessions)
-    assert {verdict.exchange_open for verdict in said.values()} == {True, False}
+    said = admissions("cron_decide", first, last)
+    for moment, admission in said.items():
+        assert admission.exchange_open == any(opens <= moment < closes for _, opens, closes in sessions)
+    assert {admission.exchange_open for admission in said.values()} == {True, False}
 
 
 @pytest.mark.parametrize(("first", "last"), SPANS)
@@ -84,14 +84,14 @@ def test_the_retrain_comes_once_a_sunday_also_when_there_is_no_two_o_clock() -> 
     ],
 )
 def test_a_skipped_run_says_why(moment: datetime, reason: str) -> None:
-    assert judge(SPECS["cron_decide"], moment, moment, CALENDAR) == Verdict(skipped_reason=reason)
+    assert admit(SPECS["cron_decide"], moment, moment, CALENDAR) == Admission(skipped_reason=reason)
 
 
 def test_a_late_run_is_judged_by_when_it_was_due_and_sends_by_when_it_runs() -> None:
     due = at(date(2025, 11, 26), 15, 55)
-    assert judge(SPECS["cron_risk_check"], due, due + timedelta(minutes=4), CALENDAR).exchange_open
-    late = judge(SPECS["cron_risk_check"], due, due + timedelta(minutes=6), CALENDAR)
-    assert late == Verdict(exchange_open=False)
+    assert admit(SPECS["cron_risk_check"], due, due + timedelta(minutes=4), CALENDAR).exchange_open
+    late = admit(SPECS["cron_risk_check"], due, due + timedelta(minutes=6), CALENDAR)
+    assert late == Admission(exchange_open=False)
 
 
 def test_jobs_due_together_come_in_order_the_held_protected_before_anything_is_bought() -> None:

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.calendar import NyseCalendar
-from adapters.feeds.assembly import RawBars, assemble, empty_panel, gather
+from adapters.feeds.assembly import assemble, settle
+from adapters.feeds.rows import BarRows, split_by_symbol
 
 CALENDAR = NyseCalendar()
 SYMBOLS = ("AAPL", "SPY")
@@ -16,12 +17,10 @@ DAYS = np.array(
 )
 
 
-def raw(rows: list[tuple[int, str, float]]) -> RawBars:
-    return RawBars(
-        columns=np.array([column for column, *_ in rows]),
-        sessions=np.array([day for _, day, _ in rows], dtype="datetime64[D]"),
-        table=np.array([[price] * 5 for *_, price in rows]),
-    )
+def raw(rows: list[tuple[int, str, float]]) -> BarRows:
+    names = np.array([SYMBOLS[column] for column, *_ in rows])
+    days = np.array([day for _, day, _ in rows], dtype="datetime64[D]")
+    return BarRows(by_symbol=split_by_symbol(names, days, np.array([[price] * 5 for *_, price in rows])))
 
 
 def test_rows_in_order_make_the_panel_and_no_notes() -> None:
@@ -56,8 +55,33 @@ def test_days_without_a_session_are_dropped_and_named() -> None:
 
 
 def test_nothing_makes_an_empty_panel() -> None:
-    assert assemble(gather({}, SYMBOLS), SYMBOLS, CALENDAR).panel.close.shape == (0, 2)
-    assert empty_panel(SYMBOLS).digest == b""
+    nothing = BarRows(by_symbol={})
+    assert assemble(nothing, SYMBOLS, CALENDAR).panel.close.shape == (0, 2)
+    assert assemble(nothing, SYMBOLS, CALENDAR).panel.digest == b""
+    assert settle(nothing, SYMBOLS, CALENDAR) == nothing
+
+
+def test_what_the_rows_came_with_is_said_beside_what_was_settled() -> None:
+    rows = raw([(0, "2024-01-13", 3.0), (1, "2024-01-12", 9.0)])
+    made = assemble(BarRows(by_symbol=rows.by_symbol, notes={"cache": "begun anew"}), SYMBOLS, CALENDAR)
+    assert set(made.notes) == {"AAPL", "cache"}
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**31), count=st.integers(1, 60))
+def test_settled_rows_are_in_order_each_once_and_make_the_same_panel(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    days = np.arange("2024-01-02", "2024-01-20", dtype="datetime64[D]")
+    rows = raw([
+        (int(rng.integers(2)), str(rng.choice(days)), float(rng.integers(1, 3))) for _ in range(count)
+    ])  # fmt: skip
+    settled = settle(rows, SYMBOLS, CALENDAR)
+    for bars in settled.by_symbol.values():
+        assert len(bars.sessions) and (np.diff(bars.sessions) > np.timedelta64(0, "D")).all()
+    whole = assemble(rows, SYMBOLS, CALENDAR)
+    again = assemble(BarRows(by_symbol=settled.by_symbol), SYMBOLS, CALENDAR)
+    assert settled.notes == whole.notes and again.notes == {}
+    assert again.panel.digest == whole.panel.digest
 
 
 @settings(max_examples=30, deadline=None)

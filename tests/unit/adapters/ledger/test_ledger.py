@@ -250,8 +250,12 @@ def test_round_trips_at_average_cost_to_the_cent(ledger: SqliteLedger) -> None:
     ledger.record(report(4, (rest, open_still), (fill(out, "110.00", part=3), fill(open_still, "9.00"))))
     ledger.record(report(5, (), (fill(rest, "90.00", part=4),)))
     (trade,) = ledger.trades(5)
-    assert (trade.quantity, trade.entry_price, trade.exit_price) == ("20", "101.6666", "100.0000")
-    assert trade.profit_usd == "-33.73"  # -1000.10 - 1033.43 + 1099.90 + 899.90
+    assert (trade.quantity, trade.entry_price, trade.exit_price) == (
+        Decimal(20),
+        Decimal("101.6666"),
+        Decimal("100.0000"),
+    )
+    assert trade.profit_usd == Decimal("-33.73")  # -1000.10 - 1033.43 + 1099.90 + 899.90
     assert trade.profit_pct == pytest.approx(-33.73 / 2033.53)
     assert trade.exit_rule == "stop_loss"
     assert (trade.entry_at, trade.exit_at) == (START + timedelta(days=1), START + timedelta(days=4))

@@ -30,6 +30,7 @@ OHLC = [(100.0, 101.0, 99.0, 100.5), (102.0, 104.0, 98.0, 103.0), (104.0, 106.0,
 
 @dataclass
 class HandClock:
+    is_real_time = False
     at: datetime
 
     def now(self) -> datetime:

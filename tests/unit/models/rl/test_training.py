@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
-import sys
 import warnings
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,7 +21,7 @@ from models.rl.artefacts import CARD_FIELDS, file_of, load_member, save
 from models.rl.policy import load_actor
 from models.rl.tasks import Trained, TrainingTask
 from models.rl.training import actor_of, train_member
-from models.rl.workers import ROOT, train_side_by_side
+from models.rl.workers import train_side_by_side
 from tests.rl_markets import make_market
 
 CLASSES = {"ppo": PPO, "a2c": A2C, "ddpg": DDPG}
@@ -96,18 +93,3 @@ def test_side_by_side_equals_one_after_the_other() -> None:
     assert [one.member for one in done] == ["a2c", "ppo"]
     assert done[0].weights_digest == trained(tasks[0]).weights_digest
     assert told[0][-1] == told[1][-1] == 1.0
-
-
-def test_a_training_process_ends_with_whoever_started_it() -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "models.rl.worker"],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert process.stdin is not None
-    process.stdin.close()
-    assert process.wait(30) == 0
-    assert process.stdout is not None
-    process.stdout.close()

@@ -1,4 +1,4 @@
-"""The book as JSON: orders, positions, trades, the trading state."""
+"""The portfolio as JSON: orders, positions, trades, the trading state."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from decimal import Decimal
 
 from pydantic import Field
 
-from api.schemas.base import Answer, Data, example
+from api.schemas.base import Data, ResponseSchema, example
 from core.brackets import Levels
-from core.service import Execution, OrderRecord, Trade
+from core.round_trips import RoundTrip
+from core.service import Execution, OrderRecord
 from core.types import Fill, Portfolio, Position
 
 
-class OrderAnswer(Answer):
+class OrderAnswer(ResponseSchema):
     """An order as the ledger knows it."""
 
     client_order_id: str
@@ -49,14 +50,14 @@ class OrderAnswer(Answer):
         )
 
 
-class OrdersAnswer(Answer):
+class OrdersAnswer(ResponseSchema):
     """Orders, newest first."""
 
     orders: list[OrderAnswer]
     data: Data
 
 
-class ExecutionAnswer(Answer):
+class ExecutionAnswer(ResponseSchema):
     """What executing a decision did or, as a dry run, would do."""
 
     model_config = example(
@@ -81,7 +82,7 @@ class ExecutionAnswer(Answer):
         )
 
 
-class PositionAnswer(Answer):
+class PositionAnswer(ResponseSchema):
     """Shares held, in US dollars."""
 
     ticker: str
@@ -120,8 +121,8 @@ class PositionAnswer(Answer):
         )
 
 
-class PositionsAnswer(Answer):
-    """The book after the last step, in US dollars."""
+class PositionsAnswer(ResponseSchema):
+    """The portfolio after the last step, in US dollars."""
 
     cash: Decimal
     equity: Decimal
@@ -134,7 +135,7 @@ class PositionsAnswer(Answer):
 
     @classmethod
     def of(cls, portfolio: Portfolio, levels: Mapping[str, Levels], data: Data) -> PositionsAnswer:
-        """Describe the book."""
+        """Describe the portfolio."""
         return cls(
             cash=portfolio.cash,
             equity=portfolio.equity,
@@ -150,7 +151,7 @@ class PositionsAnswer(Answer):
         )
 
 
-class TradeAnswer(Answer):
+class TradeAnswer(ResponseSchema):
     """A closed round trip, in US dollars."""
 
     ticker: str
@@ -164,22 +165,22 @@ class TradeAnswer(Answer):
     exit_rule: str
 
     @classmethod
-    def of(cls, trade: Trade) -> TradeAnswer:
+    def of(cls, trade: RoundTrip) -> TradeAnswer:
         """Describe a round trip."""
         return cls(
             ticker=trade.symbol,
-            quantity=Decimal(trade.quantity),
+            quantity=trade.quantity,
             entry_at=trade.entry_at,
-            entry_price=Decimal(trade.entry_price),
+            entry_price=trade.entry_price,
             exit_at=trade.exit_at,
-            exit_price=Decimal(trade.exit_price),
-            profit=Decimal(trade.profit_usd),
+            exit_price=trade.exit_price,
+            profit=trade.profit_usd,
             profit_pct=trade.profit_pct,
             exit_rule=trade.exit_rule,
         )
 
 
-class FillAnswer(Answer):
+class FillAnswer(ResponseSchema):
     """A fill, in US dollars."""
 
     fill_id: str
@@ -206,7 +207,7 @@ class FillAnswer(Answer):
         )
 
 
-class TradesAnswer(Answer):
+class TradesAnswer(ResponseSchema):
     """Closed round trips and single fills, newest first."""
 
     trades: list[TradeAnswer]
@@ -214,7 +215,7 @@ class TradesAnswer(Answer):
     data: Data
 
 
-class StateAnswer(Answer):
+class StateAnswer(ResponseSchema):
     """What the engine may do now."""
 
     model_config = example(trading_state="halted")

@@ -1,13 +1,13 @@
-"""The book as the ledger has it: orders, positions, trades, jobs."""
+"""The portfolio as the ledger has it: orders, positions, trades."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.dependencies import Engine, Limit
+from api.dependencies import Limit, ServiceDependency
 from api.openapi import problems
 from api.schemas.base import Data
-from api.schemas.book import (
+from api.schemas.portfolio import (
     FillAnswer,
     OrderAnswer,
     OrdersAnswer,
@@ -16,11 +16,11 @@ from api.schemas.book import (
     TradesAnswer,
 )
 
-router = APIRouter(tags=["book"])
+router = APIRouter(tags=["portfolio"])
 
 
 @router.get("/orders", responses=problems(422, 503))
-async def orders(service: Engine, limit: Limit = 50) -> OrdersAnswer:
+async def orders(service: ServiceDependency, limit: Limit = 50) -> OrdersAnswer:
     """List orders, newest first."""
     return OrdersAnswer(
         orders=[OrderAnswer.of(record) for record in service.orders(limit)], data=Data.of_now(service)
@@ -28,13 +28,13 @@ async def orders(service: Engine, limit: Limit = 50) -> OrdersAnswer:
 
 
 @router.get("/positions", responses=problems(503))
-async def positions(service: Engine) -> PositionsAnswer:
+async def positions(service: ServiceDependency) -> PositionsAnswer:
     """Give cash, positions and how the day goes."""
     return PositionsAnswer.of(service.portfolio(), service.levels(), Data.of_now(service))
 
 
 @router.get("/trades", responses=problems(422, 503))
-async def trades(service: Engine, limit: Limit = 50) -> TradesAnswer:
+async def trades(service: ServiceDependency, limit: Limit = 50) -> TradesAnswer:
     """List closed round trips, and the single fills."""
     return TradesAnswer(
         trades=[TradeAnswer.of(trade) for trade in service.trades(limit)],

@@ -1,0 +1,45 @@
+"""How a start that failed on what may come back (a feed, a broker) is tried again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import tenacity
+
+from core.errors import Recoverable
+
+WAIT_SECONDS_FIRST = 1.0
+WAIT_SECONDS_MAX = 60.0
+
+
+def start_retries(
+    stopping: threading.Event, before_wait: Callable[[Recoverable, float], None]
+) -> tenacity.Retrying:
+    """Return the retries of a start: after 1, 2, 4, ... seconds, at most a minute, until it is stopping.
+
+    Parameters
+    ----------
+    stopping : Event
+        Ends the waiting; the call that is retried then returns None.
+    before_wait : callable
+        Receives what failed and the seconds until the next attempt.
+    """
+
+    def before_sleep(state: tenacity.RetryCallState) -> None:
+        failed = state.outcome.exception() if state.outcome else None
+        if isinstance(failed, Recoverable):
+            before_wait(failed, state.upcoming_sleep)
+
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(Recoverable),
+        wait=tenacity.wait_exponential(multiplier=WAIT_SECONDS_FIRST, max=WAIT_SECONDS_MAX),
+        stop=tenacity.stop_when_event_set(stopping),
+        sleep=tenacity.sleep_using_event(stopping),
+        before_sleep=before_sleep,
+        retry_error_callback=_give_up,
+    )
+
+
+def _give_up(_: tenacity.RetryCallState) -> None:
+    """End the retries without an error: the daemon is stopping."""
