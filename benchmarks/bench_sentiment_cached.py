@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from adapters.news.tone_cache import ToneCache
+from adapters.news.score_store import SentimentScoreStore
 from agents.sentiment import SentimentAgent
 from config.sectors import STOCKS
 from config.trading import SentimentSettings
@@ -38,7 +38,7 @@ def main() -> None:
     panel, model = make_panel(1, 40), Lexicon()
     view = MarketView(as_of=AS_OF, bars=panel.prefix(panel.rows_known(AS_OF)), headlines=headlines())
     with tempfile.TemporaryDirectory() as folder:
-        cache = ToneCache(Path(folder) / "tones.sqlite")
+        cache = SentimentScoreStore(Path(folder) / "tones.sqlite")
         texts = [item.text for item in view.headlines]
         cache.put(model.model_id, dict(zip(texts, model.tones(texts).tolist(), strict=True)))
         warm = SentimentCache(model, cache)
