@@ -45,7 +45,7 @@ class NyseCalendar:
         return self._sessions[bisect_left(self._days, start) : bisect_right(self._days, end)]
 
     def is_open(self, at: datetime) -> bool:
-        """Tell whether the exchange is in its regular session: opens_at <= at < closes_at."""
+        """Whether the exchange is in its regular session: opens_at <= at < closes_at."""
         return self.session_at(at) is not None
 
     def session_at(self, at: datetime) -> Session | None:

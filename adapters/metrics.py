@@ -134,14 +134,14 @@ GAUGES = {
 }
 
 
-def _outcome(told: str) -> str:
-    """Sort what a run says of itself, in words, under one of three labels."""
-    return "failed" if told.startswith("failed") else "running" if told == "running" else "done"
+def _outcome(result: str) -> str:
+    """Put the result of a run, which is in words, under one of three labels."""
+    return "failed" if result.startswith("failed") else "running" if result == "running" else "done"
 
 
 def _present(status: Mapping[str, Any], stream: Mapping[str, Any]) -> dict[str, Any]:
     health, data = status["health"], status.get("data") or {}
-    book, limits = status.get("portfolio") or {}, status.get("limits") or {}
+    portfolio, limits = status.get("portfolio") or {}, status.get("limits") or {}
     return {
         "ready": not status["not_ready"],
         "uptime_seconds": health["server_uptime"],
@@ -150,11 +150,11 @@ def _present(status: Mapping[str, Any], stream: Mapping[str, Any]) -> dict[str, 
         "feed_fault": bool(data.get("fault")),
         "stale_symbols": len(data.get("stale", ())),
         "last_decision_age_seconds": health.get("last_decision_age_seconds"),
-        "equity_usd": book.get("equity"),
-        "cash_usd": book.get("cash"),
-        "positions": len(book.get("positions", ())),
-        "daily_return_ratio": book.get("daily_return"),
-        "drawdown_ratio": book.get("drawdown"),
+        "equity_usd": portfolio.get("equity"),
+        "cash_usd": portfolio.get("cash"),
+        "positions": len(portfolio.get("positions", ())),
+        "daily_return_ratio": portfolio.get("daily_return"),
+        "drawdown_ratio": portfolio.get("drawdown"),
         "drawdown_limit_ratio": limits.get("max_drawdown_pct"),
         "daily_loss_limit_ratio": limits.get("max_daily_loss_pct"),
         "stream_clients": stream["connections"],

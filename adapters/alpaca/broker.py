@@ -7,20 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 import structlog
+import tenacity
 
-from adapters.alpaca.order_tracker import OrderTracker, Seen
+from adapters.alpaca.order_tracker import OrderTracker, TrackedOrder
 from adapters.alpaca.orders import (
     ENDED,
-    moment,
     number,
     portfolio_of,
     readable,
     request_of,
     status_of,
+    timestamp,
 )
 from adapters.alpaca.pre_trade_rules import AccountSnapshot
 from adapters.alpaca.trade_updates import TradeUpdates
-from adapters.alpaca.trading_client import AlpacaApi, Refused, Row, Unanswered
+from adapters.alpaca.trading_client import AlpacaApi, JsonObject, RequestRefused, Unanswered
 from core.brackets import Bracket
 from core.errors import BrokerError
 from core.times import market_date
@@ -38,11 +39,11 @@ log = structlog.get_logger("alpaca")
 class AlpacaBroker:
     """Implements `core.ports.Broker` on an Alpaca account, paper or live.
 
-    Sending. The rules of `alpaca_rules` are checked first; a refused order is `rejected` and its rule told.
+    Sending. The rules of `pre_trade_rules` are checked first; a refused order is `rejected` with its rule.
     A POST is never repeated. After a time-out, a 5xx, a 429 or a dropped connection the order is asked for by its
     client_order_id; when that gives no answer either, it stays `recorded` and every later `settle` asks again.
 
-    Settling. Account activities are the truth (`alpaca_desk`); the stream only says when to look.
+    Settling. Account activities are the truth (`order_tracker`); the stream is only a reason to poll.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ class AlpacaBroker:
         self,
         name: str,
         api: AlpacaApi,
-        desk: OrderTracker,
+        tracker: OrderTracker,
         stream: TradeUpdates | None = None,
         *,
         resolve_waits_seconds: Sequence[float] = (0.5, 1.0, 2.0),
@@ -66,12 +67,17 @@ class AlpacaBroker:
     ) -> None:
         self.name = name
         self._api = api
-        self._desk = desk
+        self._tracker = tracker
         self._stream = stream
-        self._waits = resolve_waits_seconds
-        self._sleep = sleep
+        self._asking_again = tenacity.Retrying(
+            retry=tenacity.retry_if_result(lambda found: found is None),
+            wait=tenacity.wait_chain(*(tenacity.wait_fixed(seconds) for seconds in (*resolve_waits_seconds, 0))),
+            stop=tenacity.stop_after_attempt(1 + len(resolve_waits_seconds)),
+            sleep=sleep,
+            retry_error_callback=lambda _state: None,
+        )
         self._posted: set[str] = set()
-        self._assets: dict[str, Row | None] = {}
+        self._assets: dict[str, JsonObject | None] = {}
         self._session: date | None = None
         self._clock_note = ""
         self._reasons: dict[str, str] = {}
@@ -81,7 +87,7 @@ class AlpacaBroker:
         """Give the fills and splits that were not acknowledged, oldest first."""
         if market_date(view.as_of) != self._session:
             self._begin(view)
-        fills = self._desk.look(view.as_of)
+        fills = self._tracker.poll(view.as_of)
         if self._stream is not None:
             self._stream.compare(fill.client_order_id for fill in fills if fill.client_order_id)
         return fills
@@ -95,23 +101,23 @@ class AlpacaBroker:
             When the account cannot be asked what it may do; then nothing was sent.
         """
         with readable():
-            standing = AccountSnapshot.of(self._api.account(), self._api.positions(), self._api.open_orders())
+            snapshot = AccountSnapshot.of(self._api.account(), self._api.positions(), self._api.open_orders())
         statuses: dict[str, str] = {}
         silent = ""
         for order in (approval.order for approval in approved):
             if silent:
-                told = self._tell(order, OrderStatus.CANCELLED, f"not sent: {silent}")
+                status = self._not_sent(order, OrderStatus.CANCELLED, f"not sent: {silent}")
             else:
                 try:
-                    told = self._submit(order, standing)
+                    status = self._submit(order, snapshot)
                 except BrokerError as error:
-                    silent, told = str(error), OrderStatus.RECORDED
+                    silent, status = str(error), OrderStatus.RECORDED
                     log.warning("order.unknown", client_order_id=order.client_order_id, reason=silent)
-            statuses[order.client_order_id] = told.value
+            statuses[order.client_order_id] = status.value
         return statuses
 
     def notes(self) -> tuple[str, ...]:
-        """Say what is degraded."""
+        """Name what is degraded."""
         deaf = self._stream is not None and not self._stream.connected
         return (*((STREAM_DOWN,) if deaf else ()), *((self._clock_note,) if self._clock_note else ()))
 
@@ -132,41 +138,41 @@ class AlpacaBroker:
         core.errors.BrokerError
             When no such order was ever taken, or the broker cannot be asked.
         """
-        seen = self._desk.seen(client_order_id)
-        if seen is None:
+        found = self._tracker.find(client_order_id)
+        if found is None:
             raise BrokerError(f"Alpaca has no order {client_order_id}.", hint="See GET /orders.")
-        if status_of(seen.row) not in ENDED:
-            self._api.delete_order(str(seen.row["id"]))
-            seen = self._desk.seen(client_order_id) or seen
-        return self._desk.status(client_order_id, seen).value
+        if status_of(found.row) not in ENDED:
+            self._api.delete_order(str(found.row["id"]))
+            found = self._tracker.find(client_order_id) or found
+        return self._tracker.status(client_order_id, found).value
 
     def acknowledge(self, fill_ids: Sequence[str]) -> None:
         """Take note that the ledger has these fills."""
-        self._desk.acknowledge(fill_ids)
+        self._tracker.acknowledge(fill_ids)
 
     @readable()
     def statuses(self, client_order_ids: Sequence[str]) -> Mapping[str, str]:
         """Say what became of orders; those never taken are left out."""
-        seen = {name: self._desk.seen(name) for name in client_order_ids}
-        return {name: self._status(name, found).value for name, found in seen.items() if found is not None}
+        orders = {name: self._tracker.find(name) for name in client_order_ids}
+        return {name: self._status(name, found).value for name, found in orders.items() if found is not None}
 
     def reason(self, client_order_id: str) -> str:
         """Say why an order was refused or not sent; empty when there is nothing to say."""
         return self._reasons.get(client_order_id, "")
 
     def open_orders(self) -> tuple[Order, ...]:
-        """Give our orders that may still trade or have fills to come, as the last `settle` saw them."""
-        return self._desk.pending
+        """Give our orders that may still trade or have fills to come, as of the last `settle`."""
+        return self._tracker.pending
 
     @readable()
     def account(self) -> Portfolio:
         """Give the account's cash and positions; of open orders also those that somebody else placed."""
-        foreign = tuple(_foreign(row) for row in self._desk.foreign)
-        return portfolio_of(self._api.account(), self._api.positions(), (*self._desk.pending, *foreign))
+        foreign = tuple(_foreign(row) for row in self._tracker.foreign)
+        return portfolio_of(self._api.account(), self._api.positions(), (*self._tracker.pending, *foreign))
 
     def _begin(self, view: MarketView) -> None:
         """With the first look of a day: hold our clock against Alpaca's, and ask for assets anew."""
-        skew_seconds = abs((moment(self._api.clock().get("timestamp")) - view.as_of).total_seconds())
+        skew_seconds = abs((timestamp(self._api.clock().get("timestamp")) - view.as_of).total_seconds())
         skewed = skew_seconds > SKEW_SECONDS_MAX
         self._clock_note = f"clock: it differs from Alpaca's by {skew_seconds:.0f} s" if skewed else ""
         if skewed:
@@ -175,43 +181,39 @@ class AlpacaBroker:
         self._session = market_date(view.as_of)
 
     @readable()
-    def _submit(self, order: Order, standing: AccountSnapshot) -> OrderStatus:
+    def _submit(self, order: Order, snapshot: AccountSnapshot) -> OrderStatus:
         if order.client_order_id in self._posted:
             return self._resolved(order)
         if order.symbol not in self._assets:
             self._assets[order.symbol] = self._api.asset(order.symbol)
-        refusal = standing.refusal(order, self._assets[order.symbol])
+        refusal = snapshot.refusal(order, self._assets[order.symbol])
         if refusal:
-            return self._tell(order, OrderStatus.REJECTED, refusal)
-        standing.take(order)
+            return self._not_sent(order, OrderStatus.REJECTED, refusal)
+        snapshot.take(order)
         self._posted.add(order.client_order_id)
         try:
             row = self._api.post_order(request_of(order))
-        except Refused as refused:
+        except RequestRefused as refused:
             if DUPLICATE in refused.message:
                 return self._resolved(order)
-            return self._tell(order, OrderStatus.REJECTED, f"broker: {refused}")
+            return self._not_sent(order, OrderStatus.REJECTED, f"broker: {refused}")
         except Unanswered as unanswered:
             log.warning("order.unanswered", client_order_id=order.client_order_id, reason=str(unanswered))
             return self._resolved(order)
-        return self._status(order.client_order_id, Seen(row=row, filled=number(row, "filled_qty")))
+        return self._status(order.client_order_id, TrackedOrder(row=row, filled=number(row, "filled_qty")))
 
     def _resolved(self, order: Order) -> OrderStatus:
         """Ask what became of an order that was sent without an answer; RECORDED while nobody knows."""
-        for wait_seconds in (0.0, *self._waits):
-            self._sleep(wait_seconds)
-            seen = self._desk.seen(order.client_order_id)
-            if seen is not None:
-                return self._status(order.client_order_id, seen)
-        return OrderStatus.RECORDED
+        found: TrackedOrder | None = self._asking_again(self._tracker.find, order.client_order_id)
+        return OrderStatus.RECORDED if found is None else self._status(order.client_order_id, found)
 
-    def _status(self, client_order_id: str, seen: Seen) -> OrderStatus:
-        status = self._desk.status(client_order_id, seen)
+    def _status(self, client_order_id: str, order: TrackedOrder) -> OrderStatus:
+        status = self._tracker.status(client_order_id, order)
         if status is OrderStatus.REJECTED:
             self._keep(client_order_id, "broker: rejected after it was accepted")
         return status
 
-    def _tell(self, order: Order, status: OrderStatus, reason: str) -> OrderStatus:
+    def _not_sent(self, order: Order, status: OrderStatus, reason: str) -> OrderStatus:
         self._keep(order.client_order_id, reason)
         log.info("order.not_sent", client_order_id=order.client_order_id, status=status.value, reason=reason)
         return status
@@ -222,7 +224,7 @@ class AlpacaBroker:
             del self._reasons[next(iter(self._reasons))]
 
 
-def _foreign(row: Row) -> Order:
+def _foreign(row: JsonObject) -> Order:
     quantity = number(row, "qty") - number(row, "filled_qty")
     return Order(
         client_order_id=str(row["client_order_id"]),

@@ -68,13 +68,15 @@ class AlpacaNewsStream:
     ----------
     stream : NewsDataStream
         As `connect_stream` makes it.
-    told : callable
+    on_headline : callable
         Gets each item, on the stream's thread; must not block.
     """
 
-    def __init__(self, stream: NewsDataStream, symbols: Sequence[str], told: Callable[[Headline], None]) -> None:
+    def __init__(
+        self, stream: NewsDataStream, symbols: Sequence[str], on_headline: Callable[[Headline], None]
+    ) -> None:
         self._stream = stream
-        self._told = told
+        self._on_headline = on_headline
         stream.subscribe_news(self._take, *symbols)
         self._thread = threading.Thread(target=stream.run, daemon=True, name="alpaca-news")
 
@@ -90,7 +92,7 @@ class AlpacaNewsStream:
     async def _take(self, row: Any) -> None:
         item = headline(row)
         if item is not None:
-            self._told(item)
+            self._on_headline(item)
 
 
 def headline(row: Mapping[str, Any]) -> Headline | None:

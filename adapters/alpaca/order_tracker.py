@@ -1,8 +1,8 @@
-"""Our orders at Alpaca: what became of each, which fills are news, and what is still on its way.
+"""Track our orders at Alpaca: the status of each, the fills not acknowledged, and what is still to come.
 
 Account activities are the truth about fills: only they are booked, each by its id. They may be listed later than
 the order and the position show them, and in no order within a millisecond; an order whose fills are not all
-listed yet therefore counts as pending for what is missing, so that nothing is decided on half of the news.
+listed yet therefore counts as pending for what is missing, so that nothing is decided on half of the fills.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from decimal import Decimal
 from adapters.alpaca.orders import (
     ENDED,
     fill_of,
-    moment,
     number,
     order_of,
     splits_of,
     status_of,
+    timestamp,
 )
-from adapters.alpaca.trading_client import AlpacaApi, Row, Rows
+from adapters.alpaca.trading_client import AlpacaApi, JsonObject, JsonObjects
 from core.service import OrderRecord
 from core.trading import ZERO
 from core.types import Fill, Order, OrderStatus
@@ -32,10 +32,10 @@ REPLACEMENTS_MAX = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class TrackedOrder:
     """An order at Alpaca: the newest of the orders that replaced one another, and what all of them filled."""
 
-    row: Row
+    row: JsonObject
     filled: Decimal
 
     @property
@@ -48,7 +48,7 @@ class Seen:
 
 @dataclass(kw_only=True)
 class OrderTracker:
-    """Looks at the account and remembers what it saw last.
+    """Polls the orders and activities of an account, and keeps their last state.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class OrderTracker:
     ----------
     pending : tuple of Order
         Ours that may still trade, or of which fills are not listed yet, with the quantity still to come.
-    foreign : tuple of Row
+    foreign : tuple of JsonObject
         Open orders that somebody else placed.
     """
 
@@ -72,12 +72,12 @@ class OrderTracker:
     unfinished: Callable[[], Sequence[OrderRecord]]
     since: datetime
     pending: tuple[Order, ...] = ()
-    foreign: tuple[Row, ...] = ()
+    foreign: tuple[JsonObject, ...] = ()
     _acknowledged: set[str] = field(default_factory=set)
     _names: dict[str, str] = field(default_factory=dict)
     _listed: dict[str, Decimal] = field(default_factory=dict)
 
-    def look(self, as_of: datetime) -> tuple[Fill, ...]:
+    def poll(self, as_of: datetime) -> tuple[Fill, ...]:
         """Ask for orders, then for activities; give the fills and splits that were not acknowledged.
 
         Raises
@@ -88,9 +88,9 @@ class OrderTracker:
         records = {record.client_order_id: record for record in self.unfinished()}
         open_rows = {str(row["client_order_id"]): row for row in self.api.open_orders()}
         self.foreign = tuple(row for name, row in open_rows.items() if self._is_foreign(row, name))
-        seen = {name: self.seen(name, open_rows.get(name)) for name in records}
+        found = {name: self.find(name, open_rows.get(name)) for name in records}
         fills = self._fills()
-        pending = (self._pending(record, seen[name], as_of) for name, record in records.items())
+        pending = (self._pending(record, found[name], as_of) for name, record in records.items())
         self.pending = tuple(order for order in pending if order is not None)
         oldest = min((record.created_at for record in records.values()), default=as_of)
         self.since = max(self.since, min(oldest, as_of) - LOOK_BACK)
@@ -100,7 +100,7 @@ class OrderTracker:
         """Take note that these need not be given again."""
         self._acknowledged.update(fill_ids)
 
-    def seen(self, client_order_id: str, row: Row | None = None) -> Seen | None:
+    def find(self, client_order_id: str, row: JsonObject | None = None) -> TrackedOrder | None:
         """Give what Alpaca has of an order, through all that replaced it; None when it has nothing."""
         row = row or self.api.order(client_order_id)
         if row is None:
@@ -114,30 +114,30 @@ class OrderTracker:
             row = following
             filled += number(row, "filled_qty")
             self._names[str(row["id"])] = client_order_id
-        return Seen(row=row, filled=filled)
+        return TrackedOrder(row=row, filled=filled)
 
-    def status(self, client_order_id: str, seen: Seen) -> OrderStatus:
+    def status(self, client_order_id: str, order: TrackedOrder) -> OrderStatus:
         """Give an order's status; it has ended only once all of its fills are listed."""
         listed = self._listed.get(client_order_id, ZERO)
-        if seen.left or seen.filled > listed:
+        if order.left or order.filled > listed:
             return OrderStatus.PARTIALLY_FILLED if listed else OrderStatus.SUBMITTED
-        return status_of(seen.row)
+        return status_of(order.row)
 
-    def _pending(self, record: OrderRecord, seen: Seen | None, as_of: datetime) -> Order | None:
+    def _pending(self, record: OrderRecord, order: TrackedOrder | None, as_of: datetime) -> Order | None:
         """Give what is still to come of an order; None when nothing is.
 
         One that Alpaca does not have may be on the wire: it counts as sent for a while.
         """
-        if seen is None:
+        if order is None:
             waits = as_of - max(record.created_at, record.updated_at) < GRACE
             return order_of(record, Decimal(record.quantity)) if waits else None
-        quantity = seen.left + max(seen.filled - self._listed.get(record.client_order_id, ZERO), ZERO)
+        quantity = order.left + max(order.filled - self._listed.get(record.client_order_id, ZERO), ZERO)
         return order_of(record, quantity) if quantity > 0 else None
 
     def _fills(self) -> tuple[Fill, ...]:
         rows = self.api.activities("FILL,SPLIT", self.since.isoformat().replace("+00:00", "Z"))
         trades = [row for row in rows if row["activity_type"] == "FILL"]
-        trades.sort(key=lambda row: (moment(row["transaction_time"]), number(row, "cum_qty")))
+        trades.sort(key=lambda row: (timestamp(row["transaction_time"]), number(row, "cum_qty")))
         fills = [fill for row in trades if (fill := self._ours(row)) is not None]
         self._listed = {}
         for fill in fills:
@@ -148,8 +148,8 @@ class OrderTracker:
         self._forget_names(trades)
         return tuple(fill for fill in fills if fill.fill_id not in self._acknowledged)
 
-    def _ours(self, row: Row) -> Fill | None:
-        """Read a fill; None for one of an order that is not ours, which the positions then tell of."""
+    def _ours(self, row: JsonObject) -> Fill | None:
+        """Read a fill; None for one of an order that is not ours, which then shows in the positions."""
         order_id = str(row["order_id"])
         if order_id not in self._names:
             self._names[order_id] = self._name(order_id)
@@ -166,16 +166,16 @@ class OrderTracker:
             row = replaced
         return str(row["client_order_id"]) if row else ""
 
-    def _is_foreign(self, row: Row, name: str) -> bool:
+    def _is_foreign(self, row: JsonObject, name: str) -> bool:
         return self.recorded(name) is None and self.recorded(self._name_of(row)) is None
 
-    def _name_of(self, row: Row) -> str:
+    def _name_of(self, row: JsonObject) -> str:
         order_id = str(row["id"])
         if order_id not in self._names:
             self._names[order_id] = self._name(order_id) if row.get("replaces") else str(row["client_order_id"])
         return self._names[order_id]
 
-    def _forget_names(self, trades: Rows) -> None:
+    def _forget_names(self, trades: JsonObjects) -> None:
         """Keep the names that may be asked for again."""
         listed = {str(row["order_id"]) for row in trades}
         waiting = {order.client_order_id for order in self.pending}

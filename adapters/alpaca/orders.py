@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from adapters.alpaca.trading_client import Row
+from adapters.alpaca.trading_client import JsonObject
 from core.errors import BrokerError
 from core.orders import SPLIT
 from core.service import OrderRecord
@@ -42,12 +42,12 @@ def readable() -> Iterator[None]:
         raise BrokerError(f"Alpaca's answer cannot be read: {error!r}.") from error
 
 
-def status_of(row: Row) -> OrderStatus:
-    """Give an order's status in our words."""
+def status_of(row: JsonObject) -> OrderStatus:
+    """Give an order's status as ours."""
     return STATUSES.get(str(row.get("status")), OrderStatus.SUBMITTED)
 
 
-def request_of(order: Order) -> Row:
+def request_of(order: Order) -> JsonObject:
     """Write an order as Alpaca takes it: at the market, for the day."""
     return {
         "symbol": order.symbol,
@@ -72,7 +72,7 @@ def order_of(record: OrderRecord, quantity: Decimal) -> Order:
     )
 
 
-def fill_of(row: Row, record: OrderRecord) -> Fill:
+def fill_of(row: JsonObject, record: OrderRecord) -> Fill:
     """Read a FILL activity of an order of ours."""
     return Fill(
         fill_id=str(row["id"]),
@@ -82,12 +82,12 @@ def fill_of(row: Row, record: OrderRecord) -> Fill:
         quantity=Decimal(str(row["qty"])),
         price=Decimal(str(row["price"])),
         fee=ZERO,
-        at=moment(row["transaction_time"]),
+        at=timestamp(row["transaction_time"]),
         rule=record.rule,
     )
 
 
-def splits_of(rows: Iterable[Row]) -> tuple[Fill, ...]:
+def splits_of(rows: Iterable[JsonObject]) -> tuple[Fill, ...]:
     """Read SPLIT activities: shares that came or went for nothing, one fill a symbol and day.
 
     Alpaca lists a split as the change of shares, or as the old shares leaving and the new ones coming.
@@ -105,7 +105,7 @@ def splits_of(rows: Iterable[Row]) -> tuple[Fill, ...]:
             quantity=abs(change),
             price=ZERO,
             fee=ZERO,
-            at=moment(day),
+            at=timestamp(day),
             rule=SPLIT,
         )
         for (symbol, day), change in changes.items()
@@ -113,25 +113,25 @@ def splits_of(rows: Iterable[Row]) -> tuple[Fill, ...]:
     )
 
 
-def portfolio_of(account: Row, positions: Iterable[Row], pending: tuple[Order, ...]) -> Portfolio:
-    """Give the broker's own book; since Alpaca names no entry times, the account's start stands in."""
-    began = moment(account.get("created_at") or "1970-01-01")
+def portfolio_of(account: JsonObject, positions: Iterable[JsonObject], pending: tuple[Order, ...]) -> Portfolio:
+    """Give the account as a portfolio; since Alpaca names no entry times, the account's start stands in."""
+    began = timestamp(account.get("created_at") or "1970-01-01")
     held = {row["symbol"]: _position(row, began) for row in positions}
     return Portfolio(cash=Decimal(str(account["cash"])), positions=held, pending=pending)
 
 
-def moment(text: Any) -> datetime:
-    """Read ISO 8601, with up to nanoseconds, or a date; UTC where no zone is given."""
+def timestamp(text: Any) -> datetime:
+    """Read a timestamp in ISO 8601, with up to nanoseconds, or a date; UTC where no zone is given."""
     at = datetime.fromisoformat(str(text))
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def number(row: Row, name: str) -> Decimal:
+def number(row: JsonObject, name: str) -> Decimal:
     """Read a number that may be missing or null."""
     return Decimal(str(row.get(name) or 0))
 
 
-def _position(row: Row, began: datetime) -> Position:
+def _position(row: JsonObject, began: datetime) -> Position:
     price = number(row, "current_price") or Decimal(str(row["avg_entry_price"]))
     return Position(
         symbol=row["symbol"],

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from adapters.alpaca.orders import number
-from adapters.alpaca.trading_client import Row
+from adapters.alpaca.trading_client import JsonObject
 from core.trading import ZERO
 from core.types import Order, Side
 
@@ -38,20 +38,22 @@ class AccountSnapshot:
     open_sides: dict[str, set[Side]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, account: Row, positions: Iterable[Row], open_orders: Iterable[Row]) -> AccountSnapshot:
-        """Read what Alpaca says of the account."""
-        standing = cls(
+    def of(
+        cls, account: JsonObject, positions: Iterable[JsonObject], open_orders: Iterable[JsonObject]
+    ) -> AccountSnapshot:
+        """Read Alpaca's account, positions and open orders."""
+        snapshot = cls(
             blocked=next((name for name in BLOCKS if account.get(name)), ""),
             power_usd=number(account, "buying_power"),
         )
         for row in positions:
-            standing.held[row["symbol"]] = number(row, "qty")
-            standing.free[row["symbol"]] = number(row, "qty_available" if "qty_available" in row else "qty")
+            snapshot.held[row["symbol"]] = number(row, "qty")
+            snapshot.free[row["symbol"]] = number(row, "qty_available" if "qty_available" in row else "qty")
         for row in open_orders:
-            standing.open_sides.setdefault(row["symbol"], set()).add(Side(row["side"]))
-        return standing
+            snapshot.open_sides.setdefault(row["symbol"], set()).add(Side(row["side"]))
+        return snapshot
 
-    def refusal(self, order: Order, asset: Row | None) -> str:
+    def refusal(self, order: Order, asset: JsonObject | None) -> str:
         """Say which rule forbids an order, and why; empty when none does."""
         if self.blocked:
             return f"account_open: the account is closed to trading ({self.blocked})"

@@ -1,8 +1,8 @@
-"""Alpaca's trade_updates: it says when to look, so that a fill is booked within a second and not at the next job.
+"""Alpaca's trade_updates stream: a reason to poll, so that a fill is booked within a second, not at the next job.
 
 Nothing is booked from it: events come twice, late, or never. The vendor's client reconnects by itself, with
 exponential backoff and jitter; pings find a half-open socket. The watchdog here is about data: a stream that
-claims to be connected and did not tell of a fill that polling found is thrown away and made anew.
+claims to be connected and lacked a fill that polling found is thrown away and made anew.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from adapters.alpaca.http import quiet_import
 if TYPE_CHECKING:
     from alpaca.trading.stream import TradingStream
 
-HEARD_MAX = 1000
+RECEIVED_MAX = 1000
 ENDS = frozenset({"fill", "partial_fill", "canceled", "expired", "rejected", "replaced"})
 WEBSOCKET = {"ping_interval": 10, "ping_timeout": 20, "close_timeout": 5, "max_queue": 1024}
 log = structlog.get_logger("alpaca")
@@ -35,13 +35,13 @@ class TradeUpdates:
     make : callable
         Makes a client, not connected yet: `connect_stream` with its arguments.
     wake : callable
-        Called on the stream's thread after each event that changes the book or ends an order; must not block.
+        Called on the stream's thread after each event that changes the account or ends an order; must not block.
     """
 
     def __init__(self, make: Callable[[], TradingStream], wake: Callable[[], None]) -> None:
         self._make = make
         self._wake = wake
-        self._heard: deque[str] = deque(maxlen=HEARD_MAX)
+        self._received: deque[str] = deque(maxlen=RECEIVED_MAX)
         self._ended = threading.Event()
         self._compared = False
         self._stream: TradingStream | None = None
@@ -62,12 +62,12 @@ class TradeUpdates:
         self._leave()
 
     def compare(self, client_order_ids: Iterable[str]) -> None:
-        """Hold the orders whose fills polling found against what was heard; a deaf stream is made anew.
+        """Hold the orders whose fills polling found against the stream's events; a deaf stream is made anew.
 
         The first comparison only remembers: those fills may be from before the stream.
         """
-        deaf = [name for name in client_order_ids if name not in self._heard]
-        self._heard.extend(deaf)
+        deaf = [name for name in client_order_ids if name not in self._received]
+        self._received.extend(deaf)
         if deaf and self._compared and self.connected:
             log.warning("stream.deaf", client_order_ids=deaf)
             self._leave()
@@ -88,12 +88,12 @@ class TradeUpdates:
     async def _take(self, message: Any) -> None:
         update = message["data"]
         if update["event"] in ENDS:
-            self._heard.append(str(update["order"]["client_order_id"]))
+            self._received.append(str(update["order"]["client_order_id"]))
             self._wake()
 
 
 async def _end(stream: TradingStream) -> None:
-    """End a client at once: told to stop only, it would notice with its next message or after five seconds."""
+    """End a client at once: its stop alone would be noticed with its next message or after five seconds."""
     await stream.stop_ws()
     await stream.close()
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from alpaca.trading.client import TradingClient
 
 Result = TypeVar("Result")
-Row = dict[str, Any]
-Rows = list[Row]
+JsonObject = dict[str, Any]
+JsonObjects = list[JsonObject]
 NOT_FOUND = 404
 TOO_MANY = 429
 PAGE_SIZE = 100
@@ -34,7 +34,7 @@ class Patience:
     timeout_seconds : float
         For one request.
     attempts : int
-        Of one read, all told.
+        Of one read, the first included.
     wait_seconds_first, wait_seconds_max : float
         Between attempts, doubling and with jitter; a `Retry-After` is honoured up to the maximum.
     """
@@ -45,7 +45,7 @@ class Patience:
     wait_seconds_max: float = 15.0
 
 
-class Refused(Exception):  # a value for the one who asked, not a fault of ours
+class RequestRefused(Exception):  # a value for the one who asked, not a fault of ours
     """Alpaca answered no: the request was read and nothing was done.
 
     Attributes
@@ -82,87 +82,87 @@ class AlpacaApi:
         self._client = client
         self._patience = patience or Patience()
 
-    def account(self) -> Row:
+    def account(self) -> JsonObject:
         """Give cash, buying power and what blocks the account."""
         return self._read(dict, lambda: self._client.get("/account"))
 
-    def clock(self) -> Row:
+    def clock(self) -> JsonObject:
         """Give Alpaca's time, and whether it takes the exchange to be open."""
         return self._read(dict, lambda: self._client.get("/clock"))
 
-    def positions(self) -> Rows:
+    def positions(self) -> JsonObjects:
         """Give all positions."""
         return self._read(list, lambda: self._client.get("/positions"))
 
-    def asset(self, symbol: str) -> Row | None:
+    def asset(self, symbol: str) -> JsonObject | None:
         """Give an asset; None when Alpaca does not know it."""
         return self._found(lambda: self._client.get(f"/assets/{symbol}"))
 
-    def open_orders(self) -> Rows:
+    def open_orders(self) -> JsonObjects:
         """Give all open orders, oldest first."""
-        out: dict[str, Row] = {}
+        out: dict[str, JsonObject] = {}
         query: dict[str, Any] = {"status": "open", "direction": "asc", "limit": ORDERS_A_PAGE}
         for _ in range(PAGES_MAX):
-            page: Rows = self._read(list, lambda: self._client.get("/orders", query))
+            page: JsonObjects = self._read(list, lambda: self._client.get("/orders", query))
             out |= {row["id"]: row for row in page}
             if len(page) < ORDERS_A_PAGE:
                 break
             query["after"] = page[-1]["submitted_at"]
         return list(out.values())
 
-    def order(self, client_order_id: str) -> Row | None:
+    def order(self, client_order_id: str) -> JsonObject | None:
         """Give an order by our name; None when Alpaca has none of it."""
         query = {"client_order_id": client_order_id}
         return self._found(lambda: self._client.get("/orders:by_client_order_id", query))
 
-    def order_by_id(self, order_id: str) -> Row | None:
+    def order_by_id(self, order_id: str) -> JsonObject | None:
         """Give an order by Alpaca's own name."""
         return self._found(lambda: self._client.get(f"/orders/{order_id}"))
 
-    def activities(self, kinds: str, after: str) -> Rows:
+    def activities(self, kinds: str, after: str) -> JsonObjects:
         """Give account activities after a moment (ISO 8601), in the order of their ids."""
-        out: Rows = []
+        out: JsonObjects = []
         query = {"activity_types": kinds, "after": after, "direction": "asc", "page_size": PAGE_SIZE}
         for _ in range(PAGES_MAX):
-            page: Rows = self._read(list, lambda: self._client.get("/account/activities", query))
+            page: JsonObjects = self._read(list, lambda: self._client.get("/account/activities", query))
             out += page
             if len(page) < PAGE_SIZE:
                 return out
             query["page_token"] = page[-1]["id"]
         raise BrokerError(f"Alpaca lists more than {PAGES_MAX * PAGE_SIZE} activities since {after}.")
 
-    def post_order(self, body: Row) -> Row:
+    def post_order(self, body: JsonObject) -> JsonObject:
         """Send an order, once.
 
         Raises
         ------
-        Refused
+        RequestRefused
             Alpaca did not take it.
         Unanswered
             It may have arrived or not: ask for its name.
         """
-        return _shaped(dict, _asked(lambda: self._client.post("/orders", body)))
+        return _shaped(dict, _translating(lambda: self._client.post("/orders", body)))
 
     def delete_order(self, order_id: str) -> None:
         """Ask for an order's cancellation; one that has ended already stays as it is."""
         try:
-            self._retrying(lambda: _asked(lambda: self._client.delete(f"/orders/{order_id}")))
-        except Refused as refused:
+            self._retrying(lambda: _translating(lambda: self._client.delete(f"/orders/{order_id}")))
+        except RequestRefused as refused:
             if refused.status not in (NOT_FOUND, 422):
                 raise BrokerError(f"Alpaca does not cancel the order: {refused}.") from refused
 
-    def _found(self, ask: Callable[[], Any]) -> Row | None:
+    def _found(self, ask: Callable[[], Any]) -> JsonObject | None:
         try:
-            return self._retrying(lambda: _shaped(dict, _asked(ask)))
-        except Refused as refused:
+            return self._retrying(lambda: _shaped(dict, _translating(ask)))
+        except RequestRefused as refused:
             if refused.status == NOT_FOUND:
                 return None
             raise _unreadable(refused) from refused
 
     def _read(self, shape: type[Result], ask: Callable[[], Any]) -> Result:
         try:
-            return self._retrying(lambda: _shaped(shape, _asked(ask)))
-        except Refused as refused:
+            return self._retrying(lambda: _shaped(shape, _translating(ask)))
+        except RequestRefused as refused:
             raise _unreadable(refused) from refused
 
     def _retrying(self, ask: Callable[[], Result]) -> Result:
@@ -172,8 +172,8 @@ class AlpacaApi:
 
         def wait(state: tenacity.RetryCallState) -> float:
             fault = state.outcome.exception() if state.outcome else None
-            told = fault.retry_after_seconds if isinstance(fault, Unanswered) else 0.0
-            return min(max(backoff(state), told), patience.wait_seconds_max)
+            asked_for = fault.retry_after_seconds if isinstance(fault, Unanswered) else 0.0
+            return min(max(backoff(state), asked_for), patience.wait_seconds_max)
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Unanswered),
@@ -203,7 +203,7 @@ def connect(
     return client
 
 
-def _asked(ask: Callable[[], Any]) -> Any:
+def _translating(ask: Callable[[], Any]) -> Any:
     """Ask once; the one place where the vendor's exceptions become ours."""
     from alpaca.common.exceptions import APIError  # noqa: PLC0415  # heavy: imported at first use
 
@@ -231,7 +231,7 @@ def _translated(error: Any) -> Exception:
         code, message = 0, str(error)[:200]
     if status == TOO_MANY or status >= 500:
         return Unanswered(f"Alpaca answered {status}: {message}.", retry_after_seconds=_retry_after(error))
-    return Refused(status, code, message)
+    return RequestRefused(status, code, message)
 
 
 def _retry_after(error: Any) -> float:
@@ -239,6 +239,6 @@ def _retry_after(error: Any) -> float:
     return float(value) if value.isdigit() else 0.0
 
 
-def _unreadable(refused: Refused) -> BrokerError:
+def _unreadable(refused: RequestRefused) -> BrokerError:
     hint = "Check ALPACA_API_KEY and ALPACA_SECRET_KEY." if refused.status in (401, 403) else ""
     return BrokerError(f"Alpaca refuses to answer: {refused}.", hint=hint)

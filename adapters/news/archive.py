@@ -14,9 +14,9 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from adapters.news.days import day_only
-from adapters.news.dedup import Stories
+from adapters.news.dedup import HeadlineDeduplicator
 from adapters.news.text import clean
+from adapters.news.trading_day_cutoff import trading_day_cutoff
 from core.errors import DataError
 from core.ports import Calendar
 from core.types import Headline
@@ -27,7 +27,7 @@ SEPARATOR = re.compile(r"[,;\s|]+")
 
 
 class NewsArchive:
-    """Gives the stories of one file; read once, at the first question.
+    """Implements `core.ports.NewsSource` on one file; read once, at the first question.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class NewsArchive:
             self._received = [item.received_at for item in self._items]
 
     def news(self, symbols: Sequence[str], start: datetime, end: datetime) -> Sequence[Headline]:
-        """Give the stories of these symbols received from start to end inclusive, oldest first.
+        """Give the headlines of these symbols received from start to end inclusive, oldest first.
 
         Raises
         ------
@@ -80,23 +80,23 @@ class NewsArchive:
             else:
                 read.append(item)
         read.sort(key=lambda item: (item.received_at, item.published_at, item.text, item.symbols))
-        stories = Stories().new(read)
-        self.dropped["told before"] = len(read) - len(stories)
-        return stories
+        kept = HeadlineDeduplicator().without_repeats(read)
+        self.dropped["repeated"] = len(read) - len(kept)
+        return kept
 
     def _item(self, row: Mapping[str, Any], days: dict[date, tuple[datetime, datetime]]) -> Headline | str:
         text = clean(row["text"])
         if not text:
             return "no text that can be scored"
         symbols = tuple(dict.fromkeys(s for s in SEPARATOR.split(str(row["symbols"] or "").upper()) if s))
-        at = _moment(row["at"])
+        at = _timestamp(row["at"])
         if at is None or not symbols:
             return "no time or no ticker"
-        received = _moment(row.get("received_at"))
+        received = _timestamp(row.get("received_at"))
         if row.get("date_precision") == "day" or at.time() == time(0):
             day = at.date()
             if day not in days:
-                days[day] = day_only(self._calendar, day)
+                days[day] = trading_day_cutoff(self._calendar, day)
             at, usable = days[day]
             received = max(usable, received or usable)
         publisher = clean(row.get("publisher"))
@@ -105,7 +105,7 @@ class NewsArchive:
         )
 
 
-def _moment(value: object) -> datetime | None:
+def _timestamp(value: object) -> datetime | None:
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value.strip())

@@ -1,4 +1,4 @@
-"""Each story once: the same news from several publishers, or reworded a little, counts where it came first."""
+"""Deduplicate headlines: news from several publishers, or reworded a little, counts where it came first."""
 
 from __future__ import annotations
 
@@ -21,50 +21,50 @@ DENIALS = frozenset(("not", "no", "never", "denies", "denied", "without", "canno
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Wording:
     at: datetime
     words: tuple[str, ...]
     sorted_text: str
 
 
-class Stories:
-    """Remembers, per symbol, what was told in the last three days (at most 200 stories).
+class HeadlineDeduplicator:
+    """Keeps, per symbol, the headlines of the last three days (at most 200), and drops those that repeat one.
 
     Whether an item is new depends on the items before it alone, so a longer history begins with exactly the
-    shorter one's stories. Give the items in the order they were received.
+    shorter one's headlines. Give the items in the order they were received.
     """
 
     def __init__(self) -> None:
-        self._told: dict[str, deque[_Told]] = defaultdict(lambda: deque(maxlen=COMPARED_MAX))
+        self._recent: dict[str, deque[_Wording]] = defaultdict(lambda: deque(maxlen=COMPARED_MAX))
 
-    def new(self, items: Iterable[Headline]) -> list[Headline]:
-        """Keep of each item the symbols that had not heard the story; an item without any is left out."""
+    def without_repeats(self, items: Iterable[Headline]) -> list[Headline]:
+        """Keep of each item the symbols it is new for; an item without any is left out."""
         out = []
         for item in items:
-            told = _told(item)
-            fresh = tuple(symbol for symbol in item.symbols if not self._heard(symbol, told))
+            wording = _wording(item)
+            fresh = tuple(symbol for symbol in item.symbols if not self._is_repeat(symbol, wording))
             for symbol in fresh:
-                self._told[symbol].append(told)
+                self._recent[symbol].append(wording)
             if fresh:
                 out.append(item if fresh == item.symbols else replace(item, symbols=fresh))
         return out
 
-    def _heard(self, symbol: str, told: _Told) -> bool:
+    def _is_repeat(self, symbol: str, wording: _Wording) -> bool:
         from rapidfuzz import fuzz, process  # noqa: PLC0415  # imported at first use
 
-        earlier = [past for past in self._told[symbol] if told.at - past.at <= SAME_STORY]
+        earlier = [past for past in self._recent[symbol] if wording.at - past.at <= SAME_STORY]
         near = process.extract(
-            told.sorted_text,
+            wording.sorted_text,
             [past.sorted_text for past in earlier],
             scorer=fuzz.ratio,
             score_cutoff=ALIKE_MIN,
             limit=5,
         )
-        return any(is_same_story(told.words, earlier[place].words) for _, _, place in near)
+        return any(is_same_story(wording.words, earlier[place].words) for _, _, place in near)
 
 
 def is_same_story(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Tell whether two headlines tell the same: one's words are all in the other, but for small variations.
+    """Whether two headlines are of the same story: one's words are all in the other, but for small variations.
 
     Words are matched exactly, then by likeness (raises, raised); figures only exactly. At least 70 % of the
     longer one must be shared, and a denial in only one of them makes two stories.
@@ -96,7 +96,7 @@ def _is_variant(word: str, other: str) -> bool:
     return word[:3] == other[:3] and fuzz.ratio(word, other) >= WORD_ALIKE_MIN
 
 
-def _told(item: Headline) -> _Told:
+def _wording(item: Headline) -> _Wording:
     text = TRAILER.sub("", item.text).lower().replace("’", "'")
     words = tuple(WORD.findall(text)) or (text,)
-    return _Told(at=item.received_at, words=words, sorted_text=" ".join(sorted(words)))
+    return _Wording(at=item.received_at, words=words, sorted_text=" ".join(sorted(words)))

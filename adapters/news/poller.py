@@ -1,4 +1,4 @@
-"""The news desk of a running daemon: asks its source in the background, and answers at once from what it has."""
+"""Poll a news source in the background; a running daemon is answered at once from what has arrived."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from adapters.news.dedup import Stories
+from adapters.news.dedup import HeadlineDeduplicator
 from core.errors import DataError
 from core.ports import Clock, NewsSource
 from core.types import Headline
@@ -20,9 +20,9 @@ OVERLAP = timedelta(hours=2)
 
 
 class NewsPoller:
-    """Keeps each story of the last days once, and says which were there at a moment.
+    """Keeps the headlines of the last days, each story once, and gives those that were there at a moment.
 
-    An item counts from the moment we had it, at the earliest. Nothing here waits for a vendor but the desk's
+    An item counts from the moment we had it, at the earliest. Nothing here waits for a vendor but the poller's
     own thread.
 
     Parameters
@@ -32,7 +32,7 @@ class NewsPoller:
     refresh_seconds : float
         Between two questions.
     arrived : callable
-        Gets the texts of new stories, for scoring ahead; must not block.
+        Gets the texts of new headlines, for scoring ahead; must not block.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class NewsPoller:
         self._window = window
         self._refresh_seconds = refresh_seconds
         self._arrived = arrived
-        self._stories = Stories()
+        self._deduplicator = HeadlineDeduplicator()
         self._items: list[Headline] = []
         self._received: list[datetime] = []
         self._lock = threading.Lock()
@@ -73,7 +73,7 @@ class NewsPoller:
         self._stopping.set()
 
     def headlines(self, as_of: datetime) -> tuple[Headline, ...]:
-        """Give the stories of the window that we had at `as_of`, oldest first."""
+        """Give the headlines of the window that we had at `as_of`, oldest first."""
         with self._lock:
             first = bisect_left(self._received, as_of - self._window)
             return tuple(self._items[first : bisect_right(self._received, as_of)])
@@ -92,17 +92,17 @@ class NewsPoller:
         self.add(items)
 
     def add(self, items: Iterable[Headline]) -> None:
-        """Take items in: each counts from now, or from its own later time, and a story told before not again."""
+        """Take items in: each counts from now, or from its own later time, and a repeated story not again."""
         now = self._clock.now()
         known = set(self._symbols)
-        heard = [
+        arrived = [
             replace(item, symbols=ours, received_at=max(now, item.published_at, item.received_at))
             for item in items
             if (ours := tuple(symbol for symbol in item.symbols if symbol in known))
         ]
-        heard.sort(key=lambda item: (item.received_at, item.published_at, item.text))
+        arrived.sort(key=lambda item: (item.received_at, item.published_at, item.text))
         with self._lock:
-            fresh = self._stories.new(heard)
+            fresh = self._deduplicator.without_repeats(arrived)
             for item in fresh:
                 place = bisect_right(self._received, item.received_at)
                 self._items.insert(place, item)

@@ -1,10 +1,12 @@
-"""The paper broker's own book: cash and shares, kept apart from the engine's so that the two can be compared."""
+"""The paper broker's account: cash and shares, kept apart from the engine's portfolio for comparison."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+
+import msgspec
 
 from core.brackets import Bracket
 from core.errors import InvariantError
@@ -23,28 +25,29 @@ class Holding:
     last_price: Decimal
 
 
-@dataclass(slots=True, kw_only=True)
-class PaperAccount:
-    """Cash in US dollars to the cent, holdings and what guards them by symbol.
+class PaperAccount(
+    msgspec.Struct, kw_only=True, rename={"brackets": "guards", "brackets_from": "guarded_from"}
+):  # as saved files have it
+    """Cash in US dollars to the cent, and by symbol the holdings and their brackets.
 
     Attributes
     ----------
-    guarded_from : date
-        The first session whose bar the guards have not been held against.
+    brackets_from : date
+        The first session whose bar the brackets have not been checked against.
     """
 
     cash: Decimal
-    holdings: dict[str, Holding] = field(default_factory=dict)
-    guards: dict[str, Bracket] = field(default_factory=dict)
-    guarded_from: date = date.max
+    holdings: dict[str, Holding] = msgspec.field(default_factory=dict)
+    brackets: dict[str, Bracket] = msgspec.field(default_factory=dict)
+    brackets_from: date = date.max
 
     def held(self, symbol: str) -> Decimal:
         """Give the shares held; 0 for none."""
         holding = self.holdings.get(symbol)
         return holding.quantity if holding else ZERO
 
-    def book(self, fill: Fill) -> None:
-        """Take a fill; cash changes by its value and fee, rounded to the cent once."""
+    def apply_fill(self, fill: Fill) -> None:
+        """Apply a fill; cash changes by its value and fee, rounded to the cent once."""
         self.cash += fill.cash_change
         if fill.side is Side.BUY:
             self._add(fill, fill.quantity * fill.price)
@@ -54,7 +57,7 @@ class PaperAccount:
             raise InvariantError(f"The paper broker's cash fell to {self.cash} USD with {fill.fill_id}.")
 
     def as_portfolio(self, pending: tuple[Order, ...]) -> Portfolio:
-        """Give the book in the engine's words."""
+        """Return the account as a portfolio."""
         return Portfolio(
             cash=self.cash,
             positions={symbol: _position(symbol, holding) for symbol, holding in self.holdings.items()},

@@ -25,10 +25,10 @@ from core.types import ApprovedOrder, Fill, MarketView, Order, OrderStatus, Port
 class PaperBroker:
     """Implements `core.ports.Broker` on simulated money.
 
-    When an order fills. Only on what happened after it was sent: during market hours on a quote seen later
+    When an order fills. Only on what happened after it was sent: during market hours on a quote from later
     than that; else at the opening price of the first session that opens later (09:30 New York), once its bar
     is known. Half the spread and the slippage are paid on each fill. An order lives until the end of that
-    first session, then it expires. Protections are held against each daily bar that follows: the stop before
+    first session, then it expires. Brackets are checked against each daily bar that follows: the stop before
     the target, a gap at the open.
 
     What cash does. A buy that buying power does not cover is rejected when it is sent. When the price has moved
@@ -43,7 +43,7 @@ class PaperBroker:
     clock : Clock
         Says when an order was sent; never earlier than the last view settled.
     store : PaperStore
-        `SqliteStore(path)`, or `MemoryStore()` for a backtest.
+        `SqlitePaperStore(path)`, or `InMemoryPaperStore()` for a backtest.
     """
 
     name = "paper"
@@ -65,8 +65,8 @@ class PaperBroker:
             self._settled_at = view.as_of
             if view.row >= 0:
                 self._last_session = view.bars.dates[view.row]
-            if self._desk.open or self._desk.book.guards:
-                self._desk.match(view)
+            if self._matching.open or self._matching.account.brackets:
+                self._matching.match(view)
                 self._commit()
         return tuple(self._waiting.values())
 
@@ -84,15 +84,15 @@ class PaperBroker:
         return statuses
 
     def protect(self, protections: Sequence[Bracket]) -> None:
-        """Hold these stops and targets, and no others, against the daily bars to come."""
-        book = self._desk.book
-        guards = {protection.symbol: protection for protection in protections}
-        if guards == book.guards:
+        """Check these stops and targets, and no others, against the daily bars to come."""
+        account = self._matching.account
+        brackets = {bracket.symbol: bracket for bracket in protections}
+        if brackets == account.brackets:
             return
-        book.guards = guards
+        account.brackets = brackets
         if self._last_session is not None:
-            book.guarded_from = self._last_session + timedelta(days=1)
-        self._store.save(Changes(), book)
+            account.brackets_from = self._last_session + timedelta(days=1)
+        self._store.save(Changes(), account)
 
     def acknowledge(self, fill_ids: Sequence[str]) -> None:
         """Take note that the ledger has these fills: they are not given again."""
@@ -103,12 +103,12 @@ class PaperBroker:
                 del self._waiting[name]
 
     def account(self) -> Portfolio:
-        """Give the broker's own book: cash, positions at their last traded price, open orders."""
-        return self._desk.book.as_portfolio(self.open_orders())
+        """Return the account: cash, positions at their last traded price, open orders."""
+        return self._matching.account.as_portfolio(self.open_orders())
 
     def open_orders(self) -> tuple[Order, ...]:
         """Give the orders that may still trade, oldest first."""
-        return pending(self._desk.open.values())
+        return pending(self._matching.open.values())
 
     def statuses(self, client_order_ids: Sequence[str]) -> Mapping[str, str]:
         """Give what became of orders; those never taken are left out."""
@@ -133,18 +133,18 @@ class PaperBroker:
             raise BrokerError(f"The paper broker has no order {client_order_id}.", hint="See GET /orders.")
         if kept.status is OrderStatus.SUBMITTED:
             kept = replace(kept, status=OrderStatus.CANCELLED, reason="cancelled on request")
-            self._desk.put(kept)
+            self._matching.put(kept)
             self._commit()
         return kept.status.value
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         self._store.close()
 
     def _find(self, client_order_id: str) -> PaperOrder | None:
         return (
-            self._desk.open.get(client_order_id)
-            or self._desk.changes.orders.get(client_order_id)
+            self._matching.open.get(client_order_id)
+            or self._matching.changes.orders.get(client_order_id)
             or self._store.find(client_order_id)
         )
 
@@ -162,7 +162,7 @@ class PaperBroker:
             status=OrderStatus.REJECTED if refusal else OrderStatus.SUBMITTED,
             reason=refusal,
         )
-        self._desk.put(kept)
+        self._matching.put(kept)
         return kept
 
     def _refusal(self, order: Order, needed: Decimal, power: Decimal) -> str:
@@ -179,12 +179,12 @@ class PaperBroker:
         selling = sum(
             (o.quantity for o in self.open_orders() if o.symbol == order.symbol and o.side is Side.SELL), ZERO
         )
-        free = self._desk.book.held(order.symbol) - selling
+        free = self._matching.account.held(order.symbol) - selling
         return f"it sells {order.quantity} shares and {free} are free to sell" if order.quantity > free else ""
 
     def _buying_power(self) -> Decimal:
         """Give cash less what open buys should take, plus what open sells should bring."""
-        return self._desk.book.cash + sum((self._expected(order) for order in self.open_orders()), ZERO)
+        return self._matching.account.cash + sum((self._expected(order) for order in self.open_orders()), ZERO)
 
     def _expected(self, order: Order) -> Decimal:
         """Give the cash an order should move at its reference price."""
@@ -196,11 +196,11 @@ class PaperBroker:
 
     def _commit(self) -> None:
         """Write what changed; when that fails, go back to what is written."""
-        changes, self._desk.changes = self._desk.changes, Changes()
+        changes, self._matching.changes = self._matching.changes, Changes()
         if not changes.orders and not changes.fills:
             return
         try:
-            self._store.save(changes, self._desk.book)
+            self._store.save(changes, self._matching.account)
         except LedgerError:
             self._restore()
             raise
@@ -209,8 +209,8 @@ class PaperBroker:
     def _restore(self) -> None:
         saved = self._store.load()
         cash = to_cents(Decimal(repr(self._settings.initial_cash_usd)))
-        self._desk = MatchingEngine(
-            self._settings, saved.book or PaperAccount(cash=cash), dict(saved.open_orders)
+        self._matching = MatchingEngine(
+            self._settings, saved.account or PaperAccount(cash=cash), dict(saved.open_orders)
         )
         self._waiting = {fill.fill_id: fill for fill in saved.waiting}
         self._settled_at = None

@@ -29,7 +29,7 @@ class DryRunBroker:
         self.name = name
         self._account = account
 
-    def settle(self, view: MarketView) -> tuple[Fill, ...]:  # noqa: ARG002  nothing trades whatever is seen
+    def settle(self, view: MarketView) -> tuple[Fill, ...]:  # noqa: ARG002  nothing trades on any view
         """Give no fills: nothing was sent."""
         return ()
 
@@ -38,7 +38,7 @@ class DryRunBroker:
         return {approval.order.client_order_id: OrderStatus.DRY_RUN.value for approval in approved}
 
     def protect(self, protections: Sequence[Bracket]) -> None:
-        """Nothing is held, so nothing is guarded."""
+        """Nothing is held, so nothing needs a bracket."""
 
     def cancel(self, client_order_id: str) -> str:  # noqa: ARG002  no order was ever sent
         """Nothing was sent, so nothing is open."""

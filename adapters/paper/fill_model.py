@@ -46,7 +46,7 @@ def affordable(cash: Decimal, price: Decimal, costs: BrokerSettings) -> Decimal:
 
 
 def protective_fill(levels: Levels, bar: Bar) -> tuple[str, float] | None:
-    """Tell which rule closes a guarded position within a bar, and at which price before costs; None when none.
+    """Give the rule that closes a position with a bracket within a bar, and the price before costs; None if none.
 
     A bar that opens beyond a level trades at the open: worse than the stop, better than the target. Otherwise
     the order of events within a day is not known, and the worst is assumed: the stop before the target.

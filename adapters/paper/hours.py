@@ -18,6 +18,6 @@ def opening(session: date) -> datetime:
 
 @lru_cache(maxsize=8)
 def next_opening_date(at: datetime) -> date:
-    """Give the first date whose opening is later than `at`; whether it is a session is the panel's to say."""
+    """Give the first date whose opening is later than `at`; whether it is a session is in the panel."""
     today = market_date(at)
     return today if at < opening(today) else today + timedelta(days=1)

@@ -1,4 +1,4 @@
-"""The paper broker's dealing desk: trades open orders on what the market showed after they were sent."""
+"""The paper broker's matching engine: fills open orders on what the market showed after they were sent."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from core.types import Fill, MarketView, Order, OrderStatus, Side
 SHORTFALL_PCT_MAX = Decimal("0.05")
 ONE_DAY = timedelta(days=1)
 NO_BAR = Bar(open=nan, high=nan, low=nan)
-Look = Callable[[PaperOrder], tuple[Bar, datetime] | None]
+PriceLookup = Callable[[PaperOrder], tuple[Bar, datetime] | None]
 
 
 class MatchingEngine:
-    """Open orders, the book, and the rules of trading one against the other.
+    """Fills the open orders of an account, and closes positions whose bracket a bar reached.
 
     Attributes
     ----------
@@ -35,8 +35,8 @@ class MatchingEngine:
         What was changed since it was last taken.
     """
 
-    def __init__(self, costs: BrokerSettings, book: PaperAccount, orders: dict[str, PaperOrder]) -> None:
-        self.book = book
+    def __init__(self, costs: BrokerSettings, account: PaperAccount, orders: dict[str, PaperOrder]) -> None:
+        self.account = account
         self.open = orders
         self.changes = Changes()
         self._costs = costs
@@ -51,10 +51,10 @@ class MatchingEngine:
             self._match_quotes(view)
 
     def _first_row(self, view: MarketView) -> int:
-        """Find the first session that an order or a guard has not been held against."""
+        """Find the first session that an order or a bracket has not been checked against."""
         first = min((kept.session_from for kept in self.open.values()), default=date.max)
-        if self.book.guards and self.book.holdings:
-            first = min(first, self.book.guarded_from)
+        if self.account.brackets and self.account.holdings:
+            first = min(first, self.account.brackets_from)
         return bisect_left(view.bars.dates, first, hi=len(view.bars.sessions))
 
     def put(self, kept: PaperOrder) -> None:
@@ -70,69 +70,69 @@ class MatchingEngine:
         session, known_at = view.bars.dates[row], view.bars.closed_at[row]
         opens_at = min(opening(session), known_at)
 
-        def look(kept: PaperOrder) -> tuple[Bar, datetime] | None:
+        def price_of(kept: PaperOrder) -> tuple[Bar, datetime] | None:
             bar = _bar(view, row, kept.order.symbol)
             return (bar, opens_at) if bar.traded and kept.session_from <= session else None
 
         due = [kept for kept in self.open.values() if kept.session_from <= session]
-        self._trade_market(due, look)
+        self._trade_market(due, price_of)
         for kept in due:
             if kept.order.client_order_id in self.open:
                 self._finish(kept, OrderStatus.EXPIRED, f"no price to trust in the session {session}")
-        if self.book.guards and self.book.guarded_from <= session:
-            self._trade_guarded(view, row, opens_at, known_at)
-            self.book.guarded_from = session + ONE_DAY
+        if self.account.brackets and self.account.brackets_from <= session:
+            self._trade_brackets(view, row, opens_at, known_at)
+            self.account.brackets_from = session + ONE_DAY
 
     def _match_quotes(self, view: MarketView) -> None:
         opens_at = opening(market_date(view.as_of))
 
-        def look(kept: PaperOrder) -> tuple[Bar, datetime] | None:
+        def price_of(kept: PaperOrder) -> tuple[Bar, datetime] | None:
             quote = view.quotes.get(kept.order.symbol)
             if quote is None or quote.symbol in view.stale or quote.at < opens_at:
                 return None
             bar = Bar(open=quote.price, high=quote.price, low=quote.price)
             return (bar, quote.at) if bar.traded and quote.at > kept.submitted_at else None
 
-        self._trade_market(list(self.open.values()), look)
+        self._trade_market(list(self.open.values()), price_of)
 
-    def _trade_market(self, orders: Iterable[PaperOrder], look: Look) -> None:
+    def _trade_market(self, orders: Iterable[PaperOrder], price_of: PriceLookup) -> None:
         """Trade orders at the price shown first, sells before buys."""
         for kept in sorted(orders, key=lambda kept: kept.order.side is Side.BUY):
-            seen = look(kept)
-            if seen is not None:
-                bar, at = seen
+            shown = price_of(kept)
+            if shown is not None:
+                bar, at = shown
                 trade = self._buy if kept.order.side is Side.BUY else self._sell
                 trade(kept, bar.open, at)
 
-    def _trade_guarded(self, view: MarketView, row: int, opens_at: datetime, until: datetime) -> None:
-        """Close guarded positions held since the open; the hour within a bar is taken to be its end."""
-        for symbol, guard in list(self.book.guards.items()):
-            holding = self.book.holdings.get(symbol)
+    def _trade_brackets(self, view: MarketView, row: int, opens_at: datetime, until: datetime) -> None:
+        """Close positions held since the open whose bracket the bar reached, at the open or at the bar's end."""
+        for symbol, bracket in list(self.account.brackets.items()):
+            holding = self.account.holdings.get(symbol)
             if holding is None or holding.entry_at > opens_at:
                 continue
             bar = _bar(view, row, symbol)
-            hit = protective_fill(guard.levels(holding.cost / holding.quantity), bar)
+            hit = protective_fill(bracket.levels(holding.cost / holding.quantity), bar)
             if hit is not None:
                 rule, price = hit
                 sold = traded_price(price, Side.SELL, self._costs)
-                self._book(
-                    f"{guard.decision_id}-{symbol}-protect", symbol, Side.SELL, holding.quantity, sold,
+                self._record_fill(
+                    f"{bracket.decision_id}-{symbol}-protect", symbol, Side.SELL, holding.quantity, sold,
                     at=opens_at if price == bar.open else until, rule=rule,
                 )  # fmt: skip
-                del self.book.guards[symbol]
+                del self.account.brackets[symbol]
 
     def _buy(self, kept: PaperOrder, price: float, at: datetime) -> None:
         paid = traded_price(price, Side.BUY, self._costs)
         wanted = kept.order.quantity
-        quantity = min(wanted, affordable(self.book.cash, paid, self._costs))
+        quantity = min(wanted, affordable(self.account.cash, paid, self._costs))
         if quantity <= 0 or quantity < wanted * (1 - SHORTFALL_PCT_MAX):
-            reason = f"{wanted} shares at {paid} USD cost more than the {self.book.cash} USD of cash"
+            reason = f"{wanted} shares at {paid} USD cost more than the {self.account.cash} USD of cash"
             self._finish(kept, OrderStatus.REJECTED, reason)
         else:
             self._fill(kept, quantity, paid, at)
 
     def _sell(self, kept: PaperOrder, price: float, at: datetime) -> None:
-        quantity = min(kept.order.quantity, self.book.held(kept.order.symbol))
+        quantity = min(kept.order.quantity, self.account.held(kept.order.symbol))
         if quantity <= 0:
             self._finish(kept, OrderStatus.CANCELLED, "the position is gone")
             return
@@ -140,7 +140,9 @@ class MatchingEngine:
 
     def _fill(self, kept: PaperOrder, quantity: Decimal, price: Decimal, at: datetime) -> None:
         order = kept.order
-        self._book(order.client_order_id, order.symbol, order.side, quantity, price, at=at, rule=order.rule)
+        self._record_fill(
+            order.client_order_id, order.symbol, order.side, quantity, price, at=at, rule=order.rule
+        )
         if quantity == order.quantity:
             self._finish(kept, OrderStatus.FILLED, "")
         else:
@@ -148,7 +150,7 @@ class MatchingEngine:
                 kept, OrderStatus.CANCELLED, f"{quantity} of {order.quantity} shares traded, the rest not"
             )
 
-    def _book(
+    def _record_fill(
         self,
         client_order_id: str,
         symbol: str,
@@ -170,7 +172,7 @@ class MatchingEngine:
             at=at,
             rule=rule,
         )
-        self.book.book(fill)
+        self.account.apply_fill(fill)
         self.changes.fills.append(fill)
 
     def _finish(self, kept: PaperOrder, status: OrderStatus, reason: str) -> None:
@@ -178,7 +180,7 @@ class MatchingEngine:
 
 
 def pending(orders: Iterable[PaperOrder]) -> tuple[Order, ...]:
-    """Give the open orders in the engine's words."""
+    """Return the orders without what the paper broker keeps beside them."""
     return tuple(kept.order for kept in orders)
 
 

@@ -1,4 +1,4 @@
-"""Where the paper broker's book outlives the process: its own SQLite file, or nowhere."""
+"""The paper broker's store: its account and orders in an SQLite file, or in memory for a backtest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from core.errors import LedgerError
 from core.types import Fill, Order, OrderStatus
 
 PAPER = Schema(
-    name="paper broker's book",
+    name="paper broker's account",
     application_id=0x54455031,
     migrations=(
         (
@@ -72,15 +72,15 @@ class Changes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """What a start finds: the book, the open orders, and the fills the engine has not confirmed."""
+    """What a start finds: the account, the open orders, and the fills not acknowledged by the engine."""
 
-    book: PaperAccount | None
+    account: PaperAccount | None
     open_orders: Mapping[str, PaperOrder]
     waiting: tuple[Fill, ...]
 
 
 class PaperStore(Protocol):
-    """Keeps the paper broker's book."""
+    """Keeps the paper broker's account, orders and fills."""
 
     def load(self) -> Saved:
         """Give what was saved."""
@@ -90,8 +90,8 @@ class PaperStore(Protocol):
         """Give an order by its id; None when it was never taken."""
         ...
 
-    def save(self, changes: Changes, book: PaperAccount) -> None:
-        """Write changed orders, new fills and the book together."""
+    def save(self, changes: Changes, account: PaperAccount) -> None:
+        """Write changed orders, new fills and the account together."""
         ...
 
     def acknowledge(self, fill_ids: Sequence[str]) -> None:
@@ -99,11 +99,11 @@ class PaperStore(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         ...
 
 
-class MemoryStore:
+class InMemoryPaperStore:
     """Keeps orders for idempotence and nothing else (backtests)."""
 
     def __init__(self) -> None:
@@ -111,13 +111,13 @@ class MemoryStore:
 
     def load(self) -> Saved:
         """Start empty."""
-        return Saved(book=None, open_orders={}, waiting=())
+        return Saved(account=None, open_orders={}, waiting=())
 
     def find(self, client_order_id: str) -> PaperOrder | None:
         """Give an order that was taken."""
         return self._orders.get(client_order_id)
 
-    def save(self, changes: Changes, book: PaperAccount) -> None:  # noqa: ARG002  the book lives in the broker
+    def save(self, changes: Changes, account: PaperAccount) -> None:  # noqa: ARG002  the account lives in the broker
         """Keep the orders."""
         self._orders.update(changes.orders)
 
@@ -128,7 +128,7 @@ class MemoryStore:
         """Nothing is open."""
 
 
-class SqliteStore:
+class SqlitePaperStore:
     """Keeps everything in an SQLite file, forced to the disk at each change.
 
     Raises
@@ -141,20 +141,20 @@ class SqliteStore:
         self._database = Database(path, PAPER)
 
     def load(self) -> Saved:
-        """Read the book, the open orders and the fills not confirmed."""
-        books = self._database.read("SELECT book FROM book")
+        """Read the account, the open orders and the fills not acknowledged."""
+        accounts = self._database.read("SELECT book FROM book")
         orders = self._database.read("SELECT record FROM orders WHERE status = 'submitted' ORDER BY sequence")
         fills = self._database.read("SELECT fill FROM fills WHERE acknowledged = 0 ORDER BY sequence")
         try:
             records = [_orders.decode(row[0]) for row in orders]
             return Saved(
-                book=_books.decode(books[0][0]) if books else None,
+                account=_accounts.decode(accounts[0][0]) if accounts else None,
                 open_orders={record.order.client_order_id: record for record in records},
                 waiting=tuple(_fills.decode(row[0]) for row in fills),
             )
         except msgspec.MsgspecError as error:
             raise LedgerError(
-                f"The paper broker's book cannot be read: {error}.",
+                f"The paper broker's account cannot be read: {error}.",
                 hint="The file was changed by other means; put a backup in its place.",
             ) from error
 
@@ -163,8 +163,8 @@ class SqliteStore:
         rows = self._database.read("SELECT record FROM orders WHERE client_order_id = ?", (client_order_id,))
         return _orders.decode(rows[0][0]) if rows else None
 
-    def save(self, changes: Changes, book: PaperAccount) -> None:
-        """Write changed orders, new fills and the book in one transaction."""
+    def save(self, changes: Changes, account: PaperAccount) -> None:
+        """Write changed orders, new fills and the account in one transaction."""
         encode = msgspec.json.encode
         with self._database.transaction(Survives.POWER_CUT) as cursor:
             cursor.executemany(
@@ -176,7 +176,7 @@ class SqliteStore:
                 "INSERT INTO fills (fill_id, acknowledged, fill) VALUES (?, 0, ?)",
                 [(fill.fill_id, encode(fill)) for fill in changes.fills],
             )
-            cursor.execute("INSERT OR REPLACE INTO book (id, book) VALUES (1, ?)", (encode(book),))
+            cursor.execute("INSERT OR REPLACE INTO book (id, book) VALUES (1, ?)", (encode(account),))
 
     def acknowledge(self, fill_ids: Sequence[str]) -> None:
         """Write down that the engine has these fills."""
@@ -191,5 +191,5 @@ class SqliteStore:
 
 
 _orders = msgspec.json.Decoder(PaperOrder)
-_books = msgspec.json.Decoder(PaperAccount)
+_accounts = msgspec.json.Decoder(PaperAccount)
 _fills = msgspec.json.Decoder(Fill)

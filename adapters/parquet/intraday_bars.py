@@ -108,11 +108,11 @@ class FiveMinuteBars:
         if session is None:
             return {}
         stamp = np.datetime64(at.astimezone(UTC).replace(tzinfo=None), "us")
-        seen = ((name, _price(bars, stamp)) for name, bars in session.items())
+        newest = ((name, _price(bars, stamp)) for name, bars in session.items())
         return {
-            name: Quote(symbol=name, price=told[0], at=told[1], session_open=session[name].opening)
-            for name, told in seen
-            if told is not None
+            name: Quote(symbol=name, price=found[0], at=found[1], session_open=session[name].opening)
+            for name, found in newest
+            if found is not None
         }
 
     def _keep(self, table: _Rows, calendar: Calendar) -> None:

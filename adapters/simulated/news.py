@@ -1,4 +1,4 @@
-"""The simulated market's headlines: out after the close, in a tone loosely tied to that session's own return."""
+"""The simulated market's headlines: out after the close, in a sentiment loosely tied to its return."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from config.sectors import STOCKS
 from core.types import BarPanel, Headline
 
 ITEMS_A_SESSION = 8
-TONE_NOISE = 0.015
+SENTIMENT_NOISE = 0.015
 PUBLISHER = "Simulated Wire"
 GOOD = (
     "{0} raises its outlook after strong demand",
@@ -40,12 +40,14 @@ def headlines_of(seed: int, panel: BarPanel, row: int) -> tuple[Headline, ...]:
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, 2, row]))
     chosen = rng.choice(len(STOCKS), ITEMS_A_SESSION, replace=False)
-    tones, words, minutes = rng.standard_normal(ITEMS_A_SESSION), rng.random(ITEMS_A_SESSION), rng.random(8)
+    sentiments, words, minutes = rng.standard_normal(ITEMS_A_SESSION), rng.random(ITEMS_A_SESSION), rng.random(8)
     closes_at = panel.known_at[row].astype(datetime).replace(tzinfo=UTC)
     news = []
     for index, stock in enumerate(chosen):
         symbol = STOCKS[stock]
-        template = _template(_session_return(panel, row, symbol) + TONE_NOISE * tones[index], words[index])
+        template = _template(
+            _session_return(panel, row, symbol) + SENTIMENT_NOISE * sentiments[index], words[index]
+        )
         news.append(_item(symbol, template.format(symbol), closes_at, 5 + 115 * minutes[index]))
     if row == SPLIT_ROW:
         news.append(_item(SPLIT_SYMBOL, f"{SPLIT_SYMBOL} splits its stock {SPLIT_RATIO} for 1", closes_at, 1.0))
@@ -58,8 +60,8 @@ def _session_return(panel: BarPanel, row: int, symbol: str) -> float:
     return float(panel.close[row, column] / before - 1)
 
 
-def _template(tone: float, word: float) -> str:
-    choice = GOOD if tone > 0.01 else BAD if tone < -0.01 else PLAIN
+def _template(sentiment: float, word: float) -> str:
+    choice = GOOD if sentiment > 0.01 else BAD if sentiment < -0.01 else PLAIN
     return choice[int(word * len(choice))]
 
 

@@ -99,7 +99,7 @@ class YfinanceBars:
         return BarRows(by_symbol=tables)
 
     def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
-        """Fetch the newest price of each symbol: the last minute of today's chart, seen at its end or at `at`.
+        """Fetch the newest price of each symbol: the last minute of today's chart, dated at its end or at `at`.
 
         Raises
         ------
@@ -111,8 +111,8 @@ class YfinanceBars:
         out = {}
         for frame in frames:
             for name, (price, opening, minute) in latest_prices(frame).items():
-                seen_at = max(minute, min(minute + timedelta(minutes=1), at.astimezone(UTC)))
-                out[name] = Quote(symbol=name, price=price, at=seen_at, session_open=opening)
+                quoted_at = max(minute, min(minute + timedelta(minutes=1), at.astimezone(UTC)))
+                out[name] = Quote(symbol=name, price=price, at=quoted_at, session_open=opening)
         return out
 
     def probe(self, at: datetime, seconds: float) -> None:
@@ -136,7 +136,7 @@ class YfinanceBars:
             ) from error
 
     def _limited(self, seconds: float, symbols: Sequence[str], query: Mapping[str, Any]) -> Any:
-        """Ask once, for at most `seconds`: yfinance waits 30 s for cookies whatever its timeout says."""
+        """Ask once, for at most `seconds`: yfinance waits 30 s for cookies whatever its timeout is."""
         vendor = _vendor(self._vendor_folder)  # first: importing it puts its own filter before ours
         with pandas_warnings_ignored():
             return within(seconds, lambda: self._download(vendor, symbols, query), what="Yahoo")
@@ -156,7 +156,7 @@ class YfinanceBars:
         return frame
 
     def _check_empty(self, vendor: Any, symbols: Sequence[str], why: str, query: Mapping[str, Any]) -> None:
-        """Tell a refusal from symbols that Yahoo does not know: the benchmark always has bars."""
+        """Raise unless these are symbols that Yahoo does not know: the benchmark always has bars."""
         if UNREACHABLE.search(why) or RATE_LIMITED.search(why) or BENCHMARK in symbols:
             raise YahooUnavailable(f"Yahoo did not answer for {', '.join(symbols[:3])}: {why[:300]}.")
         self._download(vendor, (BENCHMARK,), query)

@@ -17,7 +17,7 @@ from adapters.feeds.views import QuoteSource
 from adapters.ledger import SqliteLedger
 from adapters.ledger.deferred import DeferredLedger
 from adapters.paper.broker import PaperBroker
-from adapters.paper.store import MemoryStore
+from adapters.paper.store import InMemoryPaperStore
 from config.environment import OrderRoute
 from config.loader import digest
 from config.risk import RiskSettings
@@ -71,7 +71,7 @@ def build_bench(
         EngineDependencies(
             clock=clock,
             feed=feed,
-            broker=PaperBroker(trading.broker, clock, MemoryStore()),
+            broker=PaperBroker(trading.broker, clock, InMemoryPaperStore()),
             ledger=ledger,
             team=team_of(feed.panel),
             risk=assemble_risk(trading, lambda: risk),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from adapters.calendar import NyseCalendar
 from adapters.paper.broker import PaperBroker
-from adapters.paper.store import MemoryStore
+from adapters.paper.store import InMemoryPaperStore
 from adapters.parquet.intraday_bars import BAR, FiveMinuteBars, footing_of
 from backtest.intraday_coverage import Walked
 from backtest.runner import Moment
@@ -34,7 +34,7 @@ class WalkingBroker(PaperBroker):
     """
 
     def __init__(self, settings: BrokerSettings, clock: Clock, bars: FiveMinuteBars) -> None:
-        super().__init__(settings, clock, MemoryStore())
+        super().__init__(settings, clock, InMemoryPaperStore())
         self._five = bars
         self._resting: Sequence[Bracket] = ()
 

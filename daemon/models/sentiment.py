@@ -49,12 +49,12 @@ class SentimentService:
 
     def open(self) -> None:
         """Begin with the lexicon (or nothing, if config says so), and let the thread prepare FinBERT."""
-        from adapters.news.tone_cache import ToneCache  # noqa: PLC0415  # brings sqlite
+        from adapters.news.score_store import SentimentScoreStore  # noqa: PLC0415  # brings sqlite
         from models.sentiment.tone_cache import SentimentCache  # noqa: PLC0415  # heavy: imported at first use
 
         if self._book is not None:  # a start that is tried again
             return
-        store = ToneCache(self._environment.state_dir / "cache" / "tones.sqlite")
+        store = SentimentScoreStore(self._environment.state_dir / "cache" / "tones.sqlite")
         self._book = SentimentCache(self._fallback(), store)
         threading.Thread(target=self._book.run, args=(self._prepare,), daemon=True, name="sentiment").start()
 

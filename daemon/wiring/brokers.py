@@ -82,9 +82,9 @@ class BrokerFactory:
 
     def _open_paper(self, clock: Clock) -> PaperBroker:
         from adapters.paper.broker import PaperBroker  # noqa: PLC0415  # brings sqlite
-        from adapters.paper.store import SqliteStore  # noqa: PLC0415  # brings sqlite
+        from adapters.paper.store import SqlitePaperStore  # noqa: PLC0415  # brings sqlite
 
-        store = SqliteStore(self._environment.state_dir / "paper_broker.sqlite")
+        store = SqlitePaperStore(self._environment.state_dir / "paper_broker.sqlite")
         return PaperBroker(self._trading.broker, clock, store)
 
     def _open_dry_run(self) -> Broker:

@@ -91,7 +91,7 @@ def view(at: datetime) -> MarketView:
 
 
 @contextmanager
-def trading_on(stand_in: StandIn) -> Iterator[Trading]:
+def trading_on(stand_in: StandIn, sleep: Callable[[float], None] = lambda _: None) -> Iterator[Trading]:
     with alpaca_broker_server(stand_in):
         client = connect(KEY, SECRET, paper=True, timeout_seconds=0.3, url_override=stand_in.url)
         api, ledger = AlpacaApi(client, HURRY), Book()
@@ -99,8 +99,7 @@ def trading_on(stand_in: StandIn) -> Iterator[Trading]:
             api=api, recorded=ledger.records.get, unfinished=lambda: list(ledger.records.values()),
             since=stand_in.now - timedelta(days=1),
         )  # fmt: skip
-        waits = (0.0, 0.0)
-        yield Trading(stand_in, AlpacaBroker("Alpaca paper", api, desk, resolve_waits_seconds=waits), ledger)
+        yield Trading(stand_in, AlpacaBroker("Alpaca paper", api, desk, sleep=sleep), ledger)
         client._session.close()
 
 
@@ -133,6 +132,15 @@ def test_an_order_that_did_not_arrive_is_not_sent_again_and_given_up_in_time(
     assert trading.broker.open_orders() == ()
     assert trading.broker.statuses(["one"]) == {}
     assert trading.posts == {}
+
+
+@pytest.mark.parametrize(("fault", "slept"), [("drop_after", []), ("drop_before", [0.5, 1.0, 2.0])])
+def test_an_unanswered_order_is_asked_for_at_once_and_after_each_wait(fault: str, slept: list[float]) -> None:
+    waits: list[float] = []
+    with trading_on(StandIn(now=OPEN, prices=PRICES), sleep=waits.append) as trading:
+        trading.next_fault(fault)
+        trading.send("one", "10")
+    assert waits == slept
 
 
 def test_a_broker_that_falls_silent_gets_no_further_orders_and_is_asked_later(trading: Trading) -> None:

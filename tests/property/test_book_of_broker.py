@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.paper.broker import PaperBroker
-from adapters.paper.store import MemoryStore, PaperStore, SqliteStore
+from adapters.paper.store import InMemoryPaperStore, PaperStore, SqlitePaperStore
 from config.trading import BrokerSettings
 from core.brackets import Bracket
 from core.times import market_date
@@ -130,7 +130,7 @@ COSTS = BrokerSettings(initial_cash_usd=float(CASH), spread_bps=5, slippage_bps=
 @settings(max_examples=30, deadline=None)
 def test_both_books_agree_at_every_step(seed: int, fractional: bool) -> None:
     costs = COSTS.model_copy(update={"fractional_shares": fractional})
-    booked, statuses = live_through(seed, MemoryStore(), costs)
+    booked, statuses = live_through(seed, InMemoryPaperStore(), costs)
     names = {fill.client_order_id for fill in booked}
     assert len(names) == len({fill.fill_id for fill in booked}) == len(booked)
     for name, status in statuses.items():
@@ -144,8 +144,8 @@ def test_the_months_trade_guard_expire_and_reject(tmp_path: Path) -> None:
     seen: set[str] = set()
     rules: set[tuple[Side, str]] = set()
     for seed in range(4):
-        booked, statuses = live_through(seed, MemoryStore(), COSTS)
-        store = SqliteStore(tmp_path / f"{seed}.db")
+        booked, statuses = live_through(seed, InMemoryPaperStore(), COSTS)
+        store = SqlitePaperStore(tmp_path / f"{seed}.db")
         assert live_through(seed, store, COSTS) == (booked, statuses)
         store.close()
         seen |= set(statuses.values())

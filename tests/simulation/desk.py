@@ -20,7 +20,7 @@ from adapters.events.hub import EventHub
 from adapters.feeds.panel_feed import PanelFeed
 from adapters.ledger import SqliteLedger
 from adapters.paper.broker import PaperBroker
-from adapters.paper.store import MemoryStore, SqliteStore
+from adapters.paper.store import InMemoryPaperStore, SqlitePaperStore
 from adapters.simulated.market import SimulatedMarket
 from agents.build import assemble_team
 from config.environment import OrderRoute, read_environment
@@ -138,7 +138,7 @@ def open_desk(
     feed = PanelFeed(market() if panel is None else panel, trading.data, CALENDAR, source="simulated")
     factors.prepare(feed.panel)
     clock = ManualClock(at)
-    store = SqliteStore(folder / "paper.sqlite") if folder else MemoryStore()
+    store = SqlitePaperStore(folder / "paper.sqlite") if folder else InMemoryPaperStore()
     broker = PaperBroker(trading.broker, clock, store)
     ledger = SqliteLedger(folder / "ledger.sqlite" if folder else None, route=OrderRoute.PAPER_BUILTIN)
     limits, hub = Limits(), EventHub()

@@ -15,7 +15,7 @@ import pytest
 from adapters.events.hub import EventHub
 from adapters.ledger import SqliteLedger
 from adapters.paper.broker import PaperBroker
-from adapters.paper.store import SqliteStore
+from adapters.paper.store import SqlitePaperStore
 from backtest.app.engine import BacktestEngine, closes
 from backtest.runner import Run
 from config.environment import OrderRoute
@@ -166,7 +166,7 @@ def test_the_daemons_path_on_files_writes_the_same_ledger(tmp_path: Path) -> Non
     done = run(alone, WATCHED, last)
     assert_it_did_something(done)
     hub, clock = EventHub(), served.clock
-    broker = PaperBroker(settings.broker, clock, SqliteStore(tmp_path / "paper.sqlite"))
+    broker = PaperBroker(settings.broker, clock, SqlitePaperStore(tmp_path / "paper.sqlite"))
     ledger = SqliteLedger(tmp_path / "ledger.sqlite", route=OrderRoute.PAPER_BUILTIN)
     parts = replace(
         served.engine.parts, broker=broker, ledger=ledger, events=hub, publish_events=publish_events_to(hub)

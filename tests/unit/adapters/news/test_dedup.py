@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from adapters.calendar import NyseCalendar
 from adapters.clock import ManualClock
 from adapters.news.archive import NewsArchive
-from adapters.news.days import day_only
-from adapters.news.dedup import Stories, is_same_story
+from adapters.news.dedup import HeadlineDeduplicator, is_same_story
 from adapters.news.poller import NewsPoller
 from adapters.news.text import CHARACTERS_MAX, clean
+from adapters.news.trading_day_cutoff import trading_day_cutoff
 from core.errors import DataError
 from core.types import Headline, MarketView
 from tests.panels import make_panel
@@ -76,14 +76,14 @@ def test_a_very_long_text_is_cut_at_a_word() -> None:
     ],
 )
 def test_near_duplicates(one: str, other: str, same: bool) -> None:
-    kept = Stories().new([item(one, publisher="A"), item(other, 10, publisher="B")])
+    kept = HeadlineDeduplicator().without_repeats([item(one, publisher="A"), item(other, 10, publisher="B")])
     assert [k.text for k in kept] == ([one] if same else [one, other])
 
 
 def test_a_story_told_again_counts_for_new_tickers_only_and_after_three_days_anew() -> None:
     first, second = item("Chips rally", 0, ("NVDA",)), item("Chips rally", 5, ("NVDA", "AMD"))
     again = item("Chips rally", 60 * 24 * 4, ("NVDA",))
-    kept = Stories().new([first, second, again])
+    kept = HeadlineDeduplicator().without_repeats([first, second, again])
     assert [k.symbols for k in kept] == [("NVDA",), ("AMD",), ("NVDA",)]
 
 
@@ -95,9 +95,12 @@ words = st.lists(st.sampled_from(sorted(VOCABULARY.split())), min_size=1)
 @given(st.lists(words, max_size=25), st.integers(0, 25))
 def test_a_longer_history_begins_with_the_shorter_ones_stories(texts: Sequence[list[str]], cut: int) -> None:
     items = [item(" ".join(text), n) for n, text in enumerate(texts)]
-    whole, part = Stories().new(items), Stories().new(items[:cut])
+    whole, part = (
+        HeadlineDeduplicator().without_repeats(items),
+        HeadlineDeduplicator().without_repeats(items[:cut]),
+    )
     assert whole[: len(part)] == part
-    assert Stories().new(whole) == whole  # what was kept is kept again
+    assert HeadlineDeduplicator().without_repeats(whole) == whole  # what was kept is kept again
 
 
 @settings(max_examples=50)
@@ -118,7 +121,7 @@ def test_sameness_is_mutual(one: list[str], other: list[str]) -> None:
     ],
 )
 def test_a_day_without_a_time_counts_from_the_next_session(day: date, opens: datetime) -> None:
-    published, received = day_only(CALENDAR, day)
+    published, received = trading_day_cutoff(CALENDAR, day)
     assert received == opens and published <= received and published.date() > day
 
 
@@ -138,7 +141,7 @@ def test_the_archive_reads_settles_and_counts(tmp_path: Path) -> None:
     assert [(i.text, i.publisher) for i in early] == [("Apple beats", "Reuters")]
     assert [i.text for i in late] == ["Apple beats", "Microsoft slips"]
     assert late[1].received_at == datetime(2024, 3, 4, 14, 30, tzinfo=UTC)
-    assert archive.dropped == {"no text that can be scored": 1, "no time or no ticker": 1, "told before": 1}
+    assert archive.dropped == {"no text that can be scored": 1, "no time or no ticker": 1, "repeated": 1}
 
 
 @pytest.mark.parametrize(

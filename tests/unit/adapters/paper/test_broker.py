@@ -13,7 +13,7 @@ from msgspec import structs
 from adapters.paper.broker import PaperBroker
 from adapters.paper.dry_run import DryRunBroker
 from adapters.paper.hours import next_opening_date, opening
-from adapters.paper.store import MemoryStore, PaperStore, SqliteStore
+from adapters.paper.store import InMemoryPaperStore, PaperStore, SqlitePaperStore
 from config.trading import BrokerSettings
 from core.brackets import Bracket
 from core.errors import BrokerError, LedgerError
@@ -81,13 +81,15 @@ def guard(stop_pct: str, target_pct: str) -> list[Bracket]:
 
 @pytest.fixture(params=["memory", "file"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PaperStore]:
-    made: PaperStore = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "paper.db")
+    made: PaperStore = (
+        InMemoryPaperStore() if request.param == "memory" else SqlitePaperStore(tmp_path / "paper.db")
+    )
     yield made
     made.close()
 
 
 def broker_at(moment: datetime, store: PaperStore | None = None, settings: BrokerSettings = FREE) -> PaperBroker:
-    return PaperBroker(settings, HandClock(moment), store or MemoryStore())
+    return PaperBroker(settings, HandClock(moment), store or InMemoryPaperStore())
 
 
 def test_fills_at_the_next_open_and_not_at_the_price_decided_on(store: PaperStore) -> None:
@@ -230,7 +232,7 @@ def test_a_buy_is_cut_to_cash_or_rejected_when_the_price_ran_away() -> None:
 
 def test_fills_come_until_they_are_acknowledged_across_restarts(tmp_path: Path) -> None:
     path = tmp_path / "paper.db"
-    broker = broker_at(closing(0), SqliteStore(path))
+    broker = broker_at(closing(0), SqlitePaperStore(path))
     broker.submit([order("a"), order("b", symbol="MSFT")])
     given = broker.settle(at_close(1))
     assert len(given) == 2
@@ -238,11 +240,11 @@ def test_fills_come_until_they_are_acknowledged_across_restarts(tmp_path: Path) 
     broker.acknowledge(["a-1", "unknown"])
     assert broker.settle(at_close(2)) == given[1:]
     broker.close()
-    again = broker_at(closing(2), SqliteStore(path))
+    again = broker_at(closing(2), SqlitePaperStore(path))
     assert again.settle(at_close(3)) == given[1:]
     again.acknowledge(["b-1"])
     again.close()
-    last = broker_at(closing(3), SqliteStore(path))
+    last = broker_at(closing(3), SqlitePaperStore(path))
     assert last.settle(at_close(4)) == ()
     assert set(last.account().positions) == {"AAPL", "MSFT"}
     last.close()
@@ -250,10 +252,10 @@ def test_fills_come_until_they_are_acknowledged_across_restarts(tmp_path: Path) 
 
 def test_a_killed_process_leaves_open_orders_and_book(tmp_path: Path) -> None:
     path = tmp_path / "paper.db"
-    first = broker_at(closing(0), SqliteStore(path))
+    first = broker_at(closing(0), SqlitePaperStore(path))
     first.settle(at_close(0))
     first.submit([order("a")])
-    second = broker_at(closing(0), SqliteStore(path))  # the first is never closed
+    second = broker_at(closing(0), SqlitePaperStore(path))  # the first is never closed
     assert second.account() == first.account()
     assert second.submit([order("a")]) == {"a": "submitted"}
     assert [fill.fill_id for fill in second.settle(at_close(3))] == ["a-1"]
@@ -263,7 +265,7 @@ def test_a_killed_process_leaves_open_orders_and_book(tmp_path: Path) -> None:
 
 
 def test_after_a_failed_write_the_broker_is_where_the_file_is(tmp_path: Path) -> None:
-    class FullDisk(SqliteStore):
+    class FullDisk(SqlitePaperStore):
         full = False
 
         def save(self, changes, book):  # type: ignore[no-untyped-def]
@@ -327,14 +329,14 @@ class TestGuarded:
         ]
 
     def test_without_a_position_nothing_is_sold_and_a_market_exit_comes_first(self) -> None:
-        broker = entered(MemoryStore(), "-0.05", "0.10")
+        broker = entered(InMemoryPaperStore(), "-0.05", "0.10")
         broker.settle(at_close(1))
         broker.submit([order("sell", Side.SELL)])
         fills = broker.settle(at_close(4))
         assert [fill.fill_id for fill in fills] == ["buy-1", "sell-1"]
 
     def test_a_bar_is_looked_at_once_and_new_levels_replace_old(self) -> None:
-        broker = entered(MemoryStore(), "-0.50", "0.50")
+        broker = entered(InMemoryPaperStore(), "-0.50", "0.50")
         broker.settle(at_close(1))  # low 98
         broker.protect(guard("-0.03", "0.50"))  # 98.94 would have been hit on the bar before
         assert [fill.fill_id for fill in broker.settle(at_close(2))] == ["buy-1"]
@@ -349,9 +351,9 @@ class TestGuarded:
 
     def test_guards_outlive_the_process(self, tmp_path: Path) -> None:
         path = tmp_path / "paper.db"
-        first = entered(SqliteStore(path), "-0.03", "0.50")
+        first = entered(SqlitePaperStore(path), "-0.03", "0.50")
         first.close()
-        second = broker_at(closing(0), SqliteStore(path))
+        second = broker_at(closing(0), SqlitePaperStore(path))
         assert [fill.rule for fill in second.settle(at_close(1))] == ["score", "stop_loss"]
         second.close()
 

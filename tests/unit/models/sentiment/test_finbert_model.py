@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.news.tone_cache import ToneCache
+from adapters.news.score_store import SentimentScoreStore
 from config.trading import SentimentSettings
 from core.errors import ArtefactError
 from models.sentiment.finbert_artefact import FP32, INT8, MANIFEST, FinbertArtefact, read
@@ -203,7 +203,7 @@ def test_padding_is_masked() -> None:
 
 def test_the_first_tone_written_stays(made: tuple[FinbertArtefact, Path], tmp_path: Path) -> None:
     """int8 scales by the batch: only the cache makes a tone a fact."""
-    cache = ToneCache(tmp_path / "tones.sqlite")
+    cache = SentimentScoreStore(tmp_path / "tones.sqlite")
     first = SentimentCache(Finbert(*made), cache).tones(TEXTS[:3])
     cache.put(made[0].model_id, {TEXTS[0]: 0.123456})
     again = SentimentCache(Finbert(*made), cache).tones(TEXTS)

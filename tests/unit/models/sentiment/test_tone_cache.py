@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.news.tone_cache import ToneCache
+from adapters.news.score_store import SentimentScoreStore
 from core.types import Floats, Headline
 from models.sentiment.lexicon import Lexicon
 from models.sentiment.tone_cache import WAITING_MAX, SentimentCache
@@ -52,11 +52,11 @@ def until(done: Callable[[], bool]) -> None:
 
 def test_each_text_is_scored_once_for_ever(tmp_path: Path) -> None:
     path, model = tmp_path / "cache" / "tones.sqlite", Counting()
-    cache = ToneCache(path)
+    cache = SentimentScoreStore(path)
     book = SentimentCache(model, cache)
     assert book.tones(["a", "bb", "a"]) == {"a": 0.01, "bb": 0.02} == book.tones(["bb", "a"])
     cache.close()
-    reopened = ToneCache(path)
+    reopened = SentimentScoreStore(path)
     assert SentimentCache(model, reopened).tones(["a", "bb"]) == {"a": 0.01, "bb": 0.02}
     assert model.seen == ["a", "bb"]
     assert SentimentCache(Counting("other"), reopened).known(["a"]) == {}
@@ -65,7 +65,7 @@ def test_each_text_is_scored_once_for_ever(tmp_path: Path) -> None:
 
 def test_a_decision_scores_a_bounded_number_and_leaves_the_rest_to_the_thread() -> None:
     model = Counting()
-    book = SentimentCache(model, ToneCache(None))
+    book = SentimentCache(model, SentimentScoreStore(None))
     shown = book.scored(headlines(*"abcdefghij"))
     assert [item.text for item in shown] == ["g", "h", "i", "j"] and book.waiting_count == 6
     thread = threading.Thread(target=book.run, args=(lambda: None,), daemon=True)
@@ -79,7 +79,7 @@ def test_a_decision_scores_a_bounded_number_and_leaves_the_rest_to_the_thread() 
 
 def test_a_decision_does_not_wait_for_the_thread() -> None:
     gate, model = threading.Event(), Counting()
-    book = SentimentCache(model, ToneCache(None))
+    book = SentimentCache(model, SentimentScoreStore(None))
     book.tones(["known"])
     model.gate = gate
     book.score_ahead(["slow"])
@@ -94,27 +94,27 @@ def test_a_decision_does_not_wait_for_the_thread() -> None:
 
 
 def test_ten_thousand_headlines_at_once_are_bounded_and_the_loss_is_counted() -> None:
-    book = SentimentCache(Counting(), ToneCache(None))
+    book = SentimentCache(Counting(), SentimentScoreStore(None))
     book.score_ahead([f"headline {n}" for n in range(WAITING_MAX + 500)])
     assert book.waiting_count == WAITING_MAX and book.dropped_count == 500
-    lexicon = SentimentCache(Lexicon(), ToneCache(None))
+    lexicon = SentimentCache(Lexicon(), SentimentScoreStore(None))
     assert len(lexicon.scored(headlines(*(f"sales rose {n} %" for n in range(10_000))))) == 10_000
 
 
 def test_a_new_model_does_not_inherit_tones() -> None:
-    book = SentimentCache(Counting("one"), ToneCache(None))
+    book = SentimentCache(Counting("one"), SentimentScoreStore(None))
     book.tones(["a"])
     book.use(Counting("two"))
     assert book.known(["a"]) == {} and book.model is not None and book.model.model_id == "two"
 
 
 def test_a_model_that_fails_is_named_and_says_nothing() -> None:
-    book = SentimentCache(Broken(), ToneCache(None))
+    book = SentimentCache(Broken(), SentimentScoreStore(None))
     assert book.tones(["a"]) == {} and "out of memory" in book.fault
 
 
 def test_without_a_model_nothing_is_shown() -> None:
-    book = SentimentCache(None, ToneCache(None))
+    book = SentimentCache(None, SentimentScoreStore(None))
     assert book.scored(headlines("a")) == () and book.tones(["a"]) == {}
 
 
@@ -122,7 +122,7 @@ def test_without_a_model_nothing_is_shown() -> None:
 def test_a_corrupt_cache_is_begun_anew(tmp_path: Path, body: bytes) -> None:
     path = tmp_path / "tones.sqlite"
     path.write_bytes(body)
-    cache = ToneCache(path)
+    cache = SentimentScoreStore(path)
     cache.put("m", {"a": 0.5})
     cache.put("m", {"a": -0.5, "b\ud800": 0.1})
     assert cache.get("m", ["a", "b\ud800", "c"]) == {"a": 0.5, "b\ud800": 0.1}
@@ -133,7 +133,7 @@ def test_a_corrupt_cache_is_begun_anew(tmp_path: Path, body: bytes) -> None:
 
 def test_a_cache_that_cannot_be_written_is_kept_in_memory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
-    cache = ToneCache(tmp_path / "file" / "tones.sqlite")
+    cache = SentimentScoreStore(tmp_path / "file" / "tones.sqlite")
     cache.put("m", {"a": 0.5})
     assert cache.get("m", ["a"]) == {"a": 0.5}
     cache.close()

@@ -1,4 +1,4 @@
-"""When news with a day but no time may be used."""
+"""The trading-day cutoff: when news with a day but no time may be used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from core.times import NEW_YORK
 LOOK_AHEAD = timedelta(days=14)
 
 
-def day_only(calendar: Calendar, day: date) -> tuple[datetime, datetime]:
+def trading_day_cutoff(calendar: Calendar, day: date) -> tuple[datetime, datetime]:
     """Give (published_at, received_at) of an item known only by its day: it counts from the next session.
 
     Published at the end of that day in New York, received when the first later session opens: whatever hour of

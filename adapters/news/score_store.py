@@ -1,4 +1,4 @@
-"""Tones on disk: what a model said of a text, asked once. A lost or corrupt file costs only time."""
+"""Sentiment scores on disk: each model scores a text once. A lost or corrupt file costs only time."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SCHEMA = """create table if not exists tones (
     model text not null, text_hash blob not null, tone real not null, primary key (model, text_hash))"""
 
 
-class ToneCache:
-    """SQLite keyed by the model's id and the text's SHA-256; the first tone written stays.
+class SentimentScoreStore:
+    """SQLite keyed by the model's id and the text's SHA-256; the first score written stays.
 
     Any thread may call. Faults of the disk are logged and answered as if nothing were cached.
 
@@ -34,7 +34,7 @@ class ToneCache:
         self._db = _opened(path)
 
     def get(self, model_id: str, texts: Sequence[str]) -> Mapping[str, float]:
-        """Give the tones that are known."""
+        """Give the scores that are known."""
         by_hash = {_hash(text): text for text in texts}
         hashes = list(by_hash)
         found: dict[str, float] = {}
@@ -44,19 +44,21 @@ class ToneCache:
                     some = hashes[first : first + VALUES_A_QUERY]
                     marks = ",".join("?" * len(some))
                     query = f"select text_hash, tone from tones where model = ? and text_hash in ({marks})"  # noqa: S608  # question marks only
-                    found.update((by_hash[key], tone) for key, tone in self._db.execute(query, (model_id, *some)))
+                    found.update(
+                        (by_hash[key], score) for key, score in self._db.execute(query, (model_id, *some))
+                    )
         except sqlite3.Error as error:
-            LOG.warning("the tone cache cannot be read: %s", error)
+            LOG.warning("the store of sentiment scores cannot be read: %s", error)
         return found
 
-    def put(self, model_id: str, tones: Mapping[str, float]) -> None:
-        """Keep tones; a text that has one already keeps it."""
-        rows = [(model_id, _hash(text), float(tone)) for text, tone in tones.items()]
+    def put(self, model_id: str, scores: Mapping[str, float]) -> None:
+        """Keep scores; a text that has one already keeps it."""
+        rows = [(model_id, _hash(text), float(score)) for text, score in scores.items()]
         try:
             with self._lock, self._db:
                 self._db.executemany("insert or ignore into tones values (?, ?, ?)", rows)
         except sqlite3.Error as error:
-            LOG.warning("the tone cache cannot be written: %s", error)
+            LOG.warning("the store of sentiment scores cannot be written: %s", error)
 
     def close(self) -> None:
         """Close the file."""
@@ -71,7 +73,7 @@ def _opened(path: Path | None) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
         return _connected(str(path))
     except (sqlite3.DatabaseError, OSError) as error:
-        LOG.warning("the tone cache %s is begun anew: %s", path.name, error)
+        LOG.warning("the store of sentiment scores %s is begun anew: %s", path.name, error)
         with suppress(OSError):
             path.replace(path.with_name(f"{path.name}.corrupt"))
     try:
