@@ -37,6 +37,10 @@ class Readers(Protocol):
         """Give orders, newest first."""
         ...
 
+    def orders_of(self, decision_id: str) -> Sequence[OrderRecord]:
+        """Return the orders of one decision, in the order they are sent."""
+        ...
+
     def fills(self, limit: int) -> Sequence[Fill]:
         """Give fills, newest first."""
         ...
@@ -87,6 +91,10 @@ class LedgerReads:
     def orders(self, limit: int) -> Sequence[OrderRecord]:
         """Give orders, newest first."""
         return self._require_readers().orders(limit)
+
+    def orders_of(self, decision_id: str) -> Sequence[OrderRecord]:
+        """Return the orders of one decision, in the order they are sent."""
+        return self._require_readers().orders_of(decision_id)
 
     def fills(self, limit: int) -> Sequence[Fill]:
         """Give fills, newest first."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import structlog
 from msgspec.structs import replace
 
+from core.cycles import DECISION_CYCLES
 from core.errors import Recoverable, RequestError
 from core.ports import Ledger
 from core.service import Execution, OrderRecord
@@ -21,7 +22,6 @@ from core.types import (
 )
 from pipeline.engine import Engine
 
-LOOK_BACK = (10, 100, 1000)
 log = structlog.get_logger("engine")
 
 
@@ -62,16 +62,17 @@ def execute(engine: Engine, decision_id: str | None, *, dry_run: bool) -> Execut
 
 def is_decision(report: StepReport) -> bool:
     """Tell a decision about now from a what-if, a risk check, a recovery."""
-    return report.cycle.name.startswith("decide") and report.cycle.as_of is None
+    return report.cycle.name in DECISION_CYCLES and report.cycle.as_of is None
+
+
+def decisions_about_now(ledger: Ledger) -> Iterator[StepReport]:
+    """Return the recorded decisions about now one by one, newest first, however many other steps came since."""
+    return (report for report in ledger.steps(DECISION_CYCLES) if is_decision(report))
 
 
 def newest_decision(ledger: Ledger) -> StepReport | None:
-    """Find the newest decision about now among the steps since; None when there is none among the last 1000."""
-    for steps in LOOK_BACK:
-        found = next((report for report in ledger.decisions(steps) if is_decision(report)), None)
-        if found is not None:
-            return found
-    return None
+    """Return the newest decision about now; None when there is none."""
+    return next(decisions_about_now(ledger), None)
 
 
 def cancel_entries(engine: Engine) -> None:
