@@ -37,9 +37,8 @@ def compare_with_market(
     known = bars.sessions if bars is not None else np.array([], dtype="datetime64[D]")
     marked = np.array([mark.session for mark in marks], dtype="datetime64[D]")
     days: Sessions = np.union1d(known, marked)[-sessions:]
-    marks = (
-        [mark for mark in marks if mark.session >= days[0].item()] if len(days) else []
-    )  # of this window alone
+    shown = set(_dates(days))
+    marks = [mark for mark in marks if mark.session in shown]
     held = {mark.session: mark for mark in marks}
     index = _on(days, known, _index(bars, benchmark))
     even = _on(days, known, _even(bars, universe))

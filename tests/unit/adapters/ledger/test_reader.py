@@ -37,11 +37,3 @@ def test_the_orders_of_a_decision_are_found_behind_a_thousand_others() -> None:
     assert [order.symbol for order in ledger.orders_of("step-0")] == ["MSFT", "AAPL"]
     assert {order.created_at for order in ledger.orders_of("step-0")} == {START}
     assert ledger.order_counts() == {"proposed": 1002}
-
-
-def test_the_orders_of_a_decision_are_read_by_the_index() -> None:
-    ledger = ledger_of([report(0, DECIDES, ("MSFT",))])
-    plan = ledger._database.read(
-        "EXPLAIN QUERY PLAN SELECT * FROM orders WHERE decision_id = 'x' ORDER BY sequence"
-    )
-    assert any("orders_by_decision" in str(row) for row in plan)
