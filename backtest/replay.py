@@ -18,7 +18,6 @@ from pipeline.engine import opening_portfolio, with_pending_orders
 from pipeline.fills import apply_fills
 from pipeline.step import decide, fingerprint, name_of
 
-LOOK_BACK = (100, 1_000, 10_000, 1_000_000)
 SHOWN_MAX = 200
 
 
@@ -77,17 +76,11 @@ def find(ledger: Ledger, name: str) -> Recorded:
     core.errors.RequestError
         404 when the ledger has no such decision.
     """
-    if ledger.decision(name) is None:
+    report = ledger.decision(name)
+    if report is None:
         raise RequestError(f"The ledger has no decision {name}.", hint="GET /decisions lists them.", status=404)
-    for limit in LOOK_BACK:
-        steps = ledger.decisions(limit)
-        place = next((i for i, step in enumerate(steps) if step.decision_id == name), None)
-        if place is None:
-            continue
-        before = next((step for step in steps[place + 1 :] if step.cycle.as_of is None), None)
-        if before is not None or len(steps) < limit:
-            return Recorded(report=steps[place], before=before)
-    raise RequestError(f"The decision {name} lies more than {LOOK_BACK[-1]} steps back.", status=404)
+    before = next((step for step in ledger.steps(before=name) if step.cycle.as_of is None), None)
+    return Recorded(report=report, before=before)
 
 
 def seen_by(recorded: Recorded, initial_cash: Decimal) -> Seen:

@@ -148,3 +148,6 @@ RECOVER = Cycle(name="recover", entries=False)
 SETTLE = Cycle(name="settle", entries=False)
 CYCLES = (DECIDE, DECIDE_V2, RISK_CHECK, FLATTEN, REGIME, SCAN, RANK, PREDICT, RECOVER, SETTLE)
 """One cycle of each kind: what a team must be able to hear and a synthesizer to weigh before the first step."""
+
+DECISION_CYCLES = tuple(cycle.name for cycle in CYCLES if cycle.kind.decides)
+"""By these names the ledger finds decisions among all other steps."""

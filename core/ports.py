@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -166,8 +166,8 @@ class Ledger(Protocol):
         """Give the orders written down to be sent of which it is not known whether they were."""
         ...
 
-    def decisions(self, limit: int) -> Sequence[StepReport]:
-        """Give recorded decisions, newest first."""
+    def steps(self, cycles: Collection[str] = (), *, before: str = "") -> Iterator[StepReport]:
+        """Return recorded steps one by one, newest first: of these cycles (empty for all), before a decision."""
         ...
 
     def decision(self, decision_id: str) -> StepReport | None:

@@ -184,6 +184,10 @@ class Service(Protocol):
         """Give orders, newest first."""
         ...
 
+    def orders_of(self, decision_id: str) -> Sequence[OrderRecord]:
+        """Return the orders of one decision, in the order they are sent."""
+        ...
+
     def fills(self, limit: int) -> Sequence[Fill]:
         """Give fills, newest first."""
         ...

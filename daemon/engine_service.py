@@ -176,6 +176,10 @@ class EngineService:
         """Return orders, newest first."""
         return self._require_ledger().orders(limit)
 
+    def orders_of(self, decision_id: str) -> Sequence[OrderRecord]:
+        """Return the orders of one decision, in the order they are sent."""
+        return self._require_ledger().orders_of(decision_id)
+
     def fills(self, limit: int) -> Sequence[Fill]:
         """Return fills, newest first."""
         return self._require_ledger().fills(limit)

@@ -18,9 +18,9 @@ Sessions = NDArray[np.datetime64]
 def compare_with_market(
     marks: Sequence[EquityMark], bars: BarPanel | None, *, benchmark: str, universe: Sequence[str], sessions: int
 ) -> tuple[EquityPoint, ...]:
-    """Put the book's marks beside the index and the equal-weight universe.
+    """Lay the portfolio's equity beside the index and the equal-weight universe.
 
-    Both are scaled to the book's equity at its first mark in the window (or to 1 where there is no mark), so
+    Both are scaled to the portfolio's equity at its first mark in the window (or to 1 where there is no mark), so
     that the three lines meet where the engine began. They pay no costs.
 
     Parameters
@@ -30,17 +30,19 @@ def compare_with_market(
     bars : BarPanel or None
         What the last view knew.
     universe : sequence of str
-        The stocks of the equal-weight book, which is rebalanced every session.
+        The stocks of the equal-weight portfolio, which is rebalanced every session.
     sessions : int
         How many sessions at most, the newest.
     """
     known = bars.sessions if bars is not None else np.array([], dtype="datetime64[D]")
     marked = np.array([mark.session for mark in marks], dtype="datetime64[D]")
     days: Sessions = np.union1d(known, marked)[-sessions:]
+    shown = set(_dates(days))
+    marks = [mark for mark in marks if mark.session in shown]
     held = {mark.session: mark for mark in marks}
     index = _on(days, known, _index(bars, benchmark))
     even = _on(days, known, _even(bars, universe))
-    start = int(np.searchsorted(days, marked[0])) if len(marked) and marked[0] >= days[0] else 0
+    start = int(np.searchsorted(days, np.datetime64(marks[0].session, "D"))) if marks else 0
     scale = float(marks[0].equity) if marks else 1.0
     return tuple(
         EquityPoint(
@@ -68,14 +70,14 @@ def _index(bars: BarPanel | None, symbol: str) -> Floats:
 
 
 def _even(bars: BarPanel | None, universe: Sequence[str]) -> Floats:
-    """Give the growth (T,) of a book that holds every stock with two closes in a row evenly."""
+    """Return the growth (T,) of a portfolio that holds every stock with two closes in a row evenly."""
     columns = [bars.column[symbol] for symbol in universe if symbol in bars.column] if bars is not None else []
     if bars is None or not columns or not len(bars.sessions):
         return np.array([])
     closes = bars.close[:, columns]
     returns = closes[1:] / closes[:-1] - 1.0
-    signalled = np.isfinite(returns)
-    means = np.where(signalled, returns, 0.0).sum(axis=1) / np.maximum(signalled.sum(axis=1), 1)
+    priced = np.isfinite(returns)
+    means = np.where(priced, returns, 0.0).sum(axis=1) / np.maximum(priced.sum(axis=1), 1)
     return np.concatenate([[1.0], np.cumprod(1.0 + means)])
 
 

@@ -25,6 +25,10 @@ class LedgerQueries(Protocol):
         """Return orders, newest first."""
         ...
 
+    def orders_of(self, decision_id: str) -> Sequence[OrderRecord]:
+        """Return the orders of one decision, in the order they are sent."""
+        ...
+
     def fills(self, limit: int) -> Sequence[Fill]:
         """Return fills, newest first."""
         ...

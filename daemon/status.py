@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from core.schedule import Timetable
+from core.service import Job, JobStatus
 from core.types import StepReport, TradingState
 from daemon.child_jobs import job_data
 from daemon.engine_service import EngineService
@@ -18,6 +19,7 @@ from pipeline.report_events import portfolio_data, regime_data
 from pipeline.reports import last_bar_age_seconds
 
 Facts = Callable[[datetime], Mapping[str, Any]]
+JOBS_SHOWN_MAX = 20
 NO_GRAPH: Mapping[str, Any] = {"state": "no memory graph is wired; every decision is in the ledger"}
 
 
@@ -55,7 +57,7 @@ def status_bytes(
             "not_ready": service.not_ready_reason(),
             "degraded": [*_stopped(service), *degraded()],
             "models": {"regime": regime, **models(now)},
-            "jobs": [job_data(job) for job in service.jobs()[:20]],
+            "jobs": [job_data(job) for job in jobs_shown(service.jobs())],
             "scheduler": timetable(),
             "memory": {"resident_mb": resident_mb(), "graph": graph()},
             "profile": settings["profile"],
@@ -64,6 +66,11 @@ def status_bytes(
             **_engine_facts(service, settings["broker_mode"]),
         }
     )
+
+
+def jobs_shown(jobs: Sequence[Job]) -> list[Job]:
+    """Return the newest jobs, and every one that still runs, newest first."""
+    return [job for place, job in enumerate(jobs) if place < JOBS_SHOWN_MAX or job.status is JobStatus.RUNNING]
 
 
 def _stopped(service: EngineService) -> Iterator[str]:

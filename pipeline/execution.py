@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import structlog
 
+from core.cycles import DECISION_CYCLES
 from core.errors import Recoverable, RequestError
 from core.ports import Ledger
 from core.service import Execution, OrderRecord
@@ -20,7 +21,6 @@ from core.types import (
 )
 from pipeline.engine import Engine
 
-STEPS_READ = (10, 100, 1000)
 log = structlog.get_logger("engine")
 
 
@@ -56,13 +56,14 @@ def is_decision(report: StepReport) -> bool:
     return report.cycle.kind.decides and report.cycle.as_of is None
 
 
+def decisions_about_now(ledger: Ledger) -> Iterator[StepReport]:
+    """Return the recorded decisions about now one by one, newest first, however many other steps came since."""
+    return (report for report in ledger.steps(DECISION_CYCLES) if is_decision(report))
+
+
 def newest_decision(ledger: Ledger) -> StepReport | None:
-    """Return the newest decision about now; None when there is none among the last 1000 steps."""
-    for steps in STEPS_READ:
-        found = next((report for report in ledger.decisions(steps) if is_decision(report)), None)
-        if found is not None:
-            return found
-    return None
+    """Return the newest decision about now; None when there is none."""
+    return next(decisions_about_now(ledger), None)
 
 
 def cancel_entries(engine: Engine) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 
 from adapters.ledger.database import Database, Row
 from adapters.ledger.equity import EquityMarks
@@ -18,10 +19,11 @@ from adapters.ledger.rows import (
 )
 from core.round_trips import RoundTrip, RoundTripTracker
 from core.service import EquityMark, OrderRecord
-from core.types import ApprovedOrder, Fill, Portfolio, StepReport, TradingState
+from core.types import Fill, Portfolio, StepReport, TradingState
 
 _ORDERS = f"SELECT {ORDER_COLUMNS}, reason FROM orders"  # noqa: S608  constants
 _FILLS = f"SELECT {FILL_COLUMNS} FROM fills"  # noqa: S608  constants
+STEPS_A_READ = 32
 _FILLS_AFTER = f"SELECT {FILL_COLUMNS}, sequence FROM fills WHERE sequence > ? ORDER BY sequence"  # noqa: S608  constants
 
 
@@ -53,9 +55,27 @@ class LedgerReader:
         return str(rows[0][0]) if rows else ""
 
     def decisions(self, limit: int) -> Sequence[StepReport]:
-        """Give recorded steps, newest first."""
-        rows = self._database.read("SELECT report FROM steps ORDER BY sequence DESC LIMIT ?", (limit,))
-        return tuple(decode_report(row[0]) for row in rows)
+        """Return recorded steps, newest first."""
+        return tuple(islice(self.steps(), limit))
+
+    def steps(self, cycles: Collection[str] = (), *, before: str = "") -> Iterator[StepReport]:
+        """Return recorded steps one by one, newest first, read as they are asked for.
+
+        Who looks for a certain step takes from this: a list of the newest is too short one day.
+
+        Parameters
+        ----------
+        cycles : collection of str
+            Names of the cycles whose steps are wanted; empty for all.
+        before : str
+            Only steps recorded before this decision; empty for all.
+        """
+        wanted = f"AND cycle IN ({', '.join('?' * len(cycles))})" if cycles else ""
+        sql = f"SELECT sequence, report FROM steps WHERE sequence < ? {wanted} ORDER BY sequence DESC LIMIT ?"  # noqa: S608  placeholders
+        place = self._place_of(before) if before else self.last_step() + 1
+        while rows := self._database.read(sql, (place, *cycles, STEPS_A_READ)):
+            yield from (decode_report(report) for _, report in rows)
+            place = rows[-1][0]
 
     def decision(self, decision_id: str) -> StepReport | None:
         """Give one recorded step, equal to the one written."""
@@ -79,18 +99,17 @@ class LedgerReader:
         """Give the newest step's place; 0 in a new ledger."""
         return int(self._database.read("SELECT coalesce(max(sequence), 0) FROM steps")[0][0])
 
-    def approved_orders(self, decision_id: str) -> tuple[ApprovedOrder, ...]:
-        """Give what a recorded step approved; empty when there is no such step."""
-        report = self.decision(decision_id)
-        return report.plan.approved if report else ()
-
     def orders(self, limit: int) -> Sequence[OrderRecord]:
         """Give orders, newest first."""
         return self._orders(f"{_ORDERS} ORDER BY sequence DESC LIMIT ?", limit)
 
     def orders_of(self, decision_id: str) -> Sequence[OrderRecord]:
-        """Give the orders of one decision, in the order they are sent."""
+        """Return the orders of one decision, in the order they are sent; by the index, however old it is."""
         return self._orders(f"{_ORDERS} WHERE decision_id = ? ORDER BY sequence", decision_id)
+
+    def order_counts(self) -> Mapping[str, int]:
+        """Return how many orders there are in each status."""
+        return dict(self._database.read("SELECT status, count(*) FROM orders GROUP BY status ORDER BY status"))
 
     def order(self, client_order_id: str) -> OrderRecord | None:
         """Give one order."""
@@ -138,6 +157,10 @@ class LedgerReader:
     def equity_marks(self, sessions: int) -> Sequence[EquityMark]:
         """Give the book's worth at the end of the last sessions, oldest first."""
         return self._marks.newest(sessions)
+
+    def _place_of(self, decision_id: str) -> int:
+        rows = self._database.read("SELECT sequence FROM steps WHERE decision_id = ?", (decision_id,))
+        return int(rows[0][0]) if rows else 0
 
     def _orders(self, sql: str, *values: str | int) -> Sequence[OrderRecord]:
         rows: list[Row] = self._database.read(sql, values)

@@ -1,4 +1,4 @@
-// The event log: newest first, bounded, filtered by topic.
+// The event log: newest first, bounded topic by topic, so that a frequent topic pushes no rare one out.
 
 import { by, made } from "./dom.js";
 import { words } from "./format.js";
@@ -6,6 +6,7 @@ import { words } from "./format.js";
 const ROWS_MAX = 200;
 const QUIET = new Set(["decision_id", "source", "positions", "result"]);
 const kept = [];
+const counts = new Map();
 let due = false, total = 0;
 
 export function prepare(topics) {
@@ -16,7 +17,9 @@ export function prepare(topics) {
 export function note(event) {
   total += 1;
   kept.unshift({ type: event.type, at: event.at, text: told(event.data) });
-  kept.length = Math.min(kept.length, ROWS_MAX);
+  const count = (counts.get(event.type) ?? 0) + 1;
+  if (count > ROWS_MAX) kept.splice(kept.findLastIndex(({ type }) => type === event.type), 1);
+  counts.set(event.type, Math.min(count, ROWS_MAX));
   later();
 }
 
@@ -32,7 +35,7 @@ function later() {
 
 function draw() {
   const wanted = by("topics").value;
-  const shown = kept.filter(({ type }) => wanted === "*" || type === wanted || type.startsWith(wanted.replace("*", "")));
+  const shown = kept.filter(({ type }) => wanted === "*" || type === wanted || type.startsWith(wanted.replace("*", ""))).slice(0, ROWS_MAX);
   by("log").replaceChildren(...shown.map(({ type, at, text }) =>
     made("li", {}, made("time", { datetime: at }, at.slice(11, 19)), made("b", {}, type), made("span", {}, text))));
   by("counted").textContent = `${total} since the page opened, ${shown.length} shown`;

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body
 
 from api.dependencies import Nothing, ServiceDependency, StrictRoute
 from api.openapi import problems
-from api.routes.decide import FRESH_ORDERS, recorded
+from api.routes.decide import recorded
 from api.schemas.base import Data
 from api.schemas.decision import DecisionAnswer
 from api.schemas.portfolio import StateAnswer
@@ -39,14 +39,14 @@ async def resume(service: ServiceDependency, _: Nothing) -> StateAnswer:
 async def flatten(service: ServiceDependency, _: Nothing) -> DecisionAnswer:
     """Sell every position and enter nothing until resumed."""
     report = await service.flatten()
-    return DecisionAnswer.of(report, recorded(service, report, FRESH_ORDERS))
+    return DecisionAnswer.of(report, recorded(service, report))
 
 
 @router.post("/risk/check", responses=problems(409, 422, 503))
 async def risk_check(service: ServiceDependency, _: Nothing) -> DecisionAnswer:
     """Hold every position against its stops and targets now, and sell what crossed one."""
     report = await service.step(RISK_CHECK)
-    return DecisionAnswer.of(report, recorded(service, report, FRESH_ORDERS))
+    return DecisionAnswer.of(report, recorded(service, report))
 
 
 def _state(service: Service) -> StateAnswer:

@@ -20,8 +20,6 @@ from core.errors import RequestError
 from core.service import OrderRecord, Service
 from core.types import Cycle, StepReport
 
-FRESH_ORDERS = 64  # a decision just made has its orders among the newest; reading more costs milliseconds
-OLD_ORDERS = 500
 router = APIRouter(tags=["decisions"], route_class=StrictRoute)
 DecideBody = Annotated[DecideRequest, Body(default_factory=DecideRequest)]
 
@@ -61,7 +59,7 @@ async def decision(
     report = service.decision(decision_id)
     if report is None:
         raise RequestError(f"There is no decision {decision_id}.", hint="GET /decisions lists them.", status=404)
-    return DecisionAnswer.of(report, recorded(service, report, OLD_ORDERS))
+    return DecisionAnswer.of(report, recorded(service, report))
 
 
 async def _decide(service: Service, kind: Cycle, body: DecideRequest, now: datetime) -> DecisionAnswer:
@@ -74,12 +72,11 @@ async def _decide(service: Service, kind: Cycle, body: DecideRequest, now: datet
         )
     cycle = replace(kind, submits=body.execute, as_of=as_of, symbols=tuple(body.tickers or ()))
     report = await service.step(cycle)
-    return DecisionAnswer.of(report, recorded(service, report, FRESH_ORDERS))
+    return DecisionAnswer.of(report, recorded(service, report))
 
 
-def recorded(service: Service, report: StepReport, look_back: int) -> Mapping[str, OrderRecord]:
-    """Find what the ledger knows of a decision's orders among the newest `look_back`, by client_order_id."""
+def recorded(service: Service, report: StepReport) -> Mapping[str, OrderRecord]:
+    """Return what the ledger knows of a decision's orders, by client_order_id."""
     if not report.plan.approved:
         return {}
-    newest = service.orders(look_back)
-    return {order.client_order_id: order for order in newest if order.decision_id == report.decision_id}
+    return {order.client_order_id: order for order in service.orders_of(report.decision_id)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
+from itertools import islice
 
 from backtest.app.engine import BacktestEngine
 from backtest.app.executors import run_all, share
@@ -13,6 +14,7 @@ from backtest.runner import Run
 from core.orders import Side
 from core.types import BarPanel
 from models.ranker.artefact import QuantArtefact
+from pipeline.execution import decisions_about_now
 
 DECISIONS_READ = 500
 ALLOCATOR = "diversified"
@@ -56,7 +58,7 @@ def run_without(
 def heard(bench: BacktestEngine) -> tuple[str, ...]:
     """Name the agents whose vote had weight in the last decisions, and the allocator where it decided."""
     agents, allocated = set(), False
-    for report in bench.ledger.decisions(DECISIONS_READ):
+    for report in islice(decisions_about_now(bench.ledger), DECISIONS_READ):
         for decision in report.plan.decisions:
             agents |= {vote.signal.agent for vote in decision.votes if vote.weight > 0}
             allocated |= decision.rule == "allocation"

@@ -84,7 +84,7 @@ def find_lookahead(
 
 def eventful_rows(bench: BacktestEngine, panel: BarPanel, first: int, count: int) -> list[int]:
     """Pick rows from `first` on, spread over a run, that approved orders; a leak of one row shows only there."""
-    steps = bench.ledger.decisions(len(panel.sessions))
+    steps = bench.ledger.steps()
     days = sorted(np.datetime64(step.bars_until, "D") for step in steps if step.plan.approved)
     rows = [int(row) for row in np.searchsorted(panel.sessions.astype("datetime64[D]"), days)]
     rows = [row for row in rows if first <= row < len(panel.sessions) - 1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -54,7 +53,6 @@ TITLES = {
     "diversified": "Whole pipeline: the least-correlated book, limits; the votes are only shown",
     "quant_v8": f"Quant v8 alone: the ranker's top {V8_NAMES}, equal weight, every 21 sessions",
 }
-ORDERS_READ = 1_000_000
 FITS, TRADES, MEASURES, PARTS = "fit rankers", "trade", "measure", "switch parts off"
 
 
@@ -154,7 +152,7 @@ def measure(
         Null(books=spec.books, limits=_limits(strategy, cost_bps), seed=seed),
         recorded_trials(spec),
         slippage_bps=slippage_bps(chosen.trading),
-        orders=Counter(order.status.value for order in bench.ledger.orders(ORDERS_READ)),
+        orders=bench.ledger.order_counts(),
         high_volatility=_stormy(panel, run, chosen, first, last),
     )
     if strategy == "pipeline":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from core.errors import DataError, RequestError
 from core.ports import Clock, EventSink
 from core.service import Job
 from core.types import BarPanel
+from pipeline.execution import decisions_about_now
 
 if TYPE_CHECKING:
     from daemon.child_jobs import JobRunner
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("rl")
 KIND = "train"
-DECISIONS_READ = 600  # steps: a week of both jobs, a quarter of it decisions
+DECISIONS_READ = 150  # a week, one every 15 minutes
 WARM_UP_SESSIONS = 300
 NOT_TRAINED = "no RL models are trained; POST /train trains them"
 
@@ -113,7 +115,8 @@ class EnsembleService:
 
         rl, stocks = self._trading.rl, self._trading.watchlist.tickers
         enough = [stock for stock, have in history(bars, stocks).items() if have >= sessions_needed(rl)]
-        found = most_picked(engine.parts.ledger.decisions(DECISIONS_READ), enough, rl.tickers_max)
+        recent = tuple(islice(decisions_about_now(engine.parts.ledger), DECISIONS_READ))
+        found = most_picked(recent, enough, rl.tickers_max)
         if not found:
             check_history(bars, stocks, rl)
         return found

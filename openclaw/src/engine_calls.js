@@ -2,12 +2,11 @@
 
 import { EngineProblem } from "./client.js";
 
-/** Give the last decision's id. */
+/** Give the last decision's id, however many risk checks came since. */
 export async function lastDecisionId(client) {
-  const { decisions } = await client.get("/decisions?limit=20");
-  const newest = decisions.find((d) => d.cycle.startsWith("decide"));
+  const { last_decision_id: newest } = await client.get("/status");
   if (!newest) throw new EngineProblem("There is no decision yet.", { hint: "/trade-scan makes one." });
-  return newest.decision_id;
+  return newest;
 }
 
 export async function decision(client, id) {

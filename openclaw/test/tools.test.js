@@ -14,7 +14,7 @@ let engine, tools, hook, approvals, now;
 beforeEach(async () => {
   engine = await FakeEngine.listen({
     "GET /status": STATUS, "GET /regime": { regime: "low_vol" }, "POST /scan": SCAN, "POST /quant/rank": RANKING,
-    "POST /decide/v3": DECISION, "GET /positions": POSITIONS, "GET /decisions?limit=20": { decisions: [{ decision_id: "x", cycle: "risk_check" }, DECISION] },
+    "POST /decide/v3": DECISION, "GET /positions": POSITIONS,
     [`GET /decisions/${ID}`]: DECISION, "POST /execute": (e) => (e.body("POST /execute").dry_run ? PREVIEW : SENT),
     "POST /backtest?wait=false": job("running"), "POST /train?wait=false": job("running"), "POST /quant/retrain?wait=false": job("running"),
     "GET /jobs/backtest-1-20261120T200000": job("done", { result: { windows: [{ table: { strategy: { sharpe: 0.3 }, SPY: {} } }], warnings: [], caveats: ["hindsight"] } }),

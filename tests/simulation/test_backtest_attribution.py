@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.curves import sharpe_of_rows
 from analysis.random_books import RandomBooks
 from backtest.app.scan_study import scan_backtest, scan_history
 from backtest.app.settings import settings_of, without_agent, without_exit_rules
@@ -15,6 +14,7 @@ from backtest.scan import ScanHistory, by_year, forward_from_open, judge_scan
 from backtest.spans import Rows, windows_of
 from backtest.windows import Trials, place_among
 from core.orders import Side
+from core.statistics import sharpe_ratios
 from tests.panels import with_future_changed
 from tests.simulation.backtests import folds, panel, spec, study, taken_apart
 
@@ -74,9 +74,9 @@ def test_the_standing_windows_are_split_out_where_the_span_covers_them() -> None
 
 def test_a_strategy_is_placed_among_the_books_of_its_own_sessions() -> None:
     returns = np.random.default_rng(3).normal(0.0005, 0.01, (201, 300))
-    books = RandomBooks(returns=returns, sharpe=sharpe_of_rows(returns))
+    books = RandomBooks(returns=returns, sharpe=sharpe_ratios(returns))
     rows = Rows("part", 101, 200)
-    inside = np.sort(sharpe_of_rows(returns[:, 100:200]))
+    inside = np.sort(sharpe_ratios(returns[:, 100:200]))
     luck = place_among(books, rows, float(inside[100]))
     assert luck.percentile == pytest.approx(50)
     assert luck.sharpe_median == pytest.approx(inside[100])

@@ -7,7 +7,8 @@ import pytest
 pytest.importorskip("stable_baselines3")
 
 from config.trading import RlSettings
-from models.rl.replay import equal_weight_returns, sharpe
+from core.statistics import sharpe_ratios
+from models.rl.replay import equal_weight_returns
 from models.rl.tasks import Trained, TrainingTask
 from models.rl.training import train_member
 from tests.rl_markets import make_market
@@ -33,7 +34,9 @@ def test_a_planted_lesson_is_learnt() -> None:
     trained, task = a_training(0.7)
     assert trained.judged["chance_p"] <= 0.05
     assert trained.judged["exposure"] > 0.05
-    assert trained.judged["sharpe"] > 1 + sharpe(equal_weight_returns(task.judged, SETTINGS.cost_bps / 10_000))
+    assert trained.judged["sharpe"] > 1 + sharpe_ratios(
+        equal_weight_returns(task.judged, SETTINGS.cost_bps / 10_000)
+    )
 
 
 def test_noise_is_no_skill() -> None:

@@ -112,3 +112,12 @@ def test_a_session_is_marked_by_its_last_step_and_no_what_if() -> None:
     assert [m.equity for m in marks] == [Decimal(220), Decimal(240)]
     assert ledger.equity_marks(1) == marks[-1:]
     ledger.close()
+
+
+def test_marks_before_the_window_do_not_scale_it() -> None:
+    bars = panel([[100, 10, 20], [110, 11, 20], [121, 11, 30], [121, 22, 30]])
+    points = compare_with_market(
+        [mark(0, "500"), mark(3, "990")], bars, benchmark="SPY", universe=("A", "B"), sessions=2
+    )
+    assert [point.equity for point in points] == [None, Decimal(990)]
+    assert [point.benchmark for point in points] == pytest.approx([990, 990])

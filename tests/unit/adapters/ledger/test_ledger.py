@@ -108,7 +108,6 @@ def test_a_step_is_there_as_it_was(ledger: SqliteLedger) -> None:
     ledger.record(step)
     assert ledger.decision("step-1") == step
     assert ledger.decisions(5) == (step,)
-    assert ledger.approved_orders("step-1") == step.plan.approved
     assert [o.symbol for o in ledger.orders_of("step-1")] == ["AAPL", "MSFT"]
     assert {o.status for o in ledger.orders(5)} == {OrderStatus.RECORDED}
     assert ledger.portfolio() == step.plan.portfolio

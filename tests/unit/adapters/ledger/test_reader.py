@@ -1,0 +1,39 @@
+"""What is asked of the ledger is found however old it is: no list is cut before it is searched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+
+from adapters.ledger.reader import STEPS_A_READ
+from tests.ledger_rows import CHECKS, DECIDES, START, ledger_of, report
+
+MANY = 3 * STEPS_A_READ + 5
+
+
+def test_the_steps_come_newest_first_through_every_page() -> None:
+    steps = [report(number, CHECKS) for number in range(MANY)]
+    ledger = ledger_of(steps)
+    assert list(ledger.steps()) == steps[::-1]
+    assert ledger.decisions(MANY + 10) == tuple(steps[::-1])
+    assert ledger.decisions(7) == tuple(islice(ledger.steps(), 7))
+
+
+def test_steps_of_some_cycles_and_before_a_decision() -> None:
+    steps = [report(number, DECIDES if number % 50 == 0 else CHECKS) for number in range(MANY)]
+    ledger = ledger_of(steps)
+    decided = [step for step in steps if step.cycle.name == "decide"]
+    assert len(decided) == 3
+    assert list(ledger.steps(["decide"])) == decided[::-1]
+    assert list(ledger.steps(["decide"], before=decided[-1].decision_id)) == decided[-2::-1]
+    assert list(ledger.steps(before="step-40")) == steps[39::-1]
+    assert list(ledger.steps(["flatten"])) == []
+    assert list(ledger.steps(before="unknown")) == []
+
+
+def test_the_orders_of_a_decision_are_found_behind_a_thousand_others() -> None:
+    old = report(0, replace(DECIDES, as_of=None), ("MSFT", "AAPL"))
+    ledger = ledger_of([old, *(report(number, DECIDES, ("NVDA",)) for number in range(1, 1001))])
+    assert [order.symbol for order in ledger.orders_of("step-0")] == ["MSFT", "AAPL"]
+    assert {order.created_at for order in ledger.orders_of("step-0")} == {START}
+    assert ledger.order_counts() == {"proposed": 1002}
