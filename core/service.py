@@ -1,4 +1,4 @@
-"""What the edge (API, scheduler) may ask of the engine. The real one is `daemon.engine_service.EngineService`."""
+"""The service: what the edge may ask of the engine. The real one is `daemon.engine_service.EngineService`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Job:
     Attributes
     ----------
     kind : str
-        `quant_retrain`, later `train` and `backtest`; one of a kind at a time.
+        `quant_retrain`, `train`, `backtest` or `scan_backtest`; one of a kind at a time.
     progress : float
         In [0, 1].
     result : mapping
@@ -53,7 +53,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisReport:
-    """What the team thinks now, with nothing decided and nothing recorded."""
+    """The team's analysis of now, with nothing decided and nothing recorded."""
 
     as_of: datetime
     source: str
@@ -84,7 +84,7 @@ class OrderRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EquityMark:
-    """What the book was worth after a session's last step.
+    """The portfolio's equity after a session's last step.
 
     Attributes
     ----------
@@ -107,12 +107,12 @@ class EquityMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EquityPoint:
-    """A session of the book beside the market; None where there is nothing to say.
+    """A session's equity beside the market's; None where it is not known.
 
     Attributes
     ----------
     benchmark, equal_weight : float or None
-        What the same money would be in SPY, and spread evenly over the universe, US dollars.
+        What the same money would be worth in SPY, and in the universe at equal weight, US dollars.
     """
 
     session: date
@@ -141,15 +141,15 @@ class Service(Protocol):
         ...
 
     def not_ready_reason(self) -> str:
-        """Say why the engine is not ready yet; empty once start-up and reconciliation are done."""
+        """Return why the engine is not ready yet; empty once start-up and reconciliation are done."""
         ...
 
     def status(self) -> bytes:
-        """Give the whole status as JSON, encoded once a step."""
+        """Return the whole status as JSON, encoded once a step."""
         ...
 
     async def analyse(self, cycle: Cycle) -> AnalysisReport:
-        """Hear the team without deciding: regime, scan, ranking."""
+        """Ask the team for its analysis without deciding: regime, scan, ranking."""
         ...
 
     async def step(self, cycle: Cycle) -> StepReport:
@@ -173,15 +173,15 @@ class Service(Protocol):
         ...
 
     def decisions(self, limit: int) -> Sequence[StepReport]:
-        """Give recorded decisions, newest first."""
+        """Return recorded decisions, newest first."""
         ...
 
     def decision(self, decision_id: str) -> StepReport | None:
-        """Give one recorded decision."""
+        """Return one recorded decision."""
         ...
 
     def orders(self, limit: int) -> Sequence[OrderRecord]:
-        """Give orders, newest first."""
+        """Return orders, newest first."""
         ...
 
     def orders_of(self, decision_id: str) -> Sequence[OrderRecord]:
@@ -189,27 +189,27 @@ class Service(Protocol):
         ...
 
     def fills(self, limit: int) -> Sequence[Fill]:
-        """Give fills, newest first."""
+        """Return fills, newest first."""
         ...
 
     def trades(self, limit: int) -> Sequence[RoundTrip]:
-        """Give closed round trips, newest first."""
+        """Return closed round trips, newest first."""
         ...
 
     def portfolio(self) -> Portfolio:
-        """Give the book after the last step."""
+        """Return the portfolio after the last step."""
         ...
 
     def levels(self) -> Mapping[str, Levels]:
-        """Give each held position's nearest stop and target, by symbol."""
+        """Return each held position's nearest stop and target, by symbol."""
         ...
 
     def equity(self, sessions: int) -> Sequence[EquityPoint]:
-        """Give the last sessions' equity beside the market's, oldest first."""
+        """Return the last sessions' equity beside the market's, oldest first."""
         ...
 
     async def memory(self, symbol: str, limit: int) -> Recollection:
-        """Say what is remembered of a ticker, newest first."""
+        """Return what is remembered of a ticker, newest first."""
         ...
 
     def start_job(self, kind: str, parameters: Mapping[str, Any]) -> Job:
@@ -221,15 +221,15 @@ class Service(Protocol):
         ...
 
     def job(self, job_id: str) -> Job | None:
-        """Give one job."""
+        """Return one job."""
         ...
 
     def jobs(self) -> Sequence[Job]:
-        """Give the jobs since the start, newest first."""
+        """Return the jobs since the start, newest first."""
         ...
 
     def timetable(self) -> Timetable:
-        """Give what runs by itself, with its last and next runs."""
+        """Return what runs by itself, with its last and next runs."""
         ...
 
     async def rollback(self) -> Mapping[str, Any]:

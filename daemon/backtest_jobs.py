@@ -13,7 +13,7 @@ from core.types import BarPanel
 
 if TYPE_CHECKING:
     from backtest.app.strategies import BacktestSpec
-    from daemon.child_jobs import JobRunner, Progress
+    from daemon.child_jobs import JobRunner, ReportProgress
     from pipeline.engine import Engine
 
 BACKTEST, SCAN = "backtest", "scan_backtest"
@@ -52,8 +52,8 @@ class BacktestService:
         """
         bars, source = _bars(engine)
         spec = _spec(self._folder, bars, parameters)
-        asked = (parameters.get("strategy") or "pipeline", bool(parameters.get("attribution")))
-        return runner.start(BACKTEST, backtest, (bars, source, spec, *asked), dict)
+        strategy, attribution = parameters.get("strategy") or "pipeline", bool(parameters.get("attribution"))
+        return runner.start(BACKTEST, backtest, (bars, source, spec, strategy, attribution), dict)
 
     def start_scan(self, engine: Engine, runner: JobRunner, parameters: Mapping[str, Any]) -> Job:
         """Start a backtest of the scanner; `start`, `end`, `profile` and `seed` are optional."""
@@ -62,15 +62,15 @@ class BacktestService:
 
 
 def backtest(
-    progress: Progress, bars: BarPanel, source: str, spec: BacktestSpec, strategy: str, attribution: bool
+    progress: ReportProgress, bars: BarPanel, source: str, spec: BacktestSpec, strategy: str, attribution: bool
 ) -> Mapping[str, Any]:
-    """Run a backtest; give its figures without the curves. Runs in the child process."""
+    """Run a backtest; return its figures without the curves. Runs in the child process."""
     from backtest.app.study import conduct  # noqa: PLC0415  # heavy: imported at first use
     from backtest.to_json import figures  # noqa: PLC0415  # with the first backtest
 
     def stages(stage: str, done: int, of: int) -> None:
         first, last = STAGES[stage]
-        if not _worth_telling(done, of):
+        if not _worth_reporting(done, of):
             return
         progress(first + (last - first) * done / of, f"{stage}: {done} of {of}")
 
@@ -85,20 +85,20 @@ def backtest(
     return figures(study.report)
 
 
-def scan(progress: Progress, bars: BarPanel, source: str, spec: BacktestSpec) -> Mapping[str, Any]:
-    """Run the scanner's backtest; give its figures. Runs in the child process."""
+def scan(progress: ReportProgress, bars: BarPanel, source: str, spec: BacktestSpec) -> Mapping[str, Any]:
+    """Run the scanner's backtest; return its figures. Runs in the child process."""
     from backtest.app.scan_study import scan_backtest  # noqa: PLC0415  # heavy: imported at first use
     from backtest.to_json import figures  # noqa: PLC0415  # with the first backtest
 
-    def tell(done: int, of: int) -> None:
-        if _worth_telling(done, of):
+    def report(done: int, of: int) -> None:
+        if _worth_reporting(done, of):
             progress(done / of, f"scan: {done} of {of}")
 
-    return figures(scan_backtest(spec, bars, source, tell))
+    return figures(scan_backtest(spec, bars, source, report))
 
 
-def _worth_telling(done: int, of: int) -> bool:
-    """Tell of at most a hundred steps of a stage: each is an event on the stream."""
+def _worth_reporting(done: int, of: int) -> bool:
+    """Return whether a step is one of at most a hundred of its stage that are reported: each is an event."""
     return done == of or done % max(1, of // 100) == 0
 
 
@@ -112,9 +112,9 @@ def _bars(engine: Engine) -> tuple[BarPanel, str]:
 def _spec(folder: Path, bars: BarPanel, parameters: Mapping[str, Any]) -> BacktestSpec:
     from backtest.app.strategies import BacktestSpec, decision_rows  # noqa: PLC0415  # heavy: at first use
 
-    asked = {name: parameters[name] for name in ("seed", "books", "profile") if parameters.get(name) is not None}
+    given = {name: parameters[name] for name in ("seed", "books", "profile") if parameters.get(name) is not None}
     spec = BacktestSpec(
-        start=_day(parameters.get("start")), end=_day(parameters.get("end")), folder=folder, **asked
+        start=_day(parameters.get("start")), end=_day(parameters.get("end")), folder=folder, **given
     )
     decision_rows(spec, bars)
     return spec

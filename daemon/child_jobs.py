@@ -19,9 +19,9 @@ from typing import Any
 from core.errors import EngineError, RequestError
 from core.ports import Clock, EventSink
 from core.service import Job, JobStatus
-from daemon.process_memory import give_back
+from daemon.process_memory import release_memory
 
-Progress = Callable[[float, str], None]
+ReportProgress = Callable[[float, str], None]
 Work = Callable[..., Any]
 Finish = Callable[[Any], Mapping[str, Any]]
 FinishOn = Callable[[Callable[[], Mapping[str, Any]]], Mapping[str, Any]]
@@ -32,13 +32,13 @@ CHILD_NICENESS = 10
 class JobRunner:
     """Starts child processes and follows their progress.
 
-    Each work function takes a `Progress` callback first, then the given arguments; it must be importable
+    Each work function takes a `ReportProgress` callback first, then the given arguments; it must be importable
     from a fresh interpreter, and its result must be plain data.
 
     Parameters
     ----------
     finish_on : callable
-        Runs the finishing of a job and gives its answer: on the engine's thread, so that no step sees a model
+        Runs the finishing of a job and returns its answer: on the engine's thread, so that no step sees a model
         change under it.
     """
 
@@ -96,11 +96,11 @@ class JobRunner:
         return job
 
     def get(self, job_id: str) -> Job | None:
-        """Give one job."""
+        """Return one job."""
         return self._jobs.get(job_id)
 
     def all(self) -> list[Job]:
-        """Give the jobs since the start, newest first."""
+        """Return the jobs since the start, newest first."""
         with self._lock:
             return list(reversed(self._jobs.values()))
 
@@ -126,7 +126,7 @@ class JobRunner:
     def _run(self, job_id: str, work: Work, arguments: tuple[Any, ...], finish: Finish) -> None:
         self._follow(job_id, work, arguments, finish)
         del arguments, finish
-        give_back()
+        release_memory()
         self._ended[job_id].set()
 
     def _follow(self, job_id: str, work: Work, arguments: tuple[Any, ...], finish: Finish) -> None:
@@ -210,6 +210,6 @@ def _child(parent: Connection) -> None:
     except EngineError as error:
         parent.send(("failed", str(error)))
     except (EOFError, ConnectionError):
-        return  # the parent is gone: nobody is left to tell
+        return  # the parent is gone: nobody is left to report to
     except Exception:  # noqa: BLE001  # the process's edge: the parent must learn why
         parent.send(("failed", traceback.format_exc(limit=-5)))

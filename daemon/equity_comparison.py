@@ -1,4 +1,4 @@
-"""How equity went beside what holding the market would have made: one row a session."""
+"""The equity curve beside what holding the market would have made: one point a session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Sessions = NDArray[np.datetime64]
 def compare_with_market(
     marks: Sequence[EquityMark], bars: BarPanel | None, *, benchmark: str, universe: Sequence[str], sessions: int
 ) -> tuple[EquityPoint, ...]:
-    """Lay the portfolio's equity beside the index and the equal-weight universe.
+    """Return the portfolio's equity marks beside the index and the equal-weight universe.
 
     Both are scaled to the portfolio's equity at its first mark in the window (or to 1 where there is no mark), so
     that the three lines meet where the engine began. They pay no costs.
@@ -63,7 +63,7 @@ def _dates(days: Sessions) -> list[date]:
 
 
 def _index(bars: BarPanel | None, symbol: str) -> Floats:
-    """Give the closes (T,), the last one known carried over gaps."""
+    """Return the closes (T,), the last one known carried over gaps."""
     if bars is None or symbol not in bars.column:
         return np.array([])
     return _carried(bars.close[:, bars.column[symbol]])
@@ -87,7 +87,7 @@ def _carried(values: Floats) -> Floats:
 
 
 def _on(days: Sessions, known: Sessions, values: Floats) -> Floats:
-    """Give the newest value known on each day; NaN before the first."""
+    """Return the newest value known on each day; NaN before the first."""
     if not len(values):
         return np.full(len(days), np.nan)
     rows = np.searchsorted(known, days, side="right") - 1

@@ -61,7 +61,7 @@ def configure_logging(secrets: Collection[str] = ()) -> None:
 
 
 def step_line(report: StepReport, seconds: float) -> Mapping[str, Any]:
-    """Give what the log says of a step: its ids, what it did, how long it took."""
+    """Return what the log says of a step: its ids, what it did, how long it took."""
     plan = report.plan
     return {
         "cycle": report.cycle.name,

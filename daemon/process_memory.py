@@ -1,4 +1,4 @@
-"""What the process holds of the machine's memory, and giving back what it no longer needs."""
+"""The process's resident memory, and the release of what it no longer needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cache
 
 
 def resident_mb() -> float | None:
-    """Give the process's resident memory in MiB; None where the platform does not say."""
+    """Return the process's resident memory in MiB; None where the platform does not say."""
     if sys.platform.startswith("linux"):
         with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123  # not a path of ours
             return round(int(statm.read().split()[1]) * 4096 / 2**20, 1)
@@ -21,8 +21,8 @@ def resident_mb() -> float | None:
     return round(peak / 2**20, 1)
 
 
-def give_back() -> bool:
-    """Return freed memory to the system, where the C library keeps it (glibc); tell whether it was asked to.
+def release_memory() -> bool:
+    """Return freed memory to the system, where the C library keeps it (glibc); True where it was asked to.
 
     glibc keeps what a thread freed in an arena of that thread's. Long work passes tens of megabytes through
     threads that come and go, so a daemon would seem to grow with each piece of it.

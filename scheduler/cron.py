@@ -1,4 +1,4 @@
-"""The jobs of ENABLE_CRON: each due moment runs once, or says why it did not."""
+"""The jobs of ENABLE_CRON: each due moment runs once, or the reason why not is written down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory, wired: a store on this machine, Neo4j beside it where NEO4J_URI says so, recall in the views."""
+"""The memory of decisions, wired: a store on this machine, Neo4j beside it where NEO4J_URI is set, recall."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DEFAULT_USER = "neo4j"
 
 
 def stores(environment: Environment, settings: TradingSettings) -> tuple[Store, ...]:
-    """Give the stores there are: the configured one first, the one on this machine last."""
+    """Return the stores there are: the configured one first, the one on this machine last."""
     from adapters.memory.neo4j_store import Neo4jStore  # noqa: PLC0415  # imported where it is made
     from adapters.memory.sqlite_store import SqliteStore  # noqa: PLC0415  # brings sqlite
 
@@ -41,7 +41,7 @@ def stores(environment: Environment, settings: TradingSettings) -> tuple[Store, 
 
 
 class MemoryService:
-    """Keeps the stores in step with the ledger, and asks them. Implements `core.ports.MemoryWriter`."""
+    """Keeps the stores up with the ledger, and queries them. Implements `core.ports.MemoryWriter`."""
 
     def __init__(self, environment: Environment, settings: TradingSettings) -> None:
         self._environment = environment
@@ -60,18 +60,18 @@ class MemoryService:
                 outbox.start()
 
     def recalling(self, feed: Feed, ledger: SqliteLedger, factors: FactorStore, tracker: RegimeTracker) -> Feed:
-        """Give the feed whose views remember; the feed itself where nothing is to be recalled."""
+        """Return the feed whose views carry recalled memories; the feed itself where none are."""
         from adapters.memory.recall import RecallingFeed  # noqa: PLC0415  # imported where it is made
 
         facts_max = self._settings.memory.recall_facts_max
-        return RecallingFeed(feed, ledger, judge(factors, tracker), facts_max) if facts_max else feed
+        return RecallingFeed(feed, ledger, situation_finder(factors, tracker), facts_max) if facts_max else feed
 
     def during_step(self) -> AbstractContextManager[None]:
-        """Let no store be written while a step runs."""
+        """Return what keeps the stores from being written while a step runs."""
         return self._gate.shut()
 
-    def remember(self, report: StepReport) -> None:  # noqa: ARG002  # the ledger has it: this is only word of it
-        """Leave word at each store."""
+    def remember(self, report: StepReport) -> None:  # noqa: ARG002  # the ledger has it: this is only a notice
+        """Notify each store that there is more to read."""
         for outbox in self._outboxes:
             outbox.follow()
 
@@ -118,8 +118,8 @@ class MemoryService:
             outbox.wait_stopped()
 
 
-def judge(factors: FactorStore, tracker: RegimeTracker) -> Callable[[MarketView], Situation | None]:
-    """Give the function that judges a view, by the same models that the team asks."""
+def situation_finder(factors: FactorStore, tracker: RegimeTracker) -> Callable[[MarketView], Situation | None]:
+    """Return the function that finds a view's regime and factors, by the same models that the team asks."""
     from adapters.memory.recall import Situation  # noqa: PLC0415  # imported where it is made
     from models.factors.table import FACTOR_NAMES  # noqa: PLC0415  # heavy: imported at first use
 

@@ -1,4 +1,4 @@
-"""The memory's command line: parse, rebuild, say what was done."""
+"""The memory's command line: parse, rebuild, print what was done."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ EXIT_FAILED = 1
 def main(
     argv: Sequence[str] | None = None, variables: Mapping[str, str] = os.environ, folder: Path = FOLDER
 ) -> int:
-    """Run the command; give its exit code."""
-    wanted = argparse.ArgumentParser(prog="python -m daemon.wiring.memory_cli", description=__doc__)
-    wanted.add_argument("command", choices=["rebuild"], help="write the graph anew from the ledger")
-    wanted.add_argument("--store", choices=["neo4j", "sqlite"], help="default: Neo4j where NEO4J_URI is set")
-    asked = wanted.parse_args(argv)
+    """Run the command; return its exit code."""
+    options = argparse.ArgumentParser(prog="python -m daemon.wiring.memory_cli", description=__doc__)
+    options.add_argument("command", choices=["rebuild"], help="write the graph anew from the ledger")
+    options.add_argument("--store", choices=["neo4j", "sqlite"], help="default: Neo4j where NEO4J_URI is set")
+    arguments = options.parse_args(argv)
     try:
-        rows, seconds, place = rebuild(asked.store, variables, folder)
+        rows, seconds, place = rebuild(arguments.store, variables, folder)
     except EngineError as error:
-        print(f"memory_cli: {error}", file=sys.stderr)  # noqa: T201  # a script speaks
+        print(f"memory_cli: {error}", file=sys.stderr)  # noqa: T201  # a script prints
         return EXIT_FAILED
-    print(f"{rows} ledger rows written to {place} in {seconds:.1f} s")  # noqa: T201  # a script speaks
+    print(f"{rows} ledger rows written to {place} in {seconds:.1f} s")  # noqa: T201  # a script prints
     return 0
 
 
 def rebuild(name: str | None, variables: Mapping[str, str], folder: Path) -> tuple[int, float, str]:
-    """Write a store anew; give the rows written, the seconds it took, and where the store is.
+    """Write a store anew; return the rows written, the seconds it took, and where the store is.
 
     Raises
     ------

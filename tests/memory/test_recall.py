@@ -23,7 +23,7 @@ from backtest.replay import find, replay
 from config.sectors import SECTOR_OF, STOCKS
 from core.ports import Feed
 from core.types import Floats, Plan, StepReport
-from daemon.wiring.memory import judge
+from daemon.wiring.memory import situation_finder
 from models.factors.store import FactorStore
 from models.regime.tracker import RegimeTracker
 from tests.ledger_days import FACTORS
@@ -34,7 +34,7 @@ FACTS_MAX = 2
 
 
 def remembering(feed: Feed, ledger: SqliteLedger, factors: FactorStore) -> Feed:
-    return RecallingFeed(feed, ledger, judge(factors, RegimeTracker(settings().regime)), FACTS_MAX)
+    return RecallingFeed(feed, ledger, situation_finder(factors, RegimeTracker(settings().regime)), FACTS_MAX)
 
 
 @cache
