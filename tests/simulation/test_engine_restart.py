@@ -467,6 +467,7 @@ def test_faults_in_a_row_halt_and_a_what_ifs_fault_is_the_askers() -> None:
         honest = desk.engine.parts
         desk.engine.parts = replace(honest, broker=Unwilling(desk.broker))
         limit = desk.limits.settings.circuit_breakers.max_consecutive_faults
+        assert limit is not None
         for count in range(1, limit + 1):
             with pytest.raises(BrokerError):
                 await service.step(DECIDE)
