@@ -84,7 +84,7 @@ class SentimentAgent:
         model = self._tones.model
         if model is None:
             return MarketAnalysis(abstentions=(Abstention(agent=self.name, reason=self._without_model),))
-        told = self._told(view)
+        told = self._headlines(view)
         if not told:
             reason = f"no news in the last {self._settings.window_hours:.0f} hours"
             return MarketAnalysis(abstentions=(Abstention(agent=self.name, reason=reason),))
@@ -110,7 +110,7 @@ class SentimentAgent:
             signals=tuple(signals), abstentions=tuple(abstentions), models={self.name: model.model_id}
         )
 
-    def _told(self, view: MarketView) -> Mapping[str, list[Headline]]:
+    def _headlines(self, view: MarketView) -> Mapping[str, list[Headline]]:
         """Give the headlines of the window by symbol, newest first, at most `stories_max` each."""
         told: dict[str, list[Headline]] = defaultdict(list)
         for item in sorted(view.headlines, key=lambda h: (h.published_at, h.text), reverse=True):

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from backtest.app.settings import settings_of
-from backtest.app.strategies import RETRAIN_SESSIONS, BacktestSpec, decision_rows, load_panel
+from backtest.app.strategies import BacktestSpec, decision_rows, load_panel
 from config.environment import read_environment
 from core.types import BarPanel
 from models.factors.store import FactorStore
@@ -56,7 +56,7 @@ def bare_tasks(spec: BacktestSpec, panel: BarPanel) -> list[FitTask]:
     import numpy as np
 
     quant, table, out = settings_of(spec).trading.quant, FactorStore().history(panel), []
-    for row in fold_rows(panel, *decision_rows(spec, panel), RETRAIN_SESSIONS):
+    for row in fold_rows(panel, *decision_rows(spec, panel), spec.retrain_sessions):
         task = fold_task(panel, table, quant, row)
         samples = training_samples(task.bars, task.table, quant, len(task.bars.sessions) - 1)
         for fold in purged_folds(samples.day, quant.calibration_folds, quant.purge_sessions):

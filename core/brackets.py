@@ -14,49 +14,52 @@ OFF = Decimal(0)
 
 
 class Levels(NamedTuple):
-    """Prices at which a position goes, US dollars, each with the rule that set it.
+    """Prices at which a position is closed, US dollars, each with the rule that set it; None where none does.
 
     Attributes
     ----------
-    stop_price : Decimal
+    stop_price : Decimal or None
         At or below it the position is sold; at 0 or less it never is.
-    target_price : Decimal
+    target_price : Decimal or None
         At or above it the position is sold.
     """
 
-    stop_price: Decimal
-    stop_rule: str
-    target_price: Decimal
-    target_rule: str
+    stop_price: Decimal | None
+    stop_rule: str | None
+    target_price: Decimal | None
+    target_rule: str | None
 
     def crossed(self, price: Decimal) -> str:
-        """Name the rule that `price` sets off, the stop's before the target's; empty when none."""
-        if price <= self.stop_price:
-            return self.stop_rule
-        return self.target_rule if price >= self.target_price else ""
+        """Return the rule that `price` sets off, the stop's before the target's; empty when none."""
+        if self.stop_price is not None and price <= self.stop_price:
+            return self.stop_rule or ""
+        if self.target_price is not None and price >= self.target_price:
+            return self.target_rule or ""
+        return ""
 
 
 class Bracket(Struct, frozen=True, kw_only=True, gc=False):
-    """What guards one position; the levels follow from its entry price.
+    """Stop-loss and take-profit of one position; the levels follow from its entry price.
 
     Attributes
     ----------
     decision_id : str
         The decision that last set it; names the sale it leads to.
-    stop_loss_pct, take_profit_pct : Decimal
-        Fractions of the entry price, the stop's at or below 0.
+    stop_loss_pct, take_profit_pct : Decimal or None
+        Fractions of the entry price, the stop's at or below 0; None when the rule is off.
     atr : Decimal
         Average true range, US dollars; 0 when there is none, and then only the static levels hold.
     stop_loss_atr, take_profit_atr, trailing_stop_atr : Decimal
-        Distances in ATRs: from the entry, from the entry, from the peak; 0 when the rule is off.
+        Distances in ATRs: from the entry, from the entry, from the peak. An ATR rule that is off is recorded
+        as a distance of 0, as in every ledger there is.
     peak_price : Decimal or None
         Highest price seen since the entry; None for a position that is not open yet.
     """
 
     symbol: str
     decision_id: str
-    stop_loss_pct: Decimal
-    take_profit_pct: Decimal
+    stop_loss_pct: Decimal | None
+    take_profit_pct: Decimal | None
     atr: Decimal = OFF
     stop_loss_atr: Decimal = OFF
     take_profit_atr: Decimal = OFF
@@ -64,23 +67,38 @@ class Bracket(Struct, frozen=True, kw_only=True, gc=False):
     peak_price: Decimal | None = None
 
     def levels(self, entry_price: Decimal) -> Levels:
-        """Give the nearest stop and the nearest target; of equal levels the static ones count.
+        """Return the nearest stop and the nearest target; of equal levels the static ones count.
 
         While the ATR stays the same the stop never falls, since the peak never does.
         """
-        stop, stop_rule = entry_price * (ONE + self.stop_loss_pct), "stop_loss"
-        target, target_rule = entry_price * (ONE + self.take_profit_pct), "take_profit"
-        if self.atr:
-            if self.stop_loss_atr and (dynamic := entry_price - self.stop_loss_atr * self.atr) > stop:
-                stop, stop_rule = dynamic, "atr_stop"
-            if self.take_profit_atr and (dynamic := entry_price + self.take_profit_atr * self.atr) < target:
-                target, target_rule = dynamic, "atr_target"
-            peak = max(self.peak_price or entry_price, entry_price)
-            if self.trailing_stop_atr and (trailing := peak - self.trailing_stop_atr * self.atr) > stop:
-                stop, stop_rule = trailing, "trailing_stop"
+        stop = self._nearest_stop(entry_price)
+        target = self._nearest_target(entry_price)
         return Levels(
-            stop_price=stop.quantize(PRICE_TICK, ROUND_HALF_EVEN),
-            stop_rule=stop_rule,
-            target_price=target.quantize(PRICE_TICK, ROUND_HALF_EVEN),
-            target_rule=target_rule,
+            stop_price=stop[0].quantize(PRICE_TICK, ROUND_HALF_EVEN) if stop else None,
+            stop_rule=stop[1] if stop else None,
+            target_price=target[0].quantize(PRICE_TICK, ROUND_HALF_EVEN) if target else None,
+            target_rule=target[1] if target else None,
         )
+
+    def _nearest_stop(self, entry_price: Decimal) -> tuple[Decimal, str] | None:
+        stops = []
+        if self.stop_loss_pct is not None:
+            stops.append((entry_price * (ONE + self.stop_loss_pct), "stop_loss"))
+        if self.atr and self.stop_loss_atr:
+            stops.append((entry_price - self.stop_loss_atr * self.atr, "atr_stop"))
+        if self.atr and self.trailing_stop_atr:
+            peak = max(self.peak_price or entry_price, entry_price)
+            stops.append((peak - self.trailing_stop_atr * self.atr, "trailing_stop"))
+        return max(stops, key=_price, default=None)
+
+    def _nearest_target(self, entry_price: Decimal) -> tuple[Decimal, str] | None:
+        targets = []
+        if self.take_profit_pct is not None:
+            targets.append((entry_price * (ONE + self.take_profit_pct), "take_profit"))
+        if self.atr and self.take_profit_atr:
+            targets.append((entry_price + self.take_profit_atr * self.atr, "atr_target"))
+        return min(targets, key=_price, default=None)
+
+
+def _price(level: tuple[Decimal, str]) -> Decimal:
+    return level[0]

@@ -73,6 +73,8 @@ KINDS = {
     "settle": CycleKind(),
 }
 """Every kind of step, by the name it is recorded under."""
+DECISION_CYCLES = tuple(name for name, kind in KINDS.items() if kind.decides)
+"""The names of the kinds that decide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,8 @@
 - the session's loss at or below `max_daily_loss_pct`: REDUCING. Stops and targets still close positions.
 - `max_consecutive_faults` faults in a row: HALTED.
 
+A breaker set to `null` is off.
+
 A resume must measure peak and opening equity anew, or the same loss trips the breaker again.
 """
 
@@ -15,39 +17,41 @@ from config.risk import RiskSettings
 from core.types import Portfolio, TradingState
 
 SEVERITY = {TradingState.ACTIVE: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
-Verdict = tuple[TradingState, tuple[str, ...]]
+StateAndAlerts = tuple[TradingState, tuple[str, ...]]
 
 
-def next_state(portfolio: Portfolio, settings: RiskSettings, state: TradingState) -> Verdict:
-    """Give the trading state after the marked book was looked at, and an alert for each breaker that acted."""
+def next_state(portfolio: Portfolio, settings: RiskSettings, state: TradingState) -> StateAndAlerts:
+    """Return the trading state after the portfolio was marked, and an alert for each breaker that acted."""
     loss_pct, drawdown_pct = (
         settings.daily_limits.max_daily_loss_pct,
         settings.circuit_breakers.max_drawdown_pct,
     )
     tripped = []
     if loss_pct == 0:
-        told = "max_daily_loss_pct is 0: all trading is halted. Restore it, then POST /resume."
-        tripped.append((TradingState.HALTED, told))
-    elif (day := portfolio.daily_return) <= loss_pct:
-        told = f"The session's return {day:.2%} is at or below {loss_pct:.2%}: exits only until POST /resume."
-        tripped.append((TradingState.REDUCING, told))
-    if (fall := portfolio.drawdown) <= drawdown_pct:
-        told = (
+        message = "max_daily_loss_pct is 0: all trading is halted. Restore it, then POST /resume."
+        tripped.append((TradingState.HALTED, message))
+    elif loss_pct is not None and (day := portfolio.daily_return) <= loss_pct:
+        message = f"The session's return {day:.2%} is at or below {loss_pct:.2%}: exits only until POST /resume."
+        tripped.append((TradingState.REDUCING, message))
+    if drawdown_pct is not None and (fall := portfolio.drawdown) <= drawdown_pct:
+        message = (
             f"The drawdown {fall:.2%} is at or below {drawdown_pct:.2%}: nothing is sent, stops neither. "
             "POST /flatten sells everything; POST /resume goes on."
         )
-        tripped.append((TradingState.HALTED, told))
+        tripped.append((TradingState.HALTED, message))
     return _tightened(state, tripped)
 
 
-def on_consecutive_errors(count: int, settings: RiskSettings, state: TradingState) -> Verdict:
-    """Give the trading state after `count` steps in a row ended in a fault, and an alert if that halted it."""
+def on_consecutive_errors(count: int, settings: RiskSettings, state: TradingState) -> StateAndAlerts:
+    """Return the trading state after `count` steps in a row ended in a fault, and an alert if that halted it."""
     limit = settings.circuit_breakers.max_consecutive_faults
-    told = f"{count} steps in a row ended in a fault, limit {limit}: halted. See /status, then POST /resume."
-    return _tightened(state, [(TradingState.HALTED, told)] if count >= limit else [])
+    if limit is None:
+        return state, ()
+    message = f"{count} steps in a row ended in a fault, limit {limit}: halted. See /status, then POST /resume."
+    return _tightened(state, [(TradingState.HALTED, message)] if count >= limit else [])
 
 
-def _tightened(state: TradingState, tripped: list[tuple[TradingState, str]]) -> Verdict:
-    acting = [(to, told) for to, told in tripped if SEVERITY[to] > SEVERITY[state]]
+def _tightened(state: TradingState, tripped: list[tuple[TradingState, str]]) -> StateAndAlerts:
+    acting = [(to, message) for to, message in tripped if SEVERITY[to] > SEVERITY[state]]
     after = max((to for to, _ in acting), key=SEVERITY.__getitem__, default=state)
-    return after, tuple(told for _, told in acting)
+    return after, tuple(message for _, message in acting)

@@ -1,4 +1,4 @@
-"""What a plan may still spend: shrinks with each order approved, so that together they respect every limit."""
+"""The budget of a plan: it shrinks with each order approved, so that together they respect every limit."""
 
 from __future__ import annotations
 
@@ -28,36 +28,44 @@ class Caps:
 
     Attributes
     ----------
+    sector : Cap or None
+        Of one sector's value; None when the rule is off.
     floor_usd : Decimal
         The smallest order worth placing.
     """
 
     position: Cap
     exposure: Cap
-    sector: Cap
+    sector: Cap | None
     floor_usd: Decimal
 
     @classmethod
     def of(cls, settings: RiskSettings, equity: Decimal, exposure_scale: float) -> Caps:
-        """Work out the caps; the regime's scale takes from the whole book's exposure."""
+        """Return the caps at an equity; the regime's scale reduces the exposure of the whole portfolio."""
         sizing, limits = settings.position_sizing, settings.portfolio_limits
         exposure_usd = share_of(equity, limits.max_exposure_pct) * to_decimal(exposure_scale)
         return cls(
             position=Cap(share_of(equity, sizing.max_position_pct), f"{sizing.max_position_pct:.3%}"),
             exposure=Cap(exposure_usd, f"{limits.max_exposure_pct * exposure_scale:.3%}"),
-            sector=Cap(share_of(equity, limits.max_sector_pct), f"{limits.max_sector_pct:.3%}"),
-            floor_usd=max(share_of(equity, sizing.min_position_pct), to_decimal(limits.min_order_usd)),
+            sector=_share_cap(equity, limits.max_sector_pct),
+            floor_usd=max(
+                share_of(equity, sizing.min_position_pct or 0.0), to_decimal(limits.min_order_usd or 0.0)
+            ),
         )
 
 
 def share_of(equity: Decimal, fraction: float) -> Decimal:
-    """Give a fraction of the equity, US dollars."""
+    """Return a fraction of the equity, US dollars."""
     return equity * to_decimal(fraction)
+
+
+def _share_cap(equity: Decimal, fraction: float | None) -> Cap | None:
+    return None if fraction is None else Cap(share_of(equity, fraction), f"{fraction:.3%}")
 
 
 @dataclass(slots=True, kw_only=True)
 class Budget:
-    """The book as it would stand if all that is pending and approved were bought and nothing were sold.
+    """The portfolio as it would stand if all that is pending and approved were bought and nothing were sold.
 
     A sale frees cash, exposure and its place only once it has filled: until then nobody knows that it will;
     unless the settings spend pending sales.
@@ -96,7 +104,7 @@ class Budget:
         *,
         spend_pending_sales: bool = False,
     ) -> Budget:
-        """Open the budget from the marked book and its pending orders."""
+        """Return the budget of the marked portfolio and its pending orders."""
         budget = cls(
             equity=portfolio.equity,
             cash=portfolio.cash,
@@ -117,24 +125,21 @@ class Budget:
         return budget
 
     def sector(self, symbol: str) -> str:
-        """Name a symbol's sector; symbols of no sector share one."""
+        """Return a symbol's sector; symbols of no sector share one."""
         return self.sector_of.get(symbol, UNCLASSIFIED)
 
     def sector_value(self, symbol: str) -> Decimal:
-        """Give what is invested in a symbol's sector, US dollars."""
+        """Return what is invested in a symbol's sector, US dollars."""
         return self.sectors.get(self.sector(symbol), ZERO)
 
     def cost_of(self, notional: Decimal) -> Decimal:
-        """Give what buying for `notional` takes from the cash, costs included."""
+        """Return what buying for `notional` takes from the cash, costs included, US dollars."""
         return notional * (1 + self.cost_rate)
 
-    def room(self, symbol: str, caps: Caps) -> Decimal:
-        """Give the largest buy of `symbol` that exposure, sector and cash still allow, US dollars."""
-        return min(
-            caps.exposure.usd - self.invested,
-            caps.sector.usd - self.sector_value(symbol),
-            self.cash / (1 + self.cost_rate),
-        )
+    def headroom(self, symbol: str, caps: Caps) -> Decimal:
+        """Return the largest buy of `symbol` that exposure, sector and cash still allow, US dollars."""
+        left = min(caps.exposure.usd - self.invested, self.cash / (1 + self.cost_rate))
+        return left if caps.sector is None else min(left, caps.sector.usd - self.sector_value(symbol))
 
     def approve(self, order: Order, *, whole: bool = True) -> None:
         """Take an approved order out of the budget; `whole` where a sell leaves nothing of the position."""

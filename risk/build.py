@@ -8,13 +8,13 @@ from config.risk import RiskSettings
 from config.sectors import SECTOR_OF
 from config.trading import TradingSettings
 from core.ports import RiskManager
-from risk.manager import Manager
+from risk.manager import RuleBasedRiskManager
 
 
 def assemble_risk(trading: TradingSettings, settings_of: Callable[[], RiskSettings]) -> RiskManager:
-    """Put the risk manager together; the same for the daemon and the backtest."""
+    """Return the risk manager of the settings; the same for the daemon and the backtest."""
     broker = trading.broker
-    return Manager(
+    return RuleBasedRiskManager(
         settings_of=settings_of,
         sector_of=SECTOR_OF,
         fractional_shares=broker.fractional_shares,

@@ -1,4 +1,4 @@
-"""Which held positions a rule says must go. Rules only: votes are the synthesizer's."""
+"""The exit rules: which held positions they close. Rules only: votes are the synthesizer's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from risk.mark_to_market import candidates_of, live_price
 def exits(
     view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle, settings: RiskSettings
 ) -> tuple[Decision, ...]:
-    """Give one EXIT for each held position that the cycle's rules close, in the book's order."""
+    """Return one EXIT for each held position that the cycle's rules close, in the portfolio's order."""
     held = _in_scope(portfolio, cycle)
     match cycle.kind.exit_rules:
         case ExitRules.EVERYTHING:
@@ -38,14 +38,14 @@ def _in_scope(portfolio: Portfolio, cycle: Cycle) -> tuple[Position, ...]:
 
 
 def flatten_exits(held: tuple[Position, ...]) -> tuple[Decision, ...]:
-    """Close everything: a person said so. Needs no price."""
+    """Return an EXIT for every position: a person asked for it. Needs no price."""
     return tuple(_exit(position, "flatten", "a person asked to sell everything") for position in held)
 
 
 def risk_check_exits(
     view: MarketView, held: tuple[Position, ...], atr: Mapping[str, float], risk_check: RiskCheck
 ) -> tuple[Decision, ...]:
-    """Judge RISK_CONFIG: static, trailing and ATR levels against the live price.
+    """Return what RISK_CONFIG closes: static, trailing and ATR levels against the live price.
 
     A position without a live price is left alone; `unprotected` says so.
     """
@@ -69,12 +69,12 @@ def swing_exits(
     *,
     candidates_known: bool,
 ) -> tuple[Decision, ...]:
-    """Judge SWING_EXIT_CONFIG: stop, target, age, misses; the first that holds names the exit.
+    """Return what SWING_EXIT_CONFIG closes by stop, target, age or misses; the first that holds names the exit.
 
     Parameters
     ----------
     session : date or None
-        The session the book is marked to.
+        The session the portfolio is marked to.
     candidates_known : bool
         Whether this step has candidates: without any, misses close nothing.
     """
@@ -89,14 +89,13 @@ def swing_exits(
             out.append(_exit(position, rule, _crossing(position, price, levels)))
         elif age := _too_old(view, position, price, session, swing):
             out.append(_exit(position, "max_hold_days", age))
-        elif candidates_known and position.missed_count >= swing.consecutive_miss_limit:
-            told = f"no candidate in {position.missed_count} sessions, limit {swing.consecutive_miss_limit}"
-            out.append(_exit(position, "consecutive_misses", told))
+        elif candidates_known and (missed := _too_many_misses(position, swing)):
+            out.append(_exit(position, "consecutive_misses", missed))
     return tuple(out)
 
 
 def sessions_held(view: MarketView, position: Position, session: date | None) -> int:
-    """Count the trading sessions after the entry's, up to and with the current one (bars' sessions)."""
+    """Return the number of sessions after the entry's, up to and with the current one (bars' sessions)."""
     entry = np.datetime64(position.entry_session, "D")
     bars = view.bars.sessions
     after = len(bars) - int(np.searchsorted(bars, entry, side="right"))
@@ -106,21 +105,26 @@ def sessions_held(view: MarketView, position: Position, session: date | None) ->
 
 
 def _too_old(view: MarketView, position: Position, price: Decimal, session: date | None, swing: SwingExit) -> str:
-    """Say why a position has been held too long: `max_hold_days` sessions with too little profit."""
-    if session is None or (session - position.entry_session).days < swing.max_hold_days:
+    """Return why a position has been held too long: `max_hold_days` sessions with too little profit."""
+    limit = swing.max_hold_days
+    if limit is None or session is None or (session - position.entry_session).days < limit:
         return ""  # sessions are never more than calendar days: no need to count them
     count = sessions_held(view, position, session)
-    if count < swing.max_hold_days or price > offset_price(position.average_price, swing.min_profit_pct):
+    if count < limit or price > offset_price(position.average_price, swing.min_profit_pct):
         return ""
     profit = price / position.average_price - 1
-    return (
-        f"held {count} sessions, limit {swing.max_hold_days}; "
-        f"profit {profit:.2%} is not above {swing.min_profit_pct:.2%}"
-    )
+    return f"held {count} sessions, limit {limit}; profit {profit:.2%} is not above {swing.min_profit_pct:.2%}"
+
+
+def _too_many_misses(position: Position, swing: SwingExit) -> str:
+    limit = swing.consecutive_miss_limit
+    if limit is None or position.missed_count < limit:
+        return ""
+    return f"no candidate in {position.missed_count} sessions, limit {limit}"
 
 
 def unprotected(view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle) -> Iterator[str]:
-    """Say which positions the cycle's rules could not judge in full, and why."""
+    """Return an alert for each position that the cycle's rules could not be applied to in full, and why."""
     rules = cycle.kind.exit_rules
     if rules not in {ExitRules.SWING, ExitRules.RISK_CHECK}:
         return
@@ -134,7 +138,7 @@ def unprotected(view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis
 
 
 def _crossing(position: Position, price: Decimal, levels: Levels) -> str:
-    below = price <= levels.stop_price
+    below = levels.stop_price is not None and price <= levels.stop_price
     level = levels.stop_price if below else levels.target_price
     return (
         f"price {price} {'at or below' if below else 'at or above'} {level}; "

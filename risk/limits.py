@@ -1,4 +1,7 @@
-"""The limits, one small function each: what is allowed, what was observed, and whether it passes."""
+"""The limits, one small function each: what is allowed, what was observed, and whether it passes.
+
+A limit set to `null` is off: its check passes, and says so.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from core.money import to_cents
 from core.types import Check, Cycle, MarketView, Portfolio, Position, Side, TradingState
 from risk.budget import Budget, Cap, Caps
 
+OFF = "off"
 _ALLOWED = {
     TradingState.ACTIVE: (Side.BUY, Side.SELL),
     TradingState.REDUCING: (Side.SELL,),
@@ -39,8 +43,9 @@ def feed_fault(view: MarketView) -> Check:
 def max_daily_loss(portfolio: Portfolio, limits: DailyLimits) -> Check:
     """Stop entries once the session has lost its limit; a limit of 0 stops them at once."""
     limit, day = limits.max_daily_loss_pct, portfolio.daily_return
-    passed = limit < 0 and day > limit
-    return Check(rule="max_daily_loss_pct", limit=f"above {limit:.3%}", observed=f"{day:.3%}", passed=passed)
+    passed = limit is None or (limit < 0 and day > limit)
+    allowed = OFF if limit is None else f"above {limit:.3%}"
+    return Check(rule="max_daily_loss_pct", limit=allowed, observed=f"{day:.3%}", passed=passed)
 
 
 def symbol_stale(view: MarketView, symbol: str) -> Check:
@@ -81,14 +86,12 @@ def position_held(position: Position | None) -> Check:
 
 def max_positions(budget: Budget, limits: PortfolioLimits) -> Check:
     """Count the names after this one, pending buys included."""
-    after, limit = len(budget.names) + 1, limits.max_positions
-    return Check(rule="max_positions", limit=str(limit), observed=str(after), passed=after <= limit)
+    return _at_most("max_positions", len(budget.names) + 1, limits.max_positions)
 
 
 def max_daily_trades(budget: Budget, limits: DailyLimits) -> Check:
     """Count the session's orders after this one. Sells count too, but only entries are ever refused by it."""
-    after, limit = budget.trades + 1, limits.max_daily_trades
-    return Check(rule="max_daily_trades", limit=str(limit), observed=str(after), passed=after <= limit)
+    return _at_most("max_daily_trades", budget.trades + 1, limits.max_daily_trades)
 
 
 def edge(weight: float) -> Check:
@@ -99,7 +102,9 @@ def edge(weight: float) -> Check:
 def min_position(weight: float, sizing: PositionSizing) -> Check:
     """Take no position too small to matter."""
     limit = sizing.min_position_pct
-    return Check(rule="min_position_pct", limit=f"{limit:.3%}", observed=f"{weight:.3%}", passed=weight >= limit)
+    passed = limit is None or weight >= limit
+    allowed = OFF if limit is None else f"{limit:.3%}"
+    return Check(rule="min_position_pct", limit=allowed, observed=f"{weight:.3%}", passed=passed)
 
 
 def max_position(budget: Budget, notional: Decimal, caps: Caps) -> Check:
@@ -108,7 +113,7 @@ def max_position(budget: Budget, notional: Decimal, caps: Caps) -> Check:
 
 
 def max_exposure(budget: Budget, notional: Decimal, caps: Caps) -> Check:
-    """Keep the whole book within what the limit and the regime allow."""
+    """Keep the whole portfolio within what the limit and the regime allow."""
     return _within("max_exposure_pct", budget.invested + notional, caps.exposure, budget.equity)
 
 
@@ -131,13 +136,19 @@ def buying_power(budget: Budget, notional: Decimal) -> Check:
 def min_order(quantity: Decimal, notional: Decimal, limits: PortfolioLimits) -> Check:
     """Send no order that is too small, or that rounding down left without a share."""
     usd, limit = to_cents(notional), limits.min_order_usd
-    return Check(
-        rule="min_order_usd", limit=f"${limit:.2f}", observed=f"${usd}", passed=quantity > 0 and usd >= limit
-    )
+    passed = quantity > 0 and (limit is None or usd >= limit)
+    allowed = "above $0" if limit is None else f"${limit:.2f}"
+    return Check(rule="min_order_usd", limit=allowed, observed=f"${usd}", passed=passed)
 
 
-def _within(rule: str, usd: Decimal, cap: Cap, equity: Decimal) -> Check:
-    return Check(rule=rule, limit=cap.label, observed=_share(usd, equity), passed=usd <= cap.usd)
+def _at_most(rule: str, count: int, limit: int | None) -> Check:
+    allowed = OFF if limit is None else str(limit)
+    return Check(rule=rule, limit=allowed, observed=str(count), passed=limit is None or count <= limit)
+
+
+def _within(rule: str, usd: Decimal, cap: Cap | None, equity: Decimal) -> Check:
+    allowed = OFF if cap is None else cap.label
+    return Check(rule=rule, limit=allowed, observed=_share(usd, equity), passed=cap is None or usd <= cap.usd)
 
 
 def _share(usd: Decimal, equity: Decimal) -> str:

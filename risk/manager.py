@@ -1,4 +1,4 @@
-"""The risk manager: marks the book, names exits, and is the only one who approves orders."""
+"""The risk manager: marks the portfolio, applies the exit rules, and is the only one who approves orders."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ from core.types import (
 )
 from risk import breaker, exits, levels, mark_to_market
 from risk.budget import Budget, Caps
-from risk.order_review import Desk, Outcome, entry_gates
+from risk.order_review import OrderReviewer, ReviewedOrder, entry_gates
 from risk.sizing import payoff_ratio
 
 BASIS_POINTS = Decimal(10_000)
 
 
 @dataclass(frozen=True, slots=True)
-class Manager:
-    """`core.ports.RiskManager`: pure, so the same inputs always give the same plan.
+class RuleBasedRiskManager:
+    """`core.ports.RiskManager` by the settings' limits and exit rules.
+
+    Pure, so the same inputs always give the same plan.
 
     Attributes
     ----------
@@ -56,13 +58,13 @@ class Manager:
     def mark_to_market(
         self, view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle
     ) -> Portfolio:
-        """Mark the book to the view; see `risk.mark_to_market.mark_to_market`."""
+        """Mark the portfolio to the view; see `risk.mark_to_market.mark_to_market`."""
         return mark_to_market.mark_to_market(view, portfolio, analysis, cycle)
 
     def exits(
         self, view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle
     ) -> tuple[Decision, ...]:
-        """Name the held positions that a rule says must go; see `risk.exits.exits`."""
+        """Return the exits that the cycle's rules demand; see `risk.exits.exits`."""
         return exits.exits(view, portfolio, analysis, cycle, self.settings_of())
 
     def review(
@@ -78,32 +80,34 @@ class Manager:
     ) -> Plan:
         """Size, check and sort every decision into approved, refused or unchanged.
 
-        Sells come first, as given; then buys by falling score (by symbol among equals), each judged against
+        Sells come first, as given; then buys by falling score (by symbol among equals), each reviewed against
         what the ones before it left. Together they respect every limit, even if no sell of the plan fills.
         Orders approved in a cycle that submits count as trades of the session.
 
         Parameters
         ----------
         portfolio : Portfolio
-            The book as `mark` gave it.
+            As `mark_to_market` returned it.
         state : TradingState
             Before the breakers; the plan's is what they made of it.
         """
         settings = self.settings_of()
         state, alerts = breaker.next_state(portfolio, settings, state)
-        outcomes: list[Outcome] = []
+        reviewed: list[ReviewedOrder] = []
         unchanged = {decision.symbol for decision in decisions if decision.action is Action.HOLD}
         if wanted := in_order(decisions, portfolio):
-            desk = self._desk(decision_id, view, portfolio, settings, analysis=analysis, state=state, cycle=cycle)
-            judged = [(decision, desk.judge(decision)) for decision in wanted]
-            outcomes = [outcome for _, outcome in judged if outcome is not None]
-            unchanged |= {decision.symbol for decision, outcome in judged if outcome is None}
-        approved = tuple(o for o in outcomes if isinstance(o, ApprovedOrder))
+            reviewer = self._reviewer(
+                decision_id, view, portfolio, settings, analysis=analysis, state=state, cycle=cycle
+            )
+            outcomes = [(decision, reviewer.review(decision)) for decision in wanted]
+            reviewed = [order for _, order in outcomes if order is not None]
+            unchanged |= {decision.symbol for decision, order in outcomes if order is None}
+        approved = tuple(o for o in reviewed if isinstance(o, ApprovedOrder))
         counted = len(approved) if cycle.submits else 0
         return Plan(
             decisions=tuple(decisions),
             approved=approved,
-            refused=tuple(o for o in outcomes if isinstance(o, RefusedOrder)),
+            refused=tuple(o for o in reviewed if isinstance(o, RefusedOrder)),
             unchanged=tuple(decision.symbol for decision in decisions if decision.symbol in unchanged),
             analysis=analysis,
             portfolio=replace(portfolio, trades_today=portfolio.trades_today + counted) if counted else portfolio,
@@ -113,14 +117,14 @@ class Manager:
                 *exits.unprotected(view, portfolio, analysis, cycle),
                 *_unscaled(analysis, decisions),
             ),
-            protections=_protections(decision_id, portfolio, analysis, approved, settings, cycle),
+            protections=_brackets(decision_id, portfolio, analysis, approved, settings, cycle),
         )
 
     def on_consecutive_errors(self, faults: int, state: TradingState) -> tuple[TradingState, tuple[str, ...]]:
-        """Give the state, never looser, and alerts after so many failed steps in a row."""
+        """Return the state, never looser, and alerts after so many failed steps in a row."""
         return breaker.on_consecutive_errors(faults, self.settings_of(), state)
 
-    def _desk(
+    def _reviewer(
         self,
         decision_id: str,
         view: MarketView,
@@ -130,7 +134,7 @@ class Manager:
         analysis: MarketAnalysis,
         state: TradingState,
         cycle: Cycle,
-    ) -> Desk:
+    ) -> OrderReviewer:
         scale = min(max(0.0, analysis.regime.exposure_scale), 1.0) if analysis.regime else 1.0
         budget = Budget.of(
             portfolio,
@@ -138,7 +142,7 @@ class Manager:
             to_decimal(self.cost_bps) / BASIS_POINTS,
             spend_pending_sales=settings.portfolio_limits.spend_pending_sales,
         )
-        return Desk(
+        return OrderReviewer(
             decision_id=decision_id,
             view=view,
             portfolio=portfolio,
@@ -155,7 +159,7 @@ class Manager:
 
 
 def in_order(decisions: Sequence[Decision], portfolio: Portfolio) -> list[Decision]:
-    """Put sells first, as given, then buys by falling score, by symbol among equals; leave holds out."""
+    """Return sells first, as given, then buys by falling score, by symbol among equals; holds are left out."""
     moving = [decision for decision in decisions if decision.action is not Action.HOLD]
     sells = [decision for decision in moving if _sells(decision, portfolio)]
     buys = [decision for decision in moving if not _sells(decision, portfolio)]
@@ -175,7 +179,7 @@ def _unscaled(analysis: MarketAnalysis, decisions: Sequence[Decision]) -> tuple[
     return ("No regime is known: exposure is not scaled by it. See /status for the regime model.",)
 
 
-def _protections(
+def _brackets(
     decision_id: str,
     portfolio: Portfolio,
     analysis: MarketAnalysis,
@@ -183,13 +187,13 @@ def _protections(
     settings: RiskSettings,
     cycle: Cycle,
 ) -> tuple[Bracket, ...]:
-    """Guard what is held and what is being bought; what is being sold is guarded until it is gone."""
+    """Return the brackets of what is held, also while it is being sold, and of what is being bought."""
     if not cycle.protects:
         return ()
     entering = [a.order.symbol for a in approved if a.order.side is Side.BUY]
     peaks: dict[str, Decimal | None] = dict.fromkeys(entering)
     peaks |= {symbol: position.peak_price for symbol, position in portfolio.positions.items()}
     return tuple(
-        levels.protection(symbol, decision_id, analysis.atr.get(symbol), settings.risk_check, peaks[symbol])
+        levels.bracket_of(symbol, decision_id, analysis.atr.get(symbol), settings.risk_check, peaks[symbol])
         for symbol in sorted(peaks)
     )

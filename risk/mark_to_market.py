@@ -1,4 +1,4 @@
-"""Mark the book to the view: last prices, peaks, the session's figures, miss counts."""
+"""Mark the portfolio to the view: last prices, peaks, the session's figures, miss counts."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from core.types import Cycle, MarketAnalysis, MarketView, Portfolio, Position
 
 
 @lru_cache(maxsize=2)
-def _prices_asked(view: MarketView) -> dict[str, Decimal | None]:  # noqa: ARG001  the view is the key
-    """Keep a view's prices: one step asks for the same few several times."""
+def _price_cache(view: MarketView) -> dict[str, Decimal | None]:  # noqa: ARG001  the view is the key
+    """Return the cache of a view's prices: one step needs the same few several times."""
     return {}
 
 
 def live_price(view: MarketView, symbol: str) -> Decimal | None:
-    """Give the price that may be traded on: None when there is none, or the symbol is stale."""
-    asked = _prices_asked(view)
-    if symbol not in asked:
+    """Return the price that may be traded on; None when there is none, or the symbol is stale."""
+    cached = _price_cache(view)
+    if symbol not in cached:
         price = None if symbol in view.stale else view.price(symbol)
-        asked[symbol] = (to_price(price) or None) if price is not None and 0 < price < inf else None
-    return asked[symbol]
+        cached[symbol] = (to_price(price) or None) if price is not None and 0 < price < inf else None
+    return cached[symbol]
 
 
 def candidates_of(analysis: MarketAnalysis, cycle: Cycle) -> frozenset[str] | None:
-    """Give the candidates; None when nobody named any because the ranker did not speak or was not asked."""
+    """Return the candidates; None where the cycle has none because the ranker abstained or was not asked."""
     known = cycle.kind.decides and (analysis.ranking or analysis.candidates)
     return frozenset(analysis.candidates) if known else None
 
 
 def current_session(view: MarketView, before: date | None) -> date | None:
-    """Give the session the view stands in: today's while the exchange is open, else the last one known.
+    """Return the session of the view: today's while the exchange is open, else the last one known.
 
     Before the open and on closed days the last session goes on, so its daily figures stand until the bell.
     """
@@ -50,7 +50,7 @@ def current_session(view: MarketView, before: date | None) -> date | None:
 
 
 def mark_to_market(view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle) -> Portfolio:
-    """Mark the book to the view; no trade is applied.
+    """Mark the portfolio to the view; no trade is applied.
 
     A position without a live price keeps its last one (its entry price, if it never had any). `peak_price` is
     the highest of the prices seen by a step (quotes and closes), not the session's high: a high is known only
@@ -60,9 +60,9 @@ def mark_to_market(view: MarketView, portfolio: Portfolio, analysis: MarketAnaly
     session before left it (`last_equity`), so an overnight gap counts as today's loss, also that of a position
     which is sold at the open, before this session's first mark.
 
-    `missed_count` is the number of sessions judged since the name was last seen as a candidate. Daily bars name
+    `missed_count` is the number of sessions counted since the name was last seen as a candidate. Daily bars name
     the same candidates all day, so a session counts once however many decisions it sees, and at the first
-    whose ranker spoke; one in which it was silent all day counts nothing.
+    whose ranker gave candidates; one in which it abstained all day counts nothing.
     """
     session = current_session(view, portfolio.session)
     begun = portfolio.session is not None and session != portfolio.session

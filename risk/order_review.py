@@ -1,4 +1,4 @@
-"""Judge decisions one by one against the limits, with what the ones before them left."""
+"""Order review: each decision against the limits, with the budget that the ones before it left."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from risk.budget import Budget, Caps, share_of
 from risk.mark_to_market import live_price
 from risk.sizing import Size
 
-Outcome = ApprovedOrder | RefusedOrder
+ReviewedOrder = ApprovedOrder | RefusedOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """One plan in the making; only `budget` changes, with each order approved.
+class OrderReviewer:
+    """Reviews the decisions of one plan; only `budget` changes, with each order approved.
 
     Attributes
     ----------
     entry_gates : tuple of Check
         What holds for every buy of the plan alike, up to the first that fails.
-    payoff : float
-        What a trade wins per dollar it can lose.
+    payoff : float or None
+        What a trade wins per dollar it can lose; None where it is not known.
     """
 
     decision_id: str
@@ -54,33 +54,34 @@ class Desk:
     caps: Caps
     budget: Budget
     entry_gates: tuple[Check, ...]
-    payoff: float
+    payoff: float | None
 
-    def judge(self, decision: Decision) -> Outcome | None:
-        """Approve or refuse what a decision wants traded; None where it comes to nothing worth trading."""
+    def review(self, decision: Decision) -> ReviewedOrder | None:
+        """Approve or refuse the order of a decision; None where the change is too small to trade."""
         if decision.action is Action.EXIT:
-            return self.sell(decision)
-        return self.resize(decision) if decision.action is Action.RESIZE else self.buy(decision)
+            return self.review_sell(decision)
+        return self.review_resize(decision) if decision.action is Action.RESIZE else self.review_buy(decision)
 
-    def resize(self, decision: Decision) -> Outcome | None:
+    def review_resize(self, decision: Decision) -> ReviewedOrder | None:
         """Trade the difference between what is held and what the team wants held."""
         position = self.portfolio.positions.get(decision.symbol)
         if position is None:
-            return self.buy(decision)
+            return self.review_buy(decision)
         target = self._clamped(decision.target_weight or 0.0)
         gap = share_of(self.budget.equity, target) - position.value
-        if abs(gap) < share_of(self.budget.equity, self.settings.portfolio_limits.min_resize_pct):
+        smallest = self.settings.portfolio_limits.min_resize_pct
+        if abs(gap) < share_of(self.budget.equity, smallest) if smallest is not None else not gap:
             return None
         price = live_price(self.view, decision.symbol) or ZERO
         size = sizing.sized_usd(
             abs(gap),
             weight=target,
-            room_usd=self.budget.room(decision.symbol, self.caps) if gap > 0 else abs(gap),
+            headroom_usd=self.budget.headroom(decision.symbol, self.caps) if gap > 0 else abs(gap),
             floor_usd=self.caps.floor_usd,
             price=price,
             fractional_shares=self.fractional_shares,
         )
-        checks, failed = _judged(self._resize_checks(position, price, size, buys=gap > 0))
+        checks, failed = _run_checks(self._resize_checks(position, price, size, buys=gap > 0))
         side = Side.BUY if gap > 0 else Side.SELL
         if failed:
             return _refused(decision, side, failed)
@@ -98,23 +99,23 @@ class Desk:
             yield from self.entry_gates
             yield limits.max_daily_trades(self.budget, self.settings.daily_limits)
             yield limits.max_position(self.budget, position.value + size.notional_usd, self.caps)
-            yield from self._room_checks(position.symbol, size)
+            yield from self._headroom_checks(position.symbol, size)
         yield limits.min_order(size.quantity, size.quantity * price, self.settings.portfolio_limits)
 
-    def sell(self, decision: Decision) -> Outcome:
+    def review_sell(self, decision: Decision) -> ReviewedOrder:
         """Sell a whole position, or say what forbids it."""
         position = self.portfolio.positions.get(decision.symbol)
         if position is None:
             return _refused(decision, Side.SELL, limits.position_held(None))
         price = live_price(self.view, decision.symbol)
-        checks, failed = _judged(self._sell_checks(position, price))
+        checks, failed = _run_checks(self._sell_checks(position, price))
         if failed:
             return _refused(decision, Side.SELL, failed)
         reference = price or position.last_price or position.average_price
         return self._approved(decision, Side.SELL, position.quantity, reference, checks)
 
     def _sell_checks(self, position: Position, price: Decimal | None) -> Iterator[Check]:
-        """Judge a sell. Flatten is a person's word: it needs neither a trading state nor a live price."""
+        """Yield the checks of a sale. Where a person asked for it, neither state nor live price is needed."""
         yield limits.position_held(position)
         yield limits.not_sold_twice(self.budget, position.symbol)
         if self.cycle.kind.needs_prices:
@@ -122,13 +123,13 @@ class Desk:
             yield limits.symbol_stale(self.view, position.symbol)
             yield limits.price_present(price)
 
-    def buy(self, decision: Decision) -> Outcome:
+    def review_buy(self, decision: Decision) -> ReviewedOrder:
         """Size an entry and approve it, or say what forbids it."""
         if not self.entry_gates[-1].passed:
             return _refused(decision, Side.BUY, self.entry_gates[-1])
         price = live_price(self.view, decision.symbol) or ZERO
         size = self._size(decision, price)
-        checks, failed = _judged(self._buy_checks(decision.symbol, price, size))
+        checks, failed = _run_checks(self._buy_checks(decision.symbol, price, size))
         if failed:
             return _refused(decision, Side.BUY, failed)
         return self._approved(decision, Side.BUY, size.quantity, price, self.entry_gates + checks)
@@ -147,14 +148,14 @@ class Desk:
         return sizing.sized_usd(
             share_of(self.budget.equity, weight),
             weight=weight,
-            room_usd=self.budget.room(decision.symbol, self.caps),
+            headroom_usd=self.budget.headroom(decision.symbol, self.caps),
             floor_usd=self.caps.floor_usd,
             price=price,
             fractional_shares=self.fractional_shares,
         )
 
     def _clamped(self, target_weight: float) -> float:
-        """Cut a share that the team chose to what one position may be."""
+        """Clamp a share that the team chose to what one position may be."""
         return min(target_weight, self.settings.position_sizing.max_position_pct)
 
     def _buy_checks(self, symbol: str, price: Decimal, size: Size) -> Iterator[Check]:
@@ -167,10 +168,10 @@ class Desk:
         yield limits.edge(size.weight)
         yield limits.min_position(size.weight, settings.position_sizing)
         yield limits.max_position(budget, size.notional_usd, caps)
-        yield from self._room_checks(symbol, size)
+        yield from self._headroom_checks(symbol, size)
         yield limits.min_order(size.quantity, size.quantity * price, settings.portfolio_limits)
 
-    def _room_checks(self, symbol: str, size: Size) -> Iterator[Check]:
+    def _headroom_checks(self, symbol: str, size: Size) -> Iterator[Check]:
         yield limits.max_exposure(self.budget, size.notional_usd, self.caps)
         yield limits.max_sector(self.budget, symbol, size.notional_usd, self.caps)
         yield limits.buying_power(self.budget, size.notional_usd)
@@ -201,19 +202,19 @@ class Desk:
 def entry_gates(
     state: TradingState, cycle: Cycle, view: MarketView, portfolio: Portfolio, settings: RiskSettings
 ) -> tuple[Check, ...]:
-    """Judge once what holds for every buy of a plan alike, up to the first that fails."""
+    """Return the checks that hold for every buy of a plan alike, up to the first that fails."""
     gates = (
         limits.trading_state(state, Side.BUY),
         limits.entries_allowed(cycle),
         limits.feed_fault(view),
         limits.max_daily_loss(portfolio, settings.daily_limits),
     )
-    passed, failed = _judged(gates)
+    passed, failed = _run_checks(gates)
     return (*passed, failed) if failed else passed
 
 
-def _judged(checks: Iterable[Check]) -> tuple[tuple[Check, ...], Check | None]:
-    """Take checks up to the first that fails: those passed, and the one that failed."""
+def _run_checks(checks: Iterable[Check]) -> tuple[tuple[Check, ...], Check | None]:
+    """Run checks up to the first that fails; return those passed, and the one that failed."""
     passed: list[Check] = []
     for check in checks:
         if not check.passed:

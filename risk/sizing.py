@@ -21,7 +21,7 @@ class Size(NamedTuple):
     Attributes
     ----------
     weight : float
-        Share of equity wanted, before the book's limits.
+        Share of equity wanted, before the portfolio's limits.
     notional_usd : Decimal
         What may be spent on it before costs, US dollars.
     quantity : Decimal
@@ -33,13 +33,20 @@ class Size(NamedTuple):
     quantity: Decimal
 
 
-def payoff_ratio(swing: SwingExit) -> float:
-    """Give what a trade wins per dollar it can lose: target over stop; 0 when either is nothing."""
-    return swing.take_profit_pct / -swing.stop_loss_pct if swing.stop_loss_pct < 0 else 0.0
+def payoff_ratio(swing: SwingExit) -> float | None:
+    """Return what a trade wins per dollar it can lose: target over stop; 0 when either is nothing.
+
+    Without a stop the whole stake can be lost. Without a target what can be won has no bound, so no ratio is
+    known: None.
+    """
+    if swing.take_profit_pct is None:
+        return None
+    loss_pct = 1.0 if swing.stop_loss_pct is None else -swing.stop_loss_pct
+    return swing.take_profit_pct / loss_pct if loss_pct > 0 else 0.0
 
 
 def full_kelly(p_win: float, payoff: float, base_rate: float = TOP_QUARTER_RATE) -> float:
-    r"""Give the full Kelly share of equity for a calibrated probability of ending in the top quarter.
+    r"""Return the full Kelly share of equity for a calibrated probability of ending in the top quarter.
 
     `p_win` is no trade's win probability: a stock that nothing is known of has 0.25. Such a stock, without
     drift, reaches a target b stops away before its stop with probability 1/(1+b) (gambler's ruin), at which
@@ -75,14 +82,14 @@ def full_kelly(p_win: float, payoff: float, base_rate: float = TOP_QUARTER_RATE)
 
 
 def target_weight(
-    p_win: float | None, score: float, exposure_scale: float, sizing: PositionSizing, payoff: float
+    p_win: float | None, score: float, exposure_scale: float, sizing: PositionSizing, payoff: float | None
 ) -> float:
-    """Give the share of equity a position should have, before the book's limits.
+    """Return the share of equity a position should have, before the portfolio's limits.
 
-    With a probability: `kelly_fraction` of full Kelly. Without one: `default_position_pct` times the score.
-    Both are scaled by what the regime allows, and capped at `max_position_pct`.
+    With a probability and a payoff: `kelly_fraction` of full Kelly. Without one of them: `default_position_pct`
+    times the score. Both are scaled by what the regime allows, and clamped to `max_position_pct`.
     """
-    if p_win is None:
+    if p_win is None or payoff is None:
         bet = sizing.default_position_pct * min(max(0.0, score), 1.0)
     else:
         bet = sizing.kelly_fraction * full_kelly(p_win, payoff)
@@ -93,24 +100,25 @@ def sized_usd(
     wanted_usd: Decimal,
     *,
     weight: float,
-    room_usd: Decimal,
+    headroom_usd: Decimal,
     floor_usd: Decimal,
     price: Decimal,
     fractional_shares: bool,
 ) -> Size:
     """Turn an amount into shares.
 
-    The order is clipped to the room that is left. Where that is less than the smallest order worth placing it
-    keeps its whole size instead, and the limit that leaves no room refuses it.
+    The order is clamped to the headroom. Where that is less than the smallest order worth placing it keeps its
+    whole size instead, and the limit that leaves no headroom refuses it.
 
     Parameters
     ----------
-    room_usd, floor_usd : Decimal
+    headroom_usd, floor_usd : Decimal
         What the limits still allow, and the smallest order worth placing, US dollars.
     price : Decimal
         US dollars; 0 when there is none, which gives no shares.
     """
-    clipped = wanted_usd if room_usd < floor_usd else min(wanted_usd, room_usd.quantize(MICRODOLLAR, ROUND_DOWN))
+    spendable = headroom_usd.quantize(MICRODOLLAR, ROUND_DOWN)
+    clamped = wanted_usd if headroom_usd < floor_usd else min(wanted_usd, spendable)
     tick = SHARE_TICK if fractional_shares else WHOLE_SHARE
-    quantity = (clipped / price).quantize(tick, ROUND_DOWN) if price else ZERO
-    return Size(weight=weight, notional_usd=clipped, quantity=quantity)
+    quantity = (clamped / price).quantize(tick, ROUND_DOWN) if price else ZERO
+    return Size(weight=weight, notional_usd=clamped, quantity=quantity)

@@ -27,7 +27,7 @@ from core.types import (
     Side,
     TradingState,
 )
-from risk.manager import Manager
+from risk.manager import RuleBasedRiskManager
 
 SESSIONS = np.busday_offset("2024-03-01", np.arange(30), roll="forward").astype("datetime64[D]")
 TODAY: date = SESSIONS[-1].item()
@@ -94,9 +94,9 @@ def manager(
     sectors: Mapping[str, str] | None = None,
     fractional_shares: bool = True,
     cost_bps: float = 0.0,
-) -> Manager:
+) -> RuleBasedRiskManager:
     chosen = limits or RiskSettings()
-    return Manager(lambda: chosen, sectors or {}, fractional_shares, cost_bps)
+    return RuleBasedRiskManager(lambda: chosen, sectors or {}, fractional_shares, cost_bps)
 
 
 def enter(symbol: str, *, score: float = 0.5, p_win: float | None = 0.4) -> Decision:
@@ -124,7 +124,7 @@ def pending(symbol: str, side: Side, quantity: str, price: str) -> Order:
 
 
 def review(
-    judge: Manager,
+    judge: RuleBasedRiskManager,
     decisions: Sequence[Decision],
     view: MarketView,
     portfolio: Portfolio,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_DOWN, Decimal
-from math import isfinite
+from math import inf, isfinite
 from typing import NamedTuple
 
 from config.trading import BrokerSettings
@@ -53,11 +53,13 @@ def protective_fill(levels: Levels, bar: Bar) -> tuple[str, float] | None:
     """
     if not bar.traded:
         return None
-    stop, target = float(levels.stop_price), float(levels.target_price)
+    stop = -inf if levels.stop_price is None else float(levels.stop_price)
+    target = inf if levels.target_price is None else float(levels.target_price)
+    stop_rule, target_rule = levels.stop_rule or "", levels.target_rule or ""
     if bar.open <= stop:
-        return levels.stop_rule, bar.open
+        return stop_rule, bar.open
     if bar.open >= target:
-        return levels.target_rule, bar.open
+        return target_rule, bar.open
     if bar.low <= stop:
-        return levels.stop_rule, stop
-    return (levels.target_rule, target) if bar.high >= target else None
+        return stop_rule, stop
+    return (target_rule, target) if bar.high >= target else None

@@ -22,7 +22,6 @@ from agents.sentiment import SentimentAgent
 from backtest.app.engine import BacktestEngine
 from backtest.app.settings import Settings, settings_of
 from backtest.app.strategies import (
-    RETRAIN_SESSIONS,
     BacktestSpec,
     decision_rows,
     run_pipeline,
@@ -140,7 +139,7 @@ def _until(
     run = run_pipeline if strategy == "pipeline" else run_v8
     bench, _ = run(replace(spec, end=session), panel, known, source=source)
     quant = settings_of(spec).trading.quant
-    place = fold_rows(panel, row, row, RETRAIN_SESSIONS)[0]
+    place = fold_rows(panel, row, row, spec.retrain_sessions)[0]
     newest = train_fold(fold_task(panel, FactorStore().history(panel), quant, place))
     return bench.ledger.dump() + b"\n" + json.dumps(["models", place, newest.model_id]).encode()
 

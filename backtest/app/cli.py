@@ -82,6 +82,8 @@ def spec_of(asked: argparse.Namespace, folder: Path) -> BacktestSpec:
         seed=asked.seed,
         books=asked.books,
         trials=asked.trials,
+        retrain_sessions=asked.retrain_sessions,
+        rebalance_sessions=getattr(asked, "rebalance_sessions", BacktestSpec().rebalance_sessions),
         folder=folder,
         changes=dict(asked.changes),
     )
@@ -120,8 +122,21 @@ def parser(strategy: Strategy) -> argparse.ArgumentParser:
     add("--cluster", default="", help="tcp://HOST:PORT of a dask scheduler instead")
     add("--books", type=_at_least(200), default=1000, help="random books to place the result among, at least 200")
     add("--trials", type=_at_least(1), help="variants looked at; default the count in config/trials.json")
+    add(
+        "--retrain-sessions",
+        type=_at_least(1),
+        default=BacktestSpec().retrain_sessions,
+        help="sessions between two trainings of the ranker; default 21",
+    )
     add("--out", type=Path, default=CHARTS, help="folder of the chart and its JSON")
     add_tools(wanted)
+    if strategy == "quant_v8":
+        add(
+            "--rebalance-sessions",
+            type=_at_least(1),
+            default=BacktestSpec().rebalance_sessions,
+            help="sessions between two rebalances of the portfolio; default 21",
+        )
     if strategy == "pipeline":
         add("--intraday", type=Path, metavar="PATH", help="parquet of 5-minute bars for the risk check to walk")
         add("--attribution", action="store_true", help="run again without each agent and each exit rule")

@@ -11,7 +11,7 @@ from config.risk import RiskCheck, RiskSettings
 from core.brackets import Bracket
 from core.ports import RiskManager
 from core.types import Cycle, Decision, MarketAnalysis, MarketView, Plan, Portfolio, TradingState
-from risk.levels import protection
+from risk.levels import bracket_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,4 +78,4 @@ class OtherExits:
 
 def _guarded(guard: Bracket, risk_check: RiskCheck) -> Bracket:
     atr = float(guard.atr) if guard.atr else None
-    return protection(guard.symbol, guard.decision_id, atr, risk_check, guard.peak_price)
+    return bracket_of(guard.symbol, guard.decision_id, atr, risk_check, guard.peak_price)

@@ -15,31 +15,27 @@ from core.errors import SettingsError
 Model = TypeVar("Model", TradingSettings, RiskSettings)
 PARTS = ("trading", "risk")
 Change = Mapping[str, Any]
-NEVER = 100_000  # sessions, and ATRs: further than any run or price goes
 EXIT_RULES_OFF: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
-    "stop_loss": {"swing_exit": {"stop_loss_pct": -1.0}, "risk_check": {"stop_loss_pct": -1.0}},
-    "take_profit": {
-        "swing_exit": {"take_profit_pct": float(NEVER)},
-        "risk_check": {"take_profit_pct": float(NEVER)},
-    },
-    "trailing_stop": {"risk_check": {"trailing_stop_atr": float(NEVER)}},
+    "stop_loss": {"swing_exit": {"stop_loss_pct": None}, "risk_check": {"stop_loss_pct": None}},
+    "take_profit": {"swing_exit": {"take_profit_pct": None}, "risk_check": {"take_profit_pct": None}},
+    "trailing_stop": {"risk_check": {"trailing_stop_atr": None}},
     "atr_stop and atr_target": {"risk_check": {"dynamic_stops": False}},
-    "max_hold_days": {"swing_exit": {"max_hold_days": NEVER}},
-    "consecutive_misses": {"swing_exit": {"consecutive_miss_limit": NEVER}},
+    "max_hold_days": {"swing_exit": {"max_hold_days": None}},
+    "consecutive_misses": {"swing_exit": {"consecutive_miss_limit": None}},
 }
 EVERY_EXIT_RULE = "all of them"
 V8_COST_BPS = 10.0
 V8_LIMITS: Mapping[str, Mapping[str, Any]] = {
-    "position_sizing": {"max_position_pct": 1.0, "min_position_pct": 0.0},
+    "position_sizing": {"max_position_pct": 1.0, "min_position_pct": None},
     "portfolio_limits": {
-        "max_positions": 64,
+        "max_positions": None,
         "max_exposure_pct": 1.0,
-        "max_sector_pct": 1.0,
-        "min_resize_pct": 0.0,
+        "max_sector_pct": None,
+        "min_resize_pct": None,
         "spend_pending_sales": True,
     },
-    "daily_limits": {"max_daily_loss_pct": -1.0, "max_daily_trades": NEVER},
-    "circuit_breakers": {"max_drawdown_pct": -1.0},
+    "daily_limits": {"max_daily_loss_pct": None, "max_daily_trades": None},
+    "circuit_breakers": {"max_drawdown_pct": None},
 }
 
 

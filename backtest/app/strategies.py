@@ -40,7 +40,6 @@ USUAL_START = date(2019, 1, 2)
 HISTORY_DAYS = 1900  # before the start: the regime's window of 1,000 sessions, with room
 WARM_UP_SESSIONS = 252  # the slowest factor's, before the ranker's first window
 SESSIONS_PER_MONTH = 21
-RETRAIN_SESSIONS = 21
 V8_NAMES = 8
 V8_EXPOSURE = 0.98  # what opens above its close is paid from the rest; at 1.0 the broker rejects such buys
 Progress = Callable[[int, int], None]
@@ -69,6 +68,10 @@ class BacktestSpec:
         Random books the strategy is placed among.
     trials : int or None
         How many variants were looked at; None for the recorded ones.
+    retrain_sessions : int
+        How many sessions lie between two trainings of the ranker.
+    rebalance_sessions : int
+        How many sessions lie between two rebalances of the ranker alone (v8).
     resume_after_sessions : int
         How long the modelled operator leaves a tripped breaker alone.
     folder : Path
@@ -86,6 +89,8 @@ class BacktestSpec:
     seed: int | None = None
     books: int = 1000
     trials: int | None = None
+    retrain_sessions: int = 21
+    rebalance_sessions: int = 21
     resume_after_sessions: int = 5
     folder: Path = FOLDER
     changes: Change = field(default_factory=dict)
@@ -153,7 +158,7 @@ def train(
     quant = settings_of(spec).trading.quant
     first, last = decision_rows(spec, panel)
     table = FactorStore().history(panel)
-    rows = fold_rows(panel, first, last, RETRAIN_SESSIONS)
+    rows = fold_rows(panel, first, last, spec.retrain_sessions)
     return walk_forward(panel, table, quant, rows, executor, progress)
 
 
@@ -204,7 +209,7 @@ def run_v8(
     source: str = "parquet",
     settings: Settings | None = None,
 ) -> tuple[BacktestEngine, Run]:
-    """Run the ranker alone: its top 8 in equal parts, rebalanced every 21 sessions, without exit rules."""
+    """Run the ranker alone: its top 8 in equal parts, every `rebalance_sessions`, without exit rules."""
     chosen = settings or v8_settings_of(spec)
     margin = predict(panel, artefacts).margin
     stocks = chosen.trading.watchlist.tickers
@@ -215,7 +220,7 @@ def run_v8(
             stocks,
             lambda view: margin[view.row],
             count=V8_NAMES,
-            every_sessions=RETRAIN_SESSIONS,
+            every_sessions=spec.rebalance_sessions,
             exposure=V8_EXPOSURE,
         )
 

@@ -23,7 +23,6 @@ from backtest.app.settings import (
     v8_settings_of,
 )
 from backtest.app.strategies import (
-    RETRAIN_SESSIONS,
     V8_EXPOSURE,
     V8_NAMES,
     BacktestSpec,
@@ -51,7 +50,7 @@ Stages = Callable[[str, int, int], None]
 TITLES = {
     "pipeline": "Whole pipeline: scan, ranker, vote, limits, exits",
     "diversified": "Whole pipeline: the least-correlated book, limits; the votes are only shown",
-    "quant_v8": f"Quant v8 alone: the ranker's top {V8_NAMES}, equal weight, every 21 sessions",
+    "quant_v8": f"Quant v8 alone: the ranker's top {V8_NAMES}, equal weight, every {{sessions}} sessions",
 }
 FITS, TRADES, MEASURES, PARTS = "fit rankers", "trade", "measure", "switch parts off"
 
@@ -135,7 +134,7 @@ def measure(
     report = make_report(
         About(
             strategy=strategy,
-            title=TITLES[_title_of(strategy, chosen)],
+            title=TITLES[_title_of(strategy, chosen)].format(sessions=spec.rebalance_sessions),
             profile=chosen.trading.profile,
             source=source,
             seed=seed,
@@ -157,7 +156,9 @@ def measure(
     )
     if strategy == "pipeline":
         return report
-    other = phase_returns(market, ranking.margin, names=V8_NAMES, every=RETRAIN_SESSIONS, exposure=V8_EXPOSURE)
+    other = phase_returns(
+        market, ranking.margin, names=V8_NAMES, every=spec.rebalance_sessions, exposure=V8_EXPOSURE
+    )
     return with_phases(report, run, other)
 
 

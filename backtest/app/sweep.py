@@ -16,7 +16,7 @@ from analysis.curves import simple_returns, worst_drawdown
 from analysis.overfitting import Overfitting, overfitting_probability
 from backtest.app.executors import run_all, share
 from backtest.app.settings import Change, Settings, settings_of, v8_settings_of, with_changes
-from backtest.app.strategies import RETRAIN_SESSIONS, BacktestSpec, decision_rows, run_pipeline, run_v8
+from backtest.app.strategies import BacktestSpec, decision_rows, run_pipeline, run_v8
 from backtest.runner import Run
 from config.trading import QuantSettings
 from core.errors import SettingsError
@@ -162,7 +162,7 @@ def _trained(
     executor: Executor | None,
     progress: Callable[[int, int], None],
 ) -> tuple[QuantArtefact, ...]:
-    rows = fold_rows(panel, *decision_rows(spec, panel), RETRAIN_SESSIONS)
+    rows = fold_rows(panel, *decision_rows(spec, panel), spec.retrain_sessions)
     return walk_forward(panel, FactorStore().history(panel), quant, rows, executor, progress)
 
 

@@ -21,8 +21,8 @@ def position_levels(engine: Engine, settings: RiskSettings) -> Mapping[str, Leve
     }
 
 
-def breaker_limits(settings: RiskSettings) -> Mapping[str, float]:
-    """Return the losses at which the breakers halt, as fractions."""
+def breaker_limits(settings: RiskSettings) -> Mapping[str, float | None]:
+    """Return the losses at which the breakers halt, as fractions; None for one that is off."""
     return {
         "max_drawdown_pct": settings.circuit_breakers.max_drawdown_pct,
         "max_daily_loss_pct": settings.daily_limits.max_daily_loss_pct,

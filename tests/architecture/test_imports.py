@@ -93,7 +93,7 @@ def test_every_import_points_inward() -> None:
         ("pipeline/engine.py", "def f():\n    from adapters.clock import SystemClock"),
         ("pipeline/step.py", "import models.regime.tracker"),
         ("api/app.py", "from daemon.wiring import build_daemon"),
-        ("daemon/status.py", "from risk.manager import Manager"),
+        ("daemon/status.py", "from risk.manager import RuleBasedRiskManager"),
         ("backtest/report.py", "from adapters.ledger import SqliteLedger"),
         ("analysis/performance.py", "from config.risk import RiskSettings"),
         ("agents/rl.py", "import torch"),

@@ -26,7 +26,7 @@ from core.schedule import RunStore
 from pipeline.engine import Engine, EngineDependencies
 from pipeline.null_parts import NullMemory
 from pipeline.report_events import publish_events_to
-from risk.manager import Manager
+from risk.manager import RuleBasedRiskManager
 from tests.chaos.kills import DeadlyAdapter, DeadlyDatabase, DeadlyRuns, Executioner
 from tests.chaos.market import Market, MarketFeed
 from tests.chaos.pump import Pump
@@ -99,7 +99,9 @@ def furnish(
         broker=broker,
         ledger=ledger,
         team=DiceTeam(seed),
-        risk=Manager(settings_of=lambda: LIMITS, sector_of=SECTOR_OF, fractional_shares=True, cost_bps=3.0),
+        risk=RuleBasedRiskManager(
+            settings_of=lambda: LIMITS, sector_of=SECTOR_OF, fractional_shares=True, cost_bps=3.0
+        ),
         events=hub,
         publish_events=publish_events_to(hub),
         memory=NullMemory(),

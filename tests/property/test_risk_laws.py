@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from random import Random
+from typing import TypeVar
 
 import pytest
 from hypothesis import assume, given, settings
@@ -37,11 +38,12 @@ SYMBOLS = tuple(f"S{index:02d}" for index in range(12))
 SECTORS = {symbol: f"sector {index % 4}" for index, symbol in enumerate(SYMBOLS)}
 COST_BPS = 3.5
 few = settings(max_examples=50, deadline=None)
+Limit = TypeVar("Limit", int, float, Decimal)
 
 seeds = st.integers(0, 2**32 - 1)
 
 
-def limits_of(chance: Random) -> dict[str, dict[str, float]]:
+def limits_of(chance: Random) -> dict[str, dict[str, float | None]]:
     """Limits that bite now and then."""
     return {
         "position_sizing": {
@@ -147,6 +149,12 @@ def after_buys(world: World, buys: list[Order]) -> tuple[dict[str, Decimal], Dec
     return values, cash
 
 
+def known(limit: Limit | None) -> Limit:
+    """The limit, which this world has set."""
+    assert limit is not None
+    return limit
+
+
 def share(fraction: float) -> Decimal:
     return Decimal(str(fraction))
 
@@ -162,12 +170,12 @@ def test_approvals_together_respect_every_limit(world: World) -> None:
     equity, book_limits = world.portfolio.equity, limits.portfolio_limits
     assert cash >= 0
     assert cash + sum(values.values()) <= equity
-    assert len(values) <= book_limits.max_positions
+    assert len(values) <= known(book_limits.max_positions)
     assert sum(values.values()) <= equity * share(book_limits.max_exposure_pct) * share(world.scale)
     for sector in {SECTORS[order.symbol] for order in buys}:
         inside = sum(value for name, value in values.items() if SECTORS[name] == sector)
-        assert inside <= equity * share(book_limits.max_sector_pct)
-    assert world.portfolio.trades_today + len(plan.approved) <= limits.daily_limits.max_daily_trades
+        assert inside <= equity * share(known(book_limits.max_sector_pct))
+    assert world.portfolio.trades_today + len(plan.approved) <= known(limits.daily_limits.max_daily_trades)
 
 
 @few
@@ -180,7 +188,7 @@ def test_each_buy_respects_its_own_limits(world: World) -> None:
         order = approved.order
         value = order.quantity * order.reference_price
         assert value <= equity * share(limits.position_sizing.max_position_pct)
-        assert to_cents(value) >= share(limits.portfolio_limits.min_order_usd)
+        assert to_cents(value) >= share(known(limits.portfolio_limits.min_order_usd))
         assert approved.weight == float(value / equity)
         assert order.symbol not in world.view.stale
         assert order.symbol not in world.portfolio.positions
@@ -220,7 +228,7 @@ def sizes(plan: Plan, decisions: list[Decision]) -> list[Decimal]:
 
 def tightened(world: World, which: tuple[str, str]) -> RiskSettings:
     section, key = which
-    changed = {**world.limits[section], key: TIGHTER[which](world.limits[section][key])}
+    changed = {**world.limits[section], key: TIGHTER[which](known(world.limits[section][key]))}
     return risk_settings(**{**world.limits, section: changed})
 
 
@@ -254,6 +262,27 @@ def test_each_tightening_does_change_plans(which: tuple[str, str]) -> None:
     assert all(change[0][1] < change[0][0] for change in changes if change)
 
 
+UNREACHABLE: dict[tuple[str, str], float] = {
+    ("portfolio_limits", "max_positions"): 10_000,
+    ("portfolio_limits", "max_sector_pct"): 1.0,
+    ("portfolio_limits", "min_order_usd"): 0.0,
+    ("position_sizing", "min_position_pct"): 0.0,
+    ("daily_limits", "max_daily_trades"): 10_000,
+    ("daily_limits", "max_daily_loss_pct"): -1.0,
+}
+
+
+@settings(few, max_examples=50)
+@given(worlds, st.sampled_from(sorted(UNREACHABLE)))
+def test_a_limit_that_is_off_is_one_that_cannot_be_reached(world: World, which: tuple[str, str]) -> None:
+    section, key = which
+    set_to = [{**world.limits, section: {**world.limits[section], key: to}} for to in (None, UNREACHABLE[which])]
+    off, loose = (plan_of(world, risk_settings(**limits)) for limits in set_to)
+    assert sizes(off, world.decisions) == sizes(loose, world.decisions)
+    checks = [check for approved in off.approved for check in approved.checks if check.rule == key]
+    assert {check.limit for check in checks} <= {"off", "above $0"}
+
+
 @few
 @given(worlds)
 def test_the_same_question_gets_the_same_answer(world: World) -> None:
@@ -274,10 +303,11 @@ def test_the_stop_never_falls_and_is_never_looser_than_the_static_one(
         peak = max(peak, price)
         levels = protective_levels(position("AAA", peak_price=peak), float(atr), rule)
         static = protective_levels(position("AAA", peak_price=peak), None, rule)
-        assert levels.stop_price >= static.stop_price == Decimal("97.5")
-        assert levels.target_price <= static.target_price == Decimal(104)
-        assert levels.stop_price >= peak - 2 * atr
-        stops.append(levels.stop_price)
+        stop, target = known(levels.stop_price), known(levels.target_price)
+        assert stop >= known(static.stop_price) == Decimal("97.5")
+        assert target <= known(static.target_price) == Decimal(104)
+        assert stop >= peak - 2 * atr
+        stops.append(stop)
     assert stops == sorted(stops)
 
 

@@ -221,7 +221,7 @@ def test_settings_of_a_backtest() -> None:
     assert settings_of(replace(spec(), seed=5)).trading.quant.seed == 5
     assert settings_of(replace(spec(), profile="measured")).trading.profile == "measured"
     alone = v8_settings(chosen)
-    assert alone.risk.circuit_breakers.max_drawdown_pct == -1
+    assert alone.risk.circuit_breakers.max_drawdown_pct is None
     assert alone.trading.quant == chosen.trading.quant
 
 

@@ -474,6 +474,7 @@ def test_faults_in_a_row_halt_and_a_what_ifs_fault_is_the_askers() -> None:
         await ready(service)
         broker.away = True
         limit = desk.limits.settings.circuit_breakers.max_consecutive_faults
+        assert limit is not None
         for count in range(1, limit + 1):
             with pytest.raises(BrokerError):
                 await service.step(DECIDE)

@@ -156,7 +156,7 @@ def test_a_sweep_of_the_ranker_alone_varies_its_limits_and_costs_and_leaves_the_
     at_once = replace(spec(), changes={names[0]: 0.4, "trading.broker.slippage_bps": 50.0})
     assert v8_settings_of(at_once).trading.broker.slippage_bps == 50.0
     assert v8_settings_of(at_once).risk.portfolio_limits.max_exposure_pct == 0.4
-    assert v8_settings_of(at_once).risk.circuit_breakers.max_drawdown_pct == -1.0
+    assert v8_settings_of(at_once).risk.circuit_breakers.max_drawdown_pct is None
     assert v8_settings_of(spec()).trading.broker.slippage_bps == 10.0
 
 

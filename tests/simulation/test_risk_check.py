@@ -70,11 +70,15 @@ def check(desk: Desk, prices: Prices, price_of: PriceOf) -> StepReport:
 
 
 def stop(position: Position, atr: float) -> Decimal:
-    return protective_levels(position, atr, desk_limits).stop_price
+    level = protective_levels(position, atr, desk_limits).stop_price
+    assert level is not None
+    return level
 
 
 def target(position: Position, atr: float) -> Decimal:
-    return protective_levels(position, atr, desk_limits).target_price
+    level = protective_levels(position, atr, desk_limits).target_price
+    assert level is not None
+    return level
 
 
 def below_target(position: Position, atr: float) -> Decimal:

@@ -113,6 +113,25 @@ def test_every_profile_loads(folder: Path) -> None:
         load_risk(folder, path.stem)
 
 
+def test_null_switches_a_rule_off(folder: Path) -> None:
+    rules = {
+        "portfolio_limits": ("max_positions", "max_sector_pct", "min_order_usd", "min_resize_pct"),
+        "position_sizing": ("min_position_pct",),
+        "daily_limits": ("max_daily_loss_pct", "max_daily_trades"),
+        "circuit_breakers": ("max_drawdown_pct", "max_consecutive_faults"),
+        "swing_exit": ("stop_loss_pct", "take_profit_pct", "max_hold_days", "consecutive_miss_limit"),
+        "risk_check": (
+            "stop_loss_pct", "take_profit_pct", "trailing_stop_atr", "stop_loss_atr", "take_profit_atr",
+        ),
+    }  # fmt: skip
+    write(folder / "risk.json", {part: dict.fromkeys(names) for part, names in rules.items()})
+    off = load_risk(folder).model_dump()
+    assert all(off[part][name] is None for part, names in rules.items() for name in names)
+    write(folder / "risk.json", {"portfolio_limits.max_exposure_pct": None})
+    with pytest.raises(SettingsError, match="max_exposure_pct"):
+        load_risk(folder)
+
+
 def test_digest_changes_with_a_value() -> None:
     base = RiskSettings()
     other = RiskSettings.model_validate({"daily_limits": {"max_daily_trades": 19}})

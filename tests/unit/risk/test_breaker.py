@@ -50,6 +50,18 @@ def test_a_breaker_that_changes_nothing_says_nothing() -> None:
     assert next_state(losing, settings(), HALTED) == (HALTED, ())
 
 
+@pytest.mark.parametrize("state", list(TradingState))
+def test_breakers_that_are_off_change_nothing(state: TradingState) -> None:
+    ruined = book("1", session_open_equity=Decimal(100_000), peak_equity=Decimal(100_000))
+    off = settings(
+        daily_limits={"max_daily_loss_pct": None},
+        circuit_breakers={"max_drawdown_pct": None, "max_consecutive_faults": None},
+    )
+    assert next_state(ruined, settings(), state)[0] is HALTED
+    assert next_state(ruined, off, state) == (state, ())
+    assert on_consecutive_errors(1_000, off, state) == (state, ())
+
+
 @pytest.mark.parametrize(("count", "after"), [(4, ACTIVE), (5, HALTED), (6, HALTED)])
 def test_faults_in_a_row_halt(count: int, after: TradingState) -> None:
     assert on_consecutive_errors(count, settings(), ACTIVE)[0] is after

@@ -87,6 +87,41 @@ def test_dynamic_stops_off_leaves_the_trailing_and_static_ones() -> None:
     assert (levels.target_price, levels.target_rule) == (Decimal(104), "take_profit")
 
 
+def test_levels_that_are_off_close_nothing() -> None:
+    crashed = position("AAA", peak_price=Decimal(200))
+    off = RiskCheck(stop_loss_pct=None, take_profit_pct=None, trailing_stop_atr=None, dynamic_stops=False)
+    levels = protective_levels(crashed, 1.0, off)
+    assert (levels.stop_price, levels.stop_rule, levels.target_price, levels.target_rule) == (None,) * 4
+    assert [levels.crossed(Decimal(price)) for price in ("0.0001", "100", "1000000")] == ["", "", ""]
+    assert protective_levels(crashed, 1.0, RiskCheck(stop_loss_pct=None)).stop_rule == "trailing_stop"
+    only_atr = protective_levels(
+        position("AAA"), 1.0, RiskCheck(stop_loss_pct=None, trailing_stop_atr=None, take_profit_atr=None)
+    )
+    assert (only_atr.stop_price, only_atr.stop_rule) == (Decimal("98.5"), "atr_stop")
+    assert (only_atr.target_price, only_atr.target_rule) == (Decimal(104), "take_profit")
+
+
+@pytest.mark.parametrize(
+    ("off", "expected"),
+    [
+        ({}, "stop_loss"),
+        ({"stop_loss_pct": None}, "max_hold_days"),
+        ({"stop_loss_pct": None, "max_hold_days": None}, "consecutive_misses"),
+        ({"stop_loss_pct": None, "max_hold_days": None, "consecutive_miss_limit": None}, ""),
+    ],
+)
+def test_each_swing_rule_can_be_off(off: dict[str, None], expected: str) -> None:
+    worst = position("AAA", held=20, missed_count=5)
+    view, portfolio = market({"AAA": 90.0}), book("0", worst)
+    closing = manager(settings(swing_exit=off)).exits(view, portfolio, KNOWN, DECIDE)
+    assert [decision.rule for decision in closing] == ([expected] if expected else [])
+    soared = market({"AAA": 1_000.0})
+    held = manager(settings(swing_exit={"take_profit_pct": None})).exits(
+        soared, portfolio, MarketAnalysis(), DECIDE
+    )
+    assert held == ()
+
+
 def test_the_stop_comes_first_when_both_are_crossed() -> None:
     soaring = position("AAA", peak_price=Decimal(120))
     assert told(106.0, soaring, RISK_CHECK, atr=2.0) == "trailing_stop"

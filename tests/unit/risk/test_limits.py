@@ -324,10 +324,10 @@ def test_sells_come_first_then_buys_by_score() -> None:
 
 
 def test_settings_are_asked_anew_each_time() -> None:
-    from risk.manager import Manager
+    from risk.manager import RuleBasedRiskManager
 
     chosen = [settings(portfolio_limits={"max_positions": 0}), settings()]
-    judge = Manager(lambda: chosen.pop(0), {}, True, 0.0)
+    judge = RuleBasedRiskManager(lambda: chosen.pop(0), {}, True, 0.0)
     view, portfolio = market(NAMES), book("10000")
     assert rules(review(judge, [enter("AAA")], view, portfolio)) == {"AAA": "max_positions"}
     assert bought(review(judge, [enter("AAA")], view, portfolio)) == ["AAA"]

@@ -39,6 +39,13 @@ def test_the_payoff_comes_from_the_exits() -> None:
     assert full_kelly(0.9, 0.0) == 0
 
 
+def test_without_a_stop_the_whole_stake_can_be_lost_and_without_a_target_kelly_says_nothing() -> None:
+    assert payoff_ratio(SwingExit(stop_loss_pct=None)) == payoff_ratio(SwingExit(stop_loss_pct=-1.0)) == 0.05
+    assert payoff_ratio(SwingExit(take_profit_pct=None)) is None
+    sizing = PositionSizing()
+    assert target_weight(0.9, 0.6, 1.0, sizing, None) == target_weight(None, 0.6, 1.0, sizing, PAYOFF) == 0.03
+
+
 def test_the_weight_rises_with_the_probability_up_to_the_cap() -> None:
     weights = [target_weight(p, 0.5, 1.0, PositionSizing(), PAYOFF) for p in np.linspace(0, 1, 201)]
     assert weights == sorted(weights)

@@ -26,6 +26,13 @@ def levels(stop: str, target: str) -> Levels:
     return Levels(Decimal(stop), "stop_loss", Decimal(target), "take_profit")
 
 
+def test_a_level_that_is_off_closes_nothing() -> None:
+    falling = Bar(open=100.0, high=300.0, low=1.0)
+    assert protective_fill(Levels(None, None, None, None), falling) is None
+    assert protective_fill(Levels(None, None, Decimal(200), "take_profit"), falling) == ("take_profit", 200.0)
+    assert protective_fill(Levels(Decimal(90), "stop_loss", None, None), falling) == ("stop_loss", 90.0)
+
+
 @pytest.mark.parametrize(
     ("price", "side", "costs", "expected"),
     [
