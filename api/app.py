@@ -12,12 +12,14 @@ from fastapi import FastAPI
 
 from api import openapi, problems
 from api.dependencies import Clock
+from api.head_requests import HeadMiddleware
 from api.identity import Identity
 from api.routes import (
     backtest,
     control,
     dashboard,
     decide,
+    docs,
     equity,
     health,
     market,
@@ -40,6 +42,8 @@ DESCRIPTION = (
     "POST bodies are optional; errors are `application/problem+json` with a `hint`."
 )
 
+START_WAIT_SECONDS_MAX = 30.0  # a start takes a few seconds, or waits for a vendor
+
 
 def system_clock() -> datetime:
     """Return the wall clock's time, UTC."""
@@ -52,6 +56,7 @@ def create_app(
     environment: Environment,
     metrics: MetricsExporter,
     clock: Clock = system_clock,
+    start_wait_seconds_max: float = START_WAIT_SECONDS_MAX,
 ) -> FastAPI:
     """Build the application.
 
@@ -63,10 +68,12 @@ def create_app(
         Where the stream's events come from.
     environment : Environment
         Which hosts are ours, and the token.
-    metrics : Metrics
+    metrics : MetricsExporter
         The figures that `/metrics` gives.
     clock : callable
         The wall clock, against which `as_of` may not lie in the future.
+    start_wait_seconds_max : float
+        How long a call that needs the engine waits for its start to end, before it is answered 503.
     """
     app = FastAPI(
         title="Trading engine",
@@ -74,18 +81,21 @@ def create_app(
         description=DESCRIPTION,
         lifespan=_lifespan,
         redirect_slashes=False,
+        docs_url=None,  # from the package instead of a CDN: api.routes.docs
         redoc_url=None,
         responses=openapi.ANYWHERE,
     )
     app.state.service, app.state.hub, app.state.clock, app.state.metrics = service, hub, clock, metrics
+    app.state.start_wait_seconds_max = start_wait_seconds_max
     app.state.identity = Identity(environment)
     app.add_middleware(StreamMiddleware, hub=hub)
-    app.add_middleware(SecurityMiddleware, environment=environment)  # the outermost
+    app.add_middleware(SecurityMiddleware, environment=environment)
+    app.add_middleware(HeadMiddleware)  # the outermost
     problems.install(app)
     openapi.install(app)
     for routes in (
         health, market, decide, portfolio, control, train, rl, backtest, equity, memory, metrics_route, dashboard,
-        endpoint,
+        docs, endpoint,
     ):  # fmt: skip
         app.include_router(routes.router)
     return app

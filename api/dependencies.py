@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from datetime import datetime
@@ -13,11 +14,22 @@ from fastapi.routing import APIRoute
 from api.schemas.requests import NothingAsked
 from core.service import Service
 
+START_POLL_SECONDS = 0.05
 Clock = Callable[[], datetime]
 
 
 async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
+    return service
+
+
+async def _started_service(request: Request) -> Service:
+    """Return the service once its start is over, so that a call right after it is answered; bounded."""
+    service: Service = request.app.state.service
+    loop = asyncio.get_running_loop()
+    until = loop.time() + request.app.state.start_wait_seconds_max
+    while service.starting() and loop.time() < until:
+        await asyncio.sleep(START_POLL_SECONDS)
     return service
 
 
@@ -27,6 +39,7 @@ async def _now(request: Request) -> datetime:
 
 
 ServiceDependency = Annotated[Service, Depends(_service)]
+StartedService = Annotated[Service, Depends(_started_service)]
 Now = Annotated[datetime, Depends(_now)]
 Nothing = Annotated[NothingAsked, Body(default_factory=NothingAsked)]
 Limit = Annotated[int, Query(ge=1, le=500, description="How many, newest first.")]

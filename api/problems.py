@@ -13,6 +13,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from api.response_headers import SECURITY_HEADERS
 from core.errors import EngineError, Fatal, RequestError
 
 MEDIA_TYPE = "application/problem+json"
@@ -59,7 +60,8 @@ def problem(
         "hint": hint,
     }
     encoded = json.dumps(body, separators=(",", ":")).encode("ascii")
-    return Response(encoded, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+    # with the security headers: Starlette sends the 500 outside every middleware
+    return Response(encoded, status, headers={**SECURITY_HEADERS, **(headers or {})}, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -111,7 +113,10 @@ async def _http(_: Request, error: Exception) -> Response:
     usual, hint = EXPLANATIONS.get(error.status_code, ("", "See /docs for what can be called."))
     said_more = error.detail != HTTPStatus(error.status_code).phrase
     detail = error.detail if said_more or not usual else usual
-    return problem(error.status_code, detail, hint, headers=error.headers)
+    headers = dict(error.headers or {})
+    if "GET" in headers.get("Allow", ""):
+        headers["Allow"] += ", HEAD"
+    return problem(error.status_code, detail, hint, headers=headers)
 
 
 async def _unexpected(_: Request, error: Exception) -> Response:

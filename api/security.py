@@ -1,7 +1,8 @@
 """Security of requests: who may send them and what they look like, checked before any route, HTTP or WebSocket.
 
 Browsers let any page send requests to a loopback server. The Host allow-list stops DNS rebinding, the Origin
-check stops cross-site requests, and off loopback a bearer token is required (config.environment insists).
+and Sec-Fetch-Site checks stop cross-site requests, and off loopback a bearer token is required
+(config.environment insists).
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import binascii
 import ipaddress
 import secrets
 import socket
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
 
-from fastapi.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import problem
+from api.refusal import Refusal, refuse
+from api.response_headers import with_security_headers
 from config.environment import LOOPBACK, Environment
 
 BODY_BYTES_MAX = 1024 * 1024
@@ -24,21 +26,9 @@ WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not listened on
 OPEN_PATHS = ("/health", "/")  # the page itself holds nothing; what it asks for needs the token
 OPEN_FOLDERS = ("/dashboard/",)
 BEARER_PROTOCOL = "bearer."  # a browser's WebSocket can send a token in no other header
+SINGLE_HEADERS = (b"host", b"authorization", b"content-length", b"content-type")  # none may come twice
+FETCH_SITES = (b"same-origin", b"none")  # a page of ours, or a person who typed the address
 DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a request is not let in."""
-
-    status: int
-    detail: str
-    hint: str
-
-    def response(self) -> Response:
-        """Say it as a problem."""
-        headers = {"WWW-Authenticate": "Bearer"} if self.status == 401 else None
-        return problem(self.status, self.detail, self.hint, headers=headers)
 
 
 FOREIGN_ORIGIN = Refusal(
@@ -84,6 +74,8 @@ class Gate:
             )
         origin = headers.get(b"origin")
         if origin is not None and not self._same_origin(origin.decode("latin-1"), scope):
+            return FOREIGN_ORIGIN
+        if headers.get(b"sec-fetch-site", FETCH_SITES[0]) not in FETCH_SITES and not _is_link(scope, headers):
             return FOREIGN_ORIGIN
         if self._credentials and not _open(scope["path"]):
             given = headers.get(b"authorization") or _offered(scope, headers)
@@ -151,12 +143,14 @@ class SecurityMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        if scope["type"] == "http":
+            send = with_security_headers(send)
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        refusal = self._gate.refusal(scope, headers)
+        refusal = _check_repeated(scope["headers"]) or self._gate.refusal(scope, headers)
         if refusal is None and scope["type"] == "http":
             refusal = _check_body(headers)
         if refusal is not None:
-            await _refuse(refusal, scope, receive, send)
+            await refuse(refusal, scope, receive, send)
         elif b"transfer-encoding" in headers:
             await self._buffered(scope, receive, send)
         else:
@@ -171,11 +165,34 @@ class SecurityMiddleware:
                 return
             body += message.get("body", b"")
             if len(body) > BODY_BYTES_MAX:
-                await _refuse(BODY_TOO_LARGE, scope, receive, send)
+                await refuse(BODY_TOO_LARGE, scope, receive, send)
                 return
             if not message.get("more_body", False):
                 break
         await self._app(scope, _replay(bytes(body), receive), send)
+
+
+def _check_repeated(headers: Iterable[tuple[bytes, bytes]]) -> Refusal | None:
+    """Refuse a deciding header that comes twice: two readers may differ on which one holds."""
+    count = Counter(name for name, _ in headers)
+    if count[b"origin"] > 1 or count[b"sec-fetch-site"] > 1:
+        return FOREIGN_ORIGIN
+    for name in SINGLE_HEADERS:
+        if count[name] > 1:
+            return Refusal(
+                400, f"The header {name.decode()} is sent more than once.", "Send it once, or leave it out."
+            )
+    return None
+
+
+def _is_link(scope: Scope, headers: dict[bytes, bytes]) -> bool:
+    """Return whether a person followed a foreign page's link: it changes nothing, and the page reads nothing."""
+    return (
+        scope["type"] == "http"
+        and scope["method"] in ("GET", "HEAD")
+        and headers.get(b"sec-fetch-mode") == b"navigate"
+        and headers.get(b"sec-fetch-dest") == b"document"  # never in a frame
+    )
 
 
 def _check_body(headers: dict[bytes, bytes]) -> Refusal | None:
@@ -202,10 +219,3 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return pending.pop() if pending else await receive()
 
     return replayed
-
-
-async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close", "code": 1008, "reason": refusal.detail[:120]})
-        return
-    await refusal.response()(scope, receive, send)

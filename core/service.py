@@ -140,6 +140,10 @@ class Service(Protocol):
         """Answer at once: status, models_loaded, server_uptime, trading_state, ages. No network, no models."""
         ...
 
+    def starting(self) -> bool:
+        """Return whether the start still goes on, so that waiting for it makes sense."""
+        ...
+
     def not_ready_reason(self) -> str:
         """Return why the engine is not ready yet; empty once start-up and reconciliation are done."""
         ...

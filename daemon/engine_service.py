@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -14,8 +15,8 @@ from core.brackets import Levels
 from core.cycles import FLATTEN, SETTLE
 from core.errors import EngineError, LedgerError, Recoverable, RequestError
 from core.memory import Recollection
-from core.schedule import Timetable
 from core.round_trips import RoundTrip
+from core.schedule import Timetable
 from core.service import AnalysisReport, EquityPoint, Execution, Job, OrderRecord
 from core.types import Cycle, Fill, Portfolio, StepReport, TradingState
 from daemon.child_jobs import JobRunner
@@ -60,12 +61,13 @@ class EngineService:
         self._settle_soon = SettleTrigger(self._thread, lambda: None if self._not_ready else self.engine)
         self._ledger: LedgerQueries | None = None
         self._not_ready = "The engine is starting."
+        self._start: Future[None] = Future()
         self._started = time.monotonic()
         self._status_cache: tuple[float, bytes] = (-1.0, b"")
 
     def start(self) -> None:
         """Begin building and recovering on the engine thread, and run the jobs once that is done."""
-        self._thread.submit(self._begin)
+        self._start = self._thread.submit(self._begin)
         self._given.scheduled_jobs.start(self)
 
     def begin_stop(self) -> None:
@@ -96,6 +98,10 @@ class EngineService:
             "last_decision_age_seconds": round((now - report.as_of).total_seconds(), 3) if report else None,
             "last_bar_age_seconds": last_bar_age_seconds(engine.last_view, now) if engine else None,
         }
+
+    def starting(self) -> bool:
+        """Return whether the start still goes on."""
+        return bool(self._not_ready) and not (self._start.done() or self._thread.stopping.is_set())
 
     def not_ready_reason(self) -> str:
         """Return why the engine is not ready; empty once it is."""
@@ -191,13 +197,10 @@ class EngineService:
     def equity(self, sessions: int) -> Sequence[EquityPoint]:
         """Return the last sessions' equity beside the market's, oldest first."""
         view = self.engine.last_view if self.engine else None
+        bars = view.bars if view else None
         marks, market = self._require_ledger().equity_marks(sessions), self._given.market
         return compare_with_market(
-            marks,
-            view.bars if view else None,
-            sessions=sessions,
-            benchmark=market.benchmark,
-            universe=market.universe,
+            marks, bars, sessions=sessions, benchmark=market.benchmark, universe=market.universe
         )
 
     def state_reason(self) -> str:

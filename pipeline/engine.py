@@ -25,6 +25,7 @@ from core.types import (
     StepReport,
     TradingState,
 )
+from pipeline.past_views import past_view_notes, require_bars
 from pipeline.report_events import submitted
 from pipeline.reports import analysis_report, step_report
 from pipeline.sending_switch import SendingSwitch
@@ -239,10 +240,11 @@ class Engine:
         assert cycle.as_of is not None  # noqa: S101  # the caller has looked
         with self._parts.memory.during_step():
             view = self._parts.feed.view(cycle.as_of)
+            require_bars(view)
             portfolio = opening_portfolio(self._portfolio.equity)
             name, plan = self._decide(view, portfolio, TradingState.ACTIVE, cycle)
-            note = "what if: decided at a past moment against an empty book; it cannot be executed"
-            report = step_report(name, view, cycle, plan, self._parts.config_digest(), notes=(note,))
+            notes = past_view_notes(view)
+            report = step_report(name, view, cycle, plan, self._parts.config_digest(), notes=notes)
             self._parts.ledger.record(report)
             return report
 

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Response
 from pydantic import ConfigDict, Field, StrictBool, StrictInt
 
-from api.dependencies import ServiceDependency, StrictRoute
+from api.dependencies import StartedService, StrictRoute
 from api.long_work import STARTED_OR_DONE, Wait, answer_when_done
 from api.schemas.backtest import BacktestAnswer, ScanBacktestAnswer
-from api.schemas.requests import SEED_MAX, RequestBody
+from api.schemas.requests import WHOLE, RequestBody, Seed
 
 BOOKS_MIN, BOOKS_MAX = 200, 10_000
 router = APIRouter(tags=["backtest"], route_class=StrictRoute)
@@ -28,7 +28,7 @@ class SpanRequest(RequestBody):
     )
     end: dt.date | None = Field(None, description="Last session; default the last there is.")
     profile: Literal["runbook", "measured"] | None = Field(None, description="Default: the daemon's.")
-    seed: Annotated[StrictInt, Field(ge=0, le=SEED_MAX)] | None = Field(
+    seed: Seed | None = Field(
         None, description="Of the models and of what the report draws; default: the settings'."
     )
 
@@ -37,7 +37,7 @@ class BacktestRequest(SpanRequest):
     """What to run over history."""
 
     strategy: Literal["pipeline", "quant_v8"] = Field("pipeline", description="`quant_v8` is the ranker alone.")
-    books: Annotated[StrictInt, Field(ge=BOOKS_MIN, le=BOOKS_MAX)] = Field(
+    books: Annotated[StrictInt, Field(ge=BOOKS_MIN, le=BOOKS_MAX), WHOLE] = Field(
         1000, description="Random books that the result is placed among."
     )
     attribution: StrictBool = Field(
@@ -47,7 +47,7 @@ class BacktestRequest(SpanRequest):
 
 @router.post("/backtest", responses=STARTED_OR_DONE, response_model=BacktestAnswer)
 async def backtest(
-    service: ServiceDependency,
+    service: StartedService,
     body: Annotated[BacktestRequest, Body(default_factory=BacktestRequest)],
     wait: Wait = True,
 ) -> BacktestAnswer | Response:
@@ -59,7 +59,7 @@ async def backtest(
 
 @router.post("/scan/backtest", responses=STARTED_OR_DONE, response_model=ScanBacktestAnswer)
 async def scan_backtest(
-    service: ServiceDependency, body: Annotated[SpanRequest, Body(default_factory=SpanRequest)], wait: Wait = True
+    service: StartedService, body: Annotated[SpanRequest, Body(default_factory=SpanRequest)], wait: Wait = True
 ) -> ScanBacktestAnswer | Response:
     """Say what the scan's picks did over the 21 sessions after, against the universe and SPY."""
     return await answer_when_done(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from api.dependencies import Nothing, ServiceDependency, StrictRoute
+from api.dependencies import Nothing, ServiceDependency, StartedService, StrictRoute
 from api.openapi import problems
 from api.routes.decide import recorded
 from api.schemas.base import Data
@@ -29,21 +29,21 @@ async def halt(
 
 
 @router.post("/resume", responses=problems(409, 422, 503))
-async def resume(service: ServiceDependency, _: Nothing) -> StateAnswer:
+async def resume(service: StartedService, _: Nothing) -> StateAnswer:
     """Go back to trading."""
     await service.resume()
     return _state(service)
 
 
 @router.post("/flatten", responses=problems(409, 422, 503))
-async def flatten(service: ServiceDependency, _: Nothing) -> DecisionAnswer:
+async def flatten(service: StartedService, _: Nothing) -> DecisionAnswer:
     """Sell every position and enter nothing until resumed."""
     report = await service.flatten()
     return DecisionAnswer.of(report, recorded(service, report))
 
 
 @router.post("/risk/check", responses=problems(409, 422, 503))
-async def risk_check(service: ServiceDependency, _: Nothing) -> DecisionAnswer:
+async def risk_check(service: StartedService, _: Nothing) -> DecisionAnswer:
     """Hold every position against its stops and targets now, and sell what crossed one."""
     report = await service.step(RISK_CHECK)
     return DecisionAnswer.of(report, recorded(service, report))

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Response
 from pydantic import ConfigDict, Field, StrictInt
 
-from api.dependencies import ServiceDependency, StrictRoute
+from api.dependencies import StartedService, StrictRoute
 from api.long_work import STARTED_OR_DONE, Wait, answer_when_done
 from api.openapi import SERVICE_CALL
-from api.schemas.requests import SEED_MAX, RequestBody, Ticker
+from api.schemas.requests import WHOLE, RequestBody, Seed, Ticker
 from api.schemas.rl import PredictAnswer, TrainAnswer
 from config.sectors import STOCKS
 from core.cycles import PREDICT
@@ -37,18 +37,18 @@ class TrainRequest(RequestBody):
     )
 
     tickers: Tickers | None = Field(None, description="Default: those that recent scans picked most.")
-    timesteps: Annotated[StrictInt, Field(ge=TIMESTEPS_MIN, le=TIMESTEPS_MAX)] | None = Field(
+    timesteps: Annotated[StrictInt, Field(ge=TIMESTEPS_MIN, le=TIMESTEPS_MAX), WHOLE] | None = Field(
         None, description="Steps a member and seed; default: rl.timesteps."
     )
     algorithms: Annotated[list[Literal["ppo", "a2c", "ddpg"]], Field(min_length=1, max_length=3)] | None = Field(
         None, description="Which members; default: ensemble.models."
     )
-    seed: Annotated[StrictInt, Field(ge=0, le=SEED_MAX)] | None = Field(None, description="Default: rl.seed.")
+    seed: Seed | None = Field(None, description="Default: rl.seed.")
 
 
 @router.post("/predict", responses=SERVICE_CALL)
 async def predict(
-    service: ServiceDependency, body: Annotated[PredictRequest, Body(default_factory=PredictRequest)]
+    service: StartedService, body: Annotated[PredictRequest, Body(default_factory=PredictRequest)]
 ) -> PredictAnswer:
     """Ask the ensemble for each member's action, its weight, and the vote."""
     return PredictAnswer.of(await service.analyse(replace(PREDICT, symbols=tuple(body.tickers or ()))))
@@ -56,7 +56,7 @@ async def predict(
 
 @router.post("/train", responses=STARTED_OR_DONE, response_model=TrainAnswer)
 async def train(
-    service: ServiceDependency,
+    service: StartedService,
     body: Annotated[TrainRequest, Body(default_factory=TrainRequest)],
     wait: Wait = True,
 ) -> TrainAnswer | Response:

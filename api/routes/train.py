@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from api.dependencies import Nothing, ServiceDependency, StrictRoute
+from api.dependencies import Nothing, ServiceDependency, StartedService, StrictRoute
 from api.long_work import STARTED_OR_DONE, Wait, answer_when_done
 from api.openapi import problems
 from api.schemas.base import Data
@@ -18,14 +18,14 @@ router = APIRouter(tags=["training"], route_class=StrictRoute)
 
 
 @router.post("/quant/retrain", responses=STARTED_OR_DONE, response_model=RetrainAnswer)
-async def retrain(service: ServiceDependency, _: Nothing, wait: Wait = True) -> RetrainAnswer | Response:
+async def retrain(service: StartedService, _: Nothing, wait: Wait = True) -> RetrainAnswer | Response:
     """Train the ranker on 18 months in a child process; a client that hangs up does not stop it."""
     failed = "The retrain failed and the current model stays"
     return await answer_when_done(service, "quant_retrain", {}, RetrainAnswer, wait=wait, failed=failed)
 
 
 @router.post("/quant/rollback", responses=problems(409, 422, 503))
-async def rollback(service: ServiceDependency, _: Nothing) -> RollbackAnswer:
+async def rollback(service: StartedService, _: Nothing) -> RollbackAnswer:
     """Put the ranker before the one in use back in use; the next step ranks with it."""
     return RollbackAnswer(**await service.rollback(), data=Data.of_now(service))
 

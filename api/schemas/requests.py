@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import difflib
 from datetime import UTC, date, datetime, time
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StrictBool, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StrictBool,
+    StrictInt,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from config.sectors import STOCKS, UNIVERSE
 from core.errors import RequestError
+from core.registry import nearest_name
 from core.times import NEW_YORK, market_date
 
+NAME_SHOWN_MAX = 64
 EARLIEST = datetime(2001, 1, 1, tzinfo=UTC)  # the exchange calendar reaches back to 2000
 LAST_MOMENT = time(23, 59, 59)
 SEED_MAX = 2**31 - 1
@@ -42,6 +55,11 @@ def parse_moment(value: object) -> datetime | date:
             {"hint": "Write it like 2025-06-30 or 2025-06-30T15:45:00-04:00."},
         )
     return moment
+
+
+def whole_number(value: object) -> object:
+    """Turn a number such as 1818.0 into the integer it is: JSON does not tell the two apart."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def known_ticker(name: str) -> str:
@@ -82,10 +100,33 @@ Ticker = Annotated[
 ]
 
 
+WHOLE = BeforeValidator(whole_number)
+Seed = Annotated[StrictInt, Field(ge=0, le=SEED_MAX), WHOLE]
+
+
 class RequestBody(BaseModel):
-    """A body whose unknown fields are refused."""
+    """A body whose unknown fields are refused, with the nearest name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known_fields(cls, body: Any) -> Any:
+        known = tuple(cls.model_fields)
+        unknown = [name[:NAME_SHOWN_MAX] for name in body if name not in known] if isinstance(body, dict) else []
+        if not unknown:
+            return body
+        near = nearest_name(unknown[0], known)
+        raise PydanticCustomError(
+            "unknown_field",
+            "there is no field {names}",
+            {
+                "names": ", ".join(unknown[:5]),
+                "hint": f"The nearest field is {near}; the fields are {', '.join(known)}."
+                if near
+                else "This call takes no fields: send {} or no body.",
+            },
+        )
 
 
 class NothingAsked(RequestBody):
@@ -130,25 +171,28 @@ class HaltRequest(RequestBody):
 def past_moment(as_of: datetime | date | None, now: datetime) -> datetime | None:
     """Turn a requested date or moment into a past moment, UTC; None stays None (now).
 
+    What lies before any data becomes the earliest moment there is a calendar for: the engine says what is the
+    first session with bars.
+
     Raises
     ------
     RequestError
-        Status 422 when it lies in the future, or before any data.
+        Status 422 when it lies in the future.
     """
     if as_of is None:
         return None
     if not isinstance(as_of, datetime):
         if as_of > market_date(now):
-            raise _out_of_range(as_of)
+            raise _in_the_future(as_of)
         as_of = min(now, datetime.combine(as_of, LAST_MOMENT, NEW_YORK))
-    if not EARLIEST <= as_of <= now:
-        raise _out_of_range(as_of)
-    return as_of.astimezone(UTC)
+    if as_of > now:
+        raise _in_the_future(as_of)
+    return max(as_of, EARLIEST).astimezone(UTC)
 
 
-def _out_of_range(as_of: date) -> RequestError:
+def _in_the_future(as_of: date) -> RequestError:
     return RequestError(
-        f"as_of {as_of.isoformat()} is in the future or before {EARLIEST:%Y}.",
+        f"as_of {as_of.isoformat()} is in the future.",
         hint="Ask for a moment that has been, or leave as_of out for now.",
         status=422,
     )

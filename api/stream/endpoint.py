@@ -12,6 +12,7 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.types import ASGIApp, Receive, Scope
 
+from api.refusal import Refusal, refuse
 from api.schemas.daemon import StreamStatusAnswer
 from api.stream.sender import EventQueue, Send, WebSocketSender
 from core.errors import RequestError
@@ -21,6 +22,7 @@ PATH = "/ws/stream"
 SUBPROTOCOL = "trading-engine"  # what a browser offers beside its token, and is answered
 MESSAGE_CHARACTERS_MAX = 64 * 1024
 HINT = 'Send {"action":"subscribe","topics":["signal.*"]}, "unsubscribe" with topics, or "ping".'
+NO_SUCH_STREAM = Refusal(404, "There is no WebSocket at this path.", f"The stream is at {PATH}.")
 router = APIRouter(tags=["stream"])
 
 
@@ -59,7 +61,13 @@ class Subscribe(msgspec.Struct, tag_field="action", tag="subscribe", forbid_unkn
     """Subscribe to these topics (too); with `since`, also to what was missed of them after that event."""
 
     topics: Topics
-    since: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    since: Annotated[int | float, msgspec.Meta(ge=0)] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.since, float):  # JSON does not tell 1818.0 from 1818
+            if not self.since.is_integer():
+                raise ValueError("Expected a whole number - at `$.since`")
+            self.since = int(self.since)
 
 
 class Unsubscribe(msgspec.Struct, tag_field="action", tag="unsubscribe", forbid_unknown_fields=True):
@@ -86,6 +94,8 @@ class StreamMiddleware:
         """Serve a client of the stream; pass anything else on."""
         if scope["type"] == "websocket" and scope["path"] == PATH:
             await serve(self._hub, receive, send, SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None)
+        elif scope["type"] == "websocket":
+            await refuse(NO_SUCH_STREAM, scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -125,7 +135,7 @@ async def _handle(
         message = msgspec.json.decode(text, type=ClientMessage)
         if isinstance(message, Subscribe):
             _require_known(message.topics)
-            hub.add_topics(subscriber, message.topics, message.since)
+            hub.add_topics(subscriber, message.topics, None if message.since is None else int(message.since))
         elif isinstance(message, Unsubscribe):
             subscriber.remove(message.topics)
     except RequestError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adapters.clock import SystemClock
 from config.environment import Environment
 from config.jobs import SchedulerSettings
 from core.ports import Clock, EventSink
