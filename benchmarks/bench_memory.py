@@ -69,7 +69,7 @@ async def measure(store: Any, path: Path, page_steps: int) -> dict[str, Any]:
 
 def main() -> None:
     from adapters.memory.neo4j_store import Neo4jStore
-    from adapters.memory.sqlite_store import SqliteStore
+    from adapters.memory.sqlite_store import SqliteGraphStore
     from config.memory import MemorySettings
     from tests.servers.bolt import PASSWORD, USER, GraphServer
 
@@ -86,7 +86,7 @@ def main() -> None:
             server.start()
             store: Any = Neo4jStore(server.uri, USER, PASSWORD, MemorySettings())
         else:
-            store = SqliteStore(Path(folder) / "memory.sqlite")
+            store = SqliteGraphStore(Path(folder) / "memory.sqlite")
         try:
             made = asyncio.run(measure(store, path, asked.page_steps))
         finally:

@@ -36,7 +36,7 @@ def run_once(kind: str, weeks: int) -> list[float]:
     from tests.simulation.desk import assert_it_did_something, moments, open_desk, settings
 
     if kind == "not_standing_aside":
-        step_gate.ASIDE_SECONDS_MAX = 0.0
+        step_gate.YIELD_SECONDS_MAX = 0.0
     with TemporaryDirectory() as graph, TemporaryDirectory() as folder:
         server, backlog = GraphServer(Path(graph)), some_days(BACKLOG_DAYS, Path(folder) / "backlog.sqlite")
         server.start()

@@ -63,7 +63,7 @@ def _dates(days: Sessions) -> list[date]:
 
 
 def _index(bars: BarPanel | None, symbol: str) -> Floats:
-    """Give the closes (T,), the last one known carried over gaps."""
+    """Return the closes (T,), the last one known carried over gaps."""
     if bars is None or symbol not in bars.column:
         return np.array([])
     return _carried(bars.close[:, bars.column[symbol]])
@@ -87,7 +87,7 @@ def _carried(values: Floats) -> Floats:
 
 
 def _on(days: Sessions, known: Sessions, values: Floats) -> Floats:
-    """Give the newest value known on each day; NaN before the first."""
+    """Return the newest value known on each day; NaN before the first."""
     if not len(values):
         return np.full(len(days), np.nan)
     rows = np.searchsorted(known, days, side="right") - 1

@@ -26,15 +26,15 @@ class Readers(Protocol):
     """The ledger's read side; safe from any thread."""
 
     def decisions(self, limit: int) -> Sequence[StepReport]:
-        """Give recorded decisions, newest first."""
+        """Return recorded decisions, newest first."""
         ...
 
     def decision(self, decision_id: str) -> StepReport | None:
-        """Give one recorded decision."""
+        """Return one recorded decision."""
         ...
 
     def orders(self, limit: int) -> Sequence[OrderRecord]:
-        """Give orders, newest first."""
+        """Return orders, newest first."""
         ...
 
     def orders_of(self, decision_id: str) -> Sequence[OrderRecord]:
@@ -42,24 +42,24 @@ class Readers(Protocol):
         ...
 
     def fills(self, limit: int) -> Sequence[Fill]:
-        """Give fills, newest first."""
+        """Return fills, newest first."""
         ...
 
     def trades(self, limit: int) -> Sequence[RoundTrip]:
-        """Give closed round trips, newest first."""
+        """Return closed round trips, newest first."""
         ...
 
     def equity_marks(self, sessions: int) -> Sequence[EquityMark]:
-        """Give the book's worth at the end of the last sessions, oldest first."""
+        """Return the portfolio's equity at the end of the last sessions, oldest first."""
         ...
 
     def state_reason(self) -> str:
-        """Say why the trading state is what it is."""
+        """Return why the trading state is what it is."""
         ...
 
 
 class MarketNames(NamedTuple):
-    """What the equity is compared with: an index, and the stocks of the equal-weight book."""
+    """What the equity is compared with: an index, and the stocks of the equal-weight portfolio."""
 
     benchmark: str
     universe: tuple[str, ...]
@@ -81,15 +81,15 @@ class LedgerReads:
         self._market = market
 
     def decisions(self, limit: int) -> Sequence[StepReport]:
-        """Give recorded decisions, newest first."""
+        """Return recorded decisions, newest first."""
         return self._require_readers().decisions(limit)
 
     def decision(self, decision_id: str) -> StepReport | None:
-        """Give one recorded decision."""
+        """Return one recorded decision."""
         return self._require_readers().decision(decision_id)
 
     def orders(self, limit: int) -> Sequence[OrderRecord]:
-        """Give orders, newest first."""
+        """Return orders, newest first."""
         return self._require_readers().orders(limit)
 
     def orders_of(self, decision_id: str) -> Sequence[OrderRecord]:
@@ -97,15 +97,15 @@ class LedgerReads:
         return self._require_readers().orders_of(decision_id)
 
     def fills(self, limit: int) -> Sequence[Fill]:
-        """Give fills, newest first."""
+        """Return fills, newest first."""
         return self._require_readers().fills(limit)
 
     def trades(self, limit: int) -> Sequence[RoundTrip]:
-        """Give closed round trips, newest first."""
+        """Return closed round trips, newest first."""
         return self._require_readers().trades(limit)
 
     def equity(self, sessions: int) -> Sequence[EquityPoint]:
-        """Give the last sessions' equity beside the market's, oldest first."""
+        """Return the last sessions' equity beside the market's, oldest first."""
         view = self.engine.last_view if self.engine else None
         marks = self._require_readers().equity_marks(sessions)
         return compare_with_market(
@@ -117,7 +117,7 @@ class LedgerReads:
         )
 
     def state_reason(self) -> str:
-        """Say why the trading state is what it is; empty when nobody changed it. Never fails."""
+        """Return why the trading state is what it is; empty when nobody changed it. Never fails."""
         try:
             return self._readers.state_reason() if self._readers else ""
         except LedgerError as error:
