@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from models.storage.plain_pickle import dump
 
 from config.sectors import STOCKS
 from config.trading import QuantSettings
@@ -20,7 +21,6 @@ from models.ranker.promotion import promote
 from models.ranker.ranker import EXPLANATIONS_KEPT, Ranker
 from models.ranker.samples import forward_returns
 from models.ranker.training import train_ranker
-from models.storage.plain_pickle import dump
 from tests.panels import make_panel, with_future_changed
 
 SYMBOLS = (*STOCKS[:20], "XLK", "SMH", "XLF", "XLV", "XLY", "SPY")
