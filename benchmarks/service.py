@@ -18,7 +18,7 @@ from adapters.clock import ManualClock
 from config.environment import read_environment
 from config.loader import FOLDER
 from core.service import Service
-from daemon.wiring import build_service
+from daemon.wiring import build_daemon
 
 POLL_SECONDS, SILENT = 0.02, 50
 Session = tuple[datetime, datetime]
@@ -48,7 +48,7 @@ async def ready_service(
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(SILENT))
     clock = ManualClock(at)
     environment = read_environment({"STATE_DIR": str(state), "DATA_PROVIDER": "simulated", **variables})
-    service = build_service(environment, settings, clock)
+    service = build_daemon(environment, settings, clock).service
     service.start()
     try:
         while reason := service.not_ready_reason():

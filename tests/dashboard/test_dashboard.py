@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -43,6 +43,8 @@ CONTRAST = """() => {
     });
 }"""
 
+Scheme = Literal["dark", "light"]
+SCHEMES: tuple[Scheme, ...] = ("dark", "light")
 DRAWN_IN = """(wanted) => {
   const probe = document.createElement("canvas").getContext("2d");
   probe.fillStyle = wanted;
@@ -206,15 +208,15 @@ def test_jobs_and_drift_are_shown_as_the_status_has_them(opened: Open, daemon: P
 
 def test_the_chart_follows_the_colour_scheme(opened: Open) -> None:
     page, _ = opened(color_scheme="light")
-    asked = {scheme: axis_colour(page, scheme) for scheme in ("dark", "light")}
+    asked = {scheme: text_colour(page, scheme) for scheme in SCHEMES}
     assert asked["dark"] != asked["light"]
-    for scheme in ("dark", "light", "dark"):
+    for scheme in (*SCHEMES, SCHEMES[0]):
         page.emulate_media(color_scheme=scheme)
         page.wait_for_function(DRAWN_IN, arg=asked[scheme])
     assert page.locator("#equity-chart > .bk-GridPlot").count() == 1, "the old figures are gone"
 
 
-def axis_colour(page: Page, scheme: str) -> str:
+def text_colour(page: Page, scheme: Scheme) -> str:
     """Return the text colour that the style sheet gives in a colour scheme."""
     page.emulate_media(color_scheme=scheme)
     return str(page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--text').trim()"))
