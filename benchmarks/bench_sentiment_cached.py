@@ -40,7 +40,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         cache = ToneCache(Path(folder) / "tones.sqlite")
         texts = [item.text for item in view.headlines]
-        cache.put(model.model_id, dict(zip(texts, model.tones(texts).tolist(), strict=True)))
+        cache.put(model.model_id, dict(zip(texts, model.scores(texts).tolist(), strict=True)))
         warm = SentimentCache(model, cache)
         memory, cold = list[float](), list[float]()
         for _ in range(ROUNDS):

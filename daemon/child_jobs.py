@@ -19,7 +19,7 @@ from typing import Any
 from core.errors import EngineError, RequestError
 from core.ports import Clock, EventSink
 from core.service import Job, JobStatus
-from daemon.process_memory import give_back
+from daemon.process_memory import release_memory
 
 Progress = Callable[[float, str], None]
 Work = Callable[..., Any]
@@ -126,7 +126,7 @@ class JobRunner:
     def _run(self, job_id: str, work: Work, arguments: tuple[Any, ...], finish: Finish) -> None:
         self._follow(job_id, work, arguments, finish)
         del arguments, finish
-        give_back()
+        release_memory()
         self._ended[job_id].set()
 
     def _follow(self, job_id: str, work: Work, arguments: tuple[Any, ...], finish: Finish) -> None:

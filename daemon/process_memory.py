@@ -21,7 +21,7 @@ def resident_mb() -> float | None:
     return round(peak / 2**20, 1)
 
 
-def give_back() -> bool:
+def release_memory() -> bool:
     """Return freed memory to the system, where the C library keeps it (glibc); tell whether it was asked to.
 
     glibc keeps what a thread freed in an arena of that thread's. Long work passes tens of megabytes through

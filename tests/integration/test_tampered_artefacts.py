@@ -7,7 +7,9 @@ import io
 import json
 import os
 import pickle
+import signal
 import socket
+import time
 import zipfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -19,16 +21,21 @@ import msgspec
 import numpy as np
 import pytest
 
+from core.errors import ArtefactError
 from models.factors.table import FACTOR_NAMES
 from models.ranker.artefact import BYTES_MAX, encode_artefact
-from models.ranker.booster import load_booster
-from models.ranker.booster_check import BoosterCheck, examine
+from models.ranker.booster import booster_fault, load_booster
+from models.ranker.booster_check import BoosterCheck
 from models.ranker.registry import StoredRanker
 from models.ranker.versions import FILE, REGISTRY, save
 from models.rl import artefacts as rl_files
 from models.rl.artefacts import ACTOR, CARD, TrainedMember, file_of
 from models.rl.card import encode_card
 from models.rl.ensemble import EnsembleProvider
+from models.sentiment.finbert_artefact import INT8, MANIFEST, TOKENIZER, FinbertArtefact, keep
+from models.sentiment.finbert_artefact import read as read_finbert
+from models.sentiment.finbert_load import finbert_fault
+from models.storage.examination import examine
 from tests.rankers import make, renamed, sound_booster, with_booster
 from tests.rl_markets import make_actor, make_card
 
@@ -222,18 +229,18 @@ BOOSTERS: Mapping[str, Callable[[dict[str, Any]], None]] = {
 
 
 def crafted(change: Callable[[dict[str, Any]], None]) -> bytes:
-    model = json.loads(bytes(load_booster(sound_booster(), FEATURES).save_raw("json")))
+    model = json.loads(bytes(load_booster(sound_booster()).save_raw("json")))
     change(model["learner"]["gradient_booster"]["model"])
     return json.dumps(model).encode()
 
 
 def predict(booster: bytes) -> None:
-    load_booster(booster, FEATURES).inplace_predict(np.zeros((8, FEATURES)), predict_type="margin")
+    load_booster(booster).inplace_predict(np.zeros((8, FEATURES)), predict_type="margin")
 
 
 def test_crafted_boosters_are_refused_and_a_sound_one_beside_them_is_not() -> None:
     bodies = [sound_booster(), *(crafted(change) for change in BOOSTERS.values()), b"none", sound_booster()]
-    first, *faults, last = examine(bodies, FEATURES, SECONDS_MAX)
+    first, *faults, last = examine(bodies, booster_fault, SECONDS_MAX)
     assert first == last == ""
     assert all(faults)
     assert {"has a child out of range", "splits by a factor that there is not"} <= {
@@ -257,16 +264,26 @@ def test_a_crafted_booster_of_a_vouched_file_is_named(ranker_folder: Path) -> No
     assert "child out of range" in refused_ranker(ranker_folder)
 
 
-def test_a_booster_that_ends_its_process_or_never_ends_is_at_fault_and_the_next_is_examined() -> None:
-    faults = examine([b"die", b"hang", sound_booster()], FEATURES, 0.0)
-    assert all("within 0 s" in fault for fault in faults), "no process starts in no time"
+def die_hang_or_pass(artefact: bytes) -> str:
+    if artefact == b"die":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if artefact == b"hang":
+        time.sleep(3600)
+    return ""
+
+
+def test_one_that_ends_its_process_or_never_ends_is_at_fault_and_the_next_is_examined() -> None:
+    died, hung, passed = examine([b"die", b"hang", b"pass"], die_hang_or_pass, 2.0)
+    assert "exit code -11" in died
+    assert "not loaded within 2 s" in hung
+    assert passed == ""
 
 
 def test_a_sound_booster_is_examined_once_across_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = tmp_path / "cache" / "boosters.json"
-    assert BoosterCheck(kept).faults([sound_booster()], FEATURES) == ("",)
-    monkeypatch.setattr("models.ranker.booster_check.examine", lambda *_: pytest.fail("it was examined again"))
-    assert BoosterCheck(kept).faults([sound_booster()] * 2, FEATURES) == ("", "")
+    assert BoosterCheck(kept).faults([sound_booster()]) == ("",)
+    monkeypatch.setattr("models.storage.examination.examine", lambda *_: pytest.fail("it was examined again"))
+    assert BoosterCheck(kept).faults([sound_booster()] * 2) == ("", "")
 
 
 @pytest.mark.parametrize("harm", NO_FILES)
@@ -274,7 +291,7 @@ def test_a_tampered_memory_of_sound_boosters_is_begun_anew(tmp_path: Path, harm:
     kept = tmp_path / "boosters.json"
     BoosterCheck(kept).trust(b"sound")
     harm(kept)
-    assert BoosterCheck(kept)._found == {}
+    assert BoosterCheck(kept)._examiner._found == {}
 
 
 # --- the RL members
@@ -446,3 +463,37 @@ def test_a_members_zip_that_cannot_be_is_refused(rl_folder: Path, content: str) 
 
 def test_an_untouched_member_is_used(rl_folder: Path) -> None:
     assert [member.name for member in EnsembleProvider(rl_folder).members] == ["ppo"]
+
+
+# --- FinBERT as it is served
+
+
+@pytest.fixture
+def finbert_folder(tmp_path: Path) -> Path:
+    """A kept model whose manifest vouches for files that are none."""
+    for file in (INT8, TOKENIZER):
+        (tmp_path / file).write_bytes(b"nothing of the kind")
+    none = hashlib.sha256(b"nothing of the kind").hexdigest()
+    artefact = FinbertArtefact(
+        source="x", source_digest=none, labels=("positive", "negative", "neutral"), served=INT8, sha256=none,
+        tokenizer_sha256=none, tokens_max=128, difference=0.0, difference_max=0.1,
+    )  # fmt: skip
+    keep(artefact, tmp_path)
+    assert read_finbert(tmp_path) == artefact
+    return tmp_path
+
+
+@pytest.mark.parametrize("harm", NO_FILES)
+@pytest.mark.parametrize("file", [MANIFEST, INT8, TOKENIZER])
+def test_a_kept_finberts_file_that_is_none_is_refused_at_once(
+    finbert_folder: Path, file: str, harm: Harm
+) -> None:
+    harm(finbert_folder / file)
+    with pytest.raises(ArtefactError, match=file):
+        read_finbert(finbert_folder)
+
+
+def test_a_kept_finbert_of_other_contents_is_at_fault_in_a_process_that_may_die(finbert_folder: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    (fault,) = examine([os.fsencode(finbert_folder)], finbert_fault, SECONDS_MAX)
+    assert fault

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.process_memory import give_back
+from daemon.process_memory import release_memory
 
 BLOCKS, BLOCK_BYTES = 20_000, 3_000
 
@@ -23,6 +23,6 @@ def test_what_was_freed_under_something_kept_is_given_back() -> None:
     kept = blocks[-1]  # the heap cannot shrink below it by itself
     del blocks
     before = resident_mib()
-    assert give_back()
+    assert release_memory()
     assert resident_mib() < before - BLOCKS * BLOCK_BYTES / 2**20 / 2
     assert len(kept) == BLOCK_BYTES
