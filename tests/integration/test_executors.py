@@ -66,7 +66,7 @@ def trained(executor: Executor | None) -> bytes:
 
 
 def as_bytes(made: Sequence[QuantArtefact]) -> bytes:
-    return msgspec.msgpack.encode([artefact.to_plain() for artefact in made])
+    return msgspec.msgpack.encode(list(made))
 
 
 @cache
