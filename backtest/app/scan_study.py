@@ -8,7 +8,7 @@ import numpy as np
 
 from adapters.calendar import NyseCalendar
 from adapters.feeds.panel_feed import PanelFeed
-from agents.market import SectorAgent
+from agents.market import MarketAgent
 from backtest.app.engine import closes
 from backtest.app.settings import Settings, settings_of
 from backtest.app.strategies import BacktestSpec, decision_rows
@@ -80,7 +80,7 @@ def scan_history(
 ) -> ScanHistory:
     """Ask the daemon's own scanner at every close, on the view of that moment."""
     first, last = decision_rows(spec, panel)
-    agent = SectorAgent(SECTOR_MAP, settings.trading.sector_scan)
+    agent = MarketAgent(SECTOR_MAP, settings.trading.sector_scan)
     feed = PanelFeed(panel, settings.trading.data, NyseCalendar(), source="history")
     stocks, sectors = settings.trading.watchlist.tickers, tuple(SECTOR_MAP)
     place = {stock: column for column, stock in enumerate(stocks)}
