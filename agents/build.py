@@ -30,7 +30,7 @@ def assemble_team(
     """Put the agents together; the same for the daemon and the backtest."""
     from agents.agent import NullAgent  # noqa: PLC0415  # with the agents
     from agents.diversified import DiversifiedAgent  # noqa: PLC0415  # with the agents
-    from agents.market import MomentumAgent, RegimeAgent, RsiAgent, SectorAgent  # noqa: PLC0415  # heavy
+    from agents.market import MarketAgent, MomentumAgent, RegimeAgent, RsiAgent  # noqa: PLC0415  # heavy
     from agents.quant import QuantAgent  # noqa: PLC0415  # heavy: imported at first use
     from agents.synthesizer import Synthesizer  # noqa: PLC0415  # with the agents
     from agents.team import Agents  # noqa: PLC0415  # with the agents
@@ -40,7 +40,7 @@ def assemble_team(
     tracker = tracker or RegimeTracker(trading.regime)
     rl = no_rl_agents() if ensemble is None else rl_agents(trading, ensemble, factors, tracker)
     agents = (
-        SectorAgent(SECTOR_MAP, trading.sector_scan),
+        MarketAgent(SECTOR_MAP, trading.sector_scan),
         *rl,
         sentiment or NullAgent("sentiment", SENTIMENT_LEFT_OUT),
         MomentumAgent(stocks, trading.sector_scan),

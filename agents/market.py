@@ -26,7 +26,7 @@ def period_return(bars: BarPanel, sessions: int) -> Floats:
     return np.asarray(bars.close[-1] / bars.close[-1 - sessions] - 1)
 
 
-class SectorAgent:
+class MarketAgent:
     """Ranks the sectors by momentum against the benchmark and votes each stock its sector's place."""
 
     name = "market"

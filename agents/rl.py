@@ -12,15 +12,15 @@ from agents.agent import signals_of
 from core.types import Abstention, MarketAnalysis, MarketView
 
 if TYPE_CHECKING:
-    from models.rl.ensemble import MemberView, Verdict
+    from models.rl.ensemble import EnsembleVote, MemberVote
 
 MISSING = "its factors are missing"
 
 
-class RlJudge(Protocol):
+class RlVoter(Protocol):
     """Judges a view with the ensemble's members."""
 
-    def judge(self, view: MarketView) -> Verdict | Abstention:
+    def vote(self, view: MarketView) -> EnsembleVote | Abstention:
         """Give each member's actions and the vote, or say why there is none."""
         ...
 
@@ -30,21 +30,21 @@ class RlAgent:
 
     name = "rl"
 
-    def __init__(self, ensemble: RlJudge) -> None:
+    def __init__(self, ensemble: RlVoter) -> None:
         self._ensemble = ensemble
 
     def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
         """Give one signal a stock whose factors are there; none while no member may vote."""
-        verdict = self._ensemble.judge(view)
-        if isinstance(verdict, Abstention):
-            return MarketAnalysis(abstentions=(verdict,))
-        voting = [one for one in verdict.members if one.weight > 0]
+        vote = self._ensemble.vote(view)
+        if isinstance(vote, Abstention):
+            return MarketAnalysis(abstentions=(vote,))
+        voting = [one for one in vote.members if one.weight > 0]
         if not voting:
-            reasons = "; ".join(f"{one.member.name}: {one.silence}" for one in verdict.members)
+            reasons = "; ".join(f"{one.member.name}: {one.no_vote_reason}" for one in vote.members)
             return MarketAnalysis(
                 abstentions=(Abstention(agent=self.name, reason=f"no member votes: {reasons}"),)
             )
-        scores = {ticker: (float(verdict.votes[at]), _said(voting, at)) for ticker, at in _of(verdict, symbols)}
+        scores = {ticker: (float(vote.votes[at]), _said(voting, at)) for ticker, at in _of(vote, symbols)}
         signalled = signals_of(
             self.name,
             scores,
@@ -54,7 +54,7 @@ class RlAgent:
             model_id="+".join(one.member.model_id for one in voting),
         )
         signals = tuple(
-            replace(signal, confidence=agreement(voting, verdict.tickers[signal.symbol]))
+            replace(signal, confidence=agreement(voting, vote.tickers[signal.symbol]))
             for signal in signalled.signals
         )
         return replace(
@@ -67,25 +67,25 @@ class RlMembersAgent:
 
     name = "rl_members"
 
-    def __init__(self, ensemble: RlJudge) -> None:
+    def __init__(self, ensemble: RlVoter) -> None:
         self._ensemble = ensemble
 
     def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
         """Give one signal a member and stock."""
-        verdict = self._ensemble.judge(view)
-        if isinstance(verdict, Abstention):
-            return MarketAnalysis(abstentions=(verdict,))
-        signalled = [self._member(one, verdict, symbols) for one in verdict.members]
+        vote = self._ensemble.vote(view)
+        if isinstance(vote, Abstention):
+            return MarketAnalysis(abstentions=(vote,))
+        signalled = [self._member(one, vote, symbols) for one in vote.members]
         return MarketAnalysis(
             signals=tuple(signal for part in signalled for signal in part.signals),
-            models={f"rl.{one.member.name}": one.member.model_id for one in verdict.members},
+            models={f"rl.{one.member.name}": one.member.model_id for one in vote.members},
         )
 
-    def _member(self, one: MemberView, verdict: Verdict, symbols: Sequence[str]) -> MarketAnalysis:
-        reason = one.silence or _earned(one)
+    def _member(self, one: MemberVote, vote: EnsembleVote, symbols: Sequence[str]) -> MarketAnalysis:
+        reason = one.no_vote_reason or _earned(one)
         return signals_of(
             f"rl.{one.member.name}",
-            {ticker: (float(one.actions[at]), reason) for ticker, at in _of(verdict, symbols)},
+            {ticker: (float(one.actions[at]), reason) for ticker, at in _of(vote, symbols)},
             symbols,
             confidence=one.weight,
             missing=MISSING,
@@ -93,23 +93,23 @@ class RlMembersAgent:
         )
 
 
-def agreement(voting: Sequence[MemberView], at: int) -> float:
+def agreement(voting: Sequence[MemberVote], at: int) -> float:
     """Tell how far the members agree on a ticker: 1 when all point one way, 0 when they cancel out."""
     pulls = np.array([one.weight * one.actions[at] for one in voting])
     strength = float(np.abs(pulls).sum())
     return float(min(1.0, abs(pulls.sum()) / strength)) if strength > 0 else 0.0
 
 
-def _of(verdict: Verdict, symbols: Sequence[str]) -> Sequence[tuple[str, int]]:
-    places: Mapping[str, int] = verdict.tickers
+def _of(vote: EnsembleVote, symbols: Sequence[str]) -> Sequence[tuple[str, int]]:
+    places: Mapping[str, int] = vote.tickers
     return [(symbol, places[symbol]) for symbol in symbols if symbol in places]
 
 
-def _said(voting: Sequence[MemberView], at: int) -> str:
+def _said(voting: Sequence[MemberVote], at: int) -> str:
     return ", ".join(f"{one.member.name} {one.actions[at]:+.2f} (weight {one.weight:.2f})" for one in voting)
 
 
-def _earned(one: MemberView) -> str:
+def _earned(one: MemberVote) -> str:
     if one.trailing_sharpe is None:
         return "too few sessions since its training to weigh it by"
     return f"trailing Sharpe {one.trailing_sharpe:+.2f}"

@@ -18,22 +18,22 @@ QUOTED_CHARACTERS = 90
 NO_MODEL = "no sentiment model is in use"
 
 
-class ToneModel(Protocol):
+class SentimentModel(Protocol):
     """The model in use: its name, and how far it may be believed."""
 
     model_id: str
     confidence_scale: float
 
 
-class Tones(Protocol):
+class SentimentScores(Protocol):
     """Knows the tone of texts."""
 
     @property
-    def model(self) -> ToneModel | None:
+    def model(self) -> SentimentModel | None:
         """The model in use."""
         ...
 
-    def tones(self, texts: Iterable[str]) -> Mapping[str, float]:
+    def scores(self, texts: Iterable[str]) -> Mapping[str, float]:
         """Give each text's tone in [-1, 1]; one that is not known is left out."""
         ...
 
@@ -74,21 +74,23 @@ class SentimentAgent:
 
     name = "sentiment"
 
-    def __init__(self, tones: Tones, settings: SentimentSettings, without_model: str = NO_MODEL) -> None:
-        self._tones = tones
+    def __init__(
+        self, scores: SentimentScores, settings: SentimentSettings, without_model: str = NO_MODEL
+    ) -> None:
+        self._scores = scores
         self._settings = settings
         self._without_model = without_model
 
     def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
         """Weigh the view's headlines; nothing later than the view's moment counts."""
-        model = self._tones.model
+        model = self._scores.model
         if model is None:
             return MarketAnalysis(abstentions=(Abstention(agent=self.name, reason=self._without_model),))
         told = self._headlines(view)
         if not told:
             reason = f"no news in the last {self._settings.window_hours:.0f} hours"
             return MarketAnalysis(abstentions=(Abstention(agent=self.name, reason=reason),))
-        tones = self._tones.tones(item.text for s in symbols for item in told.get(s, ()))
+        tones = self._scores.scores(item.text for s in symbols for item in told.get(s, ()))
         signals, abstentions = [], []
         for symbol in symbols:
             stories = self._stories(symbol, told.get(symbol, ()), tones, view.as_of)

@@ -1,1 +1,1 @@
-"""How a backtest is judged: performance, significance, and the null it has to beat."""
+"""How a backtest is measured: performance, significance, and the null it has to beat."""

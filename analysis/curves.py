@@ -47,7 +47,7 @@ class MonthlyReturns(NamedTuple):
 
 
 def checked_curve(equity: Floats) -> Floats:
-    """Give the curve as float64 (T,), T >= 1; InvariantError when it is not finite or starts at 0 or less."""
+    """Return the curve as float64 (T,), T >= 1; InvariantError when it is not finite or starts at 0 or less."""
     curve = np.asarray(equity, dtype=np.float64)
     if curve.ndim != 1 or len(curve) == 0 or not np.isfinite(curve).all() or curve[0] <= 0 or curve.min() < 0:
         raise InvariantError("The equity curve must be one row of finite values >= 0 that starts above 0.")
@@ -55,7 +55,7 @@ def checked_curve(equity: Floats) -> Floats:
 
 
 def simple_returns(equity: Floats) -> Floats:
-    """Give the curve's T - 1 simple returns; 0 after a total loss."""
+    """Return the curve's T - 1 simple returns; 0 after a total loss."""
     before, after = equity[:-1], equity[1:]
     return np.divide(after, before, out=np.ones_like(after), where=before > 0) - 1.0
 
@@ -111,7 +111,7 @@ def regress(returns: Floats, market: Floats) -> Regression | None:
 
 
 def monthly_returns(equity: Floats, sessions: NDArray[np.datetime64]) -> MonthlyReturns:
-    """Give the return of each month and year of a curve (T,) dated by `sessions` (T,).
+    """Return the return of each month and year of a curve (T,) dated by `sessions` (T,).
 
     The first month counts from the curve's first value, every other from the close of the month before. A
     first month of one session has no return and is left out.

@@ -1,4 +1,4 @@
-"""Hold books of target weights through history: many at once, after costs, nothing known early."""
+"""Hold portfolios of target weights through history: many at once, after costs, nothing known early."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ COST_ROUNDS = 5  # each round shrinks the error of the cost by cost_bps / 1e4
 
 
 class Target(NamedTuple):
-    """What the books should hold, decided at the close of `row`.
+    """What the portfolios should hold, decided at the close of `row`.
 
     Attributes
     ----------
     weights : ndarray of float64, shape (B, N)
-        Shares of equity, summing to at most 1; a row of NaN leaves that book as it is.
+        Shares of equity, summing to at most 1; a row of NaN leaves that portfolio as it is.
     """
 
     row: int
@@ -39,13 +39,13 @@ def month_ends(sessions: NDArray[np.datetime64]) -> NDArray[np.intp]:
 
 
 def hold(
-    open_: Floats, close: Floats, targets: Iterable[Target], *, books: int, first: int, cost_bps: float
+    open_: Floats, close: Floats, targets: Iterable[Target], *, portfolios: int, first: int, cost_bps: float
 ) -> Floats:
-    """Give the daily returns of B books that trade to their targets at the next session's open.
+    """Return the daily returns of B portfolios that trade to their targets at the next session's open.
 
     Between trades the shares stand still and the weights drift. A name without a price at that open
     keeps its shares; a missing close is valued at the last one. Every dollar traded pays the cost, out of
-    the book: holdings and cash add up to the equity before less the cost.
+    the portfolio: holdings and cash add up to the equity before less the cost.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def hold(
     targets : iterable of Target
         Rows ascending, in [first - 1, T - 2].
     first : int
-        First session that counts; the books are cash before.
+        First session that counts; the portfolios are cash before.
     cost_bps : float
         Cost of a one-way trade in basis points of its value.
 
@@ -63,7 +63,7 @@ def hold(
     ndarray of float64, shape (B, T - first)
     """
     known = np.nan_to_num(filled_forward(close))
-    shares, cash = np.zeros((books, close.shape[1])), np.ones(books)
+    shares, cash = np.zeros((portfolios, close.shape[1])), np.ones(portfolios)
     spans, valued = [], first - 1
     for row, weights in targets:
         spans.append(cash[:, None] + shares @ known[valued : row + 1].T)
@@ -87,7 +87,7 @@ def _prices(opens: Floats, last_close: Floats) -> _Prices:
 
 
 def _trade(shares: Floats, cash: Floats, weights: Floats, market: _Prices, cost: float) -> tuple[Floats, Floats]:
-    """Trade the books that have weights; give new shares (B, N) and cash (B,)."""
+    """Trade the portfolios that have weights; return new shares (B, N) and cash (B,)."""
     due = np.flatnonzero(np.isfinite(weights).any(axis=1))
     moves = market.tradable & np.isfinite(weights[due])
     values = shares[due] * market.price

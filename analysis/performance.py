@@ -54,7 +54,7 @@ class Performance:
         Mean winning over mean losing profit, each after fees over its cost with fees; None without both.
     turnover_per_year : float or None
         One-sided: half of all value bought and sold, over mean equity, times 252 over the sessions.
-        1.0 means the whole book was replaced once a year.
+        1.0 means the whole portfolio was replaced once a year.
     exposure_mean : float or None
         Mean share of equity in positions at the close.
     cost_usd : float or None

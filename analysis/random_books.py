@@ -1,4 +1,4 @@
-"""The null a strategy has to beat: books of random names under the same limits, and the equal-weight books."""
+"""The null a strategy has to beat: books of random names under its limits, and the equal-weight portfolios."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.market import Floats
 from core.statistics import SESSIONS_PER_YEAR, sharpe_ratios
 
 NAME_VOLATILITY_SESSIONS = 63
-BOOK_VOLATILITY_SESSIONS = 21
+PORTFOLIO_VOLATILITY_SESSIONS = 21
 WEEK_SESSIONS = 5
 
 
@@ -86,7 +86,7 @@ def random_books(
         First session that counts, at least 64: the books are first drawn at the close before it.
     """
     targets = random_targets(sessions, close, sectors, rng, first=first, books=books, limits=limits)
-    returns = hold(open_, close, targets, books=books, first=first, cost_bps=limits.cost_bps)
+    returns = hold(open_, close, targets, portfolios=books, first=first, cost_bps=limits.cost_bps)
     return RandomBooks(returns=returns, sharpe=sharpe_ratios(returns))
 
 
@@ -100,7 +100,7 @@ def random_targets(
     books: int,
     limits: BookLimits,
 ) -> Iterator[Target]:
-    """Give what the random books should hold after each session, from `first` - 1 to the last but one."""
+    """Return what the random books should hold after each session, from `first` - 1 to the last but one."""
     moves = _moves(close, first)
     codes = np.unique(np.asarray(sectors), return_inverse=True)[1]
     drawn_at = {first - 1, *month_ends(sessions).tolist()}
@@ -116,12 +116,12 @@ def random_targets(
 
 
 def equal_weight(open_: Floats, close: Floats, *, first: int, cost_bps: float = 10.0) -> Floats:
-    """Give the daily returns (T - first,) of all names in equal parts, fully invested, evened out weekly.
+    """Return the daily returns (T - first,) of all names in equal parts, fully invested, evened out weekly.
 
     Five equal parts of the money take turns, one a session, so the result does not hang on a weekday.
     """
     targets = even_targets(close, first=first, target_volatility=np.inf, exposure_max=1.0)
-    return _added_up(hold(open_, close, targets, books=WEEK_SESSIONS, first=first, cost_bps=cost_bps))
+    return _added_up(hold(open_, close, targets, portfolios=WEEK_SESSIONS, first=first, cost_bps=cost_bps))
 
 
 def equal_weight_scaled(
@@ -133,17 +133,17 @@ def equal_weight_scaled(
     exposure_max: float = 1.0,
     cost_bps: float = 10.0,
 ) -> Floats:
-    """Give the daily returns (T - first,) of all names in equal parts, scaled weekly to the target volatility.
+    """Return the daily returns (T - first,) of all names in equal parts, scaled weekly to the target volatility.
 
     Decided at the close from the 21 sessions up to it, traded at the next open; five equal parts of the
     money take turns, one a session, so the result does not hang on a weekday.
     """
     targets = even_targets(close, first=first, target_volatility=target_volatility, exposure_max=exposure_max)
-    return _added_up(hold(open_, close, targets, books=WEEK_SESSIONS, first=first, cost_bps=cost_bps))
+    return _added_up(hold(open_, close, targets, portfolios=WEEK_SESSIONS, first=first, cost_bps=cost_bps))
 
 
 def even_targets(close: Floats, *, first: int, target_volatility: float, exposure_max: float) -> Iterator[Target]:
-    """Give what the five equal-weight books should hold after each session, from `first` - 1 on."""
+    """Return what the five equal-weight portfolios should hold after each session, from `first` - 1 on."""
     moves = _moves(close, first)
     for row in range(first - 1, len(close) - 1):
         window, due = _window(moves, row), _turns(row, first, WEEK_SESSIONS)
@@ -158,7 +158,7 @@ def percentile(sharpe: float, books: RandomBooks) -> float:
 
 
 def _added_up(returns: Floats) -> Floats:
-    """Daily returns (T,) of the money of all books (B, T) together, equal parts at the start."""
+    """Daily returns (T,) of the money of all portfolios (B, T) together, equal parts at the start."""
     equity = np.cumprod(1.0 + returns, axis=1).mean(axis=0)
     return np.asarray(equity / np.append(1.0, equity[:-1]) - 1.0)
 
@@ -189,7 +189,7 @@ def _eligible(window: Floats) -> NDArray[np.bool_]:
 
 
 def _turns(row: int, first: int, books: int) -> NDArray[np.bool_]:
-    """Which books trade after `row`: all at the start, then every fifth session, taking turns."""
+    """Which portfolios trade after `row`: all at the start, then every fifth session, taking turns."""
     since = row - first + 1
     return np.asarray((np.arange(books) % WEEK_SESSIONS == since % WEEK_SESSIONS) | (since == 0))
 
@@ -218,8 +218,8 @@ def _inverse_volatility(picked: NDArray[np.bool_], window: Floats) -> Floats:
 
 
 def _scaled(weights: Floats, window: Floats, target_volatility: float, exposure_max: float) -> Floats:
-    """Scale weights (B, N) so that the book's volatility of the last 21 sessions meets the target, to the cap."""
-    past = np.nan_to_num(window[-BOOK_VOLATILITY_SESSIONS:]) @ weights.T
+    """Scale weights (B, N) so that the past 21 sessions' volatility of each meets the target, to the cap."""
+    past = np.nan_to_num(window[-PORTFOLIO_VOLATILITY_SESSIONS:]) @ weights.T
     volatility = past.std(axis=0, ddof=1) * np.sqrt(SESSIONS_PER_YEAR)
     scale = np.divide(target_volatility, volatility, out=np.zeros_like(volatility), where=volatility > 0)
     return np.asarray(weights * np.minimum(scale, exposure_max)[:, None])

@@ -54,7 +54,7 @@ def auc(scores: Floats, labels: Floats) -> float | None:
 def ranking_by_year(
     predictions: Floats, forward: Floats, sessions: NDArray[np.datetime64], *, share: float = 0.25
 ) -> tuple[YearOfRanking, ...]:
-    """Give each year's rank IC and AUC (label: the session's best `share` by forward return).
+    """Return each year's rank IC and AUC (label: the session's best `share` by forward return).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What each agent and each exit rule is worth: the same run again with it switched off."""
+"""What each agent and each exit rule is worth: the same run again without it (ablation)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from analysis.curves import simple_returns, worst_drawdown
 from analysis.overfitting import Overfitting, overfitting_probability
 from backtest.runner import Run
-from backtest.spans import Rows, windows_of
+from backtest.spans import SessionRange, windows_of
 from core.errors import InvariantError
 from core.market import Floats
 from core.statistics import sharpe_ratio
@@ -37,7 +37,7 @@ class Without:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contribution:
-    """One part switched off.
+    """What one part contributes.
 
     Attributes
     ----------
@@ -56,15 +56,15 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Switched:
-    """A part that was switched off, and the run without it."""
+class Ablation:
+    """A part that was left out, and the run without it."""
 
     kind: str
     part: str
     run: Run
 
 
-def contributions(whole: Run, switched: Sequence[Switched]) -> tuple[Contribution, ...]:
+def contributions(whole: Run, ablations: Sequence[Ablation]) -> tuple[Contribution, ...]:
     """Compare each run without a part with the whole one, window by window."""
     return tuple(
         Contribution(
@@ -73,24 +73,24 @@ def contributions(whole: Run, switched: Sequence[Switched]) -> tuple[Contributio
             trades=len(one.run.fills),
             windows={rows.name: _without(whole, one.run, rows) for rows in windows_of(whole.sessions)},
         )
-        for one in switched
+        for one in ablations
     )
 
 
 def overfitting_of(runs: Sequence[Run]) -> Overfitting | None:
-    """Estimate how likely picking the best of these runs overfits; None where it cannot be told."""
-    return overfitting_probability(trial_returns(runs)) if len(runs) > 1 else None
+    """Estimate how likely picking the best of these runs overfits; None under two."""
+    return overfitting_probability(trial_returns(runs))
 
 
 def trial_returns(runs: Sequence[Run]) -> Floats:
-    """Give the daily returns (T, M) of runs over the same sessions."""
+    """Return the daily returns (T, M) of runs over the same sessions."""
     for run in runs[1:]:
         if not np.array_equal(run.sessions, runs[0].sessions):
             raise InvariantError("Runs over different sessions cannot be compared.")
     return np.column_stack([simple_returns(run.equity) for run in runs])
 
 
-def _without(whole: Run, other: Run, rows: Rows) -> Without:
+def _without(whole: Run, other: Run, rows: SessionRange) -> Without:
     curve = slice(rows.first - 1, rows.last + 1)
     equity = other.equity[curve]
     ratio, full = sharpe_ratio(simple_returns(equity)), sharpe_ratio(simple_returns(whole.equity[curve]))

@@ -1,4 +1,4 @@
-"""What of a backtest was walked in five-minute bars."""
+"""What of a backtest was checked on five-minute bars."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Walked:
-    """The sessions and tickers whose risk check walked five-minute bars; all others had daily protections.
+class IntradayCoverage:
+    """The sessions and tickers whose risk check ran on five-minute bars; all others had daily brackets.
 
     Attributes
     ----------
@@ -17,7 +17,7 @@ class Walked:
     checks : int
         Steps taken within the days.
     tickers : mapping of str to int
-        How many sessions each was walked in.
+        In how many sessions each was checked on them.
     sessions : tuple of str
         ISO dates.
     """
@@ -28,8 +28,8 @@ class Walked:
     sessions: tuple[str, ...]
 
     @property
-    def words(self) -> str:
-        """Say it in a sentence."""
+    def description(self) -> str:
+        """The same in a sentence."""
         if not self.sessions:
             return f"The 5-minute bars of {self.file} have no session of this span: stops and targets are daily."
         return (

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from backtest.progress import Progress, no_progress
 from core.errors import InvariantError
 from core.market import FIELDS
 from core.types import BarPanel, Floats
@@ -55,7 +56,7 @@ class Leak:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class LookaheadResult:
     """What a search for look-ahead found.
 
     Attributes
@@ -75,14 +76,14 @@ class Verdict:
 
 
 def no_future(panel: BarPanel, row: int, seed: int) -> BarPanel:
-    """Give the panel with no bar after `row`."""
+    """Return the panel with no bar after `row`."""
     del seed
     nothing = np.full(panel.close.shape, np.nan)
     return _spliced(panel, row, dict.fromkeys(FIELDS, nothing))
 
 
 def another_future(panel: BarPanel, row: int, seed: int) -> BarPanel:
-    """Give the panel with another history after `row`: random walks from the last closes, sound bars."""
+    """Return the panel with another history after `row`: random paths from the last closes, sound bars."""
     rng = np.random.default_rng([seed, row])
     shape = panel.close.shape
     start = np.where(np.isfinite(panel.close[row]), panel.close[row], 100.0)
@@ -109,8 +110,8 @@ def check_lookahead(
     *,
     seed: int = 7,
     futures: Mapping[str, Future] = FUTURES,
-    progress: Callable[[int, int], None] = lambda done, of: None,  # noqa: ARG005  # the shape of a progress
-) -> Verdict:
+    progress: Progress = no_progress,
+) -> LookaheadResult:
     """Compare the ledger of a panel, as it stood at each cut, with that of panels that differ only after it.
 
     Parameters
@@ -122,7 +123,7 @@ def check_lookahead(
         Rows of the panel, each before the last. A leak of one row can only show in the decision of the cut's
         own session, so cut where something is decided.
     progress : callable
-        Told how many of how many runs are done.
+        Called with how many of how many runs are done.
 
     Raises
     ------
@@ -145,7 +146,7 @@ def check_lookahead(
             first = first_difference(true[place], changed)
             leaks.append(Leak(session=str(panel.sessions[row]), future=name, difference=first))
         progress(done, runs)
-    return Verdict(
+    return LookaheadResult(
         sessions=tuple(str(panel.sessions[row]) for row in rows),
         comparisons=runs - 1,
         bytes_compared=len(futures) * sum(len(body) for body in true),
@@ -170,14 +171,14 @@ def _row_difference(one: list[Any] | None, other: list[Any] | None) -> Differenc
 
 
 def _opened(row: list[Any] | None) -> Any:
-    """Give a row with its JSON column read."""
+    """Return a row with its JSON column read."""
     if row and row[0] == "steps":
         return json.loads(row[REPORT_COLUMN])
     return row
 
 
 def differences(one: Any, other: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Give each place in which two JSON values differ: its path and both values."""
+    """Return each place in which two JSON values differ: its path and both values."""
     if isinstance(one, dict) and isinstance(other, dict):
         for name in [*one, *(name for name in other if name not in one)]:
             yield from differences(one.get(name), other.get(name), f"{path}.{name}".lstrip("."))

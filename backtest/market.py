@@ -1,4 +1,4 @@
-"""What a backtest could have bought, and the books it is measured against."""
+"""What a backtest could have bought, and what it is measured against."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Market:
     first : int
         The first session whose return counts; the strategy's first decision lies one before it.
     cost_bps : float
-        Cost of a one-way trade, the strategy's and the books' alike.
+        Cost of a one-way trade, the strategy's and the benchmarks' alike.
     """
 
     sessions: NDArray[np.datetime64]
@@ -63,8 +63,8 @@ class Null:
     seed: int
 
     @property
-    def words(self) -> str:
-        """Say what the books are."""
+    def description(self) -> str:
+        """The random books in a sentence."""
         held = f"{self.books} books of {self.limits.names} names picked at random each month, one a sector, "
         size = f"inverse volatility, at most {self.limits.exposure_max:.0%} invested"
         scale = self.limits.target_volatility
@@ -73,9 +73,9 @@ class Null:
 
 
 def benchmark_curves(market: Market) -> Mapping[str, Floats]:
-    """Give the curves (T - first + 1,), each from 1: the index bought and held, and the equal-weight books.
+    """Return curves (T - first + 1,), each from 1: the index bought and held, and the equal-weight portfolios.
 
-    The equal-weight books pay the strategy's costs; the index fund pays nothing.
+    The equal-weight portfolios pay the strategy's costs; the index fund pays nothing.
     """
     held = filled_forward(market.benchmark_close[:, None])[market.first - 1 :, 0]
     even = equal_weight(market.open, market.close, first=market.first, cost_bps=market.cost_bps)

@@ -1,4 +1,4 @@
-"""How much of a periodic book's result hangs on which day it was rebalanced."""
+"""How much of a periodically rebalanced portfolio's result depends on the day of rebalancing."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 
 from analysis.holding import Target, hold
 from backtest.market import Market
-from backtest.spans import Rows
+from backtest.spans import SessionRange
 from core.market import Floats
 from core.statistics import sharpe_ratios
 
 
 class Range(NamedTuple):
-    """The lowest, the middle and the highest of the same book's figures."""
+    """The lowest, the middle and the highest of the same portfolio's figures."""
 
     low: float
     median: float
@@ -30,7 +30,7 @@ class Phases:
     Attributes
     ----------
     books : int
-        One for each day of the period.
+        Portfolios, one for each day of the period.
     total_return, sharpe : Range
     """
 
@@ -40,26 +40,26 @@ class Phases:
 
 
 def phase_returns(market: Market, scores: Floats, *, names: int, every: int, exposure: float) -> Floats:
-    """Give the daily returns (every, T - first) of holding the best by score, rebalanced on every day's phase.
+    """Return the daily returns (every, T - first) of holding the best by score, rebalanced on every day's phase.
 
     Parameters
     ----------
     scores : ndarray of float64, shape (T - first + 1, N)
         At each close from `market.first` - 1 on; NaN is never held.
     exposure : float
-        Share of equity in the whole book.
+        Share of equity that is invested.
     """
     return hold(
         market.open,
         market.close,
         _targets(market.first, scores, names, every, exposure),
-        books=every,
+        portfolios=every,
         first=market.first,
         cost_bps=market.cost_bps,
     )
 
 
-def spread_of(returns: Floats, rows: Rows) -> Phases:
+def spread_of(returns: Floats, rows: SessionRange) -> Phases:
     """Sum up a window of the phases' returns."""
     part = returns[:, rows.first - 1 : rows.last]
     return Phases(

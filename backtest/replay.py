@@ -1,4 +1,4 @@
-"""Deciding a recorded decision again: the same view, book and state must give the same plan."""
+"""Deciding a recorded decision again: the same view, portfolio and state must give the same plan."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """The book and the state that a recorded decision was made from.
+class DecisionInputs:
+    """The portfolio and the state that a recorded decision was made from.
 
     Attributes
     ----------
     proven : bool
-        Whether the book has the digest that the decision recorded, and its id follows from what it recorded;
+        Whether the portfolio has the digest that the decision recorded, and its id follows from what it recorded;
         else they are the nearest that the ledger knows.
     """
 
-    book: Portfolio
+    portfolio: Portfolio
     state: TradingState
     proven: bool
 
@@ -83,17 +83,15 @@ def find(ledger: Ledger, name: str) -> Recorded:
     return Recorded(report=report, before=before)
 
 
-def seen_by(recorded: Recorded, initial_cash: Decimal) -> Seen:
-    """Find the book a decision was made from, by the digest it recorded, and the state."""
-    plan, books = recorded.report.plan, list(_books(recorded, initial_cash))
+def inputs_of(recorded: Recorded, initial_cash: Decimal) -> DecisionInputs:
+    """Find the portfolio a decision was made from, by the digest it recorded, and the state."""
+    plan, candidates = recorded.report.plan, list(_portfolios(recorded, initial_cash))
     state = plan.decided_in or (recorded.before.plan.state if recorded.before else TradingState.ACTIVE)
-    for book in books:
-        if (
-            fingerprint(book) == plan.portfolio_digest
-            and _name(recorded.report, state) == recorded.report.decision_id
-        ):
-            return Seen(book=book, state=state, proven=True)
-    return Seen(book=books[0], state=state, proven=False)
+    for portfolio in candidates:
+        same_name = _name(recorded.report, state) == recorded.report.decision_id
+        if fingerprint(portfolio) == plan.portfolio_digest and same_name:
+            return DecisionInputs(portfolio=portfolio, state=state, proven=True)
+    return DecisionInputs(portfolio=candidates[0], state=state, proven=False)
 
 
 def replay(
@@ -113,16 +111,16 @@ def replay(
     encode : callable
         Writes a report as the ledger does.
     """
-    report, seen = recorded.report, seen_by(recorded, initial_cash)
+    report, inputs = recorded.report, inputs_of(recorded, initial_cash)
     view = feed.view(report.as_of)
-    name, plan = decide(view, seen.book, team, risk, seen.state, report.cycle, config_digest)
+    name, plan = decide(view, inputs.portfolio, team, risk, inputs.state, report.cycle, config_digest)
     if report.cycle.as_of is None:
         plan = with_pending_orders(plan, report.cycle)
     was, now = (
         encode(report),
         encode(replace(report, plan=plan)).replace(name.encode(), report.decision_id.encode()),
     )
-    causes = tuple(_causes(recorded, seen, view, plan, config_digest))
+    causes = tuple(_causes(recorded, inputs, view, plan, config_digest))
     return Replay(
         decision_id=report.decision_id,
         same=not causes and name == report.decision_id and was == now,
@@ -132,8 +130,8 @@ def replay(
     )
 
 
-def _books(recorded: Recorded, initial_cash: Decimal) -> Iterator[Portfolio]:
-    """Give the books it may have seen: the step before's, after the fills; with what is not recorded varied.
+def _portfolios(recorded: Recorded, initial_cash: Decimal) -> Iterator[Portfolio]:
+    """Return the portfolios it may have been made from: the step before's after the fills, the unrecorded varied.
 
     Between two steps a person's resume measures losses anew, and an execution counts its orders as trades of
     the session. The step's own plan holds the count afterwards.
@@ -146,8 +144,8 @@ def _books(recorded: Recorded, initial_cash: Decimal) -> Iterator[Portfolio]:
     own = {approved.order.client_order_id for approved in report.plan.approved} if report.cycle.submits else set()
     pending = tuple(o for o in report.plan.portfolio.pending if o.client_order_id not in own)
     rebased = replace(last, session_open_equity=last.equity, peak_equity=last.equity)
-    for book in (last, rebased):
-        after = replace(apply_fills(book, report.fills, market_date), pending=pending)
+    for portfolio in (last, rebased):
+        after = replace(apply_fills(portfolio, report.fills, market_date), pending=pending)
         yield after
         yield replace(after, trades_today=report.plan.portfolio.trades_today - len(own))
 
@@ -165,11 +163,13 @@ def _name(report: StepReport, state: TradingState) -> str:
     )
 
 
-def _causes(recorded: Recorded, seen: Seen, view: MarketView, plan: Plan, config_digest: str) -> Iterator[str]:
+def _causes(
+    recorded: Recorded, inputs: DecisionInputs, view: MarketView, plan: Plan, config_digest: str
+) -> Iterator[str]:
     report = recorded.report
-    if not seen.proven:
+    if not inputs.proven:
         yield (
-            "The book it was made from is not recorded in full, only its digest; the nearest known was used "
+            "The portfolio it was made from is not recorded in full, only its digest; the nearest known was used "
             "(something changed it between the two steps, or another release wrote it)."
         )
     if config_digest != report.config_digest:
@@ -194,10 +194,10 @@ def _view_causes(report: StepReport, view: MarketView) -> Sequence[str]:
         "the newest session": (report.bars_until, until),
         "what is left out": (dict(report.stale), dict(view.stale)),
     }
-    told = [
+    changes = [
         f"{what} was {was or 'none'} and is {now or 'none'}" for what, (was, now) in pairs.items() if was != now
     ]
-    return told or ["bars, quotes or headlines up to that moment were revised"]
+    return changes or ["bars, quotes or headlines up to that moment were revised"]
 
 
 def _first(was: bytes, now: bytes) -> str:

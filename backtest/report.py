@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,14 @@ from analysis.random_books import random_books
 from analysis.ranking import YearOfRanking, ranking_by_year
 from analysis.trades import activity_of, round_trips
 from backtest.attribution import Contribution
-from backtest.intraday_coverage import Walked
+from backtest.intraday_coverage import IntradayCoverage
 from backtest.market import Market, Null, benchmark_curves
 from backtest.phases import spread_of
 from backtest.runner import Run
 from backtest.spans import windows_of
+from backtest.to_json import JSON_NAME
 from backtest.trading import Traded, describe, unproven
-from backtest.windows import Course, Trials, Window, judge
+from backtest.windows import Comparison, Trials, Window, measure_window
 from core.market import Floats
 
 HINDSIGHT = (
@@ -41,7 +42,7 @@ class About:
     title : str
         In words.
     cost_bps : float
-        Spread, slippage and fees of a one-way trade in basis points; the benchmarks' books pay the same.
+        Spread, slippage and fees of a one-way trade in basis points; the equal-weight benchmarks pay the same.
     resume_after_sessions : int
         How long the modelled operator leaves a tripped breaker alone.
     models : int
@@ -49,9 +50,9 @@ class About:
     config_digest : str
         SHA-256 of the settings in force.
     caveats : tuple of str
-        What speaks against the profile, in its own words.
-    walked : Walked or None
-        What the risk check walked in five-minute bars.
+        The profile's own caveats.
+    intraday_coverage : IntradayCoverage or None
+        What the risk check ran on five-minute bars; `walked` in the JSON, as it always was.
     """
 
     strategy: str
@@ -64,7 +65,7 @@ class About:
     models: int
     config_digest: str
     caveats: tuple[str, ...] = ()
-    walked: Walked | None = None
+    intraday_coverage: IntradayCoverage | None = field(default=None, metadata={JSON_NAME: "walked"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ranking:
-    """What the ranker said out of sample.
+    """The ranker's predictions out of sample.
 
     Attributes
     ----------
@@ -163,14 +164,14 @@ def make_report(
     high_volatility : ndarray of bool, shape (T,)
         What the chart shades.
     """
-    course = course_of(run, market, ranking, null, slippage_bps=slippage_bps)
+    comparison = comparison_of(run, market, ranking, null, slippage_bps=slippage_bps)
     traded = describe(run, round_trips(run.fills), orders)
     return Report(
         about=about,
         warnings=tuple(unproven(run, traded)),
         caveats=tuple(_caveats(about, run)),
-        null=null.words,
-        windows=tuple(judge(course, rows, trials, null.seed) for rows in windows_of(run.sessions)),
+        null=null.description,
+        windows=tuple(measure_window(comparison, rows, trials, null.seed) for rows in windows_of(run.sessions)),
         traded=traded,
         ranking_by_year=ranking_by_year(ranking.margin[1:], ranking.forward[1:], run.sessions[1:]),
         candidates=_candidates(ranking),
@@ -178,14 +179,14 @@ def make_report(
         sessions=tuple(str(day) for day in run.sessions),
         curves={
             "strategy": tuple((run.equity / run.equity[0]).tolist()),
-            **{name: tuple(curve.tolist()) for name, curve in course.curves.items()},
+            **{name: tuple(curve.tolist()) for name, curve in comparison.curves.items()},
         },
         high_volatility=tuple(high_volatility.tolist()),
     )
 
 
-def course_of(run: Run, market: Market, ranking: Ranking, null: Null, *, slippage_bps: float) -> Course:
-    """Lay a run beside the benchmarks and the random books of the same sessions."""
+def comparison_of(run: Run, market: Market, ranking: Ranking, null: Null, *, slippage_bps: float) -> Comparison:
+    """Compare a run with the benchmarks and the random books of the same sessions."""
     books = random_books(
         market.sessions,
         market.open,
@@ -196,7 +197,7 @@ def course_of(run: Run, market: Market, ranking: Ranking, null: Null, *, slippag
         books=null.books,
         limits=null.limits,
     )
-    return Course(
+    return Comparison(
         sessions=run.sessions,
         equity=run.equity,
         curves=benchmark_curves(market),
@@ -210,16 +211,16 @@ def course_of(run: Run, market: Market, ranking: Ranking, null: Null, *, slippag
 
 
 def with_phases(report: Report, run: Run, returns: Floats) -> Report:
-    """Add what the same book made when it was rebalanced on other days, returns (phases, T - 1)."""
+    """Add what the same portfolio made when it was rebalanced on other days, returns (phases, T - 1)."""
     rows = {window.name: window for window in windows_of(run.sessions)}
     windows = (replace(w, phases=spread_of(returns, rows[w.name])) for w in report.windows)
     return replace(report, windows=tuple(windows))
 
 
 def _candidates(ranking: Ranking) -> Candidates:
-    said = ranking.probability[np.isfinite(ranking.probability)]
-    passed = int((said > ranking.threshold).sum())
-    return Candidates(threshold=ranking.threshold, passed=passed, predictions=len(said))
+    known = ranking.probability[np.isfinite(ranking.probability)]
+    passed = int((known > ranking.threshold).sum())
+    return Candidates(threshold=ranking.threshold, passed=passed, predictions=len(known))
 
 
 def _caveats(about: About, run: Run) -> Sequence[str]:
@@ -230,8 +231,8 @@ def _caveats(about: About, run: Run) -> Sequence[str]:
         f"at the close of {run.sessions[0]}. Walk-forward: {about.models} rankers, each used only after the day "
         "its labels end.",
     ]
-    if about.walked is not None:
-        out.append(about.walked.words)
+    if about.intraday_coverage is not None:
+        out.append(about.intraday_coverage.description)
     if run.resumed_at:
         days = ", ".join(str(day) for day in run.resumed_at)
         out.append(

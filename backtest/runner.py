@@ -1,10 +1,10 @@
-"""The loop of a backtest: move the clock, take a step, note the book."""
+"""The loop of a backtest: move the clock, take a step, note the portfolio."""
 
 from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +13,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from backtest.progress import Progress, no_progress
 from core.types import Cycle, Fill, Floats, StepReport, TradingState
 from pipeline.engine import Engine
 
-Moment = tuple[datetime, Cycle]
-Progress = Callable[[int], None]
+ScheduledStep = tuple[datetime, Cycle]
 GARBAGE_THRESHOLD = (50_000, 20, 20)
 
 
@@ -72,19 +72,19 @@ class Notes:
         self.refusals: Counter[str] = Counter()
 
     def take(self, report: StepReport) -> None:
-        """Note a step; the book only where it decided on entries."""
+        """Note a step; the portfolio only where it decided on entries."""
         self.fills += report.fills
         self.refusals.update(refused.rule for refused in report.plan.refused)
         if report.cycle.entries:
-            book, regime = report.plan.portfolio, report.plan.analysis.regime
-            total = float(book.equity)
+            portfolio, regime = report.plan.portfolio, report.plan.analysis.regime
+            total = float(portfolio.equity)
             self.sessions.append(np.datetime64(report.bars_until, "D"))
             self.equity.append(total)
-            self.exposure.append(1.0 - float(book.cash) / total)
+            self.exposure.append(1.0 - float(portfolio.cash) / total)
             self.regimes.append(regime.name if regime else "")
 
     def as_run(self, resumed_at: Sequence[np.datetime64]) -> Run:
-        """Give what was noted as arrays."""
+        """Return what was noted as arrays."""
         return Run(
             sessions=np.array(self.sessions, dtype="datetime64[D]"),
             equity=np.array(self.equity),
@@ -101,28 +101,24 @@ class Operator:
 
     def __init__(self, engine: Engine, resume_after_sessions: int) -> None:
         self._engine = engine
-        self._patience = resume_after_sessions
+        self._resume_after_sessions = resume_after_sessions
         self._waited = 0
         self.resumed_at: list[np.datetime64] = []
 
-    def look(self, at: datetime) -> None:
-        """Look at the engine before a decide step."""
+    def check(self, at: datetime) -> None:
+        """Resume a tripped engine that has waited long enough; called before a decide step."""
         if self._engine.state is TradingState.ACTIVE:
             return
         self._waited += 1
-        if self._waited > self._patience:
+        if self._waited > self._resume_after_sessions:
             self._engine.resume("resumed by the modelled operator")
             self.resumed_at.append(np.datetime64(at.replace(tzinfo=None), "D"))
             self._waited = 0
 
 
-def no_events(done: int) -> None:
-    """Tell nobody how far it is."""
-
-
 @contextmanager
 def _collecting_rarely() -> Iterator[None]:
-    """Look for reference cycles less often: reports hold none, stay to the end and are walked each time."""
+    """Look for reference cycles less often: reports hold none, stay to the end and are visited each time."""
     before = gc.get_threshold()
     gc.set_threshold(*GARBAGE_THRESHOLD)
     try:
@@ -134,28 +130,28 @@ def _collecting_rarely() -> Iterator[None]:
 def run(
     engine: Engine,
     clock: SettableClock,
-    moments: Iterable[Moment],
+    schedule: Sequence[ScheduledStep],
     *,
     resume_after_sessions: int,
-    progress: Progress = no_events,
+    progress: Progress = no_progress,
 ) -> Run:
-    """Take one step a moment.
+    """Take the scheduled steps.
 
     Parameters
     ----------
-    moments : iterable of (datetime, Cycle)
+    schedule : sequence of (datetime, Cycle)
         In order of time; steps that decide (cycles with entries) are noted.
     resume_after_sessions : int
         How long the modelled operator lets a breaker stand.
     progress : callable
-        Told how many moments are done.
+        Called with how many of how many steps are done.
     """
     notes, operator = Notes(), Operator(engine, resume_after_sessions)
     with _collecting_rarely():
-        for done, (at, cycle) in enumerate(moments, start=1):
+        for done, (at, cycle) in enumerate(schedule, start=1):
             clock.set(at)
             if cycle.entries:
-                operator.look(at)
+                operator.check(at)
             notes.take(engine.step(cycle))
-            progress(done)
+            progress(done, len(schedule))
     return notes.as_run(operator.resumed_at)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.significance import Interval, Permutation, rank_ic_permutation, stationary_rows
-from backtest.spans import Rows
+from backtest.spans import SessionRange
 from core.market import Floats
 
 RESAMPLES = 2000
@@ -18,7 +18,7 @@ SECTORS_MIN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScanHistory:
-    """What the scan said at each close, and what followed.
+    """The scan's scores and picks at each close, and what followed.
 
     Attributes
     ----------
@@ -93,19 +93,19 @@ class ScanWindow:
     sector_rank_ic: Permutation | None
 
 
-def judge_scan(history: ScanHistory, rows: Rows, horizon_sessions: int, seed: int) -> ScanWindow | None:
+def measure_scan(history: ScanHistory, rows: SessionRange, horizon_sessions: int, seed: int) -> ScanWindow | None:
     """Measure a window of the scan's history; None where no scan has both picks and an ended horizon."""
     cut = slice(rows.first, rows.last + 1)
     known = np.isfinite(history.forward[cut])
     picked = history.picked[cut] & known
-    tells = picked.any(axis=1) & np.isfinite(history.index_forward[cut])
-    if not tells.any():
+    known_scans = picked.any(axis=1) & np.isfinite(history.index_forward[cut])
+    if not known_scans.any():
         return None
-    known, picked = known[tells], picked[tells]
-    forward = np.where(known, history.forward[cut][tells], 0.0)
+    known, picked = known[known_scans], picked[known_scans]
+    forward = np.where(known, history.forward[cut][known_scans], 0.0)
     universe = forward.sum(axis=1) / known.sum(axis=1)
     picks = np.where(picked, forward, 0.0).sum(axis=1) / picked.sum(axis=1)
-    index, days = history.index_forward[cut][tells], history.sessions[cut][tells]
+    index, days = history.index_forward[cut][known_scans], history.sessions[cut][known_scans]
     rng = np.random.default_rng([seed, rows.first])
     return ScanWindow(
         name=rows.name,
@@ -133,8 +133,8 @@ def by_year(history: ScanHistory, horizon_sessions: int, seed: int) -> tuple[Sca
         inside = np.flatnonzero(years[1:] == year) + 1
         if not len(inside):
             continue
-        rows = Rows(str(year), int(inside[0]), int(inside[-1]))
-        windows.append(judge_scan(history, rows, horizon_sessions, seed))
+        rows = SessionRange(str(year), int(inside[0]), int(inside[-1]))
+        windows.append(measure_scan(history, rows, horizon_sessions, seed))
     return tuple(window for window in windows if window is not None)
 
 

@@ -37,7 +37,7 @@ ROWS = (
 def render(report: Report) -> RenderableType:
     """Lay the whole report out, warnings first."""
     about = report.about
-    parts: list[RenderableType] = [Text(f"WARNING: {said}", style="bold red") for said in report.warnings]
+    parts: list[RenderableType] = [Text(f"WARNING: {warning}", style="bold red") for warning in report.warnings]
     parts.append(
         Text(f"{about.title} (profile {about.profile}, {about.source}, seed {about.seed})", style="bold")
     )
@@ -83,10 +83,10 @@ def _luck(window: Window) -> Text:
         f"for {found.trials} trials (hurdle {found.hurdle:.2f}): {show(found.deflated, PERCENT)}",
     ]
     if window.ranking:
-        said = window.ranking
+        ranking = window.ranking
         lines.append(
-            f"Ranking out of sample: mean rank IC {said.rank_ic:+.4f}, permutation p {said.p_value:.3f}, "
-            f"{said.days} sessions"
+            f"Ranking out of sample: mean rank IC {ranking.rank_ic:+.4f}, permutation p {ranking.p_value:.3f}, "
+            f"{ranking.days} sessions"
         )
     if window.phases:
         spread, ratio = window.phases.total_return, window.phases.sharpe
@@ -104,8 +104,8 @@ def _ranking(report: Report) -> RenderableType:
         table.add_row(str(year.year), str(year.days), show(year.rank_ic, "{:+.4f}"), show(year.auc, "{:.3f}"))
     found = report.candidates
     share = found.passed / found.predictions if found.predictions else 0.0
-    said = f"{found.passed} of {found.predictions} predictions ({share:.2%}) passed p > {found.threshold:.2f}.\n"
-    return Group(table, Text(said))
+    text = f"{found.passed} of {found.predictions} predictions ({share:.2%}) passed p > {found.threshold:.2f}.\n"
+    return Group(table, Text(text))
 
 
 def _traded(report: Report) -> RenderableType:
@@ -118,13 +118,13 @@ def _traded(report: Report) -> RenderableType:
         )  # fmt: skip
     refused = ", ".join(f"{rule} {count}" for rule, count in traded.refusals.items()) or "none"
     became = ", ".join(f"{status} {count}" for status, count in traded.orders.items())
-    said = (
+    text = (
         f"{traded.buys} buys, {traded.sells} sells, {traded.round_trips} round trips, "
         f"{traded.open_at_end} open at the end. "
         f"Orders: {became}. Refused: {refused}. "
         f"Breaker resumed: {', '.join(traded.resumed_on) or 'never tripped'}.\n"
     )
-    return Group(table, Text(said))
+    return Group(table, Text(text))
 
 
 def _attribution(found: Sequence[Contribution]) -> Table:

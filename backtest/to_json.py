@@ -7,17 +7,18 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 CURVES = ("sessions", "curves", "high_volatility")
+JSON_NAME = "json_name"  # metadata of a field that is written under another name
 
 
 def figures(report: Any) -> dict[str, Any]:
-    """Give a report's figures alone, without its curves."""
+    """Return a report's figures alone, without its curves."""
     return {name: value for name, value in plain(report).items() if name not in CURVES}
 
 
 def plain(value: Any) -> Any:
     """Turn dataclasses and named tuples into dicts, and tuples into lists, all the way down."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        return {f.metadata.get(JSON_NAME, f.name): plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, tuple | list):

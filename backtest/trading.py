@@ -46,7 +46,7 @@ class Traded:
     exits : mapping of str to ExitRule
         By the rule that ended the position, the most frequent first.
     refusals : mapping of str to int
-        Orders refused, by the limit that said no.
+        Orders refused, by the limit that refused.
     orders : mapping of str to int
         Orders sent, by what became of them: a rejected or expired one was never filled.
     resumed_on : tuple of str
@@ -90,7 +90,7 @@ def by_exit_rule(round_trips: Sequence[RoundTrip]) -> Mapping[str, ExitRule]:
 
 
 def unproven(run: Run, traded: Traded) -> Iterator[str]:
-    """Say what the simulation never did: a run that never trades passes every test."""
+    """Warn of what the simulation never did: a run that never trades passes every test."""
     if not traded.buys:
         yield "NOT ONE TRADE: every figure below is that of cash."
     elif not traded.round_trips:

@@ -22,7 +22,7 @@ from analysis.significance import (
 )
 from analysis.trades import Activity
 from backtest.phases import Phases
-from backtest.spans import Rows
+from backtest.spans import SessionRange
 from core.market import Floats
 from core.statistics import SESSIONS_PER_YEAR, sharpe_ratios
 
@@ -111,7 +111,7 @@ class Window:
     ranking : Permutation or None
         Of the ranker's out-of-sample predictions made in the window; None without a ranker.
     phases : Phases or None
-        The same book rebalanced on every other day; None for what is decided daily.
+        The same portfolio rebalanced on every other day; None for what is decided daily.
     """
 
     name: str
@@ -125,7 +125,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Course:
+class Comparison:
     """A run and all that it is compared with, on the same sessions.
 
     Attributes
@@ -144,7 +144,7 @@ class Course:
     books : RandomBooks
         Returns (books, T - 1).
     predictions, forward : ndarray of float64, shape (T, N)
-        What the ranker said at each session, and the return that followed.
+        The ranker's prediction at each session, and the return that followed.
     """
 
     sessions: NDArray[np.datetime64]
@@ -158,30 +158,30 @@ class Course:
     forward: Floats
 
 
-def judge(course: Course, rows: Rows, trials: Trials, seed: int) -> Window:
-    """Measure one window of a course."""
+def measure_window(comparison: Comparison, rows: SessionRange, trials: Trials, seed: int) -> Window:
+    """Measure one window of a run."""
     curve = slice(rows.first - 1, rows.last + 1)
-    equity = course.equity[curve]
+    equity = comparison.equity[curve]
     returns = simple_returns(equity)
     table = compare(
         equity,
-        _active(course, rows),
-        {name: values[curve] for name, values in course.curves.items()},
-        market=course.market,
+        _active(comparison, rows),
+        {name: values[curve] for name, values in comparison.curves.items()},
+        market=comparison.market,
     )
     inside = slice(rows.first, rows.last + 1)
     return Window(
         name=rows.name,
-        first=str(course.sessions[rows.first]),
-        last=str(course.sessions[rows.last]),
+        first=str(comparison.sessions[rows.first]),
+        last=str(comparison.sessions[rows.last]),
         table=table,
-        luck=place_among(course.books, rows, table["strategy"].sharpe),
+        luck=place_among(comparison.books, rows, table["strategy"].sharpe),
         significance=_significance(returns, trials, np.random.default_rng([seed, rows.first])),
-        ranking=rank_ic_permutation(course.predictions[inside], course.forward[inside]),
+        ranking=rank_ic_permutation(comparison.predictions[inside], comparison.forward[inside]),
     )
 
 
-def place_among(books: RandomBooks, rows: Rows, sharpe: float | None) -> Luck:
+def place_among(books: RandomBooks, rows: SessionRange, sharpe: float | None) -> Luck:
     """Place a Sharpe ratio among the books' of the same sessions."""
     returns = books.returns[:, rows.first - 1 : rows.last]
     part = RandomBooks(returns=returns, sharpe=sharpe_ratios(returns))
@@ -195,10 +195,10 @@ def place_among(books: RandomBooks, rows: Rows, sharpe: float | None) -> Luck:
     )
 
 
-def _active(course: Course, rows: Rows) -> Activity:
-    inside, whole = slice(rows.first, rows.last + 1), course.activity
-    closed = course.closed_on
-    ended = (closed >= course.sessions[rows.first]) & (closed <= course.sessions[rows.last])
+def _active(comparison: Comparison, rows: SessionRange) -> Activity:
+    inside, whole = slice(rows.first, rows.last + 1), comparison.activity
+    closed = comparison.closed_on
+    ended = (closed >= comparison.sessions[rows.first]) & (closed <= comparison.sessions[rows.last])
     return replace(
         whole,
         bought_usd=whole.bought_usd[inside],

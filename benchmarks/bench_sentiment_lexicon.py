@@ -29,14 +29,14 @@ def said(scores: Any, above: float, below: float) -> Any:
 def main() -> None:
     lexicon = Lexicon()
     rows = pd.read_csv(DATA / "phrasebank_dev.csv")
-    rows["tone"] = lexicon.tones(rows.sentence.tolist())
+    rows["tone"] = lexicon.scores(rows.sentence.tolist())
     tuned, reported = (rows.iloc[place::2].query("min_agreement == 100") for place in (0, 1))
     pairs = [(a, b) for a in GRID for b in GRID]
     scores = [f1_score(tuned.label, said(tuned.tone, a, b), average="macro") for a, b in pairs]
     above, below = pairs[int(np.argmax(scores))]
     answer = said(reported.tone, above, below)
     reference = pd.read_parquet(DATA / "finbert_reference_dev.parquet")
-    tones = pd.Series(lexicon.tones(reference.title.tolist()))
+    tones = pd.Series(lexicon.scores(reference.title.tolist()))
     rank = tones.corr(reference.prob_pos - reference.prob_neg, method="spearman")
     print(
         json.dumps(

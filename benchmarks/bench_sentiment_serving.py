@@ -75,7 +75,7 @@ def ours(folder: Path) -> Callable[[], object]:
     artefact = read(folder)
     assert artefact is not None
     model, said = Finbert(artefact, folder), texts()
-    return lambda: model.tones(said)
+    return lambda: model.scores(said)
 
 
 def torch_fp32(folder: Path) -> Callable[[], object]:

@@ -63,7 +63,7 @@ def run_once(path: Path) -> dict[str, Any]:
     import numpy as np
 
     from agents.top_of_universe import TopNStrategy
-    from backtest.app.engine import build_bench, closes
+    from backtest.app.engine import build_backtest_engine, closes
     from backtest.runner import run
     from benchmarks.panels import FIELDS
     from config.risk import RiskSettings
@@ -86,7 +86,7 @@ def run_once(path: Path) -> dict[str, Any]:
         return gained
 
     began, cpu = time.perf_counter(), time.process_time()
-    bench = build_bench(
+    backtest_engine = build_backtest_engine(
         panel,
         trading,
         RiskSettings.model_validate(RISK),
@@ -94,9 +94,9 @@ def run_once(path: Path) -> dict[str, Any]:
     )
     cycle = replace(DECIDE, submits=True, protects=True)
     done = run(
-        bench.engine,
-        bench.clock,
-        [(at, cycle) for at in closes(bench.panel, 0, SESSIONS - 1)],
+        backtest_engine.engine,
+        backtest_engine.clock,
+        [(at, cycle) for at in closes(backtest_engine.panel, 0, SESSIONS - 1)],
         resume_after_sessions=0,
     )
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu

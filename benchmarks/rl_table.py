@@ -28,9 +28,15 @@ from models.factors.store import FactorStore
 from models.regime.tracker import RegimeTracker
 from models.rl.batch import Rules
 from models.rl.ensemble import member_weights
-from models.rl.market import LOOK_AHEAD_SESSIONS, RlMarket, StormHistory, make_market, next_returns
+from models.rl.market import LOOK_AHEAD_SESSIONS, HighVolatilityHistory, RlMarket, make_market, next_returns
 from models.rl.policy import MEMBERS, load_actor
-from models.rl.replay import Walk, book_returns, buy_and_hold_returns, equal_weight_returns, walk
+from models.rl.replay import (
+    Trajectory,
+    buy_and_hold_returns,
+    equal_weight_returns,
+    portfolio_returns,
+    run_policy,
+)
 from models.rl.tasks import Trained, TrainingTask
 from models.rl.windows import Windows, windows_at
 from models.rl.workers import cores, train_side_by_side
@@ -44,9 +50,9 @@ def main() -> None:
     settings, rules = RlSettings(), Rules.of(RlSettings())
     began = time.perf_counter()
     bars = ParquetBars(DATA, NyseCalendar()).bars(UNIVERSE, date(2016, 1, 1), date(2025, 2, 28))
-    storms = StormHistory(RegimeTracker(RegimeSettings())).of(bars)
+    high_volatility = HighVolatilityHistory(RegimeTracker(RegimeSettings())).of(bars)
     z = FactorStore().history(bars).z
-    market = make_market(bars, z, storms, STOCKS, settings.factor_window_sessions)
+    market = make_market(bars, z, high_volatility, STOCKS, settings.factor_window_sessions)
     windows = cut_by_year(market, settings)
     seen = market.part(row_of(market, "2022-07-01"), len(market.sessions) - LOOK_AHEAD_SESSIONS)
     test_from = row_of(seen, "2023-01-01")
@@ -86,7 +92,7 @@ def spy_returns(bars: BarPanel, seen: RlMarket) -> Floats:
 
 def report(trained: Sequence[Trained], seen: RlMarket, test_from: int, rules: Rules, spy: Floats) -> None:
     test = seen.part(test_from, len(seen.sessions))
-    walks = {(t.member, t.seed): walk(load_actor(t.actor), seen, rules) for t in trained}
+    walks = {(t.member, t.seed): run_policy(load_actor(t.actor), seen, rules) for t in trained}
     print(ROW.format("", "Sharpe", "return a year", "volatility", "max drawdown", "exposure", "skilled"))
     print("|---|--:|--:|--:|--:|--:|--:|")
     for member in MEMBERS:
@@ -114,14 +120,14 @@ def skilled(trained: Sequence[Trained]) -> list[Trained]:
 
 
 def voted(
-    members: Sequence[Trained], walks: Mapping[tuple[str, int], Walk], seen: RlMarket, rules: Rules
+    members: Sequence[Trained], walks: Mapping[tuple[str, int], Trajectory], seen: RlMarket, rules: Rules
 ) -> Floats | None:
     """Weigh the members each session by what they earned in the 63 whose prices were known by then."""
     if not members:
         return None
     settings = EnsembleSettings()
     own = [walks[t.member, t.seed] for t in members]
-    earned = np.array([book_returns(one.positions, seen, rules.cost) for one in own])
+    earned = np.array([portfolio_returns(one.positions, seen, rules.cost) for one in own])
     votes = np.zeros(seen.known.shape)
     for session in range(len(seen.sessions)):
         known = earned[:, max(0, session - settings.trailing_sessions - 2) : max(0, session - 1)]
@@ -138,7 +144,7 @@ def line(name: str, positions: Sequence[Floats], test: RlMarket, rules: Rules, p
         print(ROW.format(name, "none votes", "", "", "", "0.00", passed))
         return
     exposure = np.mean([np.abs(one).mean() for one in positions])
-    returns = [book_returns(one, test, rules.cost) for one in positions]
+    returns = [portfolio_returns(one, test, rules.cost) for one in positions]
     print(ROW.format(name, *figures(returns), f"{exposure:.2f}", passed))
 
 

@@ -7,7 +7,6 @@ EngineError
 │   └── RecallError      the memory could not be asked
 ├── Fatal                HALTED; the process stays up to be read
 │   ├── LedgerError      the ledger could not be read or written
-│   ├── ReconciliationError   broker and ledger differ and nothing explains it
 │   ├── ArtefactError    a stored model is corrupt, foreign or tampered with
 │   └── InvariantError   a law of the engine was broken: a bug
 ├── SettingsError        before the start: exit code 2
@@ -61,10 +60,6 @@ class Fatal(EngineError):
 
 class LedgerError(Fatal):
     """The ledger could not be read or written."""
-
-
-class ReconciliationError(Fatal):
-    """Broker and ledger differ and nothing explains it."""
 
 
 class ArtefactError(Fatal):

@@ -65,7 +65,7 @@ def backtest(
     progress: ReportProgress, bars: BarPanel, source: str, spec: BacktestSpec, strategy: str, attribution: bool
 ) -> Mapping[str, Any]:
     """Run a backtest; return its figures without the curves. Runs in the child process."""
-    from backtest.app.study import conduct  # noqa: PLC0415  # heavy: imported at first use
+    from backtest.app.study import run_study  # noqa: PLC0415  # heavy: imported at first use
     from backtest.to_json import figures  # noqa: PLC0415  # with the first backtest
 
     def stages(stage: str, done: int, of: int) -> None:
@@ -74,7 +74,7 @@ def backtest(
             return
         progress(first + (last - first) * done / of, f"{stage}: {done} of {of}")
 
-    study = conduct(
+    study = run_study(
         "quant_v8" if strategy == "quant_v8" else "pipeline",
         spec,
         bars,

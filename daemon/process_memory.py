@@ -22,7 +22,7 @@ def resident_mb() -> float | None:
 
 
 def release_memory() -> bool:
-    """Return freed memory to the system, where the C library keeps it (glibc); True where it was asked to.
+    """Return freed memory to the system, where the C library keeps it (glibc); tell whether it was asked to.
 
     glibc keeps what a thread freed in an arena of that thread's. Long work passes tens of megabytes through
     threads that come and go, so a daemon would seem to grow with each piece of it.

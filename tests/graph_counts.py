@@ -8,7 +8,7 @@ from adapters.memory.neo4j_store import Neo4jStore
 from adapters.memory.projection import project
 from adapters.memory.records import Page
 from adapters.memory.round_trips import PositionTracker
-from adapters.memory.sqlite_store import TABLES, SqliteStore
+from adapters.memory.sqlite_store import TABLES, SqliteGraphStore
 
 COUNTS = {
     "entities": "MATCH (n:Entity) RETURN count(n) AS all, count(DISTINCT n.uuid) AS different",
@@ -18,9 +18,9 @@ COUNTS = {
 }
 
 
-async def counts(store: Neo4jStore | SqliteStore) -> dict[str, int]:
+async def counts(store: Neo4jStore | SqliteGraphStore) -> dict[str, int]:
     """Count each kind of thing; one that is there twice fails."""
-    if isinstance(store, SqliteStore):
+    if isinstance(store, SqliteGraphStore):
         return {
             table: store._opened.read(f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608  # our own names
             for table in TABLES

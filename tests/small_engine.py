@@ -15,7 +15,7 @@ from adapters.clock import ManualClock
 from adapters.feeds.panel_feed import PanelFeed
 from adapters.ledger import SqliteLedger
 from adapters.paper.broker import PaperBroker
-from adapters.paper.store import MemoryStore
+from adapters.paper.store import InMemoryPaperStore
 from config.environment import OrderRoute
 from config.risk import RiskSettings
 from config.trading import BrokerSettings, TradingSettings
@@ -127,7 +127,7 @@ def small_engine(
     """Wire an engine at the close of the first session; `continued` is the one whose files it opens again."""
     trading = TradingSettings(broker=BrokerSettings(spread_bps=0.0, slippage_bps=0.0, fee_bps=0.0))
     clock = continued.clock if continued else ManualClock(at_close(0))
-    broker = continued.broker if continued else broker_type(trading.broker, clock, MemoryStore())
+    broker = continued.broker if continued else broker_type(trading.broker, clock, InMemoryPaperStore())
     ledger = continued.ledger if continued else SqliteLedger(None, route=OrderRoute.PAPER_BUILTIN)
     limits, team, published = [RiskSettings()], Wanted(), Published()
     engine = Engine(

@@ -1,4 +1,4 @@
-"""SQLite behind one small door: opened with care, one writer, readers beside it. The only home of sqlite3."""
+"""SQLite, opened with checks: one writer, readers beside it. The only home of sqlite3."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from core.errors import LedgerError
 
-Row = tuple[Any, ...]
+SqlRow = tuple[Any, ...]
 Cursor = sqlite3.Cursor
 BUSY_SECONDS = 10.0
 CHECKED_WHOLE_BYTES_MAX = 128 * 2**20  # about a quarter of a second
@@ -45,7 +45,7 @@ class Schema:
         Statements of each version; version k is what the first k groups make.
     append_only : str
         A table that only grows. Once the file is large the opening checks only the others, so that a restart
-        stays short; damage in it is told when its rows are read. Empty for none.
+        stays short; damage in it shows when its rows are read. Empty for none.
     """
 
     name: str
@@ -97,8 +97,8 @@ class Database:
 
     @contextmanager
     def transaction(self, survives: Survives) -> Iterator[Cursor]:
-        """Give a cursor whose statements are written together or not at all."""
-        with self._translated("write"), self._turn():
+        """Return a cursor whose statements are written together or not at all."""
+        with self._translated("write"), self._without_readers():
             if survives is not self._level and self._path is not None:
                 self._writer.execute(f"PRAGMA synchronous = {survives.value}")
                 self._level = survives
@@ -111,8 +111,8 @@ class Database:
                     self._writer.execute("ROLLBACK")
                 raise
 
-    def read(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
-        """Give the rows of a query over what is committed."""
+    def read(self, sql: str, values: Sequence[Any] = ()) -> list[SqlRow]:
+        """Return the rows of a query over what is committed."""
         with self._translated("read"), self._lock:
             if self._reader is None:
                 self._reader = _connect(f"{self._required_path.resolve().as_uri()}?mode=ro")
@@ -133,7 +133,7 @@ class Database:
         return self._path
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _without_readers(self) -> Iterator[None]:
         """Keep readers out of the writer's transaction where both share a connection (in memory)."""
         if self._path is None:
             with self._lock:
@@ -243,8 +243,8 @@ def _faults(connection: sqlite3.Connection, schema: Schema) -> list[str]:
 
 
 def _quick_check(connection: sqlite3.Connection, table: str) -> list[str]:
-    said = connection.execute(f"PRAGMA quick_check('{table}')").fetchall()
-    return [str(fault) for (fault,) in said if fault != "ok"]
+    answers = connection.execute(f"PRAGMA quick_check('{table}')").fetchall()
+    return [str(fault) for (fault,) in answers if fault != "ok"]
 
 
 def _migrate(connection: sqlite3.Connection, schema: Schema) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
-from adapters.ledger.database import Database, Row
+from adapters.ledger.database import Database, SqlRow
 from adapters.ledger.ledger import SqliteLedger
 from adapters.ledger.schema import LEDGER
 from config.environment import OrderRoute
@@ -19,8 +19,8 @@ class _WrittenWhenRead(Database):
         super().__init__(None, LEDGER)
         self.put_off: deque[Callable[[], None]] = deque()
 
-    def read(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
-        """Give the rows of a query, once all that was put off is written."""
+    def read(self, sql: str, values: Sequence[object] = ()) -> list[SqlRow]:
+        """Return the rows of a query, once all that was put off is written."""
         self.catch_up()
         return super().read(sql, values)
 
@@ -34,7 +34,7 @@ class DeferredLedger(SqliteLedger):
     """A `SqliteLedger` in memory, with the same rows, for backtests: most of their rows are never read.
 
     What an engine writes while it runs is kept as it is and becomes rows with the first question. A fault in
-    it, such as NaN in a report, is told then. One thread.
+    it, such as NaN in a report, is raised then. One thread.
     """
 
     def __init__(self, *, route: OrderRoute) -> None:
@@ -48,7 +48,7 @@ class DeferredLedger(SqliteLedger):
         self._rows.put_off.append(lambda: super(DeferredLedger, self).record(report))
 
     def save_portfolio(self, portfolio: Portfolio) -> None:
-        """Keep the book as it stands between two steps."""
+        """Keep the portfolio as it stands between two steps."""
         self._rows.put_off.append(lambda: super(DeferredLedger, self).save_portfolio(portfolio))
 
     def mark_sending(self, approved: Sequence[ApprovedOrder]) -> None:
@@ -66,6 +66,6 @@ class DeferredLedger(SqliteLedger):
         self._rows.put_off.append(lambda: super(DeferredLedger, self).set_state(state, reason))
 
     def new_fills(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
-        """Give those fills that no step has booked yet, each once."""
+        """Return those fills that no step has booked yet, each once."""
         fresh = {fill.fill_id: fill for fill in fills}
         return tuple(fill for name, fill in fresh.items() if name not in self._booked)

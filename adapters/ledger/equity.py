@@ -1,4 +1,4 @@
-"""The book's worth at the end of each session, read out of the recorded steps."""
+"""Mark to market: the portfolio's equity at the end of each session, from the recorded steps."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _STEPS_AFTER = "SELECT sequence, as_of FROM steps WHERE sequence > ? ORDER BY se
 _REPORT = "SELECT report FROM steps WHERE sequence = ?"
 
 
-class _Held(msgspec.Struct):
+class _Position(msgspec.Struct):
     quantity: Decimal
     last_price: Decimal
 
 
-class _Book(msgspec.Struct):
+class _Portfolio(msgspec.Struct):
     cash: Decimal
-    positions: dict[str, _Held]
+    positions: dict[str, _Position]
     peak_equity: Decimal
 
 
@@ -37,7 +37,7 @@ class _MarketAnalysis(msgspec.Struct):
 
 
 class _Plan(msgspec.Struct):
-    portfolio: _Book
+    portfolio: _Portfolio
     analysis: _MarketAnalysis = msgspec.field(name="opinion")
 
 
@@ -56,7 +56,7 @@ _decoder = msgspec.json.Decoder(_Report)
 
 
 class EquityMarks:
-    """Keeps one mark a session: the last step that decided about its own moment. Each step is read once."""
+    """Keeps one mark a session: the last step about its own moment. Each step is read once."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -65,7 +65,7 @@ class EquityMarks:
         self._marks: dict[date, EquityMark] = {}
 
     def newest(self, sessions: int) -> Sequence[EquityMark]:
-        """Give the last sessions' marks, oldest first."""
+        """Return the last sessions' marks, oldest first."""
         with self._lock:
             self._read_on()
             return tuple(mark for _, mark in sorted(self._marks.items())[-sessions:])
@@ -84,16 +84,17 @@ class EquityMarks:
 
     def _mark(self, sequence: int, as_of: str, day: date) -> EquityMark | None:
         report = _decoder.decode(self._database.read(_REPORT, (sequence,))[0][0])
-        if report.cycle.as_of is not None:  # a what-if saw an empty book
+        if report.cycle.as_of is not None:  # a what-if decided on an empty portfolio
             return None
-        book = report.plan.portfolio
-        worth = sum((held.quantity * held.last_price for held in book.positions.values()), book.cash)
+        portfolio = report.plan.portfolio
+        held = portfolio.positions.values()
+        equity = sum((position.quantity * position.last_price for position in held), portfolio.cash)
         regime = report.plan.analysis.regime
-        peak = max(book.peak_equity, worth)
+        peak = max(portfolio.peak_equity, equity)
         return EquityMark(
             session=day,
             as_of=datetime.fromisoformat(as_of),
-            equity=worth,
-            drawdown=float(worth / peak - 1) if peak else 0.0,
+            equity=equity,
+            drawdown=float(equity / peak - 1) if peak else 0.0,
             regime=regime.name if regime else None,
         )

@@ -25,7 +25,7 @@ from core.errors import InvariantError
 from core.trading import ZERO
 from core.types import ApprovedOrder, Fill, OrderStatus, Portfolio, StepReport, TradingState
 
-_PROGRESS = {
+_STATUS_RANK = {
     OrderStatus.PROPOSED: 0,
     OrderStatus.RECORDED: 1,
     OrderStatus.DRY_RUN: 2,
@@ -57,7 +57,7 @@ _SET_STATE = """
     ON CONFLICT (id) DO UPDATE SET trading_state = excluded.trading_state,
         state_reason = excluded.state_reason
 """
-_INTEND = """
+_MARK_SENDING = """
     UPDATE orders SET status = ?, quantity = ?, reference_price = ?,
         updated_at = max(created_at, coalesce((SELECT as_of FROM book), ''))
     WHERE client_order_id = ? AND status = 'proposed'
@@ -66,7 +66,7 @@ _FILLED_OF = """
     SELECT fills.quantity, orders.quantity FROM fills, orders
     WHERE fills.client_order_id = ? AND orders.client_order_id = ?
 """
-_RANK = " ".join(f"WHEN '{status.value}' THEN {rank}" for status, rank in _PROGRESS.items())
+_RANK = " ".join(f"WHEN '{status.value}' THEN {rank}" for status, rank in _STATUS_RANK.items())
 _SET_STATUS = f"""
     UPDATE orders SET status = :status,
         reason = CASE :reason WHEN '' THEN reason ELSE :reason END,
@@ -76,11 +76,11 @@ _SET_STATUS = f"""
 
 
 class SqliteLedger(LedgerReader):
-    """Remembers what was decided, sent and filled. Nothing in it comes from a wall clock.
+    """Records what was decided, sent and filled. Nothing in it comes from a wall clock.
 
-    A step is written in one transaction: the report, its approved orders, its fills and the book. What must
+    A step is written in one transaction: the report, its approved orders, its fills and the portfolio. What must
     outlive a power cut is forced to the disk before the call returns: orders that are sent next, fills (the
-    broker is told they were booked) and changes of state. The rest outlives a kill of the process, and with
+    broker learns that they were booked) and changes of state. The rest outlives a kill of the process, and with
     the next forced write a power cut too.
 
     Parameters
@@ -110,8 +110,8 @@ class SqliteLedger(LedgerReader):
     def record(self, report: StepReport) -> None:
         """Write a step down before anything of it is sent. Writing the same step twice changes nothing.
 
-        The book and the state follow the step, except one decided at a past moment (`cycle.as_of`): that one
-        saw an empty book.
+        The portfolio and the state follow the step, except one decided at a past moment (`cycle.as_of`): that
+        one had an empty portfolio.
 
         Raises
         ------
@@ -121,8 +121,8 @@ class SqliteLedger(LedgerReader):
         at = stamp(report.as_of)
         body = encode_report(report)
         sends = bool(report.plan.approved) and report.cycle.submits
-        weighty = sends or report.fills or report.plan.state is not self._state
-        with self._database.transaction(Survives.POWER_CUT if weighty else Survives.KILL) as cursor:
+        must_survive = sends or report.fills or report.plan.state is not self._state
+        with self._database.transaction(Survives.POWER_CUT if must_survive else Survives.KILL) as cursor:
             cursor.execute(_INSERT_STEP, (report.decision_id, report.cycle.name, at, body))
             if not cursor.rowcount:
                 return
@@ -138,7 +138,7 @@ class SqliteLedger(LedgerReader):
             self._state = report.plan.state
 
     def save_portfolio(self, portfolio: Portfolio) -> None:
-        """Write down the book as it stands between two steps; on the disk with the next forced write."""
+        """Write down the portfolio as it stands between two steps; on the disk with the next forced write."""
         with self._database.transaction(Survives.KILL) as cursor:
             cursor.execute("UPDATE book SET portfolio = ?", (encode_portfolio(portfolio),))
 
@@ -153,7 +153,7 @@ class SqliteLedger(LedgerReader):
         with self._database.transaction(Survives.POWER_CUT) as cursor:
             for order in (approval.order for approval in approved):
                 quantity, price = str(order.quantity), str(order.reference_price)
-                cursor.execute(_INTEND, (self._sent_as.value, quantity, price, order.client_order_id))
+                cursor.execute(_MARK_SENDING, (self._sent_as.value, quantity, price, order.client_order_id))
                 if not cursor.rowcount:
                     raise InvariantError(
                         f"The order {order.client_order_id} does not wait to be sent.",
@@ -180,7 +180,7 @@ class SqliteLedger(LedgerReader):
         self._state = state
 
     def dump(self) -> bytes:
-        """Give all tables as canonical bytes: equal ledgers, equal bytes."""
+        """Return all tables as canonical bytes: equal ledgers, equal bytes."""
         lines = []
         for table in TABLES:
             rows = self._database.read(f"SELECT * FROM {table} ORDER BY 1")  # noqa: S608  our own names
@@ -228,7 +228,7 @@ def _advance(cursor: Cursor, statuses: Mapping[str, OrderStatus], reasons: Mappi
     cursor.executemany(
         _SET_STATUS,
         [
-            {"status": status.value, "reason": reasons.get(name, ""), "name": name, "rank": _PROGRESS[status]}
+            {"status": status.value, "reason": reasons.get(name, ""), "name": name, "rank": _STATUS_RANK[status]}
             for name, status in statuses.items()
         ],
     )

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
-from adapters.ledger.database import Database, Row
+from adapters.ledger.database import Database, SqlRow
 from adapters.ledger.equity import EquityMarks
 from adapters.ledger.rows import (
     FILL_COLUMNS,
@@ -40,17 +40,17 @@ class LedgerReader:
         self._state = self.trading_state()
 
     def portfolio(self) -> Portfolio | None:
-        """Give the book after the last step recorded; None when there is none."""
+        """Return the portfolio after the last step recorded; None when there is none."""
         rows = self._database.read("SELECT portfolio FROM book WHERE portfolio IS NOT NULL")
         return decode_portfolio(rows[0][0]) if rows else None
 
     def trading_state(self) -> TradingState:
-        """Give the trading state last recorded; ACTIVE in a new ledger."""
+        """Return the trading state last recorded; ACTIVE in a new ledger."""
         rows = self._database.read("SELECT trading_state FROM book")
         return TradingState(rows[0][0]) if rows else TradingState.ACTIVE
 
     def state_reason(self) -> str:
-        """Say why the trading state is what it is."""
+        """Return why the trading state is what it is."""
         rows = self._database.read("SELECT state_reason FROM book")
         return str(rows[0][0]) if rows else ""
 
@@ -59,7 +59,7 @@ class LedgerReader:
         return tuple(islice(self.steps(), limit))
 
     def steps(self, cycles: Collection[str] = (), *, before: str = "") -> Iterator[StepReport]:
-        """Return recorded steps one by one, newest first, read as they are asked for.
+        """Return recorded steps one by one, newest first, read as they are taken.
 
         Who looks for a certain step takes from this: a list of the newest is too short one day.
 
@@ -78,17 +78,17 @@ class LedgerReader:
             place = rows[-1][0]
 
     def decision(self, decision_id: str) -> StepReport | None:
-        """Give one recorded step, equal to the one written."""
+        """Return one recorded step, equal to the one written."""
         rows = self._database.read("SELECT report FROM steps WHERE decision_id = ?", (decision_id,))
         return decode_report(rows[0][0]) if rows else None
 
     def journal(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
-        """Give up to `limit` steps after a place, oldest first: each one's place and its report as JSON."""
+        """Return up to `limit` steps after a place, oldest first: each one's place and its report as JSON."""
         sql = "SELECT sequence, report FROM steps WHERE sequence > ? ORDER BY sequence LIMIT ?"
         return tuple((row[0], row[1]) for row in self._database.read(sql, (after, limit)))
 
     def trading_journal(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
-        """Give the same of those steps only that approved or filled something."""
+        """Return the same of those steps only that approved or filled something."""
         sql = (
             "SELECT sequence, report FROM trading_steps JOIN steps USING (sequence) "
             "WHERE sequence > ? ORDER BY sequence LIMIT ?"
@@ -96,11 +96,11 @@ class LedgerReader:
         return tuple((row[0], row[1]) for row in self._database.read(sql, (after, limit)))
 
     def last_step(self) -> int:
-        """Give the newest step's place; 0 in a new ledger."""
+        """Return the newest step's place; 0 in a new ledger."""
         return int(self._database.read("SELECT coalesce(max(sequence), 0) FROM steps")[0][0])
 
     def orders(self, limit: int) -> Sequence[OrderRecord]:
-        """Give orders, newest first."""
+        """Return orders, newest first."""
         return self._orders(f"{_ORDERS} ORDER BY sequence DESC LIMIT ?", limit)
 
     def orders_of(self, decision_id: str) -> Sequence[OrderRecord]:
@@ -112,35 +112,31 @@ class LedgerReader:
         return dict(self._database.read("SELECT status, count(*) FROM orders GROUP BY status ORDER BY status"))
 
     def order(self, client_order_id: str) -> OrderRecord | None:
-        """Give one order."""
+        """Return one order."""
         return next(iter(self._orders(f"{_ORDERS} WHERE client_order_id = ?", client_order_id)), None)
 
-    def open_orders(self) -> Sequence[OrderRecord]:
-        """Give the orders that the broker has and that may still fill, oldest first."""
-        return self._orders(f"{_ORDERS} WHERE status IN ('submitted', 'partially_filled') ORDER BY sequence")
-
     def unsent_orders(self) -> Sequence[OrderRecord]:
-        """Give the orders written down to be sent, oldest first, of which it is not known whether they were."""
+        """Return the orders written down to be sent, oldest first, of which it is not known whether they were."""
         return self._orders(f"{_ORDERS} WHERE status = 'recorded' ORDER BY sequence")
 
     def unfinished_orders(self) -> Sequence[OrderRecord]:
-        """Give the orders that were to be sent and have not ended, oldest first."""
+        """Return the orders that were to be sent and have not ended, oldest first."""
         return self._orders(
             f"{_ORDERS} WHERE status IN ('recorded', 'submitted', 'partially_filled') ORDER BY sequence"
         )
 
-    def book_as_of(self) -> datetime | None:
-        """Give the moment of the step that last wrote the book; None when there is none."""
+    def portfolio_as_of(self) -> datetime | None:
+        """Return the moment of the step that last wrote the portfolio; None when there is none."""
         rows = self._database.read("SELECT as_of FROM book WHERE portfolio IS NOT NULL")
         return datetime.fromisoformat(rows[0][0]) if rows else None
 
     def fills(self, limit: int) -> Sequence[Fill]:
-        """Give fills, newest first."""
+        """Return fills, newest first."""
         rows = self._database.read(f"{_FILLS} ORDER BY sequence DESC LIMIT ?", (limit,))
         return tuple(fill_of(row) for row in rows)
 
     def new_fills(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
-        """Give those fills that the ledger does not hold yet, each once."""
+        """Return those fills that the ledger does not hold yet, each once."""
         fresh = {fill.fill_id: fill for fill in fills}
         known = "SELECT 1 FROM fills WHERE fill_id = ?"
         return tuple(fill for name, fill in fresh.items() if not self._database.read(known, (name,)))
@@ -155,7 +151,7 @@ class LedgerReader:
             return tuple(self._closed[: -limit - 1 : -1])
 
     def equity_marks(self, sessions: int) -> Sequence[EquityMark]:
-        """Give the book's worth at the end of the last sessions, oldest first."""
+        """Return the portfolio's equity at the end of the last sessions, oldest first."""
         return self._marks.newest(sessions)
 
     def _place_of(self, decision_id: str) -> int:
@@ -163,5 +159,5 @@ class LedgerReader:
         return int(rows[0][0]) if rows else 0
 
     def _orders(self, sql: str, *values: str | int) -> Sequence[OrderRecord]:
-        rows: list[Row] = self._database.read(sql, values)
+        rows: list[SqlRow] = self._database.read(sql, values)
         return tuple(order_record(row) for row in rows)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.ledger.database import Row
+from adapters.ledger.database import SqlRow
 from core.errors import InvariantError, LedgerError
 from core.service import OrderRecord
 from core.types import Fill, MarketAnalysis, Order, OrderStatus, Portfolio, Side, StepReport
@@ -20,11 +20,11 @@ ORDER_COLUMNS = (
 )
 FILL_COLUMNS = "fill_id, client_order_id, symbol, side, quantity, price, fee, at, rule"
 
-SILENCE = MarketAnalysis()
+NO_ANALYSIS = MarketAnalysis()
 
 
 def encode_report(report: StepReport) -> bytes:
-    """Give a report as JSON; one in which somebody spoke was seen to decode again.
+    """Return a report as JSON; one with decisions or an analysis has been decoded again.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def encode_report(report: StepReport) -> bytes:
     """
     try:
         body = _encoder.encode(report)
-        if report.plan.decisions or report.plan.analysis != SILENCE:
+        if report.plan.decisions or report.plan.analysis != NO_ANALYSIS:
             _report_decoder.decode(body)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
         raise InvariantError(
@@ -44,7 +44,7 @@ def encode_report(report: StepReport) -> bytes:
 
 
 def decode_report(body: bytes) -> StepReport:
-    """Give the report that was encoded."""
+    """Return the report that was encoded."""
     try:
         return _report_decoder.decode(body)
     except (msgspec.MsgspecError, InvariantError) as error:
@@ -52,12 +52,12 @@ def decode_report(body: bytes) -> StepReport:
 
 
 def encode_portfolio(portfolio: Portfolio) -> bytes:
-    """Give a portfolio as JSON."""
+    """Return a portfolio as JSON."""
     return _encoder.encode(portfolio)
 
 
 def decode_portfolio(body: bytes) -> Portfolio:
-    """Give the portfolio that was encoded."""
+    """Return the portfolio that was encoded."""
     try:
         return _portfolio_decoder.decode(body)
     except msgspec.MsgspecError as error:
@@ -65,19 +65,19 @@ def decode_portfolio(body: bytes) -> Portfolio:
 
 
 def stamp(at: datetime) -> str:
-    """Give a time as ISO 8601 in UTC with microseconds: such texts sort as the times do."""
+    """Return a time as ISO 8601 in UTC with microseconds: such texts sort as the times do."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def order_row(order: Order, *, status: OrderStatus, route: str, at: str) -> Row:
-    """Give a new order's row, in the order of `ORDER_COLUMNS`."""
+def order_row(order: Order, *, status: OrderStatus, route: str, at: str) -> SqlRow:
+    """Return a new order's row, in the order of `ORDER_COLUMNS`."""
     return (
         order.client_order_id, order.decision_id, order.symbol, order.side.value, str(order.quantity),
         str(order.reference_price), order.rule, status.value, route, at, at,
     )  # fmt: skip
 
 
-def order_record(row: Row) -> OrderRecord:
+def order_record(row: SqlRow) -> OrderRecord:
     """Read an order's row: `ORDER_COLUMNS` and the reason."""
     return OrderRecord(
         client_order_id=row[0],
@@ -95,15 +95,15 @@ def order_record(row: Row) -> OrderRecord:
     )
 
 
-def fill_row(fill: Fill) -> Row:
-    """Give a fill's row, in the order of `FILL_COLUMNS`."""
+def fill_row(fill: Fill) -> SqlRow:
+    """Return a fill's row, in the order of `FILL_COLUMNS`."""
     return (
         fill.fill_id, fill.client_order_id, fill.symbol, fill.side.value, str(fill.quantity),
         str(fill.price), str(fill.fee), stamp(fill.at), fill.rule,
     )  # fmt: skip
 
 
-def fill_of(row: Row) -> Fill:
+def fill_of(row: SqlRow) -> Fill:
     """Read a fill's row."""
     return Fill(
         fill_id=row[0],

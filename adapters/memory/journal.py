@@ -29,7 +29,7 @@ class Ranked(msgspec.Struct, frozen=True):
 
 
 class MarketAnalysis(msgspec.Struct, frozen=True):
-    """The situation that a step saw."""
+    """The market analysis of a step."""
 
     regime: Named | None = None
     ranking: tuple[Ranked, ...] = ()
@@ -70,7 +70,7 @@ class TradingJournal(Protocol):
     """The ledger's steps in order, those left out that neither approved nor filled anything."""
 
     def trading_journal(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
-        """Give up to `limit` such steps after a place, oldest first, each one's place and its report as JSON."""
+        """Return up to `limit` such steps after a place, oldest first, each one's place and report as JSON."""
         ...
 
 
@@ -78,11 +78,11 @@ class Journal(TradingJournal, Protocol):
     """The ledger's steps in order."""
 
     def journal(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
-        """Give up to `limit` steps after a place, oldest first: each one's place and its report as JSON."""
+        """Return up to `limit` steps after a place, oldest first: each one's place and its report as JSON."""
         ...
 
     def last_step(self) -> int:
-        """Give the newest step's place; 0 in a new ledger."""
+        """Return the newest step's place; 0 in a new ledger."""
         ...
 
 

@@ -32,7 +32,7 @@ from core.memory import Fact
 if TYPE_CHECKING:
     from neo4j import AsyncDriver, AsyncTransaction
 
-Rows = Sequence[dict[str, Any]]
+CypherRows = Sequence[dict[str, Any]]
 DATABASE = "neo4j"
 SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
 CONNECT_SECONDS_MAX, CLOSE_SECONDS_MAX = 5.0, 1.0
@@ -40,12 +40,12 @@ PORTION = 10_000
 
 
 class Neo4jStore:
-    """The graph behind NEO4J_URI. Implements `adapters.memory.store.Store`; lives on one event loop.
+    """The graph behind NEO4J_URI. Implements `adapters.memory.store.GraphStore`; lives on one event loop.
 
     Parameters
     ----------
     password : str
-        Told to the server only: in no log, no message.
+        Sent to the server only: in no log, no message.
     """
 
     name = "neo4j"
@@ -85,12 +85,12 @@ class Neo4jStore:
             await transaction.commit()
 
     async def place_in_ledger(self) -> int:
-        """Give the place; -1 when the mark is gone."""
+        """Return the place; -1 when the mark is gone."""
         found = await self._ask(cypher.READ_MARK, {"id": GROUP_ID})
         return int(found[0]["sequence"]) if found else -1
 
     async def facts(self, symbol: str, limit: int) -> tuple[Fact, ...]:
-        """Give what is known of a ticker, newest first."""
+        """Return what is known of a ticker, newest first."""
         rows = await self._ask(cypher.FACTS, {"ticker": name_of("Ticker", symbol), "limit": limit})
         return tuple(_fact(row) for row in rows)
 
@@ -182,15 +182,15 @@ class Times:
         self._index: dict[datetime, int] = {}
 
     def index(self, at: datetime) -> int:
-        """Give a time's place in the list."""
+        """Return a time's place in the list."""
         if at not in self._index:
             self._index[at] = len(self.all)
             self.all.append(at)
         return self._index[at]
 
 
-def statements(page: Page, times: Times) -> Iterator[tuple[LiteralString, Rows]]:
-    """Give what writes a page: things before what relates them."""
+def statements(page: Page, times: Times) -> Iterator[tuple[LiteralString, CypherRows]]:
+    """Return what writes a page: things before what relates them."""
 
     def row(thing: Entity | Episode | Relation | Mention) -> dict[str, Any]:
         own = as_properties(thing)
@@ -227,7 +227,7 @@ def _fact(row: dict[str, Any]) -> Fact:
 
 
 def _aware(at: datetime) -> datetime:
-    """Give UTC to a time that the server kept without its zone (ArcadeDB does)."""
+    """Return UTC to a time that the server kept without its zone (ArcadeDB does)."""
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 

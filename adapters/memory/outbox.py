@@ -1,7 +1,7 @@
 """The outbox: a thread that carries ledger rows to a store, from its own place on, as far and as often as it can.
 
 The engine only leaves word that there is something new. Whatever the store does, nothing waits for it and
-nothing is lost: the ledger has the rows, the store knows its place. While a step runs the thread stands aside.
+nothing is lost: the ledger has the rows, the store knows its place. While a step runs the thread yields.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from adapters.memory.journal import Journal, steps_after, trading_steps_after
 from adapters.memory.projection import project
 from adapters.memory.records import Page
 from adapters.memory.round_trips import PositionTracker
-from adapters.memory.step_gate import GatedSelector, StepGate
-from adapters.memory.store import Store
+from adapters.memory.step_gate import GatedSelector, YieldGate
+from adapters.memory.store import GraphStore
 from config.memory import MemorySettings
 from core.errors import EngineError, RecallError
 from core.memory import Fact
@@ -37,7 +37,7 @@ class Outbox:
 
     Parameters
     ----------
-    gate : StepGate
+    gate : YieldGate
         Shut while the engine steps.
 
     Attributes
@@ -48,7 +48,7 @@ class Outbox:
         The last step that the store has.
     """
 
-    def __init__(self, journal: Journal, store: Store, settings: MemorySettings, gate: StepGate) -> None:
+    def __init__(self, journal: Journal, store: GraphStore, settings: MemorySettings, gate: YieldGate) -> None:
         self.store = store
         self.fault = NOT_YET
         self.written = 0
@@ -150,7 +150,7 @@ class Outbox:
             self.written = page.until
 
     async def _first_step(self) -> str:
-        """Give the ledger's first decision; wait for it in a new ledger."""
+        """Return the ledger's first decision; wait for it in a new ledger."""
         while not (first := steps_after(self._journal, 0, 1)):
             await asyncio.sleep(self._settings.look_seconds)
         return first[0][1].decision_id
@@ -181,8 +181,10 @@ def replayed(journal: Journal, tracker: PositionTracker, until: int, page_steps:
 RebuildProgress = Callable[[int], None]
 
 
-async def rebuild(journal: Journal, store: Store, settings: MemorySettings, progress: RebuildProgress) -> int:
-    """Write a store anew from the ledger, after forgetting what we wrote to it; give the rows written.
+async def rebuild(
+    journal: Journal, store: GraphStore, settings: MemorySettings, progress: RebuildProgress
+) -> int:
+    """Write a store anew from the ledger, after forgetting what we wrote to it; return the rows written.
 
     The next page is made ready while the store writes one.
 

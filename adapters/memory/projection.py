@@ -109,7 +109,7 @@ def _fate(report: Step, symbol: str) -> str:
 
 
 def _content(report: Step, acts: list[Decision]) -> dict[str, Any]:
-    """Return an episode's content for a step: all that was done and why, not all that was seen."""
+    """Return an episode's content for a step: all that was done and why, not all that was in view."""
     plan = report.plan
     return {
         "cycle": report.cycle.name,
@@ -228,7 +228,7 @@ def _add_closing(page: Page, report: Step, event: PositionEvent) -> None:
 
 
 def _no_longer_true(position: TrackedPosition) -> list[tuple[str, str]]:
-    """Give the facts that end with a position: that it is held, and the decision to enter it."""
+    """Return the facts that end with a position: that it is held, and the decision to enter it."""
     held, symbol = name_of("Position", position.name), name_of("Ticker", position.symbol)
     ended = [(name_of("RELATES_TO", held, "HOLDS", symbol), held)]
     entry = position.entry

@@ -60,7 +60,7 @@ class SimilarTrades:
         self._known_at: list[datetime] = []
 
     def before(self, as_of: datetime) -> Sequence[PastTrade]:
-        """Give the trades whose end was booked by a step earlier than `as_of`.
+        """Return the trades whose end was booked by a step earlier than `as_of`.
 
         Earlier, not at the same moment: a step's own fills are booked after its view is made.
         """
@@ -116,7 +116,7 @@ class RecallingFeed:
 
 
 def recalled(situation: Situation, trades: Sequence[PastTrade], facts_max: int) -> tuple[Memory, ...]:
-    """Give each stock the nearest past trades of its sector in this regime, nearest first.
+    """Return each stock the nearest past trades of its sector in this regime, nearest first.
 
     The distance is the root mean square difference of the factors that both have; a trade without factors
     comes after those with, and of two alike the newer comes first.

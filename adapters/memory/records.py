@@ -22,7 +22,7 @@ _NAMESPACE = uuid5(NAMESPACE_URL, f"urn:{ORIGIN}:{GROUP_ID}")
 
 @lru_cache(maxsize=10_000)
 def name_of(kind: str, *key: str) -> str:
-    """Give the uuid of a thing by what it is."""
+    """Return the uuid of a thing by what it is."""
     return str(uuid5(_NAMESPACE, "\x1f".join((kind, *key))))
 
 
@@ -55,7 +55,7 @@ class Episode:
     source_description : str
         Which table of the ledger it is a row of.
     entity_edges : tuple of str
-        The relations that it tells of.
+        The relations that it states.
     """
 
     uuid: str
@@ -123,7 +123,7 @@ class Page:
     closings: dict[str, Closing] = field(default_factory=dict)
 
     def entity(self, label: str, name: str, at: datetime, summary: str = "", **attributes: Value) -> str:
-        """Name a thing; give its uuid."""
+        """Name a thing; return its uuid."""
         uuid = name_of(label, name)
         if uuid not in self.entities:
             self.entities[uuid] = Entity(
@@ -135,7 +135,7 @@ class Page:
         self, source: str, name: str, target: str, fact: str, *,
         episode: str, known_at: datetime, valid_at: datetime, **attributes: Value,
     ) -> str:  # fmt: skip
-        """State a fact; give its uuid."""
+        """State a fact; return its uuid."""
         uuid = name_of("RELATES_TO", source, name, target)
         if uuid not in self.relations:
             self.relations[uuid] = Relation(
@@ -145,13 +145,13 @@ class Page:
         return uuid
 
     def mention(self, episode: str, entity: str, at: datetime) -> None:
-        """Note that an episode speaks of a thing."""
+        """Note that an episode mentions a thing."""
         uuid = name_of("MENTIONS", episode, entity)
         self.mentions.setdefault(uuid, Mention(uuid=uuid, episode=episode, entity=entity, created_at=at))
 
 
 def as_properties(thing: Entity | Episode | Relation | Mention) -> dict[str, Any]:
-    """Give a thing's properties as Graphiti names them; embeddings are left to who has a model for them."""
+    """Return a thing's properties as Graphiti names them; embeddings are left to who has a model for them."""
     common = {"uuid": thing.uuid, "group_id": GROUP_ID, "created_at": thing.created_at}
     own: dict[str, Any] = {}
     match thing:

@@ -1,4 +1,4 @@
-"""The graph in a SQLite file: the memory of a machine without Neo4j, the same things under the same names."""
+"""The graph in a SQLite file: for a machine without Neo4j, the same things under the same names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from adapters.memory.store import OutOfStep, foreign, lost_things
 from core.errors import LedgerError, RecallError
 from core.memory import Fact
 
-MEMORY = Schema(
+GRAPH_SCHEMA = Schema(
     name="memory",
     application_id=0x54454D31,
     migrations=(
@@ -59,8 +59,8 @@ _FACTS = """
 """
 
 
-class SqliteStore:
-    """The graph in one file. Implements `adapters.memory.store.Store`.
+class SqliteGraphStore:
+    """The graph in one file. Implements `adapters.memory.store.GraphStore`.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class SqliteStore:
         self._file: Database | None = None
 
     async def open(self, ledger: str) -> int:
-        """Open the file; give the place."""
+        """Open the file; return the place."""
         with _translated():
             with self._opened.transaction(Survives.KILL) as cursor:
                 cursor.execute("INSERT INTO mark VALUES (1, ?, 0) ON CONFLICT DO NOTHING", (ledger,))
@@ -101,13 +101,13 @@ class SqliteStore:
                     raise lost_things(self.place)
 
     async def place_in_ledger(self) -> int:
-        """Give the place."""
+        """Return the place."""
         with _translated():
             rows = self._opened.read("SELECT sequence FROM mark")
         return int(rows[0][0]) if rows else -1
 
     async def facts(self, symbol: str, limit: int) -> tuple[Fact, ...]:
-        """Give what is known of a ticker, newest first."""
+        """Return what is known of a ticker, newest first."""
         ticker = name_of("Ticker", symbol)
         with _translated():
             rows = self._opened.read(_FACTS, (ticker, ticker, limit))
@@ -128,7 +128,7 @@ class SqliteStore:
     @property
     def _opened(self) -> Database:
         if self._file is None:
-            self._file = Database(self._path, MEMORY)
+            self._file = Database(self._path, GRAPH_SCHEMA)
         return self._file
 
 
@@ -160,12 +160,12 @@ def _json(properties: dict[str, Any]) -> str:
 
 
 def _fact(uuid: str, body: str, source: str, target: str, valid_at: str, invalid_at: str | None) -> Fact:
-    told = msgspec.json.decode(body)
+    properties = msgspec.json.decode(body)
     return Fact(
-        uuid=uuid, name=told["name"], fact=told["fact"], source=source, target=target,
+        uuid=uuid, name=properties["name"], fact=properties["fact"], source=source, target=target,
         valid_at=datetime.fromisoformat(valid_at),
         invalid_at=datetime.fromisoformat(invalid_at) if invalid_at else None,
-        episodes=tuple(told["episodes"]),
+        episodes=tuple(properties["episodes"]),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""How a writing thread stands aside while the engine steps: both share an interpreter, the step goes first."""
+"""How a writing thread yields while the engine steps: both share an interpreter, the step goes first."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-ASIDE_SECONDS_MAX = 2.0
+YIELD_SECONDS_MAX = 2.0
 
 
-class StepGate:
-    """Shut while a step runs; a step that is long keeps nobody longer than `ASIDE_SECONDS_MAX`."""
+class YieldGate:
+    """Shut while a step runs; a step that is long keeps nobody longer than `YIELD_SECONDS_MAX`."""
 
     def __init__(self) -> None:
         self._open = threading.Event()
@@ -22,7 +22,7 @@ class StepGate:
     @contextmanager
     def shut(self) -> Iterator[None]:
         """Keep it shut within."""
-        self._opens_at = time.monotonic() + ASIDE_SECONDS_MAX
+        self._opens_at = time.monotonic() + YIELD_SECONDS_MAX
         self._open.clear()
         try:
             yield
@@ -36,9 +36,9 @@ class StepGate:
 
 
 class GatedSelector(selectors.DefaultSelector):
-    """Lets an event loop go on only through the gate: between any two of its turns it stands aside."""
+    """Lets an event loop go on only through the gate: between any two of its turns it yields."""
 
-    def __init__(self, gate: StepGate) -> None:
+    def __init__(self, gate: YieldGate) -> None:
         super().__init__()
         self._gate = gate
 

@@ -9,7 +9,7 @@ from core.errors import RecallError
 from core.memory import Fact
 
 
-class Store(Protocol):
+class GraphStore(Protocol):
     """Keeps the graph. Every method but `close` raises `core.errors.RecallError` when it cannot.
 
     Attributes
@@ -24,7 +24,7 @@ class Store(Protocol):
     place: str
 
     async def open(self, ledger: str) -> int:
-        """Connect; give the sequence number of the last step written, 0 for none.
+        """Connect; return the sequence number of the last step written, 0 for none.
 
         Parameters
         ----------
@@ -38,11 +38,11 @@ class Store(Protocol):
         ...
 
     async def place_in_ledger(self) -> int:
-        """Give the sequence number of the last step written; -1 when the mark is gone."""
+        """Return the sequence number of the last step written; -1 when the mark is gone."""
         ...
 
     async def facts(self, symbol: str, limit: int) -> tuple[Fact, ...]:
-        """Give what is known of a ticker, newest first."""
+        """Return what is known of a ticker, newest first."""
         ...
 
     async def wipe(self) -> None:
@@ -55,7 +55,7 @@ class Store(Protocol):
 
 
 def foreign(place: str, found: str) -> RecallError:
-    """Say that the graph was written from another ledger."""
+    """Describe that the graph was written from another ledger."""
     return RecallError(
         f"The graph at {place} was written from another ledger (its first step is {found}); it is left as it is.",
         hint="Point NEO4J_URI or STATE_DIR elsewhere, or: python -m daemon.wiring.memory_cli rebuild",
@@ -70,7 +70,7 @@ class OutOfStep(RecallError):
 
 
 def lost_things(place: str) -> RecallError:
-    """Say that something which was written is no longer there."""
+    """Describe that something which was written is no longer there."""
     return RecallError(
         f"The graph at {place} has lost things that were written to it.",
         hint="Write it anew: python -m daemon.wiring.memory_cli rebuild",

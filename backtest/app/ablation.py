@@ -1,4 +1,4 @@
-"""The pipeline run again with one agent or one exit rule switched off."""
+"""The pipeline run again without one agent or one exit rule (ablation)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from itertools import islice
 from backtest.app.engine import BacktestEngine
 from backtest.app.executors import run_all, share
 from backtest.app.settings import Settings, settings_of, without_agent, without_exit_rules
-from backtest.app.strategies import BacktestSpec, Progress, run_pipeline
-from backtest.attribution import Switched
+from backtest.app.strategies import BacktestSpec, run_pipeline
+from backtest.attribution import Ablation
+from backtest.progress import Progress
 from backtest.runner import Run
 from core.orders import Side
 from core.types import BarPanel
@@ -20,7 +21,7 @@ DECISIONS_READ = 500
 ALLOCATOR = "diversified"
 
 
-def switch_off(
+def run_ablations(
     spec: BacktestSpec,
     panel: BarPanel,
     source: str,
@@ -28,23 +29,23 @@ def switch_off(
     whole: tuple[BacktestEngine, Run],
     executor: Executor | None,
     progress: Progress,
-) -> tuple[Switched, ...]:
+) -> tuple[Ablation, ...]:
     """Run again without each agent that had weight, and without each exit rule that fired.
 
     Parameters
     ----------
-    whole : tuple of (Bench, Run)
+    whole : tuple of (BacktestEngine, Run)
         The run with all of its parts.
     """
-    bench, run = whole
+    backtest_engine, run = whole
     chosen = settings_of(spec)
     fired = {fill.rule for fill in run.fills if fill.side is Side.SELL}
-    parts = [("agent", agent, without_agent(chosen, agent)) for agent in heard(bench)]
+    parts = [("agent", agent, without_agent(chosen, agent)) for agent in weighted_agents(backtest_engine)]
     parts += [("exit rule", rule, settings) for rule, settings in without_exit_rules(chosen, fired)]
     ground = (share(executor, spec), share(executor, panel), source, share(executor, artefacts))
     runs = run_all(executor, run_without, [(*ground, settings) for _, _, settings in parts], progress)
     return tuple(
-        Switched(kind=kind, part=part, run=other) for (kind, part, _), other in zip(parts, runs, strict=True)
+        Ablation(kind=kind, part=part, run=other) for (kind, part, _), other in zip(parts, runs, strict=True)
     )
 
 
@@ -55,10 +56,10 @@ def run_without(
     return run_pipeline(spec, panel, artefacts, source=source, settings=settings)[1]
 
 
-def heard(bench: BacktestEngine) -> tuple[str, ...]:
+def weighted_agents(backtest_engine: BacktestEngine) -> tuple[str, ...]:
     """Name the agents whose vote had weight in the last decisions, and the allocator where it decided."""
     agents, allocated = set(), False
-    for report in islice(decisions_about_now(bench.ledger), DECISIONS_READ):
+    for report in islice(decisions_about_now(backtest_engine.ledger), DECISIONS_READ):
         for decision in report.plan.decisions:
             agents |= {vote.signal.agent for vote in decision.votes if vote.weight > 0}
             allocated |= decision.rule == "allocation"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -28,7 +28,8 @@ from backtest.app.strategies import (
     run_v8,
     with_feed,
 )
-from backtest.lookahead import Verdict, check_lookahead
+from backtest.lookahead import LookaheadResult, check_lookahead
+from backtest.progress import Progress
 from backtest.replay import Replay, find, replay
 from config.environment import Environment, OrderRoute
 from config.loader import digest
@@ -48,7 +49,6 @@ from risk.build import assemble_risk
 CUTS = 4
 LEDGER = "ledger.sqlite"
 WITHOUT_MODEL = "there is no FinBERT, and config says to abstain"
-Progress = Callable[[int, int], None]
 
 
 def find_lookahead(
@@ -59,7 +59,7 @@ def find_lookahead(
     artefacts: tuple[QuantArtefact, ...],
     progress: Progress,
     cuts: int = CUTS,
-) -> Verdict:
+) -> LookaheadResult:
     """Change everything after several sessions on which orders were approved; run the backtest up to each.
 
     What is compared at a cut is the run's whole ledger and the ranker that is trained on the newest fold by
@@ -81,9 +81,9 @@ def find_lookahead(
     return check_lookahead(panel, record, rows, progress=progress)
 
 
-def eventful_rows(bench: BacktestEngine, panel: BarPanel, first: int, count: int) -> list[int]:
+def eventful_rows(backtest_engine: BacktestEngine, panel: BarPanel, first: int, count: int) -> list[int]:
     """Pick rows from `first` on, spread over a run, that approved orders; a leak of one row shows only there."""
-    steps = bench.ledger.steps()
+    steps = backtest_engine.ledger.steps()
     days = sorted(np.datetime64(step.bars_until, "D") for step in steps if step.plan.approved)
     rows = [int(row) for row in np.searchsorted(panel.sessions.astype("datetime64[D]"), days)]
     rows = [row for row in rows if first <= row < len(panel.sessions) - 1]
@@ -95,7 +95,7 @@ def eventful_rows(bench: BacktestEngine, panel: BarPanel, first: int, count: int
 def replay_recorded(decision_id: str, spec: BacktestSpec, environment: Environment, now: datetime) -> Replay:
     """Decide a decision of the daemon's ledger again, with the settings, models and bars that there are now.
 
-    A vendor's news are not kept, so a decision that saw some is another view today, and said to be.
+    A vendor's news are not kept, so a decision that had some has another view today, which the result names.
 
     Raises
     ------
@@ -133,15 +133,15 @@ def replay_recorded(decision_id: str, spec: BacktestSpec, environment: Environme
 def _until(
     strategy: str, spec: BacktestSpec, panel: BarPanel, source: str, artefacts: Iterable[QuantArtefact], row: int
 ) -> bytes:
-    """Give the ledger of the run that ends at `row`, and the newest ranker by then, as bytes."""
+    """Return the ledger of the run that ends at `row`, and the newest ranker by then, as bytes."""
     session: date = panel.sessions[row].astype("datetime64[D]").item()
     known = tuple(artefact for artefact in artefacts if artefact.labels_end <= session.isoformat())
     run = run_pipeline if strategy == "pipeline" else run_v8
-    bench, _ = run(replace(spec, end=session), panel, known, source=source)
+    backtest_engine, _ = run(replace(spec, end=session), panel, known, source=source)
     quant = settings_of(spec).trading.quant
     place = fold_rows(panel, row, row, spec.retrain_sessions)[0]
     newest = train_fold(fold_task(panel, FactorStore().history(panel), quant, place))
-    return bench.ledger.dump() + b"\n" + json.dumps(["models", place, newest.model_id]).encode()
+    return backtest_engine.ledger.dump() + b"\n" + json.dumps(["models", place, newest.model_id]).encode()
 
 
 def _feed(environment: Environment, chosen: Settings, tones: SentimentCache, now: datetime) -> Feed:

@@ -12,12 +12,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from backtest.app.cli_tools import add_tools, run_tool, tool_asked
+from backtest.app.cli_tools import add_tools, run_tool, wants_tool
 from backtest.app.executors import executor_of
 from backtest.app.intraday import read_five_minute_bars
 from backtest.app.output import CHARTS, progress_bars, save, show, to_json
 from backtest.app.strategies import BacktestSpec, load_panel, with_feed
-from backtest.app.study import Strategy, conduct
+from backtest.app.study import Strategy, run_study
 from backtest.to_json import figures
 from config.environment import Environment, read_environment
 from config.loader import FOLDER
@@ -36,69 +36,71 @@ def main(
     variables: Mapping[str, str] = os.environ,
     folder: Path = FOLDER,
 ) -> int:
-    """Run one script under the settings in `folder`; give its exit code."""
-    asked = parser(strategy).parse_args(argv)
+    """Run one script under the settings in `folder`; return its exit code."""
+    arguments = parser(strategy).parse_args(argv)
     try:
         environment = read_environment(variables)
-        return run(strategy, asked, walking(asked, spec_of(asked, folder), environment), environment)
+        return run(
+            strategy, arguments, with_intraday(arguments, spec_of(arguments, folder), environment), environment
+        )
     except EngineError as error:
-        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)  # noqa: T201  # a script speaks
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)  # noqa: T201  # a script prints
         return EXIT_SETTINGS if isinstance(error, SettingsError | RequestError) else EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_FAILED
 
 
-def run(strategy: Strategy, asked: argparse.Namespace, spec: BacktestSpec, environment: Environment) -> int:
-    """Do what was asked: one of the tools, or the backtest itself."""
-    if tool_asked(asked):
-        return run_tool(strategy, asked, spec, environment, datetime.now(UTC))
+def run(strategy: Strategy, arguments: argparse.Namespace, spec: BacktestSpec, environment: Environment) -> int:
+    """Do what was arguments: one of the tools, or the backtest itself."""
+    if wants_tool(arguments):
+        return run_tool(strategy, arguments, spec, environment, datetime.now(UTC))
     panel, source = load_panel(spec, environment, datetime.now(UTC))
-    with executor_of(asked.jobs, asked.cluster) as executor, progress_bars() as stages:
-        study = conduct(
+    with executor_of(arguments.jobs, arguments.cluster) as executor, progress_bars() as stages:
+        study = run_study(
             strategy,
             spec,
             panel,
             source,
             executor=executor,
             stages=stages,
-            attribution=getattr(asked, "attribution", False),
+            attribution=getattr(arguments, "attribution", False),
         )
-    path = save(study.report, asked.out)
-    if asked.json:
+    path = save(study.report, arguments.out)
+    if arguments.json:
         sys.stdout.buffer.write(to_json(figures(study.report)) + b"\n")
     else:
         show(study.report)
-        print(f"{path} and {path.with_suffix('.json').name}")  # noqa: T201  # a script speaks
+        print(f"{path} and {path.with_suffix('.json').name}")  # noqa: T201  # a script prints
     return 0
 
 
-def spec_of(asked: argparse.Namespace, folder: Path) -> BacktestSpec:
+def spec_of(arguments: argparse.Namespace, folder: Path) -> BacktestSpec:
     """Turn the command line into a specification."""
     return BacktestSpec(
-        start=asked.start,
-        end=asked.end,
-        feed=asked.feed,
-        profile=asked.profile,
-        seed=asked.seed,
-        books=asked.books,
-        trials=asked.trials,
-        retrain_sessions=asked.retrain_sessions,
-        rebalance_sessions=getattr(asked, "rebalance_sessions", BacktestSpec().rebalance_sessions),
+        start=arguments.start,
+        end=arguments.end,
+        feed=arguments.feed,
+        profile=arguments.profile,
+        seed=arguments.seed,
+        books=arguments.books,
+        trials=arguments.trials,
+        retrain_sessions=arguments.retrain_sessions,
+        rebalance_sessions=getattr(arguments, "rebalance_sessions", BacktestSpec().rebalance_sessions),
         folder=folder,
-        changes=dict(asked.changes),
+        changes=dict(arguments.changes),
     )
 
 
-def walking(asked: argparse.Namespace, spec: BacktestSpec, environment: Environment) -> BacktestSpec:
-    """Give the specification with the five-minute bars that were asked for."""
-    if getattr(asked, "intraday", None) is None:
+def with_intraday(arguments: argparse.Namespace, spec: BacktestSpec, environment: Environment) -> BacktestSpec:
+    """Return the specification with the five-minute bars of --intraday."""
+    if getattr(arguments, "intraday", None) is None:
         return spec
     daily = with_feed(environment, spec.feed).parquet_path
-    return replace(spec, intraday=read_five_minute_bars(asked.intraday, daily))
+    return replace(spec, intraday=read_five_minute_bars(arguments.intraday, daily))
 
 
 def parser(strategy: Strategy) -> argparse.ArgumentParser:
-    """Give the command line's parser."""
+    """Return the command line's parser."""
     wanted = argparse.ArgumentParser(description=ABOUT[strategy])
     add = wanted.add_argument
     add(

@@ -17,7 +17,7 @@ from backtest.app.output import progress_bars
 from backtest.app.strategies import BacktestSpec, load_panel, train
 from backtest.app.study import Strategy
 from backtest.app.sweep import Sweep, read_grid, run_sweep
-from backtest.lookahead import Verdict
+from backtest.lookahead import LookaheadResult
 from backtest.replay import Replay
 from backtest.to_json import plain
 from config.environment import Environment
@@ -48,45 +48,47 @@ def add_tools(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def tool_asked(asked: argparse.Namespace) -> bool:
-    """Tell whether a tool was asked for, and not a backtest."""
-    return bool(asked.check_lookahead or asked.replay or asked.sweep)
+def wants_tool(arguments: argparse.Namespace) -> bool:
+    """Return whether a tool is wanted, and not a backtest."""
+    return bool(arguments.check_lookahead or arguments.replay or arguments.sweep)
 
 
 def run_tool(
-    strategy: Strategy, asked: argparse.Namespace, spec: BacktestSpec, environment: Environment, now: datetime
+    strategy: Strategy, arguments: argparse.Namespace, spec: BacktestSpec, environment: Environment, now: datetime
 ) -> int:
-    """Do what was asked and say what came of it; give the exit code."""
-    if asked.replay:
-        return told(asked, replay_recorded(asked.replay, spec, environment, now))
+    """Run the tool and print its result; return the exit code."""
+    if arguments.replay:
+        return print_result(arguments, replay_recorded(arguments.replay, spec, environment, now))
     panel, source = load_panel(spec, environment, now)
-    with executor_of(asked.jobs, asked.cluster) as executor, progress_bars() as stages:
-        if asked.sweep:
-            made = run_sweep(strategy, spec, panel, source, read_grid(asked.sweep), executor, stages)
+    with executor_of(arguments.jobs, arguments.cluster) as executor, progress_bars() as stages:
+        if arguments.sweep:
+            made = run_sweep(strategy, spec, panel, source, read_grid(arguments.sweep), executor, stages)
         else:
             artefacts = train(spec, panel, executor, partial(stages, "fit rankers"))
             progress = partial(stages, "run with other futures")
             found = find_lookahead(strategy, spec, panel, source, artefacts, progress)
-    return _swept(asked, made) if asked.sweep else told(asked, found)
+    return _swept(arguments, made) if arguments.sweep else print_result(arguments, found)
 
 
-def told(asked: argparse.Namespace, answer: Verdict | Replay) -> int:
-    """Print what a tool found; give the exit code."""
-    if asked.json:
+def print_result(arguments: argparse.Namespace, answer: LookaheadResult | Replay) -> int:
+    """Print what a tool found; return the exit code."""
+    if arguments.json:
         text = msgspec.json.format(msgspec.json.encode(plain(answer)), indent=2).decode()
     else:
-        text = "\n".join(_verdict_lines(answer) if isinstance(answer, Verdict) else _replay_lines(answer))
+        text = "\n".join(
+            _lookahead_lines(answer) if isinstance(answer, LookaheadResult) else _replay_lines(answer)
+        )
     Console(soft_wrap=True).out(text, highlight=False)
-    fine = not answer.leaks if isinstance(answer, Verdict) else answer.same
+    fine = not answer.leaks if isinstance(answer, LookaheadResult) else answer.same
     return 0 if fine else FOUND_SOMETHING
 
 
-def _swept(asked: argparse.Namespace, made: Sweep) -> int:
+def _swept(arguments: argparse.Namespace, made: Sweep) -> int:
     body = msgspec.json.format(msgspec.json.encode(plain(made)), indent=1)
-    path: Path = asked.out / SWEEP_FILE[made.strategy]
+    path: Path = arguments.out / SWEEP_FILE[made.strategy]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(body)
-    if asked.json:
+    if arguments.json:
         Console(soft_wrap=True).out(body.decode(), highlight=False)
         return 0
     names = list(made.cells[0].change)
@@ -105,7 +107,7 @@ def _swept(asked: argparse.Namespace, made: Sweep) -> int:
     return 0
 
 
-def _verdict_lines(found: Verdict) -> list[str]:
+def _lookahead_lines(found: LookaheadResult) -> list[str]:
     what = f"{found.comparisons} ledgers ({found.bytes_compared / 1e6:.1f} MB) cut at {', '.join(found.sessions)}"
     if not found.leaks:
         return [f"No look-ahead: {what} are the same byte for byte whatever comes after."]
@@ -120,7 +122,7 @@ def _verdict_lines(found: Verdict) -> list[str]:
 def _replay_lines(done: Replay) -> list[str]:
     if done.same:
         return [f"{done.decision_id}: decided again from the same inputs, the same plan byte for byte."]
-    verdict = "the same plan nevertheless" if done.same_plan else "another plan"
-    out = [f"{done.decision_id}: decided again, {verdict}."]
+    outcome = "the same plan nevertheless" if done.same_plan else "another plan"
+    out = [f"{done.decision_id}: decided again, {outcome}."]
     out += [f"  {cause}" for cause in done.causes]
     return out + ([f"  First difference: {done.first_difference}"] if done.first_difference else [])

@@ -31,7 +31,7 @@ from risk.build import assemble_risk
 
 @dataclass(frozen=True, kw_only=True)
 class BacktestEngine:
-    """An engine on its bench: the parts that a backtest moves or reads.
+    """An engine on a fixed panel, with the parts that a backtest moves or reads.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class BacktestEngine:
     panel: BarPanel
 
 
-def build_bench(
+def build_backtest_engine(
     panel: BarPanel,
     trading: TradingSettings,
     risk: RiskSettings,
@@ -59,14 +59,14 @@ def build_bench(
     Parameters
     ----------
     team_of : callable
-        Gives the team for the panel after the quality gate.
+        Returns the team for the panel after the quality gate.
     quotes : callable or None
         Prices within the day; what it has none of is quoted at the session's opening price.
     """
     clock = ManualClock(datetime(1990, 1, 1, tzinfo=UTC))
     feed = PanelFeed(panel, trading.data, NyseCalendar(), source=source, quotes=quotes)
     ledger = DeferredLedger(route=OrderRoute.PAPER_BUILTIN)
-    seal = digest(trading, risk)
+    config_digest = digest(trading, risk)
     engine = Engine(
         EngineDependencies(
             clock=clock,
@@ -78,7 +78,7 @@ def build_bench(
             events=NullEventBus(),
             publish_events=no_events,
             memory=NullMemory(),
-            config_digest=lambda: seal,
+            config_digest=lambda: config_digest,
             refresh_limits=lambda: (),
             route=OrderRoute.PAPER_BUILTIN.value,
             initial_cash=Decimal(repr(trading.broker.initial_cash_usd)),
@@ -93,6 +93,6 @@ def rebuilt(made: BacktestEngine, **parts: Any) -> BacktestEngine:
 
 
 def closes(panel: BarPanel, first: int, last: int) -> Sequence[datetime]:
-    """Give the closing times of rows first to last inclusive, aware UTC."""
+    """Return the closing times of rows first to last inclusive, aware UTC."""
     stamps = panel.known_at[first : last + 1].astype("datetime64[us]").astype(datetime)
     return [stamp.replace(tzinfo=UTC) for stamp in np.atleast_1d(stamps)]

@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from backtest.progress import Progress
 from core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ START = "dask scheduler; then in the project's folder, on each machine: dask wor
 
 @contextmanager
 def executor_of(jobs: int, cluster: str = "") -> Iterator[Executor | None]:
-    """Give where tasks run; what runs there gives the same results byte for byte.
+    """Return where tasks run; what runs there gives the same results byte for byte.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ def executor_of(jobs: int, cluster: str = "") -> Iterator[Executor | None]:
         )
     if cluster:
         with _client(cluster) as client:
-            _same_everywhere(client)
+            _same_everywhere(client, fingerprint())
             yield _on(client)
     elif jobs > 1:
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
@@ -66,7 +67,7 @@ def executor_of(jobs: int, cluster: str = "") -> Iterator[Executor | None]:
 
 
 def share(executor: Executor | None, value: Value) -> Value:
-    """Give what stands for a value as an argument of `run_all`: a cluster is sent it once, not with each task."""
+    """Return what stands for a value in arguments of `run_all`: a cluster is sent it once, not with each task."""
     send: Callable[[Value], Value] | None = getattr(executor, "send", None)
     return value if send is None else send(value)
 
@@ -75,9 +76,9 @@ def run_all(
     executor: Executor | None,
     work: Callable[..., Value],
     arguments: Sequence[tuple[Any, ...]],
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> Iterator[Value]:
-    """Give the results in the order of the arguments; progress is told how many of how many are done."""
+    """Return the results in the order of the arguments; progress is called with how many of how many are done."""
     if executor is None:
         for done, given in enumerate(arguments, start=1):
             yield work(*given)
@@ -91,10 +92,10 @@ def run_all(
 
 def fingerprint() -> Mapping[str, str]:
     """Name what results depend on: the interpreter, the libraries of numbers, and our own code."""
-    seal = hashlib.sha256()
+    code = hashlib.sha256()
     for path in (p for room in ROOMS for p in sorted((ROOT / room).rglob("*.py"))):
-        seal.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
-    found = {"python": platform.python_version(), "code": seal.hexdigest()[:12]}
+        code.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
+    found = {"python": platform.python_version(), "code": code.hexdigest()[:12]}
     return found | {name: _version(name) for name in LIBRARIES}
 
 
@@ -125,8 +126,7 @@ def _on(client: Client) -> Executor:
     return made
 
 
-def _same_everywhere(client: Client) -> None:
-    ours = _ours()
+def _same_everywhere(client: Client, ours: Mapping[str, str]) -> None:
     try:
         theirs: Mapping[str, Mapping[str, str]] = client.run(fingerprint)
     except ImportError as error:
@@ -144,10 +144,6 @@ def _same_everywhere(client: Client) -> None:
                 f"The worker {worker} would give other results: {'; '.join(other)}.",
                 hint="Bring it to the same commit and the same requirements.txt.",
             )
-
-
-def _ours() -> Mapping[str, str]:
-    return fingerprint()
 
 
 def _version(library: str) -> str:

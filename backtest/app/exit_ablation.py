@@ -38,7 +38,7 @@ class OtherExits:
     def mark_to_market(
         self, view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle
     ) -> Portfolio:
-        """Mark the book to the view."""
+        """Mark the portfolio to the view."""
         return self.sizing.mark_to_market(view, portfolio, analysis, cycle)
 
     def exits(
@@ -58,7 +58,7 @@ class OtherExits:
         state: TradingState,
         cycle: Cycle,
     ) -> Plan:
-        """Size and check as ever; guard what is held by the other settings."""
+        """Size and check as ever; the brackets follow the other settings."""
         plan = self.sizing.review(
             decision_id=decision_id,
             decisions=decisions,
@@ -68,14 +68,14 @@ class OtherExits:
             state=state,
             cycle=cycle,
         )
-        guards = tuple(_guarded(guard, self.settings.risk_check) for guard in plan.protections)
-        return replace(plan, protections=guards)
+        brackets = tuple(_with_other_exits(bracket, self.settings.risk_check) for bracket in plan.protections)
+        return replace(plan, protections=brackets)
 
     def on_consecutive_errors(self, faults: int, state: TradingState) -> tuple[TradingState, tuple[str, ...]]:
-        """Give the state after so many failed steps."""
+        """Return the state after so many failed steps."""
         return self.sizing.on_consecutive_errors(faults, state)
 
 
-def _guarded(guard: Bracket, risk_check: RiskCheck) -> Bracket:
-    atr = float(guard.atr) if guard.atr else None
-    return bracket_of(guard.symbol, guard.decision_id, atr, risk_check, guard.peak_price)
+def _with_other_exits(bracket: Bracket, risk_check: RiskCheck) -> Bracket:
+    atr = float(bracket.atr) if bracket.atr else None
+    return bracket_of(bracket.symbol, bracket.decision_id, atr, risk_check, bracket.peak_price)

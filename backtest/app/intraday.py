@@ -1,4 +1,4 @@
-"""A backtest within the day: the risk check walks five-minute bars where there are any."""
+"""A backtest within the day: the risk check runs on five-minute bars where there are any."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from adapters.calendar import NyseCalendar
 from adapters.paper.broker import PaperBroker
 from adapters.paper.store import InMemoryPaperStore
 from adapters.parquet.intraday_bars import BAR, FiveMinuteBars, footing_of
-from backtest.intraday_coverage import Walked
-from backtest.runner import Moment
+from backtest.intraday_coverage import IntradayCoverage
+from backtest.runner import ScheduledStep
 from config.sectors import STOCKS
 from config.trading import BrokerSettings
 from core.brackets import Bracket
@@ -26,8 +26,8 @@ from core.types import BarPanel, Fill, MarketView
 DECIDES = replace(DECIDE, submits=True, protects=True)
 
 
-class WalkingBroker(PaperBroker):
-    """A paper broker that leaves to the risk check what is walked in five-minute bars.
+class IntradayBroker(PaperBroker):
+    """A paper broker that leaves to the risk check what has five-minute bars.
 
     Stops and targets rest against the daily bar; in a session, those of tickers with five-minute bars are
     lifted at its opening, since the check watches them from then on.
@@ -46,9 +46,9 @@ class WalkingBroker(PaperBroker):
     def settle(self, view: MarketView) -> tuple[Fill, ...]:
         """Trade on the view."""
         if view.market_open:
-            walked = frozenset(self._five.tickers(market_date(view.as_of)))
-            if any(guard.symbol in walked for guard in self._resting):
-                self.protect([guard for guard in self._resting if guard.symbol not in walked])
+            checked = frozenset(self._five.tickers(market_date(view.as_of)))
+            if any(bracket.symbol in checked for bracket in self._resting):
+                self.protect([bracket for bracket in self._resting if bracket.symbol not in checked])
         return super().settle(view)
 
 
@@ -58,7 +58,7 @@ def read_five_minute_bars(path: Path, daily: Path | None) -> FiveMinuteBars:
     Raises
     ------
     core.errors.SettingsError
-        When the daily bars come from no file: nothing else tells how its prices were adjusted.
+        When the daily bars come from no file: nothing else shows how its prices were adjusted.
     core.errors.DataError
         When one of the files cannot be used.
     """
@@ -70,13 +70,13 @@ def read_five_minute_bars(path: Path, daily: Path | None) -> FiveMinuteBars:
     return FiveMinuteBars(path, STOCKS, NyseCalendar(), footing_of(daily, STOCKS))
 
 
-def moments(bars: FiveMinuteBars, panel: BarPanel, first: int, last: int) -> list[Moment]:
-    """Give the steps of rows first to last of the daily panel: checks within a day, a decision at its close.
+def intraday_schedule(bars: FiveMinuteBars, panel: BarPanel, first: int, last: int) -> list[ScheduledStep]:
+    """Return the steps of rows first to last of the daily panel: checks within a day, a decision at its close.
 
     In a session with five-minute bars the risk check of their tickers runs at the open and every five minutes
     until the close. The first session only decides: nothing is held in it.
     """
-    out: list[Moment] = []
+    out: list[ScheduledStep] = []
     for row in range(first, last + 1):
         closes_at: datetime = panel.known_at[row].astype("datetime64[us]").item().replace(tzinfo=UTC)
         tickers = bars.tickers(_day(panel, row)) if row > first else ()
@@ -89,12 +89,12 @@ def moments(bars: FiveMinuteBars, panel: BarPanel, first: int, last: int) -> lis
     return out
 
 
-def walked_in(bars: FiveMinuteBars, panel: BarPanel, first: int, last: int) -> Walked:
-    """Name what of rows first to last was walked."""
+def intraday_coverage(bars: FiveMinuteBars, panel: BarPanel, first: int, last: int) -> IntradayCoverage:
+    """Name what of rows first to last has five-minute bars."""
     days = {_day(panel, row) for row in range(first + 1, last + 1)}
     days &= set(bars.sessions)
-    steps = moments(bars, panel, first, last)
-    return Walked(
+    steps = intraday_schedule(bars, panel, first, last)
+    return IntradayCoverage(
         file=bars.name,
         checks=sum(not cycle.entries for _, cycle in steps),
         tickers=dict(sorted(Counter(name for day in days for name in bars.tickers(day)).items())),

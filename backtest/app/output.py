@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from backtest.app.study import Stages
+from backtest.progress import StageProgress
 from backtest.report import Report
 from backtest.tables import render, summary_line
 from backtest.to_json import plain
@@ -30,7 +30,7 @@ def to_json(content: Any) -> bytes:
 
 
 def save(report: Report, folder: Path = CHARTS) -> Path:
-    """Write the JSON and the picture; give the picture's path."""
+    """Write the JSON and the picture; return the picture's path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{NAMES[report.about.strategy]}.png"
     path.with_suffix(".json").write_bytes(to_json(report))
@@ -65,7 +65,7 @@ def show(report: Report) -> None:
 
 
 @contextmanager
-def progress_bars() -> Iterator[Stages]:
+def progress_bars() -> Iterator[StageProgress]:
     """Show a bar a stage with the time left, on the error stream: the output stays clean."""
     bars = Progress(
         TextColumn("{task.description}"),
@@ -76,10 +76,10 @@ def progress_bars() -> Iterator[Stages]:
     )
     known: dict[str, TaskID] = {}
 
-    def tell(stage: str, done: int, of: int) -> None:
+    def update(stage: str, done: int, of: int) -> None:
         if stage not in known:
             known[stage] = bars.add_task(stage, total=of)
         bars.update(known[stage], completed=done)
 
     with bars:
-        yield tell
+        yield update

@@ -8,12 +8,13 @@ import numpy as np
 
 from adapters.calendar import NyseCalendar
 from adapters.feeds.panel_feed import PanelFeed
-from agents.market import SectorAgent
+from agents.market import MarketAgent
 from backtest.app.engine import closes
 from backtest.app.settings import Settings, settings_of
-from backtest.app.strategies import BacktestSpec, Progress, decision_rows, silent
+from backtest.app.strategies import BacktestSpec, decision_rows
+from backtest.progress import Progress, no_progress
 from backtest.report import HINDSIGHT
-from backtest.scan import ScanHistory, ScanWindow, by_year, forward_from_open, judge_scan
+from backtest.scan import ScanHistory, ScanWindow, by_year, forward_from_open, measure_scan
 from backtest.spans import windows_of
 from config.loader import digest
 from config.sectors import BENCHMARK, SECTOR_MAP
@@ -46,12 +47,14 @@ class ScanReport:
     config_digest: str
 
 
-def scan_backtest(spec: BacktestSpec, panel: BarPanel, source: str, progress: Progress = silent) -> ScanReport:
+def scan_backtest(
+    spec: BacktestSpec, panel: BarPanel, source: str, progress: Progress = no_progress
+) -> ScanReport:
     """Scan at every close from start to end and measure the picks."""
     chosen = settings_of(spec)
     seed, horizon = chosen.trading.quant.seed, chosen.trading.quant.horizon_sessions
     history = scan_history(spec, panel, chosen, horizon, progress)
-    found = [judge_scan(history, rows, horizon, seed) for rows in windows_of(history.sessions)]
+    found = [measure_scan(history, rows, horizon, seed) for rows in windows_of(history.sessions)]
     if found[0] is None:
         raise RequestError(
             f"No scan from {history.sessions[1]} to {history.sessions[-1]} has picks and {horizon} sessions "
@@ -77,7 +80,7 @@ def scan_history(
 ) -> ScanHistory:
     """Ask the daemon's own scanner at every close, on the view of that moment."""
     first, last = decision_rows(spec, panel)
-    agent = SectorAgent(SECTOR_MAP, settings.trading.sector_scan)
+    agent = MarketAgent(SECTOR_MAP, settings.trading.sector_scan)
     feed = PanelFeed(panel, settings.trading.data, NyseCalendar(), source="history")
     stocks, sectors = settings.trading.watchlist.tickers, tuple(SECTOR_MAP)
     place = {stock: column for column, stock in enumerate(stocks)}

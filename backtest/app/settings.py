@@ -54,7 +54,7 @@ class Settings:
     exits: RiskSettings | None = None
 
 
-class Asked(Protocol):
+class SettingsSource(Protocol):
     """The part of a specification that settings follow from."""
 
     @property
@@ -78,26 +78,26 @@ class Asked(Protocol):
         ...
 
 
-def settings_of(asked: Asked) -> Settings:
-    """Read the settings as the daemon would, under the profile asked for.
+def settings_of(spec: SettingsSource) -> Settings:
+    """Read the settings as the daemon would, under the specification's profile.
 
     Raises
     ------
     SettingsError
         For an unknown profile, or a file that cannot be used.
     """
-    folder = asked.folder
+    folder = spec.folder
     layers = [read_json(folder / "trading.default.json"), read_json(folder / "trading.json")]
-    profile = asked.profile or str(merge(*layers).get("profile", "runbook"))
+    profile = spec.profile or str(merge(*layers).get("profile", "runbook"))
     known = sorted(path.stem for path in (folder / "profiles").glob("*.json"))
     if profile not in known:
         raise SettingsError(
             f"There is no profile {profile}.", hint=f"config/profiles has {', '.join(known) or 'none'}."
         )
     named = read_json(folder / "profiles" / f"{profile}.json").get("trading", {})
-    content = merge(layers[0], named, layers[1], {"profile": profile}, _seeds(asked.seed))
+    content = merge(layers[0], named, layers[1], {"profile": profile}, _seeds(spec.seed))
     trading = validate(TradingSettings, content, "trading.json")
-    return with_changes(Settings(trading=trading, risk=load_risk(folder, profile)), asked.changes)
+    return with_changes(Settings(trading=trading, risk=load_risk(folder, profile)), spec.changes)
 
 
 def with_changes(base: Settings, change: Change) -> Settings:
@@ -126,25 +126,25 @@ def with_changes(base: Settings, change: Change) -> Settings:
     )
 
 
-def v8_settings_of(asked: Asked) -> Settings:
+def v8_settings_of(spec: SettingsSource) -> Settings:
     """Read the settings of the ranker alone; what the run itself sets goes before its own costs and limits."""
-    return with_changes(v8_settings(settings_of(asked)), asked.changes)
+    return with_changes(v8_settings(settings_of(spec)), spec.changes)
 
 
 def v8_settings(settings: Settings) -> Settings:
-    """Give the ranker's book alone: fully invested, 10 bps a trade, no exit rule and no breaker."""
+    """Return the settings of the ranker alone: fully invested, 10 bps a trade, no exit rule and no breaker."""
     costs = {"spread_bps": 0.0, "slippage_bps": V8_COST_BPS, "fee_bps": 0.0}
     trading = _changed(settings.trading, {"broker": costs})
     return Settings(trading=trading, risk=_changed(settings.risk, merge(V8_LIMITS, *EXIT_RULES_OFF.values())))
 
 
 def one_way_cost_bps(trading: TradingSettings) -> float:
-    """Give what a trade costs, basis points of its value."""
+    """Return what a trade costs, basis points of its value."""
     return slippage_bps(trading) + trading.broker.fee_bps
 
 
 def slippage_bps(trading: TradingSettings) -> float:
-    """Give what of it is inside the fill prices."""
+    """Return what of it is inside the fill prices."""
     return trading.broker.spread_bps / 2 + trading.broker.slippage_bps
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -16,11 +15,12 @@ from adapters.feeds.open import read_panel
 from adapters.parquet.intraday_bars import FiveMinuteBars
 from agents.build import team_for
 from agents.top_of_universe import TopNStrategy
-from backtest.app.engine import BacktestEngine, build_bench, closes, rebuilt
+from backtest.app.engine import BacktestEngine, build_backtest_engine, closes, rebuilt
 from backtest.app.exit_ablation import OtherExits
-from backtest.app.intraday import DECIDES, WalkingBroker, moments
+from backtest.app.intraday import DECIDES, IntradayBroker, intraday_schedule
 from backtest.app.settings import Change, Settings, settings_of, v8_settings_of
-from backtest.runner import Moment, Run, run
+from backtest.progress import Progress, no_progress
+from backtest.runner import Run, ScheduledStep, run
 from config.environment import Environment, read_environment
 from config.loader import FOLDER
 from config.risk import RiskSettings
@@ -42,11 +42,6 @@ WARM_UP_SESSIONS = 252  # the slowest factor's, before the ranker's first window
 SESSIONS_PER_MONTH = 21
 V8_NAMES = 8
 V8_EXPOSURE = 0.98  # what opens above its close is paid from the rest; at 1.0 the broker rejects such buys
-Progress = Callable[[int, int], None]
-
-
-def silent(done: int, of: int) -> None:
-    """Tell nobody how far the work is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +74,7 @@ class BacktestSpec:
     changes : mapping of str to Any
         Settings of this run alone by dotted name, e.g. `trading.broker.slippage_bps`.
     intraday : FiveMinuteBars or None
-        What the pipeline's risk check walks within the day, where it reaches.
+        What the pipeline's risk check runs on within the day, where there are bars.
     """
 
     start: date | None = None
@@ -122,7 +117,7 @@ def load_panel(spec: BacktestSpec, environment: Environment, now: datetime) -> t
 
 
 def decision_rows(spec: BacktestSpec, panel: BarPanel) -> tuple[int, int]:
-    """Give the rows of the first and the last decision.
+    """Return the rows of the first and the last decision.
 
     The first lies one session before the start, so that the start's return counts.
 
@@ -152,9 +147,9 @@ def decision_rows(spec: BacktestSpec, panel: BarPanel) -> tuple[int, int]:
 
 
 def train(
-    spec: BacktestSpec, panel: BarPanel, executor: Executor | None = None, progress: Progress = silent
+    spec: BacktestSpec, panel: BarPanel, executor: Executor | None = None, progress: Progress = no_progress
 ) -> tuple[QuantArtefact, ...]:
-    """Train the rankers of a walk-forward, each on its own past; a stored artefact is never looked at."""
+    """Train the rankers of a walk-forward, each on its own past; a stored artefact is never read."""
     quant = settings_of(spec).trading.quant
     first, last = decision_rows(spec, panel)
     table = FactorStore().history(panel)
@@ -166,7 +161,7 @@ def run_pipeline(
     spec: BacktestSpec,
     panel: BarPanel,
     artefacts: tuple[QuantArtefact, ...],
-    progress: Progress = silent,
+    progress: Progress = no_progress,
     *,
     source: str = "parquet",
     settings: Settings | None = None,
@@ -187,24 +182,24 @@ def run_pipeline(
         return team_for(chosen.trading, provider, factors)
 
     five = spec.intraday
-    bench = build_bench(
+    backtest_engine = build_backtest_engine(
         panel, chosen.trading, chosen.risk, team_of, source=source, quotes=five.quotes if five else None
     )
     if chosen.exits is not None:
-        bench = _follow_other_exits(bench, chosen.trading, chosen.exits)
+        backtest_engine = _follow_other_exits(backtest_engine, chosen.trading, chosen.exits)
     rows = decision_rows(spec, panel)
     if five is None:
-        return bench, _walk(spec, bench, _each_close(panel, rows, DECIDES), progress)
-    broker = WalkingBroker(chosen.trading.broker, bench.clock, five)
-    bench = rebuilt(bench, broker=broker)
-    return bench, _walk(spec, bench, moments(five, panel, *rows), progress)
+        return backtest_engine, _run_schedule(spec, backtest_engine, _each_close(panel, rows, DECIDES), progress)
+    broker = IntradayBroker(chosen.trading.broker, backtest_engine.clock, five)
+    backtest_engine = rebuilt(backtest_engine, broker=broker)
+    return backtest_engine, _run_schedule(spec, backtest_engine, intraday_schedule(five, panel, *rows), progress)
 
 
 def run_v8(
     spec: BacktestSpec,
     panel: BarPanel,
     artefacts: tuple[QuantArtefact, ...],
-    progress: Progress = silent,
+    progress: Progress = no_progress,
     *,
     source: str = "parquet",
     settings: Settings | None = None,
@@ -224,9 +219,9 @@ def run_v8(
             exposure=V8_EXPOSURE,
         )
 
-    bench = build_bench(panel, chosen.trading, chosen.risk, team_of, source=source)
+    backtest_engine = build_backtest_engine(panel, chosen.trading, chosen.risk, team_of, source=source)
     each_close = _each_close(panel, decision_rows(spec, panel), replace(DECIDE, submits=True))
-    return bench, _walk(spec, bench, each_close, progress)
+    return backtest_engine, _run_schedule(spec, backtest_engine, each_close, progress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -247,43 +242,48 @@ def predict(panel: BarPanel, artefacts: tuple[QuantArtefact, ...]) -> Prediction
     begins = [*np.searchsorted(sessions, ends, side="right").tolist(), len(sessions)]
     for artefact, first, stop in zip(ordered, begins, begins[1:], strict=False):
         if first < stop:
-            said = Ranker(artefact).rank(np.ascontiguousarray(z[first:stop]).reshape(-1, z.shape[2]))
-            margin[first:stop] = said.margin.reshape(stop - first, -1)
-            probability[first:stop] = said.p_outperform.reshape(stop - first, -1)
+            ranking = Ranker(artefact).rank(np.ascontiguousarray(z[first:stop]).reshape(-1, z.shape[2]))
+            margin[first:stop] = ranking.margin.reshape(stop - first, -1)
+            probability[first:stop] = ranking.p_outperform.reshape(stop - first, -1)
     return Predictions(margin=margin, probability=probability)
 
 
-def _each_close(panel: BarPanel, rows: tuple[int, int], cycle: Cycle) -> list[Moment]:
+def _each_close(panel: BarPanel, rows: tuple[int, int], cycle: Cycle) -> list[ScheduledStep]:
     return [(at, cycle) for at in closes(panel, *rows)]
 
 
-def _walk(spec: BacktestSpec, bench: BacktestEngine, steps: list[Moment], progress: Progress) -> Run:
+def _run_schedule(
+    spec: BacktestSpec, backtest_engine: BacktestEngine, steps: list[ScheduledStep], progress: Progress
+) -> Run:
     return run(
-        bench.engine,
-        bench.clock,
+        backtest_engine.engine,
+        backtest_engine.clock,
         steps,
         resume_after_sessions=spec.resume_after_sessions,
-        progress=lambda done: progress(done, len(steps)),
+        progress=progress,
     )
 
 
-def _follow_other_exits(bench: BacktestEngine, trading: TradingSettings, exits: RiskSettings) -> BacktestEngine:
+def _follow_other_exits(
+    backtest_engine: BacktestEngine, trading: TradingSettings, exits: RiskSettings
+) -> BacktestEngine:
     leaving = assemble_risk(trading, lambda: exits)
-    return rebuilt(bench, risk=OtherExits(sizing=bench.engine.parts.risk, leaving=leaving, settings=exits))
+    sizing = backtest_engine.engine.parts.risk
+    return rebuilt(backtest_engine, risk=OtherExits(sizing=sizing, leaving=leaving, settings=exits))
 
 
 def _earliest(quant: QuantSettings) -> int:
-    """Give the first row whose ranker has a full window of full factors behind it."""
+    """Return the first row whose ranker has a full window of full factors behind it."""
     return WARM_UP_SESSIONS + quant.window_months * SESSIONS_PER_MONTH
 
 
 def with_feed(environment: Environment, feed: str) -> Environment:
-    """Give the environment with another DATA_PROVIDER."""
+    """Return the environment with another DATA_PROVIDER."""
     if not feed:
         return environment
     variables = {"DATA_PROVIDER": feed}
     if environment.alpaca_key is not None and environment.alpaca_secret is not None:
         variables["ALPACA_API_KEY"] = environment.alpaca_key.get_secret_value()
         variables["ALPACA_SECRET_KEY"] = environment.alpaca_secret.get_secret_value()
-    asked = read_environment(variables)
-    return replace(environment, provider=asked.provider, parquet_path=asked.parquet_path)
+    chosen = read_environment(variables)
+    return replace(environment, provider=chosen.provider, parquet_path=chosen.parquet_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.random_books import BookLimits
-from backtest.app.ablation import switch_off
+from backtest.app.ablation import run_ablations
 from backtest.app.engine import BacktestEngine
-from backtest.app.intraday import walked_in
+from backtest.app.intraday import intraday_coverage
 from backtest.app.settings import (
     Settings,
     one_way_cost_bps,
@@ -34,6 +33,7 @@ from backtest.app.strategies import (
 from backtest.attribution import contributions, overfitting_of
 from backtest.market import SCALED_VOLATILITY, Market, Null
 from backtest.phases import phase_returns
+from backtest.progress import StageProgress, no_stage_progress
 from backtest.report import HIGH_VOLATILITY, About, Ranking, Report, make_report, with_phases
 from backtest.runner import Run
 from backtest.windows import Trials
@@ -46,7 +46,6 @@ from models.ranker.samples import forward_returns
 from models.regime.tracker import RegimeTracker
 
 Strategy = Literal["pipeline", "quant_v8"]
-Stages = Callable[[str, int, int], None]
 TITLES = {
     "pipeline": "Whole pipeline: scan, ranker, vote, limits, exits",
     "diversified": "Whole pipeline: the least-correlated book, limits; the votes are only shown",
@@ -61,28 +60,24 @@ class Study:
 
     Attributes
     ----------
-    bench : Bench
+    backtest_engine : Bench
         The engine as it stands after the last session, and its ledger.
     """
 
     report: Report
     run: Run
-    bench: BacktestEngine
+    backtest_engine: BacktestEngine
     artefacts: tuple[QuantArtefact, ...]
 
 
-def silent(stage: str, done: int, of: int) -> None:
-    """Tell nobody how far the work is."""
-
-
-def conduct(
+def run_study(
     strategy: Strategy,
     spec: BacktestSpec,
     panel: BarPanel,
     source: str,
     *,
     executor: Executor | None = None,
-    stages: Stages = silent,
+    stages: StageProgress = no_stage_progress,
     attribution: bool = False,
     artefacts: tuple[QuantArtefact, ...] | None = None,
 ) -> Study:
@@ -91,7 +86,7 @@ def conduct(
     Parameters
     ----------
     stages : callable
-        Told (stage, done, of).
+        Called with (stage, done, of).
     attribution : bool
         Also run it again without each agent and each exit rule.
     artefacts : tuple of QuantArtefact or None
@@ -100,19 +95,19 @@ def conduct(
     if artefacts is None:
         artefacts = train(spec, panel, executor, partial(stages, FITS))
     runner = run_pipeline if strategy == "pipeline" else run_v8
-    bench, run = runner(spec, panel, artefacts, partial(stages, TRADES), source=source)
+    backtest_engine, run = runner(spec, panel, artefacts, partial(stages, TRADES), source=source)
     stages(MEASURES, 0, 1)
-    report = measure(strategy, spec, panel, source, artefacts, (bench, run))
+    report = measure(strategy, spec, panel, source, artefacts, (backtest_engine, run))
     stages(MEASURES, 1, 1)
     if attribution and strategy == "pipeline":
         progress = partial(stages, PARTS)
-        switched = switch_off(spec, panel, source, artefacts, (bench, run), executor, progress)
+        ablations = run_ablations(spec, panel, source, artefacts, (backtest_engine, run), executor, progress)
         report = replace(
             report,
-            attribution=contributions(run, switched),
-            overfitting=overfitting_of([run, *(one.run for one in switched)]),
+            attribution=contributions(run, ablations),
+            overfitting=overfitting_of([run, *(one.run for one in ablations)]),
         )
-    return Study(report=report, run=run, bench=bench, artefacts=artefacts)
+    return Study(report=report, run=run, backtest_engine=backtest_engine, artefacts=artefacts)
 
 
 def measure(
@@ -124,7 +119,7 @@ def measure(
     ran: tuple[BacktestEngine, Run],
 ) -> Report:
     """Make the report of a run on a panel."""
-    bench, run = ran
+    backtest_engine, run = ran
     chosen = settings_of(spec) if strategy == "pipeline" else v8_settings_of(spec)
     cost_bps = one_way_cost_bps(chosen.trading)
     first, last = _span(panel, run)
@@ -143,7 +138,7 @@ def measure(
             models=len(artefacts),
             config_digest=digest(chosen.trading, chosen.risk),
             caveats=profile_caveats(spec, chosen.trading.profile),
-            walked=walked_in(spec.intraday, panel, first, last) if spec.intraday else None,
+            intraday_coverage=intraday_coverage(spec.intraday, panel, first, last) if spec.intraday else None,
         ),
         run,
         market,
@@ -151,8 +146,8 @@ def measure(
         Null(books=spec.books, limits=_limits(strategy, cost_bps), seed=seed),
         recorded_trials(spec),
         slippage_bps=slippage_bps(chosen.trading),
-        orders=bench.ledger.order_counts(),
-        high_volatility=_stormy(panel, run, chosen, first, last),
+        orders=backtest_engine.ledger.order_counts(),
+        high_volatility=_high_volatility(panel, run, chosen, first, last),
     )
     if strategy == "pipeline":
         return report
@@ -181,13 +176,13 @@ def market_of(panel: BarPanel, settings: Settings, first: int, last: int) -> Mar
 def ranking_of(
     panel: BarPanel, artefacts: tuple[QuantArtefact, ...], settings: Settings, first: int, last: int
 ) -> Ranking:
-    """Give the folds' predictions at each session of a run, and the returns that followed within it."""
+    """Return the folds' predictions at each session of a run, and the returns that followed within it."""
     quant = settings.trading.quant
     columns = [panel.column[stock] for stock in settings.trading.watchlist.tickers]
-    said, rows = predict(panel, artefacts), slice(first, last + 1)
+    predicted, rows = predict(panel, artefacts), slice(first, last + 1)
     return Ranking(
-        margin=said.margin[rows, columns],
-        probability=said.probability[rows, columns],
+        margin=predicted.margin[rows, columns],
+        probability=predicted.probability[rows, columns],
         forward=forward_returns(panel.close[: last + 1, columns], quant.horizon_sessions)[rows],
         threshold=quant.candidate_probability_min,
     )
@@ -213,7 +208,7 @@ def recorded_trials(spec: BacktestSpec) -> Trials:
 
 
 def profile_caveats(spec: BacktestSpec, profile: str) -> tuple[str, ...]:
-    """Give what the profile's file says against itself."""
+    """Return the caveats that the profile's file states."""
     return tuple(read_json(spec.folder / "profiles" / f"{profile}.json").get("caveats", ()))
 
 
@@ -233,8 +228,8 @@ def _span(panel: BarPanel, run: Run) -> tuple[int, int]:
     return int(rows[0]), int(rows[1])
 
 
-def _stormy(panel: BarPanel, run: Run, settings: Settings, first: int, last: int) -> NDArray[np.bool_]:
-    """Sessions in the high-volatility regime: as the run saw them, else as the same filter sees them."""
+def _high_volatility(panel: BarPanel, run: Run, settings: Settings, first: int, last: int) -> NDArray[np.bool_]:
+    """Sessions in the high-volatility regime: as the run had them, else by the same filter."""
     if any(run.regimes):
         return np.array([name == HIGH_VOLATILITY for name in run.regimes])
     tracker = RegimeTracker(settings.trading.regime)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
 
-import numpy as np
-
 from analysis.curves import simple_returns, worst_drawdown
-from analysis.overfitting import Overfitting, overfitting_probability
+from analysis.overfitting import Overfitting
 from backtest.app.executors import run_all, share
 from backtest.app.settings import Change, Settings, settings_of, v8_settings_of, with_changes
 from backtest.app.strategies import BacktestSpec, decision_rows, run_pipeline, run_v8
+from backtest.attribution import overfitting_of
+from backtest.progress import Progress, StageProgress
 from backtest.runner import Run
 from config.trading import QuantSettings
 from core.errors import SettingsError
@@ -28,7 +28,6 @@ from models.ranker.walk_forward import fold_rows, walk_forward
 
 CELLS_MAX = 1_000
 FITS, CELLS = "fit rankers", "run cells"
-Stages = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +110,7 @@ def run_sweep(
     source: str,
     changes: Sequence[Change],
     executor: Executor | None,
-    stages: Stages,
+    stages: StageProgress,
 ) -> Sweep:
     """Run every combination; the rankers are trained once for each set of ranker settings.
 
@@ -120,7 +119,7 @@ def run_sweep(
     strategy : str
         `pipeline`, or `quant_v8`: what a cell does not name is as the ranker alone has it.
     stages : callable
-        Told (stage, done, of).
+        Called with (stage, done, of).
     """
     base = v8_settings_of(spec) if strategy == "quant_v8" else settings_of(spec)
     wanted = [with_changes(base, change) for change in changes]
@@ -131,14 +130,14 @@ def run_sweep(
             folds[quant] = _trained(spec, panel, quant, executor, partial(stages, FITS))
     sent = {quant: share(executor, artefacts) for quant, artefacts in folds.items()}
     ground = (strategy, share(executor, spec), share(executor, panel), source)
-    asked = [(*ground, sent[chosen.trading.quant], chosen) for chosen in wanted]
-    runs = list(run_all(executor, run_cell, asked, partial(stages, CELLS)))
+    arguments = [(*ground, sent[chosen.trading.quant], chosen) for chosen in wanted]
+    runs = list(run_all(executor, run_cell, arguments, partial(stages, CELLS)))
     cells = tuple(_cell(change, run) for change, run in zip(changes, runs, strict=True))
     return Sweep(
         strategy=strategy,
         sessions=tuple(str(day) for day in runs[0].sessions[1:]),
         cells=cells,
-        overfitting=_overfitting(runs),
+        overfitting=overfitting_of(runs),
     )
 
 
@@ -160,7 +159,7 @@ def _trained(
     panel: BarPanel,
     quant: QuantSettings,
     executor: Executor | None,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> tuple[QuantArtefact, ...]:
     rows = fold_rows(panel, *decision_rows(spec, panel), spec.retrain_sessions)
     return walk_forward(panel, FactorStore().history(panel), quant, rows, executor, progress)
@@ -176,7 +175,3 @@ def _cell(change: Change, run: Run) -> Cell:
         drawdown_max=worst_drawdown(run.equity).depth,
         returns=tuple(returns.tolist()),
     )
-
-
-def _overfitting(runs: Sequence[Run]) -> Overfitting | None:
-    return overfitting_probability(np.column_stack([simple_returns(run.equity) for run in runs]))

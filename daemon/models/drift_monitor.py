@@ -134,13 +134,12 @@ class DriftMonitor:
 
     def _models(self) -> list[RankerInUse]:
         """Return the kept rankers in the order they were put in use; a rollback is not followed."""
-        from models.factors.table import FACTOR_NAMES  # noqa: PLC0415  # heavy: at first use
         from models.ranker.drift import RankerInUse  # noqa: PLC0415  # heavy: at first use
         from models.ranker.versions import versions  # noqa: PLC0415  # heavy: at first use
 
         known = sorted(versions(self._folder), key=lambda version: version.saved_at)
         rankers = [self._read(version.sha256) for version in known]
-        faults = self._check.faults([ranker.artefact.booster for ranker in rankers], len(FACTOR_NAMES))
+        faults = self._check.faults([ranker.artefact.booster for ranker in rankers])
         for version, fault in zip(known, faults, strict=True):
             if fault:
                 raise ArtefactError(f"The kept ranker {version.model_id} cannot be used: {fault}.")

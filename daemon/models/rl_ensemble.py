@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import structlog
+from msgspec import to_builtins
 
 from config.trading import RlSettings, TradingSettings
 from core.errors import DataError, RequestError
@@ -21,7 +22,8 @@ from pipeline.execution import decisions_about_now
 
 if TYPE_CHECKING:
     from daemon.child_jobs import JobRunner
-    from models.rl.artefacts import StoredMember
+    from models.rl.artefacts import StoredMember, TrainedMember
+    from models.rl.card import MemberCard
     from models.rl.ensemble import EnsembleProvider
     from pipeline.engine import Engine
 
@@ -53,9 +55,9 @@ class EnsembleService:
 
     @property
     def provider(self) -> EnsembleProvider:
-        """The shelf that the RL agents take their members from."""
+        """Where the RL agents take their members from."""
         if self._provider is None:
-            raise DataError("The RL ensemble's shelf is not open yet.", hint="Wait for GET /ready.")
+            raise DataError("The RL ensemble's members are not read yet.", hint="Wait for GET /ready.")
         return self._provider
 
     @property
@@ -65,7 +67,7 @@ class EnsembleService:
             return []
         if not self._provider.members and not self._provider.faults:
             return [f"rl: {NOT_TRAINED}"]
-        unskilled = [m.name for m in self._provider.members if not m.card["skilled"]]
+        unskilled = [m.name for m in self._provider.members if not m.card.skilled]
         chance = [f"rl: {name} is not better than chance on the judged sessions" for name in unskilled]
         return [*(f"rl: {fault}" for fault in self._provider.faults.values()), *chance]
 
@@ -93,8 +95,10 @@ class EnsembleService:
         view = engine.last_view
         if view is None or view.row < 0:
             raise RequestError("There are no bars to train on yet.", hint="See the feed in /status.", status=503)
-        asked = {name: parameters[name] for name in ("timesteps", "seed") if parameters.get(name) is not None}
-        settings = self._trading.rl.model_copy(update=asked)
+        overridden = {
+            name: parameters[name] for name in ("timesteps", "seed") if parameters.get(name) is not None
+        }
+        settings = self._trading.rl.model_copy(update=overridden)
         named = tuple(dict.fromkeys(parameters.get("tickers") or ()))
         check_history(view.bars, named, settings)
         training_spec = TrainingSpec(
@@ -107,7 +111,7 @@ class EnsembleService:
             KIND,
             train_ensemble,
             (view.bars, self._trading.regime, settings, training_spec),
-            lambda packed: self._finish(packed, source),
+            lambda trained: self._finish(trained, source),
         )
 
     def _tickers(self, engine: Engine, bars: BarPanel) -> tuple[str, ...]:
@@ -121,36 +125,36 @@ class EnsembleService:
             check_history(bars, stocks, rl)
         return found
 
-    def _members(self, asked: Sequence[str]) -> tuple[str, ...]:
-        unused = sorted(set(asked) - set(self._trading.ensemble.models))
+    def _members(self, wanted: Sequence[str]) -> tuple[str, ...]:
+        unused = sorted(set(wanted) - set(self._trading.ensemble.models))
         if unused:
             raise RequestError(
                 f"{', '.join(unused)} is not in ensemble.models, so it would be trained and never asked.",
                 hint="Add it to ensemble.models in config/trading.json, then start again.",
                 status=422,
             )
-        return tuple(dict.fromkeys(asked)) or self._trading.ensemble.models
+        return tuple(dict.fromkeys(wanted)) or self._trading.ensemble.models
 
-    def _finish(self, packed: list[Mapping[str, Any]], source: str) -> Mapping[str, Any]:
+    def _finish(self, trained: list[TrainedMember], source: str) -> Mapping[str, Any]:
         from models.rl.artefacts import save  # noqa: PLC0415  # with the first training
 
         now = datetime.now(UTC) if self._clock is None else self._clock.now()
-        save(packed, self._folder, now)
+        save(trained, self._folder, now)
         self.provider.reload()
-        cards = [one["card"] for one in packed]
+        cards = [one.card for one in trained]
         for card in cards:
-            out_of_sample = card["out_of_sample"]
-            log.info("rl.trained", model_id=card["model_id"], skilled=card["skilled"], **out_of_sample)
+            figures = to_builtins(card.out_of_sample)
+            log.info("rl.trained", model_id=card.model_id, skilled=card.skilled, **figures)
             self._events.publish(
                 "model.updated",
                 now,
-                {"agent": f"rl.{card['member']}", "model_id": card["model_id"], "reason": _worth(card)},
+                {"agent": f"rl.{card.member}", "model_id": card.model_id, "reason": _worth(card)},
             )
         return {
-            "tickers": cards[0]["tickers"],
-            "window": cards[0]["window"],
-            "data": {"source": source, "as_of": cards[0]["window"]["labels_end"]},
-            "members": {card["member"]: _summary(card, self._trading.rl) for card in cards},
+            "tickers": list(cards[0].tickers),
+            "window": to_builtins(cards[0].window),
+            "data": {"source": source, "as_of": cards[0].window.labels_end},
+            "members": {card.member: _summary(card, self._trading.rl) for card in cards},
         }
 
     def card(self, now: datetime) -> Mapping[str, Any]:
@@ -159,9 +163,7 @@ class EnsembleService:
             return {"state": "not read yet"}
         if not self._provider.members:
             return {"state": "; ".join(self._provider.faults.values()) or NOT_TRAINED}
-        voting = [
-            m.name for m in self._provider.members if m.card["skilled"] or not self._trading.rl.require_skill
-        ]
+        voting = [m.name for m in self._provider.members if m.card.skilled or not self._trading.rl.require_skill]
         return {
             "state": f"voting: {', '.join(voting)}" if voting else "trained, but no member votes",
             "members": {m.name: member_card(m, self._trading.rl, now) for m in self._provider.members},
@@ -202,34 +204,34 @@ def check_history(bars: BarPanel, tickers: Sequence[str], settings: RlSettings) 
 def member_card(member: StoredMember, rl: RlSettings, now: datetime) -> Mapping[str, Any]:
     """Describe a member; its age counts from the last session that its training knew."""
     card = member.card
-    labels_end = datetime.fromisoformat(card["window"]["labels_end"]).replace(tzinfo=UTC)
+    labels_end = datetime.fromisoformat(card.window.labels_end).replace(tzinfo=UTC)
     return {
         **_summary(card, rl),
-        "window": card["window"],
-        "tickers": card["tickers"],
-        "libraries": card["libraries"],
+        "window": to_builtins(card.window),
+        "tickers": list(card.tickers),
+        "libraries": dict(card.libraries),
         "age_days": max(0, (now - labels_end).days),
     }
 
 
-def _summary(card: Mapping[str, Any], rl: RlSettings) -> Mapping[str, Any]:
+def _summary(card: MemberCard, rl: RlSettings) -> Mapping[str, Any]:
     return {
-        "model_id": card["model_id"],
-        "weights_digest": card["weights_digest"],
-        "seed": card["seed"],
-        "steps": card["steps"],
-        "out_of_sample": card["out_of_sample"],
-        "better_than_chance": card["skilled"],
-        "votes": card["skilled"] or not rl.require_skill,
+        "model_id": card.model_id,
+        "weights_digest": card.weights_digest,
+        "seed": card.seed,
+        "steps": card.steps,
+        "out_of_sample": to_builtins(card.out_of_sample),
+        "better_than_chance": card.skilled,
+        "votes": card.skilled or not rl.require_skill,
         "worth": _worth(card),
     }
 
 
-def _worth(card: Mapping[str, Any]) -> str:
-    found = card["out_of_sample"]
-    kind = "better than chance" if card["skilled"] else "not better than chance"
+def _worth(card: MemberCard) -> str:
+    found = card.out_of_sample
+    kind = "better than chance" if card.skilled else "not better than chance"
     return (
-        f"{kind} on {found['sessions']} judged sessions (p = {found['chance_p']:.2f}): Sharpe "
-        f"{found['sharpe']:.2f} (seeds {found['sharpe_mean']:.2f} ± {found['sharpe_spread']:.2f}), "
-        f"buy and hold {found['buy_and_hold_sharpe']:.2f}, equal weight {found['equal_weight_sharpe']:.2f}"
+        f"{kind} on {found.sessions} judged sessions (p = {found.chance_p:.2f}): Sharpe "
+        f"{found.sharpe:.2f} (seeds {found.sharpe_mean:.2f} ± {found.sharpe_spread:.2f}), "
+        f"buy and hold {found.buy_and_hold_sharpe:.2f}, equal weight {found.equal_weight_sharpe:.2f}"
     )

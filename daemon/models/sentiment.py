@@ -1,4 +1,4 @@
-"""News and their tone in the daemon: where they come from, which model reads them, what is degraded."""
+"""News and their sentiment in the daemon: where they come from, which model scores them, what is degraded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from adapters.news.poller import NewsPoller
     from agents.sentiment import SentimentAgent
     from models.sentiment.finbert_model import Finbert
-    from models.sentiment.tone_cache import SentimentCache, ToneModel
+    from models.sentiment.tone_cache import SentimentCache, SentimentModel
 
 log = structlog.get_logger("sentiment")
 Headlines = Callable[[datetime], tuple[Headline, ...]]
@@ -32,13 +32,13 @@ PREPARING = "the model is being prepared"
 
 
 class SentimentService:
-    """Keeps the sentiment side of the daemon: the news desk, the book of tones and its thread."""
+    """Keeps the sentiment side of the daemon: the news poller, the cache of scores and its thread."""
 
     def __init__(self, environment: Environment, trading: TradingSettings) -> None:
         self._environment = environment
         self._settings = trading.sentiment
         self._timeout_seconds = trading.data.timeout_seconds
-        self._book: SentimentCache | None = None
+        self._cache: SentimentCache | None = None
         self._finbert: Finbert | None = None
         self._news: NewsPoller | None = None
         self._stream: AlpacaNewsStream | None = None
@@ -52,14 +52,14 @@ class SentimentService:
         from adapters.news.score_store import SentimentScoreStore  # noqa: PLC0415  # brings sqlite
         from models.sentiment.tone_cache import SentimentCache  # noqa: PLC0415  # heavy: imported at first use
 
-        if self._book is not None:  # a start that is tried again
+        if self._cache is not None:  # a start that is tried again
             return
         store = SentimentScoreStore(self._environment.state_dir / "cache" / "tones.sqlite")
-        self._book = SentimentCache(self._fallback(), store)
-        threading.Thread(target=self._book.run, args=(self._prepare,), daemon=True, name="sentiment").start()
+        self._cache = SentimentCache(self._fallback(), store)
+        threading.Thread(target=self._cache.run, args=(self._prepare,), daemon=True, name="sentiment").start()
 
     def agent(self) -> SentimentAgent:
-        """Give the agent that reads this desk's tones."""
+        """Return the agent that reads these scores."""
         from agents.sentiment import SentimentAgent  # noqa: PLC0415  # with the agents
 
         return SentimentAgent(self._opened, self._settings, "there is no FinBERT, and config says to abstain")
@@ -83,25 +83,27 @@ class SentimentService:
     @property
     def faults(self) -> list[str]:
         """What is missing or fallen back."""
-        book, said = self._book, []
+        cache, degraded = self._cache, []
         if self._finbert is None:
-            used = book.model.model_id if book and book.model else "nothing"
-            said.append(f"sentiment: scored by {used}, not FinBERT: {self._why}")
+            used = cache.model.model_id if cache and cache.model else "nothing"
+            degraded.append(f"sentiment: scored by {used}, not FinBERT: {self._why}")
         if self._source == "none":
-            said.append("sentiment: no news is read; see sentiment.news and sentiment.archive")
-        said += [f"sentiment: {fault}" for fault in (book.fault if book else "", self._news_fault()) if fault]
-        if book and book.dropped_count:
-            said.append(f"sentiment: {book.dropped_count} headlines were not scored, too many at once")
-        return said
+            degraded.append("sentiment: no news is read; see sentiment.news and sentiment.archive")
+        degraded += [
+            f"sentiment: {fault}" for fault in (cache.fault if cache else "", self._news_fault()) if fault
+        ]
+        if cache and cache.dropped_count:
+            degraded.append(f"sentiment: {cache.dropped_count} headlines were not scored, too many at once")
+        return degraded
 
     def card(self) -> Mapping[str, Any]:
         """Describe the model in use and the news."""
-        model = self._book.model if self._book else None
+        model = self._cache.model if self._cache else None
         card: dict[str, Any] = {
             "state": "in use" if model else self._why,
             "model_id": model.model_id if model else None,
             "news": self._source or None,
-            "waiting": self._book.waiting_count if self._book else 0,
+            "waiting": self._cache.waiting_count if self._cache else 0,
         }
         if self._finbert is not None:
             made = self._finbert.artefact
@@ -117,7 +119,7 @@ class SentimentService:
 
     def stop(self) -> None:
         """End the threads and the exporting process."""
-        for part in (self._book, self._news, self._stream):
+        for part in (self._cache, self._news, self._stream):
             if part is not None:
                 part.stop()
         if self._child is not None and self._child.is_alive():
@@ -125,10 +127,10 @@ class SentimentService:
 
     @property
     def _opened(self) -> SentimentCache:
-        assert self._book is not None  # noqa: S101  # the daemon opens the desk first
-        return self._book
+        assert self._cache is not None  # noqa: S101  # the daemon opens it first
+        return self._cache
 
-    def _fallback(self) -> ToneModel | None:
+    def _fallback(self) -> SentimentModel | None:
         if self._settings.without_model == "abstain":
             return None
         from models.sentiment.lexicon import Lexicon  # noqa: PLC0415  # reads its lists
@@ -139,13 +141,14 @@ class SentimentService:
             self._why = str(error)
             return None
 
-    def _prepare(self) -> ToneModel | None:
+    def _prepare(self) -> SentimentModel | None:
         from models.sentiment.finbert_load import load_finbert  # noqa: PLC0415  # heavy: imported at first use
 
         path = os.environ.get("FINBERT_PATH")
         kept = self._environment.artefact_dir / "finbert"
+        sound = self._environment.state_dir / "cache" / "finbert.json"
         try:
-            self._finbert = load_finbert(Path(path) if path else None, self._settings, kept, self._follow)
+            self._finbert = load_finbert(Path(path) if path else None, self._settings, kept, self._follow, sound)
         except (ArtefactError, OSError, RuntimeError) as error:  # a full disk must not end the thread
             self._why = str(error)
             log.warning("sentiment.no_finbert", reason=self._why, instead=self._settings.without_model)
@@ -209,14 +212,14 @@ class SentimentService:
             return YfinanceNews(vendor_folder=folder, timeout_seconds=self._timeout_seconds)
         return None
 
-    def _listen(self, vendor: NewsSource, desk: NewsPoller) -> None:
+    def _listen(self, vendor: NewsSource, poller: NewsPoller) -> None:
         key, secret = self._environment.alpaca_key, self._environment.alpaca_secret
         if vendor.name != "alpaca" or key is None or secret is None:
             return
         from adapters.alpaca.news import AlpacaNewsStream, connect_stream  # noqa: PLC0415  # heavy
 
         stream = connect_stream(key.get_secret_value(), secret.get_secret_value())
-        self._stream = AlpacaNewsStream(stream, STOCKS, lambda item: desk.add((item,)))
+        self._stream = AlpacaNewsStream(stream, STOCKS, lambda item: poller.add((item,)))
         self._stream.start()
 
     def _news_fault(self) -> str:

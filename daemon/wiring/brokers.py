@@ -105,7 +105,7 @@ class BrokerFactory:
 
         api = self._api()
         stamps = [order.created_at for order in ledger.unfinished_orders()]
-        since: datetime = min([*stamps, ledger.book_as_of() or clock.now()]) - LOOK_BACK
+        since: datetime = min([*stamps, ledger.portfolio_as_of() or clock.now()]) - LOOK_BACK
         tracker = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
         stream = self._stream(settle_soon)
         stream.start()

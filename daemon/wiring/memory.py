@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from adapters.memory.step_gate import StepGate
+from adapters.memory.step_gate import YieldGate
 from config.environment import Environment
 from config.sectors import STOCKS
 from config.trading import TradingSettings
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from adapters.ledger import SqliteLedger
     from adapters.memory.outbox import Outbox
     from adapters.memory.recall import Situation
-    from adapters.memory.store import Store
+    from adapters.memory.store import GraphStore
     from models.factors.store import FactorStore
     from models.regime.tracker import RegimeTracker
 
@@ -27,12 +27,12 @@ FILE = "memory.sqlite"
 DEFAULT_USER = "neo4j"
 
 
-def stores(environment: Environment, settings: TradingSettings) -> tuple[Store, ...]:
+def stores(environment: Environment, settings: TradingSettings) -> tuple[GraphStore, ...]:
     """Return the stores there are: the configured one first, the one on this machine last."""
     from adapters.memory.neo4j_store import Neo4jStore  # noqa: PLC0415  # imported where it is made
-    from adapters.memory.sqlite_store import SqliteStore  # noqa: PLC0415  # brings sqlite
+    from adapters.memory.sqlite_store import SqliteGraphStore  # noqa: PLC0415  # brings sqlite
 
-    here = SqliteStore(environment.state_dir / FILE)
+    here = SqliteGraphStore(environment.state_dir / FILE)
     if environment.neo4j_uri is None:
         return (here,)
     password = environment.neo4j_password.get_secret_value() if environment.neo4j_password else ""
@@ -47,7 +47,7 @@ class MemoryService:
         self._environment = environment
         self._settings = settings
         self._outboxes: tuple[Outbox, ...] = ()
-        self._gate = StepGate()
+        self._gate = YieldGate()
 
     def open(self, ledger: SqliteLedger) -> None:
         """Begin to follow the ledger; nothing waits for the stores."""

@@ -15,24 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ArtefactError
+from models.factors.table import FACTOR_NAMES
 from models.ranker.artefact import HINT
 
 if TYPE_CHECKING:
     import xgboost
 
+FEATURES = len(FACTOR_NAMES)
 TREES_MAX = 5_000
 DEPTH_MAX = 16
 PROBES = 256
 LEAF = -1
 
 
-def load_booster(body: bytes, features: int) -> xgboost.Booster:
+def load_booster(body: bytes) -> xgboost.Booster:
     """Load a booster; XGBoost is imported at the first use.
 
     Raises
     ------
     ArtefactError
-        When XGBoost refuses it, or it was trained on another number of features.
+        When XGBoost refuses it, or it was trained on another number of factors than there are.
     """
     import xgboost as library  # noqa: PLC0415  heavy: imported at first use
 
@@ -41,27 +43,27 @@ def load_booster(body: bytes, features: int) -> xgboost.Booster:
         found = booster.num_features()
     except library.core.XGBoostError as error:
         raise ArtefactError("XGBoost cannot read the stored ranker.", hint=HINT) from error
-    if found != features:
-        raise ArtefactError(f"The stored ranker was trained on {found} factors, not on {features}.", hint=HINT)
+    if found != FEATURES:
+        raise ArtefactError(f"The stored ranker was trained on {found} factors, not on {FEATURES}.", hint=HINT)
     return booster
 
 
-def booster_fault(body: bytes, features: int) -> str:
+def booster_fault(body: bytes) -> str:
     """Say what is wrong with a booster; empty when nothing is. A crafted one may end the process or its time.
 
     The trees are checked as XGBoost itself writes them again after loading, then probes are predicted and
     explained, so that what passes is what the engine would use.
     """
     try:
-        booster = load_booster(body, features)
+        booster = load_booster(body)
     except ArtefactError as error:
         return error.message
-    for fault in _structure_faults(json.loads(bytes(booster.save_raw("json"))), features):
+    for fault in _structure_faults(json.loads(bytes(booster.save_raw("json")))):
         return fault
-    return _probe_fault(booster, features)
+    return _probe_fault(booster)
 
 
-def _structure_faults(model: Mapping[str, Any], features: int) -> Iterable[str]:
+def _structure_faults(model: Mapping[str, Any]) -> Iterable[str]:
     learner = model["learner"]
     gradient_booster = learner["gradient_booster"]
     if gradient_booster.get("name") != "gbtree" or learner["objective"].get("name") != "binary:logistic":
@@ -77,12 +79,12 @@ def _structure_faults(model: Mapping[str, Any], features: int) -> Iterable[str]:
     if starts[0] != 0 or starts[-1] != len(trees) or np.any(np.diff(starts) < 0):
         yield "its rounds do not fit its trees"
     for number, tree in enumerate(trees):
-        fault = _tree_fault(tree, features)
+        fault = _tree_fault(tree)
         if fault:
             yield f"tree {number} {fault}"
 
 
-def _tree_fault(tree: Mapping[str, Any], features: int) -> str:
+def _tree_fault(tree: Mapping[str, Any]) -> str:
     left, right, split = (
         np.asarray(tree[name], dtype=np.int64) for name in ("left_children", "right_children", "split_indices")
     )
@@ -92,7 +94,7 @@ def _tree_fault(tree: Mapping[str, Any], features: int) -> str:
     if any(tree.get("categories") or ()) or np.any(np.asarray(tree.get("split_type", ()))):
         return "splits by category"
     inner = left != LEAF
-    if np.any((split[inner] < 0) | (split[inner] >= features)):
+    if np.any((split[inner] < 0) | (split[inner] >= FEATURES)):
         return "splits by a factor that there is not"
     children = np.stack([left[inner], right[inner]])
     if np.any((children < 0) | (children >= count)):
@@ -115,14 +117,14 @@ def _walk_fault(left: NDArray[np.int64], right: NDArray[np.int64]) -> str:
     return f"is deeper than {DEPTH_MAX}"
 
 
-def _probe_fault(booster: xgboost.Booster, features: int) -> str:
+def _probe_fault(booster: xgboost.Booster) -> str:
     import xgboost as library  # noqa: PLC0415  heavy: imported at first use
 
     rng = np.random.default_rng(0)
-    probes = rng.uniform(-3.0, 3.0, (PROBES, features))
-    probes[1::4][rng.random((PROBES // 4, features)) < 0.2] = np.nan
+    probes = rng.uniform(-3.0, 3.0, (PROBES, FEATURES))
+    probes[1::4][rng.random((PROBES // 4, FEATURES)) < 0.2] = np.nan
     margins = booster.inplace_predict(probes, predict_type="margin")
     shares = booster.predict(library.DMatrix(probes, nthread=1), pred_contribs=True)
-    if margins.shape != (PROBES,) or shares.shape != (PROBES, features + 1):
+    if margins.shape != (PROBES,) or shares.shape != (PROBES, FEATURES + 1):
         return "its predictions are of another shape"
     return "" if np.isfinite(margins).all() and np.isfinite(shares).all() else "its predictions are not finite"

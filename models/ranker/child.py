@@ -27,7 +27,7 @@ def retrain(on_progress: OnProgress, bars: BarPanel, settings: QuantSettings) ->
     on_progress(0.0, "computing factors")
     table = FactorStore().history(bars)
     artefact = train_ranker(bars, table, settings, len(bars.sessions) - 1, on_progress=on_progress)
-    fault = booster_fault(artefact.booster, len(artefact.feature_names))
+    fault = booster_fault(artefact.booster)
     if fault:
         raise ArtefactError(f"The trained ranker cannot be used: {fault}.", hint="The current one stays in use.")
     return encode_artefact(artefact)

@@ -49,7 +49,7 @@ class Ranker:
 
     @cached_property
     def _booster(self) -> xgboost.Booster:
-        return load_booster(self.artefact.booster, len(self.artefact.feature_names))
+        return load_booster(self.artefact.booster)
 
     def may_rank(self, session: np.datetime64) -> bool:
         """Return whether the model may be used on a view whose last session is `session`."""

@@ -74,7 +74,7 @@ class WalkForwardRankers:
 
 def booster_fault_of(artefact: QuantArtefact, check: BoosterCheck) -> str:
     """Say what is wrong with an artefact's booster, and what to do; empty when nothing is."""
-    (fault,) = check.faults((artefact.booster,), len(artefact.feature_names))
+    (fault,) = check.faults((artefact.booster,))
     if not fault:
         return ""
     return f"{FILE} ({artefact.model_id}) holds a booster that cannot be used: {fault}. It is not used. {HINT}"

@@ -1,4 +1,4 @@
-"""Many positions walked at once as arrays: the one home of the environment's rules."""
+"""Many positions stepped at once as arrays: the one home of the environment's rules."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def held_after(held: Whole, before: Floats, after: Floats) -> Whole:
 
 
 def side_of(position: Floats) -> Floats:
-    """Give 1 for long, -1 for short, 0 for within 0.05 of none."""
+    """Return 1 for long, -1 for short, 0 for within 0.05 of none."""
     side: Floats = np.sign(position) * (np.abs(position) >= FLAT_POSITION_MAX)
     return side
 
@@ -105,7 +105,7 @@ class PositionBatch:
     Parameters
     ----------
     count : int
-        n, how many are walked at once.
+        n, how many are stepped at once.
     """
 
     def __init__(self, market: RlMarket, rules: Rules, count: int) -> None:
@@ -136,11 +136,11 @@ class PositionBatch:
         self._peak[which] = 1
 
     def observe(self) -> Features:
-        """Give a new array of what each position sees, shape (n, width)."""
-        seen = self._table.take(self.cell, axis=0)
-        seen[:, -2] = self.position
-        seen[:, -1] = held_feature(self.held)
-        return seen
+        """Return a new array of each position's observation, shape (n, width)."""
+        observations = self._table.take(self.cell, axis=0)
+        observations[:, -2] = self.position
+        observations[:, -1] = held_feature(self.held)
+        return observations
 
     def step(self, actions: Floats) -> tuple[Floats, NDArray[np.bool_]]:
         """Take target positions in [-1, 1], shape (n,); give rewards in percent and whose episode is over."""
@@ -158,7 +158,7 @@ class PositionBatch:
 
 
 def observation_bounds(width: int) -> tuple[Features, Features]:
-    """Give the lowest and highest observation, each of shape (width,)."""
+    """Return the lowest and highest observation, each of shape (width,)."""
     low, high = np.full(width, -3.0, dtype=np.float32), np.full(width, 3.0, dtype=np.float32)
     low[-3:], high[-3:] = (0.0, -1.0, 0.0), 1.0
     return low, high

@@ -1,4 +1,4 @@
-"""The ensemble at work: each member's action on a view, its weight by what it earned lately, and the vote."""
+"""The ensemble's vote on a view: each member's action, and its weight by what it earned lately."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from models.factors.store import FactorStore
 from models.regime.tracker import RegimeTracker
 from models.rl.artefacts import StoredMember, load_member
 from models.rl.batch import Rules
-from models.rl.market import LOOK_AHEAD_SESSIONS, RlMarket, StormHistory, make_market
+from models.rl.market import LOOK_AHEAD_SESSIONS, HighVolatilityHistory, RlMarket, make_market
 from models.rl.policy import MEMBERS
-from models.rl.replay import book_returns, walk
+from models.rl.replay import portfolio_returns, run_policy
 
 NO_MODEL = "no RL models are trained; POST /train trains them"
 
 
 class EnsembleProvider:
-    """The stored members, read again when they were replaced or deleted."""
+    """Provides the stored members, read again when they were replaced or deleted."""
 
     def __init__(self, folder: Path, names: Sequence[str] = MEMBERS) -> None:
         self._folder = folder
@@ -49,8 +49,8 @@ class EnsembleProvider:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MemberView:
-    """What one member says of a view.
+class MemberVote:
+    """The vote of one member on a view.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class MemberView:
         when there are fewer than 21 of them.
     weight : float
         Of its vote, in [0, 1]; 0 for one that does not vote.
-    silence : str
+    no_vote_reason : str
         Why it does not vote; empty when it does.
     """
 
@@ -69,12 +69,12 @@ class MemberView:
     actions: Floats
     trailing_sharpe: float | None
     weight: float = 0.0
-    silence: str = ""
+    no_vote_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Verdict:
-    """What the ensemble says of a view.
+class EnsembleVote:
+    """The ensemble's vote on a view.
 
     Attributes
     ----------
@@ -85,14 +85,14 @@ class Verdict:
     """
 
     tickers: Mapping[str, int]
-    members: tuple[MemberView, ...]
+    members: tuple[MemberVote, ...]
     votes: Floats
 
 
 class Ensemble:
-    """Judges views with the stored members; the last verdict is remembered by the view's bars. For one thread.
+    """Votes on views with the stored members; the last vote is remembered by the view's bars. For one thread.
 
-    A member's positions are walked from flat over the trailing sessions, so a verdict depends on the view and
+    A member's positions are computed from flat over the trailing sessions, so a vote depends on the view and
     the models only.
 
     Parameters
@@ -114,80 +114,80 @@ class Ensemble:
     ) -> None:
         self._provider = provider
         self._factors = factors
-        self._storms = StormHistory(tracker)
+        self._high_volatility = HighVolatilityHistory(tracker)
         self._stocks = tuple(stocks)
         self._settings = settings
         self._rl = rl
         self._rules = Rules.of(rl)
-        self._last: tuple[bytes, tuple[StoredMember, ...], Verdict] | None = None
+        self._last: tuple[bytes, tuple[StoredMember, ...], EnsembleVote] | None = None
 
-    def judge(self, view: MarketView) -> Verdict | Abstention:
-        """Give each member's actions and the vote, or say why there is none."""
+    def vote(self, view: MarketView) -> EnsembleVote | Abstention:
+        """Return each member's actions and the vote, or why there is none."""
         members = self._provider.members
         if not members:
             return Abstention(agent="rl", reason="; ".join(self._provider.faults.values()) or NO_MODEL)
-        early = [m for m in members if view.session <= np.datetime64(m.card["window"]["labels_end"], "D")]
+        early = [m for m in members if view.session <= np.datetime64(m.card.window.labels_end, "D")]
         if early:
             return Abstention(
                 agent="rl",
-                reason=f"{early[0].model_id} knows outcomes up to {early[0].card['window']['labels_end']}; "
+                reason=f"{early[0].model_id} knows outcomes up to {early[0].card.window.labels_end}; "
                 f"using it at {view.session} would be look-ahead",
             )
         if self._last is None or self._last[0] != view.bars.digest or self._last[1] is not members:
-            self._last = (view.bars.digest, members, self._judged(view, members))
+            self._last = (view.bars.digest, members, self._vote(view, members))
         return self._last[2]
 
-    def _judged(self, view: MarketView, members: Sequence[StoredMember]) -> Verdict:
+    def _vote(self, view: MarketView, members: Sequence[StoredMember]) -> EnsembleVote:
         stocks = [stock for stock in self._stocks if stock in view.bars.column]
         market = self._recent(view, stocks)
-        heard = [self._hear(member, market) for member in members]
-        voting = [i for i, one in enumerate(heard) if not one.silence]
-        weights = member_weights([heard[i].trailing_sharpe for i in voting], self._settings.minimum_weight)
+        cast = [self._member_vote(member, market) for member in members]
+        voting = [i for i, one in enumerate(cast) if not one.no_vote_reason]
+        weights = member_weights([cast[i].trailing_sharpe for i in voting], self._settings.minimum_weight)
         weight_of = dict(zip(voting, weights.tolist(), strict=True))
-        views = tuple(_weighted(one, weight_of.get(i, 0.0)) for i, one in enumerate(heard))
+        votes_cast = tuple(_weighted(one, weight_of.get(i, 0.0)) for i, one in enumerate(cast))
         votes = np.full(len(stocks), np.nan)
         if voting:
-            votes = np.sum([one.weight * one.actions for one in views if one.weight], axis=0)
-        return Verdict(tickers={s: i for i, s in enumerate(stocks)}, members=views, votes=votes)
+            votes = np.sum([one.weight * one.actions for one in votes_cast if one.weight], axis=0)
+        return EnsembleVote(tickers={s: i for i, s in enumerate(stocks)}, members=votes_cast, votes=votes)
 
     def _recent(self, view: MarketView, stocks: Sequence[str]) -> RlMarket:
         """Lay out the trailing sessions and the ones whose returns are not known yet."""
         first = max(0, view.row + 1 - self._settings.trailing_sessions - LOOK_AHEAD_SESSIONS)
-        z, storms = self._factors.history(view.bars).z, self._storms.of(view.bars, first)
-        return make_market(view.bars, z, storms, stocks, self._rl.factor_window_sessions, first)
+        z, high_volatility = self._factors.history(view.bars).z, self._high_volatility.of(view.bars, first)
+        return make_market(view.bars, z, high_volatility, stocks, self._rl.factor_window_sessions, first)
 
-    def _hear(self, member: StoredMember, market: RlMarket) -> MemberView:
+    def _member_vote(self, member: StoredMember, market: RlMarket) -> MemberVote:
         if member.actor.width != market.features.shape[2] + 2:
             nothing = np.full(len(market.tickers), np.nan)
             why = f"{member.model_id} was trained on another factor window"
-            return MemberView(member=member, actions=nothing, trailing_sharpe=None, silence=why)
-        walked = walk(member.actor, market, self._rules)
-        return MemberView(
+            return MemberVote(member=member, actions=nothing, trailing_sharpe=None, no_vote_reason=why)
+        trajectory = run_policy(member.actor, market, self._rules)
+        return MemberVote(
             member=member,
-            actions=walked.actions[:, -1],
-            trailing_sharpe=self._trailing(member, market, walked.positions),
-            silence=self._silence(member),
+            actions=trajectory.actions[:, -1],
+            trailing_sharpe=self._trailing(member, market, trajectory.positions),
+            no_vote_reason=self._no_vote_reason(member),
         )
 
     def _trailing(self, member: StoredMember, market: RlMarket, positions: Floats) -> float | None:
-        chosen_until = np.datetime64(member.card["window"]["stopped_at"], "D")
-        unseen: NDArray[np.bool_] = market.sessions.astype("datetime64[D]") > chosen_until
-        unseen = unseen & market.priced.any(axis=0)
-        if unseen.sum() < self.TRAILING_SESSIONS_MIN:
+        chosen_until = np.datetime64(member.card.window.stopped_at, "D")
+        after_selection: NDArray[np.bool_] = market.sessions.astype("datetime64[D]") > chosen_until
+        after_selection = after_selection & market.priced.any(axis=0)
+        if after_selection.sum() < self.TRAILING_SESSIONS_MIN:
             return None
-        return float(sharpe_ratios(book_returns(positions, market, self._rules.cost)[unseen]))
+        return float(sharpe_ratios(portfolio_returns(positions, market, self._rules.cost)[after_selection]))
 
-    def _silence(self, member: StoredMember) -> str:
-        if member.card["skilled"] or not self._rl.require_skill:
+    def _no_vote_reason(self, member: StoredMember) -> str:
+        if member.card.skilled or not self._rl.require_skill:
             return ""
-        p = member.card["out_of_sample"]["chance_p"]
+        p = member.card.out_of_sample.chance_p
         return f"not better than chance on the judged sessions (p = {p:.2f}); rl.require_skill keeps it silent"
 
 
-def _weighted(heard: MemberView, weight: float) -> MemberView:
-    return MemberView(
-        member=heard.member, actions=heard.actions, trailing_sharpe=heard.trailing_sharpe, weight=weight,
-        silence=heard.silence,
+def _weighted(vote: MemberVote, weight: float) -> MemberVote:
+    return MemberVote(
+        member=vote.member, actions=vote.actions, trailing_sharpe=vote.trailing_sharpe, weight=weight,
+        no_vote_reason=vote.no_vote_reason,
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ class PositionVecEnv(VecEnv):  # type: ignore[misc]  # stable_baselines3 ships n
         self.batch = PositionBatch(market, rules, count)
         super().__init__(count, *_spaces(self.batch))
         self._rng = np.random.default_rng()
-        self._silent: Infos = [{} for _ in range(count)]
+        self._no_infos: Infos = [{} for _ in range(count)]
         self._actions = np.zeros(count)
 
     def reset(self) -> Features:
@@ -58,14 +58,14 @@ class PositionVecEnv(VecEnv):  # type: ignore[misc]  # stable_baselines3 ships n
     def step_wait(self) -> tuple[Features, NDArray[np.float32], NDArray[np.bool_], Infos]:
         """Step all; those whose episode is over start anew and leave their last observation in their info."""
         rewards, over = self.batch.step(self._actions)
-        seen, infos = self.batch.observe(), self._silent
+        observations, infos = self.batch.observe(), self._no_infos
         if over.any():
-            seen, infos = self._start_over(seen, np.flatnonzero(over))
-        return seen, rewards.astype(np.float32), over, infos
+            observations, infos = self._start_over(observations, np.flatnonzero(over))
+        return observations, rewards.astype(np.float32), over, infos
 
-    def _start_over(self, seen: Features, ended: NDArray[np.intp]) -> tuple[Features, Infos]:
-        infos = self._silent.copy()
-        for place, last in zip(ended.tolist(), seen[ended], strict=True):
+    def _start_over(self, observations: Features, ended: NDArray[np.intp]) -> tuple[Features, Infos]:
+        infos = self._no_infos.copy()
+        for place, last in zip(ended.tolist(), observations[ended], strict=True):
             infos[place] = {"TimeLimit.truncated": True, "terminal_observation": last}
         self.batch.restart(ended, self._rng)
         return self.batch.observe(), infos
@@ -100,9 +100,9 @@ class PositionEnv(gym.Env[Features, NDArray[np.float32]]):
 
     def __init__(self, market: RlMarket, rules: Rules) -> None:
         self.batch = PositionBatch(market, rules, 1)
-        seen, taken = _spaces(self.batch)
-        self.observation_space = cast("spaces.Space[Features]", seen)
-        self.action_space = cast("spaces.Space[NDArray[np.float32]]", taken)
+        observed, acted = _spaces(self.batch)
+        self.observation_space = cast("spaces.Space[Features]", observed)
+        self.action_space = cast("spaces.Space[NDArray[np.float32]]", acted)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

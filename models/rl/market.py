@@ -1,4 +1,4 @@
-"""What a policy sees and earns: windows of factors, the regime, and returns from the next price on."""
+"""Observations and returns of a policy: windows of factors, the regime, and returns from the next price on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from models.factors.table import FACTOR_NAMES
 from models.regime.tracker import RegimeTracker
 
 LOOK_AHEAD_SESSIONS = 2
-STORMY = "high_vol"
+HIGH_VOLATILITY = "high_vol"
 Features = NDArray[np.float32]
 
 
@@ -28,7 +28,7 @@ class RlMarket:
     sessions : ndarray of datetime64[D], shape (T,)
     features : ndarray of float32, shape (S, T, 13 * window + 1)
         The last `window` sessions' factor z-scores in [-3, 3], oldest first, then the probability of the
-        stormy regime. Zeros where not known.
+        high-volatility regime. Zeros where not known.
     known : ndarray of bool, shape (S, T)
         Whether every feature is there.
     returns : ndarray of float64, shape (S, T)
@@ -48,7 +48,7 @@ class RlMarket:
         return self.known & np.isfinite(self.returns)
 
     def part(self, first: int, end: int) -> RlMarket:
-        """Give the sessions from row `first` up to `end`, which is left out."""
+        """Return the sessions from row `first` up to `end`, which is left out."""
         return RlMarket(
             tickers=self.tickers,
             sessions=self.sessions[first:end],
@@ -59,7 +59,12 @@ class RlMarket:
 
 
 def make_market(
-    bars: BarPanel, z: Floats, stormy: Floats, tickers: Sequence[str], window_sessions: int, first: int = 0
+    bars: BarPanel,
+    z: Floats,
+    high_volatility: Floats,
+    tickers: Sequence[str],
+    window_sessions: int,
+    first: int = 0,
 ) -> RlMarket:
     """Lay out the market of some tickers from row `first` of a panel on.
 
@@ -67,8 +72,8 @@ def make_market(
     ----------
     z : ndarray of float64, shape (T, N, 13)
         The panel's factor scores.
-    stormy : ndarray of float64, shape (T,)
-        Probability of the stormy regime after each session; NaN where there is none.
+    high_volatility : ndarray of float64, shape (T,)
+        Probability of the high-volatility regime after each session; NaN where there is none.
     """
     columns = np.array([bars.column[ticker] for ticker in tickers], dtype=np.intp)
     pad = max(0, window_sessions - 1 - first)
@@ -78,7 +83,7 @@ def make_market(
     rows = windows.shape[1]
     features = np.empty((len(columns), rows, window_sessions * len(FACTOR_NAMES) + 1), dtype=np.float32)
     features[:, :, :-1] = windows.reshape(len(columns), rows, -1)
-    features[:, :, -1] = stormy[first:]
+    features[:, :, -1] = high_volatility[first:]
     known: NDArray[np.bool_] = np.asarray(np.isfinite(features).all(axis=2))
     features[~known] = 0.0
     return RlMarket(
@@ -91,7 +96,7 @@ def make_market(
 
 
 def next_returns(opens: Floats) -> Floats:
-    """Give what a position decided after each session earns from the next open to the one after.
+    """Return what a position decided after each session earns from the next open to the one after.
 
     Parameters
     ----------
@@ -107,8 +112,8 @@ def next_returns(opens: Floats) -> Floats:
     return out
 
 
-class StormHistory:
-    """Remembers the probability of the stormy regime by session, so that each is asked for once."""
+class HighVolatilityHistory:
+    """Remembers the probability of the high-volatility regime by session, so that each is computed once."""
 
     SESSIONS_KEPT = 4096
 
@@ -117,7 +122,7 @@ class StormHistory:
         self._known: dict[bytes, float] = {}
 
     def of(self, bars: BarPanel, first: int = 0) -> Floats:
-        """Give the probability after each session, shape (T,); NaN before row `first` and where there is none."""
+        """Return the probability after each session, shape (T,); NaN before row `first` and where none is."""
         out = np.full(len(bars.sessions), np.nan)
         for row in range(first, len(out)):
             out[row] = self._at(bars.prefix(row + 1))
@@ -127,7 +132,7 @@ class StormHistory:
         key = bars.digest
         if key not in self._known:
             regime = self._tracker.at(bars)
-            self._known[key] = np.nan if isinstance(regime, Abstention) else regime.probabilities[STORMY]
+            self._known[key] = np.nan if isinstance(regime, Abstention) else regime.probabilities[HIGH_VOLATILITY]
             if len(self._known) > self.SESSIONS_KEPT:
                 self._known.pop(next(iter(self._known)))
         return self._known[key]

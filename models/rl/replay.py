@@ -1,4 +1,4 @@
-"""A policy walked over a market: what it would have held, and what that earned."""
+"""A policy over a market: the positions it would have held, and what they earned."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from models.rl.market import Features, RlMarket
 class Policy(Protocol):
     """Anything that turns observations into target positions."""
 
-    def act(self, seen: Features) -> Floats:
-        """Give target positions in [-1, 1], shape (n,)."""
+    def act(self, observations: Features) -> Floats:
+        """Return target positions in [-1, 1], shape (n,)."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Walk:
-    """What a policy did.
+class Trajectory:
+    """The actions and positions of a policy.
 
     Attributes
     ----------
@@ -37,34 +37,34 @@ class Walk:
     positions: Floats
 
 
-def walk(policy: Policy, market: RlMarket, rules: Rules) -> Walk:
-    """Let a policy hold every ticker through all sessions, starting flat; one batch a session."""
+def run_policy(policy: Policy, market: RlMarket, rules: Rules) -> Trajectory:
+    """Run a policy on every ticker through all sessions, starting flat; one batch a session."""
     tickers, sessions = market.known.shape
     actions = np.full((tickers, sessions), np.nan)
     positions = np.zeros((tickers, sessions))
     held = np.zeros(tickers, dtype=np.int64)
     before = np.zeros(tickers)
-    seen = np.empty((tickers, market.features.shape[2] + OWN_FEATURES), dtype=np.float32)
+    observations = np.empty((tickers, market.features.shape[2] + OWN_FEATURES), dtype=np.float32)
     for session in range(sessions):
         known = market.known[:, session]
-        seen[:, :-OWN_FEATURES] = market.features[:, session]
-        seen[:, -2] = before
-        seen[:, -1] = held_feature(held)
-        asked = policy.act(seen)
-        after = np.where(known, np.clip(asked, rules.lowest, 1.0), 0.0)
-        actions[:, session] = np.where(known, asked, np.nan)
+        observations[:, :-OWN_FEATURES] = market.features[:, session]
+        observations[:, -2] = before
+        observations[:, -1] = held_feature(held)
+        wanted = policy.act(observations)
+        after = np.where(known, np.clip(wanted, rules.lowest, 1.0), 0.0)
+        actions[:, session] = np.where(known, wanted, np.nan)
         positions[:, session] = after
         held, before = held_after(held, before, after), after
-    return Walk(actions=actions, positions=positions)
+    return Trajectory(actions=actions, positions=positions)
 
 
-def book_returns(positions: Floats, market: RlMarket, cost: float) -> Floats:
-    """Give what an equal-weight book of positions earns each session, after costs.
+def portfolio_returns(positions: Floats, market: RlMarket, cost: float) -> Floats:
+    """Return what an equal-weight portfolio of positions earns each session, after costs.
 
     Parameters
     ----------
     positions : ndarray of float64, shape (S, T)
-        Of a book of one unit a ticker, in [-1, 1].
+        Of a portfolio of one unit a ticker, in [-1, 1].
 
     Returns
     -------
@@ -79,12 +79,12 @@ def book_returns(positions: Floats, market: RlMarket, cost: float) -> Floats:
 
 
 def equal_weight_returns(market: RlMarket, cost: float) -> Floats:
-    """Give the returns of the same money in every ticker every session, shape (T,)."""
-    return book_returns(np.ones(market.known.shape), market, cost)
+    """Return the returns of the same money in every ticker every session, shape (T,)."""
+    return portfolio_returns(np.ones(market.known.shape), market, cost)
 
 
 def buy_and_hold_returns(market: RlMarket, cost: float) -> Floats:
-    """Give the returns of the same money in every ticker at the start, never traded again, shape (T,)."""
+    """Return the returns of the same money in every ticker at the start, never traded again, shape (T,)."""
     growth = np.cumprod(1 + np.nan_to_num(np.where(market.priced, market.returns, 0.0)), axis=1)
     listed = market.priced[:, :1]
     if not listed.any():
@@ -96,11 +96,11 @@ def buy_and_hold_returns(market: RlMarket, cost: float) -> Floats:
 
 
 def chance_p(positions: Floats, market: RlMarket, cost: float, *, draws: int, seed: int) -> float:
-    """Tell how often the same positions, dealt to other tickers and days, earn a Sharpe at least as high.
+    """Return how often the same positions, dealt to other tickers and days, earn a Sharpe at least as high.
 
     Each draw deals the rows of positions to the tickers by chance and turns them all in time by the same
-    random shift: exposure, turnover and the book's swings stay, only what they were aimed at is lost. A book
-    that always holds all is its own every draw, so p is 1.
+    random shift: exposure, turnover and the portfolio's swings stay, only what they were aimed at is lost. A
+    portfolio that always holds all is its own every draw, so p is 1.
 
     Returns
     -------
@@ -108,10 +108,10 @@ def chance_p(positions: Floats, market: RlMarket, cost: float, *, draws: int, se
         (1 + draws at least as good) / (1 + draws), in (0, 1].
     """
     rng = np.random.default_rng(seed)
-    own = sharpe_ratios(book_returns(positions, market, cost))
+    own = float(sharpe_ratios(portfolio_returns(positions, market, cost)))
     tickers, sessions = positions.shape
     as_good = 0
     for _ in range(draws):
         dealt = np.roll(positions[rng.permutation(tickers)], int(rng.integers(sessions)), axis=1)
-        as_good += int(sharpe_ratios(book_returns(dealt, market, cost)) >= own - 1e-9)
+        as_good += float(sharpe_ratios(portfolio_returns(dealt, market, cost))) >= own - 1e-9
     return (1 + as_good) / (1 + draws)

@@ -1,4 +1,4 @@
-"""What a training process is asked and what it gives, as plain data."""
+"""The task of a training process and its result, as plain data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TrainingTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trained:
-    """What one training gave.
+    """The result of one training.
 
     Attributes
     ----------

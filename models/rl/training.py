@@ -1,4 +1,4 @@
-"""One training of one member: stable-baselines3 on the batch environment, stopped early, judged afterwards.
+"""One training of one member: stable-baselines3 on the batch environment, stopped early, evaluated afterwards.
 
 Imported in training processes only: torch and stable-baselines3 come with it.
 """
@@ -22,7 +22,7 @@ from models.rl.batch import Rules
 from models.rl.env import PositionVecEnv
 from models.rl.market import Features, RlMarket
 from models.rl.policy import Actor
-from models.rl.replay import book_returns, chance_p, walk
+from models.rl.replay import chance_p, portfolio_returns, run_policy
 from models.rl.tasks import Trained, TrainingTask
 
 EVALUATIONS = 20
@@ -33,7 +33,7 @@ DISCOUNT = 0.9
 OnProgress = Callable[[float], None]
 
 
-def train_member(task: TrainingTask, progress: OnProgress) -> Trained:
+def train_member(task: TrainingTask, on_progress: OnProgress) -> Trained:
     """Train one member; the same task gives the same weights.
 
     Raises
@@ -46,9 +46,9 @@ def train_member(task: TrainingTask, progress: OnProgress) -> Trained:
     rules = Rules.of(settings)
     env = PositionVecEnv(task.fitted, rules, ENVIRONMENTS)
     model = _algorithm(task, env)
-    watch = _EarlyStop(task, rules, progress)
-    model.learn(task.timesteps, callback=watch)
-    model.policy.load_state_dict(watch.best_weights)
+    early_stop = _EarlyStop(task, rules, on_progress)
+    model.learn(task.timesteps, callback=early_stop)
+    model.policy.load_state_dict(early_stop.best_weights)
     actor = actor_of(model.policy)
     body = io.BytesIO()
     model.save(body)
@@ -57,17 +57,17 @@ def train_member(task: TrainingTask, progress: OnProgress) -> Trained:
         seed=task.seed,
         model=body.getvalue(),
         actor=actor.dump(),
-        weights_digest=_digest(watch.best_weights),
+        weights_digest=_digest(early_stop.best_weights),
         steps=int(model.num_timesteps),
-        stopping_sharpe=watch.best,
-        judged=judge(actor, task.judged, rules, task.seed),
+        stopping_sharpe=early_stop.best,
+        judged=evaluate(actor, task.judged, rules, task.seed),
     )
 
 
-def judge(actor: Actor, market: RlMarket, rules: Rules, seed: int) -> dict[str, float]:
+def evaluate(actor: Actor, market: RlMarket, rules: Rules, seed: int) -> dict[str, float]:
     """Measure a policy on sessions that nothing was chosen on."""
-    positions = walk(actor, market, rules).positions
-    returns = book_returns(positions, market, rules.cost)
+    positions = run_policy(actor, market, rules).positions
+    returns = portfolio_returns(positions, market, rules.cost)
     return {
         "sharpe": float(sharpe_ratios(returns)),
         "return": float(np.prod(1 + returns) - 1),
@@ -98,11 +98,11 @@ def _algorithm(task: TrainingTask, env: PositionVecEnv) -> Any:
 
 
 class _EarlyStop(BaseCallback):  # type: ignore[misc]  # stable_baselines3 ships no types to mypy
-    """Walks the stopping sessions now and then; keeps the best weights and ends when they grow old."""
+    """Evaluates on the stopping sessions; keeps the best weights, and stops when they get no better."""
 
-    def __init__(self, task: TrainingTask, rules: Rules, progress: OnProgress) -> None:
+    def __init__(self, task: TrainingTask, rules: Rules, on_progress: OnProgress) -> None:
         super().__init__()
-        self._task, self._rules, self._progress = task, rules, progress
+        self._task, self._rules, self._on_progress = task, rules, on_progress
         self._every = max(1, task.timesteps // EVALUATIONS)
         self._next = self._every
         self._worse = 0
@@ -122,13 +122,13 @@ class _EarlyStop(BaseCallback):  # type: ignore[misc]  # stable_baselines3 ships
     def _evaluate(self) -> None:
         self._next = self.num_timesteps + self._every
         policy = self.model.policy
-        positions = walk(actor_of(policy), self._task.stopping, self._rules).positions
-        found = float(sharpe_ratios(book_returns(positions, self._task.stopping, self._rules.cost)))
+        positions = run_policy(actor_of(policy), self._task.stopping, self._rules).positions
+        found = float(sharpe_ratios(portfolio_returns(positions, self._task.stopping, self._rules.cost)))
         self._worse += 1
         if found > self.best:
             self.best, self._worse = found, 0
             self.best_weights = copy.deepcopy(policy.state_dict())
-        self._progress(min(1.0, self.num_timesteps / self._task.timesteps))
+        self._on_progress(min(1.0, self.num_timesteps / self._task.timesteps))
 
 
 def actor_of(policy: torch.nn.Module) -> Actor:
@@ -150,7 +150,7 @@ def _array(tensor: torch.Tensor) -> Features:
 
 
 def _digest(weights: Mapping[str, torch.Tensor]) -> str:
-    seal = hashlib.sha256()
+    digest = hashlib.sha256()
     for name in sorted(weights):
-        seal.update(name.encode() + weights[name].detach().contiguous().numpy().tobytes())
-    return seal.hexdigest()
+        digest.update(name.encode() + weights[name].detach().contiguous().numpy().tobytes())
+    return digest.hexdigest()

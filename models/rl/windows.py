@@ -1,4 +1,4 @@
-"""Which sessions teach, which say when to stop, and which judge: in this order, with gaps between."""
+"""Which sessions are fitted, which say when to stop, and which judge: in this order, with gaps between."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Windows:
 
 
 def cut(market: RlMarket, settings: RlSettings) -> Windows:
-    """Cut the market: the last half of the validation judges, its first half stops, what is before teaches.
+    """Cut the market: the last half of the validation judges, its first half stops, what is before is fitted.
 
     The last session is left out, so that a model may be used on the day it was trained.
 

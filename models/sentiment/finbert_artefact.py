@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
 
 from core.errors import ArtefactError
-from models.sentiment.finbert_folder import sha256_of
+from models.sentiment.finbert_folder import LABEL_SCORES, sha256_of
+from models.storage.bounded_file import read_bounded
+from models.storage.typed import decode_checked
 
 MANIFEST, TOKENIZER = "finbert.json", "tokenizer.json"
 INT8, FP32 = "finbert-int8.onnx", "finbert-fp32.onnx"
+MANIFEST_BYTES_MAX, MODEL_BYTES_MAX = 2**16, 2**31
 HINT = "Delete the folder: it is made again from the model."
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Label = Annotated[str, Meta(max_length=20)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FinbertArtefact:
+class FinbertArtefact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The manifest.
 
     Attributes
@@ -34,27 +40,30 @@ class FinbertArtefact:
         What was allowed.
     """
 
-    source: str
-    source_digest: str
-    labels: tuple[str, ...]
-    served: str
-    sha256: str
-    tokenizer_sha256: str
-    tokens_max: int
+    source: Annotated[str, Meta(max_length=500)]
+    source_digest: Digest
+    labels: tuple[Label, ...]
+    served: Annotated[str, Meta(pattern=r"^finbert-(int8|fp32)\.onnx$")]
+    sha256: Digest
+    tokenizer_sha256: Digest
+    tokens_max: Annotated[int, Meta(ge=1, le=512)]
     difference: float
     difference_max: float
 
     @property
     def model_id(self) -> str:
-        """A name that changes with anything that could change a tone."""
+        """A name that changes with anything that could change a score."""
         kind = "int8" if self.served == INT8 else "fp32"
         return f"finbert-{kind}-{self.sha256[:8]}{self.tokenizer_sha256[:4]}-{self.tokens_max}"
+
+
+_DECODER = msgspec.json.Decoder(FinbertArtefact)
 
 
 def keep(artefact: FinbertArtefact, folder: Path) -> None:
     """Write the manifest, last of all: without it the other files are nothing."""
     fresh = folder / f"{MANIFEST}.new"
-    fresh.write_text(json.dumps(asdict(artefact), indent=2) + "\n", encoding="utf-8")
+    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(artefact), indent=2) + b"\n")
     fresh.replace(folder / MANIFEST)
 
 
@@ -67,16 +76,14 @@ def read(folder: Path) -> FinbertArtefact | None:
         When the manifest cannot be read, or a file is not the one it names.
     """
     try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        artefact = FinbertArtefact(**{**content, "labels": tuple(content["labels"])})
+        body = read_bounded(folder / MANIFEST, MANIFEST_BYTES_MAX, HINT)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ArtefactError(f"{folder / MANIFEST} cannot be read: {error!r}.", hint=HINT) from error
-    if artefact.served not in (INT8, FP32):
-        raise ArtefactError(f"{folder / MANIFEST} names the file {artefact.served!r}.", hint=HINT)
+    artefact = decode_checked(_DECODER.decode, body, str(folder / MANIFEST), HINT)
+    if sorted(artefact.labels) != sorted(LABEL_SCORES):
+        raise ArtefactError(f"{folder / MANIFEST} names the labels {artefact.labels}.", hint=HINT)
     for file, wanted in ((artefact.served, artefact.sha256), (TOKENIZER, artefact.tokenizer_sha256)):
         path = folder / file
-        if not path.is_file() or sha256_of(path) != wanted:
-            raise ArtefactError(f"{path} is missing, or not the file this engine wrote.", hint=HINT)
+        if not path.is_file() or path.stat().st_size > MODEL_BYTES_MAX or sha256_of(path) != wanted:
+            raise ArtefactError(f"{path} is missing, too large, or not the file this engine wrote.", hint=HINT)
     return artefact

@@ -81,19 +81,19 @@ def make_artefact(folder: FinbertFolder, out: Path, *, difference_max: float, to
 
 def _model(folder: FinbertFolder) -> Any:
     from transformers import BertForSequenceClassification  # noqa: PLC0415  # heavy
-    from transformers import logging as said_by  # noqa: PLC0415  # heavy
+    from transformers import logging as transformers_log  # noqa: PLC0415  # heavy
 
-    said_by.set_verbosity_error()  # type: ignore[no-untyped-call]  # the vendor's
-    said_by.disable_progress_bar()  # type: ignore[no-untyped-call]  # the vendor's
+    transformers_log.set_verbosity_error()  # type: ignore[no-untyped-call]  # the vendor's
+    transformers_log.disable_progress_bar()  # type: ignore[no-untyped-call]  # the vendor's
     load: Any = BertForSequenceClassification.from_pretrained
     try:
-        model, said = load(
+        model, loading = load(
             folder.path, local_files_only=True, use_safetensors=True, trust_remote_code=False,
             attn_implementation="eager", output_loading_info=True,
         )  # fmt: skip
     except Exception as error:  # the vendor raises its own, safetensors' and plain RuntimeErrors
         raise ArtefactError(f"{folder.path}: the weights cannot be loaded: {error!r:.300}.") from error
-    missing = sorted(set(said["missing_keys"]) | {str(key) for key in said["mismatched_keys"]})
+    missing = sorted(set(loading["missing_keys"]) | {str(key) for key in loading["mismatched_keys"]})
     if missing:
         raise ArtefactError(
             f"{folder.path}: the weights lack {', '.join(missing[:4])}; they are not this model's.",

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ArtefactError
+from models.storage.bounded_file import read_bounded
 
 WEIGHTS = "model.safetensors"
 CONFIG = "config.json"
 VOCABULARIES = ("tokenizer.json", "vocab.txt")
 FETCHED = (CONFIG, WEIGHTS, "tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json")
 NEEDED_HINT = f"Point FINBERT_PATH at a folder with {CONFIG}, {WEIGHTS} and vocab.txt or tokenizer.json."
-TONES = {"positive": 1.0, "neutral": 0.0, "negative": -1.0}
+LABEL_SCORES = {"positive": 1.0, "neutral": 0.0, "negative": -1.0}
 CHUNK_BYTES = 1 << 22
+TEXT_BYTES_MAX = 64 * 2**20
 VOCABULARY_PADDING_MAX = 64  # some models round their vocabulary up
 
 
@@ -43,7 +45,7 @@ class FinbertFolder:
 
 
 def read_folder(path: Path, name: str = "") -> FinbertFolder:
-    """Check a folder and seal it.
+    """Check a folder and take its fingerprint.
 
     Raises
     ------
@@ -64,8 +66,8 @@ def read_folder(path: Path, name: str = "") -> FinbertFolder:
     labels = labels_of(config, path)
     _check_vocabulary(config, tokenizers, path)
     optional = [path / file for file in FETCHED if file not in (CONFIG, WEIGHTS, *VOCABULARIES)]
-    sealed = [path / CONFIG, path / WEIGHTS, *tokenizers, *(p for p in optional if p.is_file())]
-    return FinbertFolder(path=path, name=name or path.name, labels=labels, digest=_seal(sealed))
+    files = [path / CONFIG, path / WEIGHTS, *tokenizers, *(p for p in optional if p.is_file())]
+    return FinbertFolder(path=path, name=name or path.name, labels=labels, digest=_fingerprint(files))
 
 
 def labels_of(config: Mapping[str, Any], path: Path) -> tuple[str, ...]:
@@ -81,7 +83,7 @@ def labels_of(config: Mapping[str, Any], path: Path) -> tuple[str, ...]:
         labels = tuple(str(stated[str(place)]).strip().lower() for place in range(len(stated)))
     except (KeyError, TypeError):
         labels = ()
-    if sorted(labels) != sorted(TONES):
+    if sorted(labels) != sorted(LABEL_SCORES):
         raise ArtefactError(
             f"{path / CONFIG} has the labels {stated!r}; a FinBERT's are positive, negative and neutral, so "
             "what its outputs mean is unknown.",
@@ -140,7 +142,7 @@ def _check_vocabulary(config: Mapping[str, Any], tokenizers: list[Path], path: P
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_bounded(path, TEXT_BYTES_MAX, NEEDED_HINT).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ArtefactError(f"{path} cannot be read: {error!r}.", hint=NEEDED_HINT) from error
 
@@ -148,7 +150,7 @@ def _text(path: Path) -> str:
 def _json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(_text(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ArtefactError(f"{path} is no JSON: {error}.", hint=NEEDED_HINT) from error
     if not isinstance(content, dict):
         raise ArtefactError(f"{path} holds no object.", hint=NEEDED_HINT)
@@ -157,13 +159,13 @@ def _json(path: Path) -> dict[str, Any]:
 
 def sha256_of(path: Path) -> str:
     """Give a file's SHA-256, read in pieces."""
-    return _seal([path])
+    return _fingerprint([path])
 
 
-def _seal(files: list[Path]) -> str:
-    seal = hashlib.sha256()
+def _fingerprint(files: list[Path]) -> str:
+    digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as content:
             while piece := content.read(CHUNK_BYTES):
-                seal.update(piece)
-    return seal.hexdigest()
+                digest.update(piece)
+    return digest.hexdigest()

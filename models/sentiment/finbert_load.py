@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
 import multiprocessing
 import os
 from collections.abc import Callable
+from importlib.metadata import version
 from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import structlog
 
 from config.trading import SentimentSettings
 from core.errors import ArtefactError
-from models.sentiment.finbert_artefact import FP32, FinbertArtefact, read
+from models.sentiment.finbert_artefact import FP32, HINT, FinbertArtefact, read
 from models.sentiment.finbert_folder import FinbertFolder, cached_folder, read_folder
 from models.sentiment.finbert_model import Finbert
+from models.storage.examination import Examiner
 
 SERVING, EXPORTING = ("onnxruntime", "tokenizers"), ("torch", "transformers", "onnx", "onnxscript")
 INSTALL_HINT = "pip install 'trading-engine[sentiment]'."
 CHILD_NICENESS = 10
+SAMPLE = ("Operating profit rose.", "Net loss widened on weak demand.", "The meeting will be held on 12 April.")
 log = structlog.get_logger("sentiment")
 
 
 def load_finbert(
-    path: Path | None, settings: SentimentSettings, kept: Path, started: Callable[[BaseProcess], None]
+    path: Path | None,
+    settings: SentimentSettings,
+    kept: Path,
+    started: Callable[[BaseProcess], None],
+    sound_models: Path | None = None,
 ) -> Finbert:
-    """Find the model, export it in a child process if it was not, and open it.
+    """Find the model, export it in a child process if it was not, and open it once it was examined in one.
 
     Parameters
     ----------
@@ -37,6 +47,8 @@ def load_finbert(
         The artefact's folder.
     started : callable
         Gets the exporting process, to end it when the daemon stops.
+    sound_models : Path or None
+        Where the models that were examined and found sound are remembered.
 
     Raises
     ------
@@ -50,7 +62,7 @@ def load_finbert(
         old = _kept(kept)
         if path is not None or old is None or not old.source.startswith(f"{settings.model}@"):
             raise
-        return Finbert(old, kept, threads=settings.threads)
+        return _examined(old, kept, settings, sound_models)
     artefact = _kept(kept)
     if artefact is None or not _is_of(artefact, folder, settings):
         _require(EXPORTING)
@@ -64,7 +76,29 @@ def load_finbert(
         )
     if artefact.served == FP32:
         log.warning("sentiment.fp32", difference=artefact.difference, allowed=artefact.difference_max)
+    return _examined(artefact, kept, settings, sound_models)
+
+
+def _examined(
+    artefact: FinbertArtefact, kept: Path, settings: SentimentSettings, sound_models: Path | None
+) -> Finbert:
+    """Open a model that a process which may die was found to open and use: a crafted graph ends it."""
+    examiner = Examiner(finbert_fault, f"onnxruntime {version('onnxruntime')}", sound_models)
+    digest = hashlib.sha256(msgspec.json.encode(artefact)).hexdigest()
+    (fault,) = examiner.faults([(digest, os.fsencode(kept))])
+    if fault:
+        raise ArtefactError(f"{kept / artefact.served} cannot be used: {fault}.", hint=HINT)
     return Finbert(artefact, kept, threads=settings.threads)
+
+
+def finbert_fault(folder: bytes) -> str:
+    """Say what is wrong with a kept model: open it and score a sample; a crafted one may end the process."""
+    path = Path(os.fsdecode(folder))
+    artefact = read(path)
+    if artefact is None:
+        return "it is gone"
+    scores = Finbert(artefact, path).scores(SAMPLE)
+    return "" if np.isfinite(scores).all() and np.abs(scores).max() <= 1 else "its scores are out of range"
 
 
 def export_in_child(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core.errors import ArtefactError
 from core.types import Floats
 from models.sentiment.finbert_artefact import TOKENIZER, FinbertArtefact
-from models.sentiment.finbert_folder import TONES
+from models.sentiment.finbert_folder import LABEL_SCORES
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession  # type: ignore[import-untyped]  # ships no types
@@ -43,7 +43,7 @@ class FinbertTokens:
 
 
 class Finbert:
-    """Gives each text its tone: the probability of positive less that of negative.
+    """Gives each text its sentiment score: the probability of positive less that of negative.
 
     Parameters
     ----------
@@ -65,13 +65,13 @@ class Finbert:
         self.artefact = artefact
         self._tokens = FinbertTokens(folder / TOKENIZER, artefact.tokens_max)
         self._session = opened(folder / artefact.served, threads=threads)
-        self._tones = np.array([TONES[label] for label in artefact.labels])
+        self._label_scores = np.array([LABEL_SCORES[label] for label in artefact.labels])
         self._batch_tokens_max = batch_tokens_max
 
-    def tones(self, texts: Sequence[str]) -> Floats:
+    def scores(self, texts: Sequence[str]) -> Floats:
         """Score texts of any number and length.
 
-        int8 scales its activations by the batch, so a tone may move by some thousandths with the texts beside
+        int8 scales its activations by the batch, so a score may move by some thousandths with the texts beside
         it: the caller keeps the first answer.
 
         Returns
@@ -80,11 +80,11 @@ class Finbert:
             In [-1, 1]; an empty text gets 0.
         """
         out = np.zeros(len(texts))
-        said = [place for place, text in enumerate(texts) if text.strip()]
-        ids = self._tokens.ids([texts[place] for place in said])
+        not_empty = [place for place, text in enumerate(texts) if text.strip()]
+        ids = self._tokens.ids([texts[place] for place in not_empty])
         for batch in batches([len(row) for row in ids], self._batch_tokens_max):
             logits = self._session.run(None, padded([ids[place] for place in batch]))[0]
-            out[[said[place] for place in batch]] = probabilities(logits) @ self._tones
+            out[[not_empty[place] for place in batch]] = probabilities(logits) @ self._label_scores
         return out
 
 

@@ -63,12 +63,12 @@ class Lexicon:
         self.confidence_scale = confidence_scale
         self._valence = {word: LISTED * value for word, value in loughran_mcdonald().items()} | EVENTS
 
-    def tones(self, texts: Sequence[str]) -> Floats:
+    def scores(self, texts: Sequence[str]) -> Floats:
         """Score texts, each in [-1, 1]."""
         return np.array([self.score(text) for text in texts], dtype=np.float64)
 
     def score(self, text: str) -> float:
-        """Give the tone of a text in [-1, 1]; 0 when no rule speaks."""
+        """Return the score of a text in [-1, 1]; 0 when no rule applies."""
         words = TOKEN.findall(ASIDE.sub(" ", BROKEN_FIGURE.sub("", text.lower().replace("’", "'"))))
         turns, spent = _turns(words)
         compared, told = _comparisons(words, said=bool(turns))

@@ -1,7 +1,7 @@
-"""The book of tones: what the model in use says of each text, scored ahead of the decisions on its own thread.
+"""The cache of sentiment scores: each text's, by the model in use, scored ahead of the decisions on a thread.
 
 A decision never waits for the model beyond the model's `at_once_max` texts (8 of FinBERT's): the feed shows
-it only headlines whose tone is known (`scored`), so that what it says follows from its view alone. onnxruntime
+it only headlines whose score is known (`scored`), so that what it says follows from its view alone. onnxruntime
 lets go of Python's lock while it computes, and the thread pauses between small batches: the event loop and the
 engine go on.
 """
@@ -20,12 +20,12 @@ from core.types import Floats, Headline
 
 REMEMBERED_MAX = 50_000
 WAITING_MAX = 10_000
-TEXTS_A_TURN = 32
+TEXTS_A_BATCH = 32
 log = structlog.get_logger("sentiment")
 
 
-class ToneModel(Protocol):
-    """Gives texts their tone.
+class SentimentModel(Protocol):
+    """Scores texts.
 
     Attributes
     ----------
@@ -39,29 +39,29 @@ class ToneModel(Protocol):
     confidence_scale: float
     at_once_max: int
 
-    def tones(self, texts: Sequence[str]) -> Floats:
+    def scores(self, texts: Sequence[str]) -> Floats:
         """Score texts, each in [-1, 1]."""
         ...
 
 
-class ToneStore(Protocol):
-    """Keeps tones by model and text; the first one written stays."""
+class SentimentScoreStore(Protocol):
+    """Keeps scores by model and text; the first one written stays."""
 
     def get(self, model_id: str, texts: Sequence[str]) -> Mapping[str, float]:
-        """Give the tones that are known."""
+        """Return the scores that are known."""
         ...
 
-    def put(self, model_id: str, tones: Mapping[str, float]) -> None:
-        """Keep tones."""
+    def put(self, model_id: str, scores: Mapping[str, float]) -> None:
+        """Keep scores."""
         ...
 
 
 class SentimentCache:
-    """Keeps the tones of the model in use.
+    """Keeps the scores of the model in use.
 
     Parameters
     ----------
-    model : ToneModel or None
+    model : SentimentModel or None
         The one to begin with; None for none yet.
 
     Attributes
@@ -70,7 +70,7 @@ class SentimentCache:
         Why the model in use failed; empty when it did not.
     """
 
-    def __init__(self, model: ToneModel | None, store: ToneStore) -> None:
+    def __init__(self, model: SentimentModel | None, store: SentimentScoreStore) -> None:
         self._model = model
         self._store = store
         self._known: OrderedDict[str, float] = OrderedDict()
@@ -82,7 +82,7 @@ class SentimentCache:
         self.dropped_count = 0
 
     @property
-    def model(self) -> ToneModel | None:
+    def model(self) -> SentimentModel | None:
         """The model in use."""
         return self._model
 
@@ -91,19 +91,19 @@ class SentimentCache:
         """How many texts wait for the thread."""
         return len(self._waiting)
 
-    def use(self, model: ToneModel) -> None:
-        """Put another model in use; tones of the old one are not mixed in."""
+    def use(self, model: SentimentModel) -> None:
+        """Put another model in use; scores of the old one are not mixed in."""
         with self._lock:
             self._model = model
             self._known.clear()
 
     def known(self, texts: Iterable[str]) -> Mapping[str, float]:
-        """Give the tones known to the model in use, from memory or the store."""
+        """Return the scores known of the model in use, from memory or the store."""
         model = self._model
         wanted = dict.fromkeys(texts)
         if model is None:
             return {}
-        found = {text: tone for text in wanted if (tone := self._known.get(text)) is not None}
+        found = {text: score for text in wanted if (score := self._known.get(text)) is not None}
         missing = [text for text in wanted if text not in found]
         if missing:
             stored = self._store.get(model.model_id, missing)
@@ -111,8 +111,8 @@ class SentimentCache:
             found.update(stored)
         return found
 
-    def tones(self, texts: Iterable[str]) -> Mapping[str, float]:
-        """Give the tones of a decision's texts; of the unknown ones at most `at_once_max` are scored here."""
+    def scores(self, texts: Iterable[str]) -> Mapping[str, float]:
+        """Return the scores of a decision's texts; of the unknown ones at most `at_once_max` are scored here."""
         wanted = list(dict.fromkeys(texts))
         found = dict(self.known(wanted))
         missing = [text for text in wanted if text not in found]
@@ -121,8 +121,8 @@ class SentimentCache:
         return found
 
     def scored(self, headlines: Sequence[Headline]) -> tuple[Headline, ...]:
-        """Keep the headlines whose tone is known or at once to be had, and let the thread score the others."""
-        known = self.tones(item.text for item in headlines)
+        """Keep the headlines whose score is known or at once to be had, and let the thread score the others."""
+        known = self.scores(item.text for item in headlines)
         self.score_ahead([item.text for item in headlines if item.text not in known])
         return tuple(item for item in headlines if item.text in known)
 
@@ -135,12 +135,12 @@ class SentimentCache:
                 self.dropped_count += 1
             self._work.notify()
 
-    def run(self, prepare: Callable[[], ToneModel | None]) -> None:
-        """Be the thread: get the model ready, then score what waits until `stop`."""
+    def run(self, prepare: Callable[[], SentimentModel | None]) -> None:
+        """Run as the thread: get the model ready, then score what waits until `stop`."""
         model = prepare()
         if model is not None:
             self.use(model)
-        while self._next_turn():
+        while self._score_next_batch():
             pass
 
     def stop(self) -> None:
@@ -149,13 +149,13 @@ class SentimentCache:
             self._stopping = True
             self._work.notify()
 
-    def _next_turn(self) -> bool:
+    def _score_next_batch(self) -> bool:
         with self._work:
             while not self._waiting and not self._stopping:
                 self._work.wait()
             if self._stopping:
                 return False
-            newest = [self._waiting.popitem()[0] for _ in range(min(TEXTS_A_TURN, len(self._waiting)))]
+            newest = [self._waiting.popitem()[0] for _ in range(min(TEXTS_A_BATCH, len(self._waiting)))]
         known = self.known(newest)
         self._score([text for text in newest if text not in known])
         return True
@@ -165,7 +165,7 @@ class SentimentCache:
         if model is None or not texts:
             return {}
         try:
-            scored = dict(zip(texts, (float(tone) for tone in model.tones(texts)), strict=True))
+            scored = dict(zip(texts, (float(score) for score in model.scores(texts)), strict=True))
         except (ArtefactError, ValueError, RuntimeError) as error:
             self.fault = f"{model.model_id} failed: {error!r:.200}"
             log.error("sentiment.failed", reason=self.fault)
@@ -175,9 +175,9 @@ class SentimentCache:
         self._remember(model, first)
         return first
 
-    def _remember(self, model: ToneModel, tones: Mapping[str, float]) -> None:
+    def _remember(self, model: SentimentModel, scores: Mapping[str, float]) -> None:
         with self._lock:
             if model is self._model:
-                self._known.update(tones)
+                self._known.update(scores)
                 while len(self._known) > REMEMBERED_MAX:
                     self._known.popitem(last=False)

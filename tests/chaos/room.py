@@ -133,7 +133,7 @@ def _broker(
 ) -> AlpacaBroker:
     api = AlpacaApi(client, PATIENCE)
     stamps = [order.created_at for order in ledger.unfinished_orders()]
-    since = min([*stamps, ledger.book_as_of() or clock.now()]) - LOOK_BACK
+    since = min([*stamps, ledger.portfolio_as_of() or clock.now()]) - LOOK_BACK
     desk = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
     stream = None
     if wake is not None:

@@ -14,7 +14,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from backtest.app.engine import BacktestEngine, build_bench, closes
+from backtest.app.engine import BacktestEngine, build_backtest_engine, closes
 from config.risk import RiskSettings
 from config.trading import TradingSettings
 from core.cycles import DECIDE
@@ -131,7 +131,7 @@ def panel() -> BarPanel:
     )  # fmt: skip
 
 
-def bench() -> BacktestEngine:
+def backtest_engine() -> BacktestEngine:
     trading = TradingSettings.model_validate(
         {
             "broker": {
@@ -153,12 +153,12 @@ def bench() -> BacktestEngine:
             "risk_check": {"stop_loss_pct": -0.05, "take_profit_pct": 0.10, "dynamic_stops": False},
         }
     )
-    return build_bench(panel(), trading, risk, lambda _: Script(), source="by hand")
+    return build_backtest_engine(panel(), trading, risk, lambda _: Script(), source="by hand")
 
 
 @pytest.fixture(scope="module")
 def reports() -> list[StepReport]:
-    made, cycle, out = bench(), replace(DECIDE, submits=True, protects=True), []
+    made, cycle, out = backtest_engine(), replace(DECIDE, submits=True, protects=True), []
     for at in closes(made.panel, 0, len(BARS) - 1):
         made.clock.set(at)
         out.append(made.engine.step(cycle))

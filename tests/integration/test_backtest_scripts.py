@@ -16,7 +16,7 @@ from adapters.simulated.market import SimulatedMarket
 from backtest.app.cli import main, parser, spec_of
 from backtest.app.settings import one_way_cost_bps, settings_of, v8_settings_of
 from backtest.app.strategies import load_panel, train
-from backtest.app.study import Strategy, conduct
+from backtest.app.study import Strategy, run_study
 from config.environment import read_environment
 from config.sectors import UNIVERSE
 from models.factors.store import FactorStore
@@ -73,8 +73,8 @@ def test_a_stored_ranker_that_was_trained_later_is_never_used(folder: Path, tmp_
 
     bars, source = load_panel(spec, environment, datetime(2021, 7, 1, tzinfo=UTC))
     folds = train(spec, bars)
-    done = conduct("pipeline", spec, bars, source, artefacts=folds)
-    steps = done.bench.ledger.decisions(1000)
+    done = run_study("pipeline", spec, bars, source, artefacts=folds)
+    steps = done.backtest_engine.ledger.decisions(1000)
     used = {step.plan.analysis.models["quant"] for step in steps}
     ends = {one.model_id: one.labels_end for one in folds}
     assert used

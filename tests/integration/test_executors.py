@@ -66,7 +66,7 @@ def trained(executor: Executor | None) -> bytes:
 
 
 def as_bytes(made: Sequence[QuantArtefact]) -> bytes:
-    return msgspec.msgpack.encode([artefact.to_plain() for artefact in made])
+    return msgspec.msgpack.encode(list(made))
 
 
 @cache
@@ -209,11 +209,12 @@ def total(value: Floats, times: float) -> float:
     return float(value.sum() * times)
 
 
-def test_a_worker_with_other_code_is_refused(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_with_other_code_is_refused(cluster: Cluster) -> None:
     ours = {**fingerprint(), "numpy": "0.1", "code": "another"}
-    monkeypatch.setattr(executors, "_ours", lambda: ours)
-    with pytest.raises(SettingsError, match=r"numpy .* there, 0.1 here"), executor_of(1, cluster.address):
-        pass
+    with executors._client(cluster.address) as client:
+        executors._same_everywhere(client, fingerprint())
+        with pytest.raises(SettingsError, match=r"numpy .* there, 0.1 here"):
+            executors._same_everywhere(client, ours)
 
 
 def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

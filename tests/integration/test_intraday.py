@@ -16,8 +16,8 @@ import pytest
 from adapters.calendar import NyseCalendar
 from adapters.parquet.intraday_bars import FiveMinuteBars, Footing, footing_of
 from backtest.app.cli import main
-from backtest.app.engine import build_bench, rebuilt
-from backtest.app.intraday import WalkingBroker, moments, read_five_minute_bars, walked_in
+from backtest.app.engine import build_backtest_engine, rebuilt
+from backtest.app.intraday import IntradayBroker, intraday_coverage, intraday_schedule, read_five_minute_bars
 from backtest.runner import Run, run
 from config.risk import RiskSettings
 from config.trading import TradingSettings
@@ -107,10 +107,11 @@ def walked(path: Path) -> Run:
             "swing_exit": {"stop_loss_pct": -0.5, "take_profit_pct": 0.5},
         }
     )
-    bench = build_bench(panel(), trading, risk, lambda _: BuysOnce(), source="by hand", quotes=bars.quotes)
-    broker = WalkingBroker(trading.broker, bench.clock, bars)
-    bench = rebuilt(bench, broker=broker)
-    return run(bench.engine, bench.clock, moments(bars, panel(), 0, 2), resume_after_sessions=0)
+    made = build_backtest_engine(
+        panel(), trading, risk, lambda _: BuysOnce(), source="by hand", quotes=bars.quotes
+    )
+    made = rebuilt(made, broker=IntradayBroker(trading.broker, made.clock, bars))
+    return run(made.engine, made.clock, intraday_schedule(bars, panel(), 0, 2), resume_after_sessions=0)
 
 
 def test_a_stop_is_seen_at_a_five_minute_close_and_sold_at_the_next_not_at_the_level(tmp_path: Path) -> None:
@@ -175,7 +176,7 @@ def test_a_ticker_or_a_session_without_five_minute_bars_keeps_its_daily_stop(tmp
 
 def test_a_session_is_checked_each_five_minutes_and_decided_at_its_close(tmp_path: Path) -> None:
     bars = FiveMinuteBars(write(tmp_path, rows(DAYS[:2])), SYMBOLS, CALENDAR)
-    steps = moments(bars, panel(), 0, 2)
+    steps = intraday_schedule(bars, panel(), 0, 2)
     assert bars.sessions == tuple(datetime.fromisoformat(day).date() for day in DAYS[:2])
     assert [cycle.name for _, cycle in steps] == ["decide", *["risk_check"] * 78, "decide", "decide"]
     assert [moment for moment, _ in steps[:3]] == [
@@ -188,11 +189,11 @@ def test_a_session_is_checked_each_five_minutes_and_decided_at_its_close(tmp_pat
 
 def test_what_was_walked_is_named(tmp_path: Path) -> None:
     content = [row for row in rows() if row["ticker"] == "AAPL" or str(row["timestamp"]) < DAYS[2]]
-    told = walked_in(FiveMinuteBars(write(tmp_path, content), SYMBOLS, CALENDAR), panel(), 0, 2)
+    told = intraday_coverage(FiveMinuteBars(write(tmp_path, content), SYMBOLS, CALENDAR), panel(), 0, 2)
     assert (told.tickers, told.sessions, told.checks) == ({"AAPL": 2, "SPY": 1}, DAYS[1:], 2 * 78)
-    assert "AAPL, SPY in 2 sessions from 2024-01-23 to 2024-01-24 (five.parquet, 156 checks)" in told.words
-    nothing = walked_in(FiveMinuteBars(write(tmp_path, rows(DAYS[:1])), SYMBOLS, CALENDAR), panel(), 0, 2)
-    assert nothing.words.endswith("stops and targets are daily.")
+    assert "AAPL, SPY in 2 sessions from 2024-01-23 to 2024-01-24 (five.parquet, 156 checks)" in told.description
+    nothing = intraday_coverage(FiveMinuteBars(write(tmp_path, rows(DAYS[:1])), SYMBOLS, CALENDAR), panel(), 0, 2)
+    assert nothing.description.endswith("stops and targets are daily.")
 
 
 def footing() -> Footing:

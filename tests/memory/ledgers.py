@@ -11,7 +11,7 @@ from adapters.memory.neo4j_store import Neo4jStore
 from adapters.memory.outbox import rebuild
 from adapters.memory.projection import project
 from adapters.memory.round_trips import PositionTracker
-from adapters.memory.sqlite_store import TABLES, SqliteStore
+from adapters.memory.sqlite_store import TABLES, SqliteGraphStore
 from config.environment import OrderRoute
 from config.memory import MemorySettings
 from core.types import StepReport
@@ -34,11 +34,11 @@ def some_days(days: int = 3, path: Path | None = None, seed: int = 7) -> SqliteL
     return ledger
 
 
-async def write_all(ledger: SqliteLedger, store: SqliteStore, page_steps: int) -> None:
+async def write_all(ledger: SqliteLedger, store: SqliteGraphStore, page_steps: int) -> None:
     await rebuild(ledger, store, MemorySettings(page_steps=page_steps), lambda _: None)
 
 
-async def write_again(ledger: SqliteLedger, store: SqliteStore | Neo4jStore, page_steps: int) -> None:
+async def write_again(ledger: SqliteLedger, store: SqliteGraphStore | Neo4jStore, page_steps: int) -> None:
     """Write every page once more over what is there, as if the place had been lost."""
     book, place, after = PositionTracker(), 0, await store.place_in_ledger()
     while steps := steps_after(ledger, place, page_steps):
@@ -47,6 +47,6 @@ async def write_again(ledger: SqliteLedger, store: SqliteStore | Neo4jStore, pag
         await store.write(page, after)
 
 
-def dump(store: SqliteStore) -> dict[str, list[tuple[object, ...]]]:
+def dump(store: SqliteGraphStore) -> dict[str, list[tuple[object, ...]]]:
     """Give all that a store holds."""
     return {table: store._opened.read(f"SELECT * FROM {table} ORDER BY uuid") for table in TABLES}  # noqa: S608

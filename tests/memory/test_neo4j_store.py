@@ -14,7 +14,7 @@ from adapters.memory.neo4j_store import Neo4jStore
 from adapters.memory.outbox import rebuild
 from adapters.memory.projection import project
 from adapters.memory.round_trips import PositionTracker
-from adapters.memory.sqlite_store import SqliteStore
+from adapters.memory.sqlite_store import SqliteGraphStore
 from config.memory import MemorySettings
 from core.errors import RecallError
 from tests.graph_counts import counts, expected
@@ -48,12 +48,12 @@ def run(server: GraphServer, work: Callable[[Neo4jStore], Awaitable[Any]], **cha
     return asyncio.run(go())
 
 
-async def fill(store: Neo4jStore | SqliteStore, ledger: SqliteLedger) -> int:
+async def fill(store: Neo4jStore | SqliteGraphStore, ledger: SqliteLedger) -> int:
     return await rebuild(ledger, store, PAGES, lambda _: None)
 
 
 def test_it_holds_what_the_ledger_makes_and_answers_as_sqlite_does(graph_server: GraphServer) -> None:
-    ledger, here = some_days(2), SqliteStore(None)
+    ledger, here = some_days(2), SqliteGraphStore(None)
 
     async def work(store: Neo4jStore) -> None:
         await fill(store, ledger)

@@ -16,8 +16,8 @@ import pytest
 
 from adapters.ledger import SqliteLedger
 from adapters.memory.outbox import Outbox
-from adapters.memory.sqlite_store import SqliteStore
-from adapters.memory.step_gate import StepGate
+from adapters.memory.sqlite_store import SqliteGraphStore
+from adapters.memory.step_gate import YieldGate
 from config.environment import OrderRoute
 from config.memory import MemorySettings
 from tests.graph_counts import counts, expected
@@ -57,7 +57,7 @@ def follows(outbox: Outbox, ledger: SqliteLedger) -> Callable[[], bool]:
 def test_it_catches_up_and_then_carries_what_comes(tmp_path: Path) -> None:
     steps = list(Days(trades_a_day=4).steps(3))
     ledger = ledger_of(steps[:200])
-    outbox = Outbox(ledger, SqliteStore(tmp_path / "memory.sqlite"), FAST, StepGate())
+    outbox = Outbox(ledger, SqliteGraphStore(tmp_path / "memory.sqlite"), FAST, YieldGate())
     outbox.start()
     wait(follows(outbox, ledger), outbox)
     for report in steps[200:]:
@@ -65,20 +65,20 @@ def test_it_catches_up_and_then_carries_what_comes(tmp_path: Path) -> None:
         outbox.follow()
     wait(follows(outbox, ledger), outbox)
     stop(outbox)
-    store = SqliteStore(tmp_path / "memory.sqlite")
+    store = SqliteGraphStore(tmp_path / "memory.sqlite")
     assert asyncio.run(counts(store)) == expected(ledger)
 
-    other = Outbox(ledger, SqliteStore(tmp_path / "other.sqlite"), FAST, StepGate())
+    other = Outbox(ledger, SqliteGraphStore(tmp_path / "other.sqlite"), FAST, YieldGate())
     other.start()
     wait(follows(other, ledger), other)
     stop(other)
-    assert dump(store) == dump(SqliteStore(tmp_path / "other.sqlite"))
+    assert dump(store) == dump(SqliteGraphStore(tmp_path / "other.sqlite"))
 
 
 def test_nothing_is_written_while_a_step_runs_and_all_of_it_after(tmp_path: Path) -> None:
     steps = list(Days(trades_a_day=4).steps(2))
-    ledger, gate = ledger_of(steps[:100]), StepGate()
-    outbox = Outbox(ledger, SqliteStore(tmp_path / "memory.sqlite"), FAST, gate)
+    ledger, gate = ledger_of(steps[:100]), YieldGate()
+    outbox = Outbox(ledger, SqliteGraphStore(tmp_path / "memory.sqlite"), FAST, gate)
     outbox.start()
     wait(follows(outbox, ledger), outbox)
     with gate.shut():
@@ -92,8 +92,8 @@ def test_nothing_is_written_while_a_step_runs_and_all_of_it_after(tmp_path: Path
 
 
 def test_a_step_that_never_ends_does_not_hold_the_writer_for_ever(tmp_path: Path) -> None:
-    ledger, gate = some_days(2), StepGate()
-    outbox = Outbox(ledger, SqliteStore(tmp_path / "memory.sqlite"), FAST, gate)
+    ledger, gate = some_days(2), YieldGate()
+    outbox = Outbox(ledger, SqliteGraphStore(tmp_path / "memory.sqlite"), FAST, gate)
     with gate.shut():
         outbox.start()
         wait(follows(outbox, ledger), outbox)
@@ -104,20 +104,20 @@ def test_an_older_ledger_put_back_is_named_and_the_memory_left_alone(tmp_path: P
     steps = list(Days(trades_a_day=4).steps(2))
     for number, until in enumerate((len(steps), len(steps) // 2)):
         ledger = ledger_of(steps[:until])
-        outbox = Outbox(ledger, SqliteStore(tmp_path / "memory.sqlite"), FAST, StepGate())
+        outbox = Outbox(ledger, SqliteGraphStore(tmp_path / "memory.sqlite"), FAST, YieldGate())
         outbox.start()
         if number == 0:
             wait(follows(outbox, ledger), outbox)
         else:
             wait(lambda: "An older ledger was put back" in outbox.fault)  # noqa: B023  # waited for within
         stop(outbox)
-    store = SqliteStore(tmp_path / "memory.sqlite")
+    store = SqliteGraphStore(tmp_path / "memory.sqlite")
     assert asyncio.run(counts(store)) == expected(ledger_of(steps))
 
 
 def test_a_graph_that_was_wiped_is_written_again(graph_server: GraphServer) -> None:
     ledger = some_days(2)
-    outbox = Outbox(ledger, store_at(graph_server), FAST, StepGate())
+    outbox = Outbox(ledger, store_at(graph_server), FAST, YieldGate())
     outbox.start()
     wait(follows(outbox, ledger), outbox)
 
@@ -149,7 +149,7 @@ def carry_for_ever(path: str, uri: str) -> None:
     from adapters.memory.neo4j_store import Neo4jStore
 
     ledger = SqliteLedger(Path(path), route=OrderRoute.DRY_RUN)
-    outbox = Outbox(ledger, Neo4jStore(uri, USER, PASSWORD, FAST), FAST, StepGate())
+    outbox = Outbox(ledger, Neo4jStore(uri, USER, PASSWORD, FAST), FAST, YieldGate())
     outbox.start()
     print("begun", flush=True)
     while True:

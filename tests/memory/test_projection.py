@@ -16,7 +16,7 @@ from adapters.memory.journal import steps_after
 from adapters.memory.projection import FILL, ORDER, STEP, project
 from adapters.memory.records import Page, name_of
 from adapters.memory.round_trips import PositionTracker
-from adapters.memory.sqlite_store import SqliteStore
+from adapters.memory.sqlite_store import SqliteGraphStore
 from core.cycles import DECIDE
 from core.types import Action
 from tests.graph_counts import whole_page
@@ -36,7 +36,7 @@ def page() -> Page:
 
 @cache
 def whole() -> dict[str, list[tuple[object, ...]]]:
-    store = SqliteStore(None)
+    store = SqliteGraphStore(None)
     asyncio.run(write_all(ledger(), store, 5_000))
     return dump(store)
 
@@ -56,7 +56,7 @@ def test_every_row_of_the_ledger_is_one_episode() -> None:
 @settings(max_examples=10, deadline=None)
 @given(page_steps=st.integers(1, 200))
 def test_the_graph_is_the_same_whatever_the_size_of_a_page(page_steps: int) -> None:
-    store = SqliteStore(None)
+    store = SqliteGraphStore(None)
     asyncio.run(write_all(ledger(), store, page_steps))
     assert dump(store) == whole()
 
@@ -64,8 +64,8 @@ def test_the_graph_is_the_same_whatever_the_size_of_a_page(page_steps: int) -> N
 @settings(max_examples=5, deadline=None)
 @given(page_steps=st.integers(1, 200))
 def test_writing_twice_changes_nothing(page_steps: int) -> None:
-    async def twice() -> SqliteStore:
-        store = SqliteStore(None)
+    async def twice() -> SqliteGraphStore:
+        store = SqliteGraphStore(None)
         await write_all(ledger(), store, 100)
         await write_again(ledger(), store, page_steps)
         return store

@@ -13,11 +13,11 @@ from models.rl.batch import PositionBatch, Rules, held_after
 from models.rl.ensemble import member_weights
 from models.rl.market import make_market as lay_out
 from models.rl.replay import (
-    book_returns,
     buy_and_hold_returns,
     chance_p,
     equal_weight_returns,
-    walk,
+    portfolio_returns,
+    run_policy,
 )
 from tests.panels import make_panel, with_future_changed
 from tests.rl_markets import make_actor, make_market
@@ -25,7 +25,7 @@ from tests.rl_markets import make_actor, make_market
 RULES = Rules(lowest=0.0, cost=0.0005, drawdown_penalty=0.1, episode_sessions=40)
 TICKERS = ("AAPL", "COIN", "KO")
 PANEL = make_panel(2, 300, missing={"COIN": [(0, 150), (220, 223)]})
-STORMY = np.random.default_rng(1).uniform(0, 1, 300)
+HIGH_VOLATILITY = np.random.default_rng(1).uniform(0, 1, 300)
 
 
 @settings(max_examples=40, deadline=None)
@@ -50,7 +50,7 @@ def test_what_a_policy_sees_is_causal(row: int, window: int) -> None:
     seen = []
     for panel in (PANEL.prefix(row + 1), full):
         z = FactorStore().history(panel).z
-        market = lay_out(panel, z, STORMY[: len(z)], TICKERS, window)
+        market = lay_out(panel, z, HIGH_VOLATILITY[: len(z)], TICKERS, window)
         seen.append((market.features[:, : row + 1], market.known[:, : row + 1], market.returns[:, : row - 1]))
     for before, after in zip(*seen, strict=True):
         np.testing.assert_array_equal(before, after)
@@ -61,7 +61,7 @@ def test_what_a_policy_sees_is_causal(row: int, window: int) -> None:
 @pytest.mark.parametrize("window", [1, 5])
 def test_the_window_is_the_last_sessions_oldest_first_wherever_it_begins(first: int, window: int) -> None:
     z = FactorStore().history(PANEL).z
-    market = lay_out(PANEL, z, STORMY, TICKERS, window, first)
+    market = lay_out(PANEL, z, HIGH_VOLATILITY, TICKERS, window, first)
     assert market.known.any()
     for ticker, name in enumerate(TICKERS):
         for session in range(0, 300 - first, 7):
@@ -70,13 +70,13 @@ def test_the_window_is_the_last_sessions_oldest_first_wherever_it_begins(first: 
             known = len(past) == window and np.isfinite(past).all()
             assert market.known[ticker, session] == known
             if known:
-                expected = np.append(past.ravel(), STORMY[row]).astype(np.float32)
+                expected = np.append(past.ravel(), HIGH_VOLATILITY[row]).astype(np.float32)
                 np.testing.assert_array_equal(market.features[ticker, session], expected)
 
 
 def test_a_return_starts_at_the_next_open() -> None:
     z = FactorStore().history(PANEL).z
-    market = lay_out(PANEL, z, STORMY, STOCKS, 1)
+    market = lay_out(PANEL, z, HIGH_VOLATILITY, STOCKS, 1)
     opens = PANEL.open[:, PANEL.column["AAPL"]]
     found = market.returns[market.tickers.index("AAPL")]
     for row in (200, 250, 297):
@@ -91,7 +91,7 @@ def test_walking_a_book_is_stepping_the_environment(squashed: bool) -> None:
     batch = PositionBatch(market, RULES, 6)
     batch.restart(slice(None), np.random.default_rng(0))
     batch.cell[:] = np.arange(6) * 60
-    walked = walk(actor, market, RULES)
+    walked = run_policy(actor, market, RULES)
     assert np.ptp(walked.positions) > 0.1
     for session in range(RULES.episode_sessions):
         actions = actor.act(batch.observe())
@@ -102,7 +102,7 @@ def test_walking_a_book_is_stepping_the_environment(squashed: bool) -> None:
 
 def test_where_nothing_is_known_nothing_is_held() -> None:
     market = make_market(6, holes=0.2)
-    walked = walk(make_actor(1), market, RULES)
+    walked = run_policy(make_actor(1), market, RULES)
     assert (walked.positions[~market.known] == 0).all()
     assert np.isnan(walked.actions[~market.known]).all()
     assert np.isfinite(walked.actions[market.known]).all()
@@ -111,7 +111,7 @@ def test_where_nothing_is_known_nothing_is_held() -> None:
 def test_always_all_is_equal_weight_and_no_skill() -> None:
     market = make_market(7)
     held = np.ones(market.known.shape)
-    np.testing.assert_array_equal(book_returns(held, market, 0.001), equal_weight_returns(market, 0.001))
+    np.testing.assert_array_equal(portfolio_returns(held, market, 0.001), equal_weight_returns(market, 0.001))
     assert chance_p(held, market, 0.001, draws=50, seed=0) == 1
     assert chance_p(np.zeros_like(held), market, 0.001, draws=50, seed=0) == 1
 

@@ -156,7 +156,7 @@ def _opened(stand_in: StandIn, folder: Path, at: datetime) -> tuple[Desk, Engine
     stamps = [order.created_at for order in ledger.unfinished_orders()]
     orders = OrderTracker(
         api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders,
-        since=min([*stamps, ledger.book_as_of() or at]) - LOOK_BACK,
+        since=min([*stamps, ledger.portfolio_as_of() or at]) - LOOK_BACK,
     )  # fmt: skip
     broker = AlpacaBroker("Alpaca paper", api, orders, resolve_waits_seconds=(0.0, 0.0, 0.0))
     route = OrderRoute.ALPACA_PAPER.value

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from backtest.app.strategies import BacktestSpec, train
-from backtest.app.study import Strategy, Study, conduct
+from backtest.app.study import Strategy, Study, run_study
 from config.loader import FOLDER
 from core.types import BarPanel
 from models.ranker.artefact import QuantArtefact
@@ -60,11 +60,11 @@ def folds() -> tuple[QuantArtefact, ...]:
 @cache
 def study(strategy: Strategy) -> Study:
     """The backtest, run and measured."""
-    return conduct(strategy, spec(), panel(), "made up", artefacts=folds())
+    return run_study(strategy, spec(), panel(), "made up", artefacts=folds())
 
 
 @cache
 def taken_apart() -> Study:
     """A shorter backtest of the pipeline, with each part switched off."""
     short = replace(spec(), end=SHORT_END)
-    return conduct("pipeline", short, panel(), "made up", artefacts=folds(), attribution=True)
+    return run_study("pipeline", short, panel(), "made up", artefacts=folds(), attribution=True)

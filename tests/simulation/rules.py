@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from agents.top_of_universe import TopNStrategy
-from backtest.app.engine import BacktestEngine, build_bench, closes
+from backtest.app.engine import BacktestEngine, build_backtest_engine, closes
 from backtest.runner import Run
 from backtest.runner import run as run_steps
 from config.risk import RiskSettings
@@ -67,11 +67,11 @@ def risk() -> RiskSettings:
     return RiskSettings.model_validate(OFF)
 
 
-def bench(
+def backtest_engine(
     panel: BarPanel, settings: TradingSettings, team_of: Callable[[BarPanel], Team] = top_of
 ) -> BacktestEngine:
     """An engine on a panel."""
-    return build_bench(panel, settings, risk(), team_of, source="simulated")
+    return build_backtest_engine(panel, settings, risk(), team_of, source="simulated")
 
 
 def run(
@@ -81,7 +81,7 @@ def run(
     end = len(made.panel.sessions) - 1 if last is None else last
     steps = [(at, cycle) for at in closes(made.panel, 0, end)]
     return run_steps(
-        made.engine, made.clock, steps, resume_after_sessions=0, progress=lambda done: after(done - 1)
+        made.engine, made.clock, steps, resume_after_sessions=0, progress=lambda done, _: after(done - 1)
     )
 
 

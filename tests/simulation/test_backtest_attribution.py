@@ -9,9 +9,9 @@ from analysis.random_books import RandomBooks
 from backtest.app.scan_study import scan_backtest, scan_history
 from backtest.app.settings import settings_of, without_agent, without_exit_rules
 from backtest.app.strategies import decision_rows, run_pipeline
-from backtest.attribution import Switched, contributions, trial_returns
-from backtest.scan import ScanHistory, by_year, forward_from_open, judge_scan
-from backtest.spans import Rows, windows_of
+from backtest.attribution import Ablation, contributions, trial_returns
+from backtest.scan import ScanHistory, by_year, forward_from_open, measure_scan
+from backtest.spans import SessionRange, windows_of
 from backtest.windows import Trials, place_among
 from core.orders import Side
 from core.statistics import sharpe_ratios
@@ -55,7 +55,7 @@ def test_a_rule_that_is_off_never_fires() -> None:
 
 def test_switching_nothing_off_gives_nothing_up() -> None:
     whole = study("pipeline").run
-    (same,) = contributions(whole, [Switched(kind="agent", part="nobody", run=whole)])
+    (same,) = contributions(whole, [Ablation(kind="agent", part="nobody", run=whole)])
     assert same.windows["whole span"].sharpe_given_up == 0
     assert same.windows["whole span"].total_return == pytest.approx(whole.equity[-1] / whole.equity[0] - 1)
     assert trial_returns([whole, whole]).shape == (len(whole.equity) - 1, 2)
@@ -75,7 +75,7 @@ def test_the_standing_windows_are_split_out_where_the_span_covers_them() -> None
 def test_a_strategy_is_placed_among_the_books_of_its_own_sessions() -> None:
     returns = np.random.default_rng(3).normal(0.0005, 0.01, (201, 300))
     books = RandomBooks(returns=returns, sharpe=sharpe_ratios(returns))
-    rows = Rows("part", 101, 200)
+    rows = SessionRange("part", 101, 200)
     inside = np.sort(sharpe_ratios(returns[:, 100:200]))
     luck = place_among(books, rows, float(inside[100]))
     assert luck.percentile == pytest.approx(50)
@@ -111,9 +111,9 @@ def made_history(sessions: int = 120, names: int = 20, skill: float = 0.0) -> Sc
 
 
 def test_a_scan_that_knows_wins_and_one_that_does_not_is_seen() -> None:
-    whole = Rows("all", 0, 119)
-    knows = judge_scan(made_history(skill=50.0), whole, HORIZON, 1)
-    blind = judge_scan(made_history(), whole, HORIZON, 1)
+    whole = SessionRange("all", 0, 119)
+    knows = measure_scan(made_history(skill=50.0), whole, HORIZON, 1)
+    blind = measure_scan(made_history(), whole, HORIZON, 1)
     assert knows is not None
     assert blind is not None
     assert knows.scans == 120 - HORIZON

@@ -33,7 +33,7 @@ from tests.simulation.rules import (
     UNWATCHED,
     WATCHED,
     assert_it_did_something,
-    bench,
+    backtest_engine,
     risk,
     run,
     trading,
@@ -54,7 +54,7 @@ def market() -> BarPanel:
 @cache
 def costly() -> tuple[BacktestEngine, Run]:
     """The strategy with stops, targets and costs, small orders rounded to whole shares."""
-    made = bench(market(), trading(spread_bps=6.0, slippage_bps=7.0, fee_bps=2.0))
+    made = backtest_engine(market(), trading(spread_bps=6.0, slippage_bps=7.0, fee_bps=2.0))
     done = run(made, WATCHED)
     assert_it_did_something(done)
     assert {"stop_loss", "take_profit", "rebalance"} <= {fill.rule for fill in done.fills}
@@ -92,7 +92,7 @@ def equity_by_arrays(panel: BarPanel, cash: float, names_max: int) -> Floats:
 
 def test_equity_is_that_of_an_independent_computation() -> None:
     cash = 1e12
-    made = bench(market(), trading(initial_cash_usd=cash, spread_bps=0.0, slippage_bps=0.0))
+    made = backtest_engine(market(), trading(initial_cash_usd=cash, spread_bps=0.0, slippage_bps=0.0))
     done = run(made, UNWATCHED)
     assert_it_did_something(done)
     assert set(done.refusals) == {"max_positions"}
@@ -113,7 +113,7 @@ def test_the_oracle_would_see_one_fill_at_the_wrong_price() -> None:
 
 
 def test_cash_shares_and_fees_balance_to_the_cent_at_every_session() -> None:
-    made = bench(market(), trading(spread_bps=6.0, slippage_bps=7.0, fee_bps=2.0))
+    made = backtest_engine(market(), trading(spread_bps=6.0, slippage_bps=7.0, fee_bps=2.0))
     engine, cash = made.engine, made.engine.portfolio.cash
     shares: dict[str, Decimal] = {}
     cost: dict[str, Decimal] = {}
@@ -159,7 +159,7 @@ def test_the_report_of_a_run_is_its_ledgers() -> None:
 
 def test_the_daemons_path_on_files_writes_the_same_ledger(tmp_path: Path) -> None:
     settings = trading(spread_bps=6.0, slippage_bps=7.0, fee_bps=2.0)
-    alone, served, last = bench(market(), settings), bench(market(), settings), 120
+    alone, served, last = backtest_engine(market(), settings), backtest_engine(market(), settings), 120
     alone.clock.set(OPENS_AT)
     served.clock.set(OPENS_AT)
     recover(alone.engine)
@@ -192,9 +192,9 @@ def test_the_daemons_path_on_files_writes_the_same_ledger(tmp_path: Path) -> Non
 @pytest.mark.parametrize("row", [40, 133, 201])
 def test_a_run_that_is_cut_short_is_the_beginning_of_the_whole_run(row: int) -> None:
     settings = trading(spread_bps=6.0, slippage_bps=7.0, fee_bps=2.0)
-    whole, seen = bench(market(), settings), {}
+    whole, seen = backtest_engine(market(), settings), {}
     run(whole, WATCHED, row + 20, lambda done: seen.update({done: whole.ledger.dump()}) if done == row else None)
-    short = bench(market().prefix(row + 1), settings)
+    short = backtest_engine(market().prefix(row + 1), settings)
     done = run(short, WATCHED)
     assert done.fills
     assert short.ledger.dump() == seen[row]

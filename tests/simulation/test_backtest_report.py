@@ -48,7 +48,7 @@ def test_what_closed_and_what_is_open_make_up_the_equity(strategy: Strategy) -> 
     closed = sum((trip.profit_usd for trip in closed_trips), Decimal(0))
     ended = sum(len([f for f in done.run.fills if f.symbol == s]) for s in {t.symbol for t in closed_trips})
     assert ended > 0
-    book = done.bench.engine.portfolio
+    book = done.backtest_engine.engine.portfolio
     held = sum((p.quantity * (p.last_price - p.average_price) for p in book.positions.values()), Decimal(0))
     sold_part = _part_sales(done.run.fills, closed_trips)
     gained = done.run.equity[-1] - done.run.equity[0]
@@ -110,7 +110,7 @@ def test_costs_are_ten_basis_points_of_what_v8_traded() -> None:
 def test_v8_holds_eight_names_between_rebalances_and_sells_by_no_rule() -> None:
     done = study("quant_v8")
     assert set(done.report.traded.exits) == {"rebalance"}
-    assert len(done.bench.engine.portfolio.positions) == 8
+    assert len(done.backtest_engine.engine.portfolio.positions) == 8
     assert done.run.exposure[30:].min() > 0.9
 
 
@@ -145,10 +145,11 @@ def test_each_prediction_is_that_of_the_ranker_the_daemon_would_be_allowed() -> 
     bars, provider = panel(), WalkForwardRankers([Ranker(one) for one in folds()])
     said, z = predict(bars, folds()), FactorStore().history(bars).z
     first, last = decision_rows(spec(), bars)
-    feed = study("pipeline").bench.engine.parts.feed
+    feed = study("pipeline").backtest_engine.engine.parts.feed
     models = set()
     for row in range(first, last + 1, 7):
-        view = feed.view(bars.known_at[row].item().replace(tzinfo=study("pipeline").bench.clock.now().tzinfo))
+        clock = study("pipeline").backtest_engine.clock
+        view = feed.view(bars.known_at[row].item().replace(tzinfo=clock.now().tzinfo))
         ranker = provider.model_for(view)
         assert not isinstance(ranker, Abstention)
         assert ranker.artefact.labels_end < str(view.session)
@@ -168,7 +169,7 @@ def test_a_ranker_that_knows_the_future_is_never_used() -> None:
     knows = panel().sessions.astype("datetime64[D]") <= np.datetime64(newest.labels_end)
     assert np.isnan(said.margin[knows]).all()
     assert np.isfinite(said.margin[~knows]).any()
-    for report in study("pipeline").bench.ledger.decisions(10_000):
+    for report in study("pipeline").backtest_engine.ledger.decisions(10_000):
         model = report.plan.analysis.models["quant"]
         used = next(one for one in folds() if one.model_id == model)
         assert used.labels_end < report.bars_until
@@ -176,7 +177,7 @@ def test_a_ranker_that_knows_the_future_is_never_used() -> None:
 
 def test_the_report_is_the_same_bytes_twice() -> None:
     done = study("quant_v8")
-    again = measure("quant_v8", spec(), panel(), "made up", folds(), (done.bench, done.run))
+    again = measure("quant_v8", spec(), panel(), "made up", folds(), (done.backtest_engine, done.run))
     assert to_json(again) == to_json(done.report)
 
 

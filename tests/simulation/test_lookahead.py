@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from agents.build import assemble_team
 from agents.top_of_universe import EPOCH
-from backtest.app.engine import build_bench, closes
+from backtest.app.engine import build_backtest_engine, closes
 from backtest.lookahead import (
     another_future,
     check_lookahead,
@@ -51,10 +51,10 @@ def recorder(team_of: TeamOf, fills: list[int]) -> Callable[[BarPanel, Sequence[
     """Run the pipeline end to end, feed and factors included, each time from nothing."""
 
     def record(panel: BarPanel, rows: Sequence[int]) -> list[bytes]:
-        made = build_bench(panel, settings(), load_risk(), team_of, source="simulated")
+        made = build_backtest_engine(panel, settings(), load_risk(), team_of, source="simulated")
         out: list[bytes] = []
 
-        def keep(done: int) -> None:
+        def keep(done: int, _: int) -> None:
             if FIRST + done - 1 in rows:
                 out.append(made.ledger.dump())
 
@@ -128,7 +128,7 @@ def test_a_rule_that_peeks_is_caught_too() -> None:
     panel = make_panel(5, 120)
 
     def record(changed: BarPanel, rows: Sequence[int]) -> list[bytes]:
-        made = rules.bench(changed, rules.trading(), lambda p: Peeking(rules.top_of(p), p))
+        made = rules.backtest_engine(changed, rules.trading(), lambda p: Peeking(rules.top_of(p), p))
         out: dict[int, bytes] = {}
         rules.run(made, rules.WATCHED, max(rows), lambda row: out.update({row: made.ledger.dump()}))
         return [out[row] for row in rows]

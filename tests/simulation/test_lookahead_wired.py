@@ -19,12 +19,12 @@ import pytest
 from adapters.simulated.market import SimulatedMarket
 from backtest.app.checks import find_lookahead, replay_recorded
 from backtest.app.cli import main
-from backtest.app.cli_tools import told
+from backtest.app.cli_tools import print_result
 from backtest.app.executors import executor_of
 from backtest.app.settings import settings_of, v8_settings_of, with_changes
 from backtest.app.strategies import BacktestSpec, train
 from backtest.app.sweep import read_grid, run_sweep
-from backtest.lookahead import Difference, Leak, Verdict
+from backtest.lookahead import Difference, Leak, LookaheadResult
 from backtest.to_json import plain
 from config.environment import read_environment
 from config.loader import FOLDER
@@ -190,9 +190,9 @@ def test_the_scripts_say_what_the_tools_found_and_exit_by_it(
     assert "There is no ledger" in capsys.readouterr().err
     first = Difference(table="steps", record="a", field="plan.x", before="1", after="2")
     leaks = (Leak(session="2021-03-05", future="no bars", difference=first),)
-    clean = Verdict(sessions=("2021-03-05",), comparisons=2, bytes_compared=10**6, leaks=())
+    clean = LookaheadResult(sessions=("2021-03-05",), comparisons=2, bytes_compared=10**6, leaks=())
     for verdict, code, said in ((clean, 0, "No look-ahead"), (replace(clean, leaks=leaks), 1, "1 became 2")):
-        assert told(Namespace(json=False), verdict) == code
+        assert print_result(Namespace(json=False), verdict) == code
         assert said in capsys.readouterr().out
-        assert told(Namespace(json=True), verdict) == code
+        assert print_result(Namespace(json=True), verdict) == code
         assert len(json.loads(capsys.readouterr().out)["leaks"]) == code

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from adapters.feeds.panel_feed import PanelFeed
 from adapters.ledger.rows import encode_report
-from backtest.replay import Recorded, Replay, find, replay, seen_by
+from backtest.replay import Recorded, Replay, find, inputs_of, replay
 from core.cycles import DECIDE
 from core.errors import RequestError
 from core.types import BarPanel, StepReport, TradingState
@@ -82,10 +82,10 @@ def test_the_book_a_decision_saw_is_proven_by_its_own_id() -> None:
     for report in with_fills[:5]:
         recorded = find(desk().ledger, report.decision_id)
         assert recorded.before is not None
-        seen = seen_by(recorded, CASH)
+        seen = inputs_of(recorded, CASH)
         assert seen.proven
         assert seen.state is TradingState.ACTIVE
-        assert seen.book != recorded.before.plan.portfolio  # the fills lie between the two
+        assert seen.portfolio != recorded.before.plan.portfolio  # the fills lie between the two
 
 
 def test_a_what_if_is_decided_again() -> None:
@@ -115,7 +115,7 @@ def test_what_a_person_did_between_two_steps_is_found() -> None:
     second = engine.step(DECIDE)
     recorded = find(made.ledger, second.decision_id)
     assert second.plan.decided_in is TradingState.REDUCING
-    assert seen_by(recorded, CASH).state is TradingState.REDUCING
+    assert inputs_of(recorded, CASH).state is TradingState.REDUCING
     assert again(recorded).same
     made.run([m for m in moments() if m[0] > made.clock.now()][:2])
     engine.resume("a person")
@@ -195,12 +195,13 @@ def test_a_book_that_the_ledger_cannot_tell_is_said_to_be_so() -> None:
 def test_what_was_decided_on_is_proven_by_what_the_report_recorded_or_not_at_all() -> None:
     recorded = find(desk().ledger, steps("decide")[0].decision_id)
     plan = recorded.report.plan
-    seen = seen_by(recorded, CASH)
-    assert (fingerprint(seen.book), seen.state, seen.proven) == (plan.portfolio_digest, plan.decided_in, True)
+    seen = inputs_of(recorded, CASH)
+    found = (fingerprint(seen.portfolio), seen.state, seen.proven)
+    assert found == (plan.portfolio_digest, plan.decided_in, True)
     older: dict[str, Any] = {"portfolio_digest": "", "decided_in": None}
     for forged in (older, {"decided_in": TradingState.HALTED}, {"portfolio_digest": "f" * 64}):
         other = structs.replace(recorded.report, plan=structs.replace(plan, **forged))
-        assert not seen_by(replace(recorded, report=other), CASH).proven
+        assert not inputs_of(replace(recorded, report=other), CASH).proven
 
 
 def test_an_unknown_decision_is_refused() -> None:

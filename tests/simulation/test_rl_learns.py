@@ -16,8 +16,8 @@ from tests.rl_markets import make_market
 SETTINGS = RlSettings(episode_sessions=20)
 
 
-def a_training(training_spec: float) -> tuple[Trained, TrainingTask]:
-    market = make_market(3, tickers=6, sessions=500, training_spec=training_spec)
+def a_training(lesson: float) -> tuple[Trained, TrainingTask]:
+    market = make_market(3, tickers=6, sessions=500, lesson=lesson)
     task = TrainingTask(
         member="ppo",
         seed=2,

@@ -37,7 +37,7 @@ class Known:
     def model(self) -> Known:
         return self
 
-    def tones(self, texts: Iterable[str]) -> Mapping[str, float]:
+    def scores(self, texts: Iterable[str]) -> Mapping[str, float]:
         self.asked += list(texts)
         return {text: self.said[text] for text in self.asked if text in self.said}
 

@@ -80,7 +80,9 @@ def test_holding_against_the_slow_book_with_gaps() -> None:
         4: np.array([0.5, 0.2, 0.2, 0.0]), 12: np.array([0.1, 0.6, 0.3, 0.0]),
         19: np.array([0.3, 0.0, 0.1, 0.4]), 30: np.array([0.0, 0.0, 0.0, 0.9]),
     }  # fmt: skip
-    fast = hold(open_, close, [Target(r, w[None, :]) for r, w in targets.items()], books=1, first=5, cost_bps=25)
+    fast = hold(
+        open_, close, [Target(r, w[None, :]) for r, w in targets.items()], portfolios=1, first=5, cost_bps=25
+    )
     assert fast.shape == (1, 35)
     assert np.abs(fast).max() > 0.005
     assert fast[0] == pytest.approx(slow_hold(open_, close, targets, 5, 25.0), abs=1e-10)
@@ -89,7 +91,7 @@ def test_holding_against_the_slow_book_with_gaps() -> None:
 def test_buying_and_selling_at_a_fixed_price_costs_the_bps_by_hand() -> None:
     flat = np.full((6, 1), 20.0)
     targets = [Target(1, np.array([[0.5]])), Target(3, np.array([[0.0]]))]
-    returns = hold(flat, flat, targets, books=1, first=2, cost_bps=100)
+    returns = hold(flat, flat, targets, portfolios=1, first=2, cost_bps=100)
     bought = 1 / (1 + 0.01 * 0.5)  # equity after paying 1 % of half of itself
     sold = bought - 0.5 * bought * 0.01
     assert np.prod(1 + returns[0, :1]) == pytest.approx(bought, rel=1e-7)
@@ -100,8 +102,8 @@ def test_a_row_of_nan_leaves_that_book_alone() -> None:
     data = market(2, rows=12, names=3)
     start = np.full((2, 3), 0.3)
     later = np.array([[np.nan] * 3, [0.0, 0.0, 0.0]])
-    both = hold(data.open_, data.close, [Target(2, start), Target(6, later)], books=2, first=3, cost_bps=10)
-    alone = hold(data.open_, data.close, [Target(2, start[:1])], books=1, first=3, cost_bps=10)
+    both = hold(data.open_, data.close, [Target(2, start), Target(6, later)], portfolios=2, first=3, cost_bps=10)
+    alone = hold(data.open_, data.close, [Target(2, start[:1])], portfolios=1, first=3, cost_bps=10)
     assert both[0] == pytest.approx(alone[0], abs=1e-14)
     assert (both[1, 5:] == 0).all()
     assert (both[1, :4] != 0).all()

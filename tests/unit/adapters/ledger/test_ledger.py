@@ -140,7 +140,7 @@ def test_fills_are_booked_once_and_move_their_orders(ledger: SqliteLedger) -> No
     half, rest = fill(bought, quantity="4"), fill(bought, quantity="6", part=2)
     assert ledger.new_fills((half, rest, half)) == (half, rest)
     ledger.record(report(1, fills=(half,)))
-    assert [o.status for o in ledger.open_orders()] == [OrderStatus.PARTIALLY_FILLED]
+    assert [o.status for o in ledger.unfinished_orders()] == [OrderStatus.PARTIALLY_FILLED]
     ledger.record(report(2, fills=(half, rest)))
     ledger.record(report(3, fills=(half, rest)))
     assert ledger.new_fills((half, rest)) == ()
@@ -149,7 +149,7 @@ def test_fills_are_booked_once_and_move_their_orders(ledger: SqliteLedger) -> No
     assert record is not None
     assert record.status is OrderStatus.FILLED
     assert record.updated_at == START + timedelta(minutes=30)
-    assert ledger.open_orders() == ()
+    assert ledger.unfinished_orders() == ()
 
 
 def test_a_fill_of_a_foreign_order_is_kept(ledger: SqliteLedger) -> None:
@@ -204,12 +204,15 @@ def test_proposed_orders_are_sent_as_they_are_then_and_once(ledger: SqliteLedger
     assert len(ledger.unsent_orders()) == 2
 
 
-def test_what_was_written_down_to_be_sent_and_what_is_open(ledger: SqliteLedger) -> None:
+def test_what_was_written_down_to_be_sent_and_what_is_unfinished(ledger: SqliteLedger) -> None:
     ledger.record(report(1, (order(1),), submits=False))
     ledger.record(report(2, (order(2), order(2, "MSFT"))))
     ledger.update_status({order(2).client_order_id: "submitted"})
     assert [(o.decision_id, o.symbol) for o in ledger.unsent_orders()] == [("step-2", "MSFT")]
-    assert [(o.decision_id, o.symbol) for o in ledger.open_orders()] == [("step-2", "AAPL")]
+    assert [(o.decision_id, o.symbol) for o in ledger.unfinished_orders()] == [
+        ("step-2", "AAPL"),
+        ("step-2", "MSFT"),
+    ]
 
 
 def test_a_step_at_a_past_moment_leaves_book_and_state(ledger: SqliteLedger) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from config.trading import RegimeSettings, RlSettings
 from core.errors import DataError, RequestError
@@ -59,17 +60,17 @@ def test_the_card_says_what_it_is_worth_and_who_votes() -> None:
     windows = cut(make_market(sessions=400), SETTINGS)
     both = [trained(7, 1.0, 0.2), trained(8, 2.0, 0.01)]
     card = card_of(both[1], both, windows, SETTINGS)
-    assert card["skilled"]
-    assert card["model_id"].startswith("rl-ppo-")
-    measured = card["out_of_sample"]
-    assert measured["sharpe_by_seed"] == {"7": 1.0, "8": 2.0}
-    assert measured["sharpe_mean"] == 1.5
-    assert measured["sharpe_spread"] == 0.5
-    assert np.isfinite([measured["buy_and_hold_sharpe"], measured["equal_weight_sharpe"]]).all()
+    assert card.skilled
+    assert card.model_id.startswith("rl-ppo-")
+    measured = card.out_of_sample
+    assert measured.sharpe_by_seed == {"7": 1.0, "8": 2.0}
+    assert measured.sharpe_mean == 1.5
+    assert measured.sharpe_spread == 0.5
+    assert np.isfinite([measured.buy_and_hold_sharpe, measured.equal_weight_sharpe]).all()
     from models.rl.artefacts import StoredMember
 
     for skilled, required, votes in ((True, True, True), (False, True, False), (False, False, True)):
-        member = StoredMember(actor=make_actor(), card={**card, "skilled": skilled})
+        member = StoredMember(actor=make_actor(), card=replace(card, skilled=skilled))
         rl = SETTINGS.model_copy(update={"require_skill": required})
         told = member_card(member, rl, datetime(2030, 1, 1, tzinfo=UTC))
         assert told["votes"] is votes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from msgspec.structs import replace
 from scipy.stats import entropy, spearmanr
 
 from adapters.clock import ManualClock
@@ -19,13 +19,15 @@ from config.drift import DriftSettings
 from config.trading import TradingSettings
 from core.errors import RequestError
 from core.types import BarPanel, Floats, MarketView
-from daemon.models.drift_monitor import DriftWatch
+from daemon.models.drift_monitor import DriftMonitor
 from daemon.models.ranker import RankerService
 from models.factors.store import FactorStore, FactorTable
 from models.factors.table import FACTOR_NAMES
 from models.ranker import drift
-from models.ranker.artefact import QuantArtefact
-from models.ranker.drift import BINS, InUse, Stability, factor_stability, live_scores, population_stability
+from models.ranker.artefact import QuantArtefact, TrainingWindow
+from models.ranker.booster_check import BoosterCheck
+from models.ranker.calibration import Calibration
+from models.ranker.drift import BINS, RankerInUse, Stability, factor_stability, live_scores, population_stability
 from models.ranker.ranker import Ranker
 from models.ranker.samples import forward_returns
 from models.ranker.versions import load_current, save
@@ -39,6 +41,11 @@ def artefact() -> QuantArtefact:
     found = load_current(Path(models().name))
     assert found is not None
     return found
+
+
+def a_window(panel: BarPanel, first: int, last: int) -> TrainingWindow:
+    days = [str(panel.sessions[row]) for row in (first, last, last + 21)]
+    return TrainingWindow(first=days[0], last=days[1], labels_end=days[2])
 
 
 def table(panel: BarPanel) -> FactorTable:
@@ -74,7 +81,7 @@ def test_a_shifted_factor_is_found_and_no_other() -> None:
     z = random.normal(size=(len(panel.sessions), len(panel.symbols), len(FACTOR_NAMES)))
     z[-63:, :, 3] += 1.0
     planted = FactorTable(raw=z, z=z, atr=z[..., 0])
-    window = {"first": str(panel.sessions[50]), "last": str(panel.sessions[-100])}
+    window = a_window(panel, 50, -100)
     found = factor_stability(planted, panel.sessions, window, 63)
     assert found[FACTOR_NAMES[3]].psi > 0.25 > found[FACTOR_NAMES[3]].usual_max
     assert max(one.psi for name, one in found.items() if name != FACTOR_NAMES[3]) < 0.02
@@ -87,7 +94,7 @@ def test_a_factor_that_always_wanders_is_not_called_shifted() -> None:
     z = np.zeros((sessions, len(panel.symbols), len(FACTOR_NAMES)))
     z[..., 0] = levels + random.normal(0, 0.1, size=z.shape[:2])
     planted = FactorTable(raw=z, z=z, atr=z[..., 0])
-    window = {"first": str(panel.sessions[0]), "last": str(panel.sessions[-22])}
+    window = a_window(panel, 0, -22)
     found = factor_stability(planted, panel.sessions, window, 63)[FACTOR_NAMES[0]]
     assert found.psi > 0.25
     assert found.usual_max > found.psi / 2
@@ -96,7 +103,7 @@ def test_a_factor_that_always_wanders_is_not_called_shifted() -> None:
 def test_the_live_rank_ic_is_spearmans_on_sessions_whose_outcome_is_known() -> None:
     panel, trained = market(), artefact()
     since = panel.known_at[np.searchsorted(panel.sessions, np.datetime64("2021-04-05"))]
-    scores = live_scores(panel, table(panel), [InUse(ranker=Ranker(trained), since=since)], trained)
+    scores = live_scores(panel, table(panel), [RankerInUse(ranker=Ranker(trained), since=since)], trained)
     assert scores is not None
     assert panel.known_at[scores.day[0]] == since
     assert scores.day[-1] == len(panel.sessions) - 1 - HORIZON
@@ -110,17 +117,17 @@ def test_the_live_rank_ic_is_spearmans_on_sessions_whose_outcome_is_known() -> N
 
 def test_each_session_is_judged_by_the_ranker_in_use_then_and_none_by_one_that_knew_its_outcome() -> None:
     panel, trained = market(), artefact()
-    better = replace(trained, booster=trained.booster, calibration={"slope": 2.0, "intercept": 0.0})
+    better = replace(trained, booster=trained.booster, calibration=Calibration(slope=2.0, intercept=0.0))
     early, late = panel.known_at[[0, 480]]
-    both = [InUse(ranker=Ranker(trained), since=early), InUse(ranker=Ranker(better), since=late)]
+    both = [RankerInUse(ranker=Ranker(trained), since=early), RankerInUse(ranker=Ranker(better), since=late)]
     scores = live_scores(panel, table(panel), both, trained)
     assert scores is not None
     assert (panel.sessions[scores.day] > np.datetime64(trained.labels_end)).all()
     assert live_scores(panel, table(panel), [], trained) is None
 
 
-def make_watch(folder: Path, hub: EventHub, **limits: float) -> DriftWatch:
-    return DriftWatch(folder, DriftSettings.model_validate(limits), hub)
+def make_watch(folder: Path, hub: EventHub, **limits: float) -> DriftMonitor:
+    return DriftMonitor(folder, DriftSettings.model_validate(limits), hub, BoosterCheck())
 
 
 def alerts(hub: EventHub) -> list[str]:
@@ -135,14 +142,14 @@ def test_a_passed_threshold_is_told_once_and_stays_in_the_status(monkeypatch: py
         drift, "_stability", lambda learnt, newest: Stability(psi=dice.uniform(0.5, 0.504), usual_max=0.1)
     )
     for rows in (-2, -1, None):
-        watch.judge(view(panel.prefix(len(panel.sessions) + (rows or 0))), store, artefact())
+        watch.update(view(panel.prefix(len(panel.sessions) + (rows or 0))), store, artefact())
     assert len(alerts(hub)) == 1
     assert all("PSI of momentum_5d 0.50 (usual up to 0.10)" in told for told in alerts(hub))
     assert "POST /quant/retrain would learn 60 newer sessions" in alerts(hub)[0]
     assert watch.found["alarms"] == watch.alarms != []
     assert set(watch.found["psi"]) == set(FACTOR_NAMES)
     before = hub.sequence
-    watch.judge(view(panel), store, artefact())
+    watch.update(view(panel), store, artefact())
     assert hub.sequence == before, "the same session is judged once"
 
 
@@ -151,20 +158,20 @@ def test_a_ranker_far_below_its_promise_is_told(tmp_path: Path) -> None:
     save(trained, tmp_path, datetime(2021, 4, 2, tzinfo=UTC))
     boasting = replace(trained, metrics={**trained.metrics, "rank_ic": 0.9, "rank_ic_standard_error": 0.01})
     watch = make_watch(tmp_path, hub, psi_max=100.0)
-    watch.judge(view(panel), FactorStore(), boasting)
+    watch.update(view(panel), FactorStore(), boasting)
     assert ["ranks worse live" in told for told in alerts(hub)] == [True]
     assert watch.found["live"]["sessions"] > 21
     humble = replace(boasting, model_id="other", metrics={**trained.metrics, "rank_ic": -0.9})
-    watch.judge(view(panel), FactorStore(), humble)
+    watch.update(view(panel), FactorStore(), humble)
     assert watch.alarms == []
 
 
 def test_what_cannot_be_judged_is_told_and_stops_nothing(tmp_path: Path) -> None:
     save(artefact(), tmp_path, datetime(2021, 4, 2, tzinfo=UTC))
-    for kept in (tmp_path / "registry").glob("*.pkl"):
+    for kept in (tmp_path / "registry").glob("*.msgpack"):
         kept.write_bytes(b"changed")
     watch = make_watch(tmp_path, EventHub())
-    watch.judge(view(market()), FactorStore(), artefact())
+    watch.update(view(market()), FactorStore(), artefact())
     assert "not a model this engine wrote" in watch.found["state"]
     assert watch.alarms == []
 

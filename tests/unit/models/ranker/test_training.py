@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from config.sectors import STOCKS
 from config.trading import QuantSettings
@@ -14,13 +15,11 @@ from core.errors import ArtefactError, DataError
 from core.types import Floats
 from models.factors.store import FactorStore, FactorTable
 from models.factors.table import FACTOR_NAMES
-from models.ranker.artefact import QuantArtefact, from_plain
-from models.ranker.calibration import Calibration
+from models.ranker.artefact import DailyFigures, QuantArtefact, decode_artefact, encode_artefact
 from models.ranker.promotion import promote
 from models.ranker.ranker import EXPLANATIONS_KEPT, Ranker
 from models.ranker.samples import forward_returns
 from models.ranker.training import train_ranker
-from models.storage.plain_pickle import dump
 from tests.panels import make_panel, with_future_changed
 
 SYMBOLS = (*STOCKS[:20], "XLK", "SMH", "XLF", "XLV", "XLY", "SPY")
@@ -47,7 +46,7 @@ def informed_table(strength: float) -> FactorTable:
 
 
 def bytes_of(artefact: QuantArtefact) -> bytes:
-    return dump(artefact.to_plain())
+    return encode_artefact(artefact)
 
 
 def test_what_happens_after_the_window_changes_no_byte(artefact: QuantArtefact) -> None:
@@ -68,7 +67,7 @@ def test_fits_side_by_side_give_the_same_model_and_tell_how_far_they_are(artefac
     told: list[float] = []
     with ThreadPoolExecutor(2) as pool:
         other = train_ranker(
-            PANEL, TABLE, SETTINGS, LAST, executor=pool, progress=lambda share, _: told.append(share)
+            PANEL, TABLE, SETTINGS, LAST, executor=pool, on_progress=lambda share, _: told.append(share)
         )
     assert bytes_of(other) == bytes_of(artefact)
     assert told == [0.2, 0.4, 0.6, 0.8, 1.0]
@@ -76,15 +75,15 @@ def test_fits_side_by_side_give_the_same_model_and_tell_how_far_they_are(artefac
 
 def test_the_artefact_says_what_it_is(artefact: QuantArtefact) -> None:
     assert artefact.feature_names == FACTOR_NAMES
-    assert artefact.window["last"] < artefact.labels_end < str(PANEL.sessions[LAST])
+    assert artefact.window.last < artefact.labels_end < str(PANEL.sessions[LAST])
     assert artefact.model_id.startswith(f"quant-v8-{artefact.labels_end.replace('-', '')}-")
     assert artefact.samples > 4000
     assert artefact.metrics["predictions"] == artefact.samples
     assert artefact.settings["n_estimators"] == 30
-    assert len(artefact.daily["sessions"]) == len(artefact.daily["rank_ic"]) == len(artefact.daily["brier"])
+    assert len(artefact.daily.sessions) == len(artefact.daily.rank_ic) == len(artefact.daily.brier)
     ranker = Ranker(artefact)
-    assert ranker.may_judge(PANEL.sessions[LAST])
-    assert not ranker.may_judge(np.datetime64(artefact.labels_end))
+    assert ranker.may_rank(PANEL.sessions[LAST])
+    assert not ranker.may_rank(np.datetime64(artefact.labels_end))
 
 
 def test_a_factor_that_knows_is_found_and_its_probabilities_hold_later() -> None:
@@ -121,7 +120,7 @@ def test_a_ranking_is_xgboosts_own(artefact: QuantArtefact) -> None:
     booster = xgboost.Booster(model_file=bytearray(artefact.booster))
     margin = booster.predict(xgboost.DMatrix(z[:20]), output_margin=True)
     np.testing.assert_array_equal(said.margin[:20], margin)
-    want = Calibration(**artefact.calibration).probability(margin.astype(np.float64))
+    want = artefact.calibration.probability(margin.astype(np.float64))
     np.testing.assert_array_equal(said.p_outperform[:20], want)
     contributions = Ranker(artefact).contributions(z[:20])
     rest = said.margin[:20] - contributions.sum(axis=1)
@@ -158,8 +157,8 @@ def test_too_little_history_is_refused() -> None:
 
 
 def test_plain_data_round_trips_and_a_changed_content_is_refused(artefact: QuantArtefact) -> None:
-    plain = artefact.to_plain()
-    assert from_plain(plain) == artefact
+    assert decode_artefact(encode_artefact(artefact)) == artefact
+    plain = msgspec.to_builtins(artefact, builtin_types=(bytes,))
     for changed in (
         {**plain, "calibration": {"slope": 9.0, "intercept": 0.0}},
         {**plain, "booster": plain["booster"] + b" "},
@@ -169,7 +168,7 @@ def test_plain_data_round_trips_and_a_changed_content_is_refused(artefact: Quant
         {name: value for name, value in plain.items() if name != "window"},
     ):
         with pytest.raises(ArtefactError, match="retrain"):
-            from_plain(changed)
+            decode_artefact(msgspec.msgpack.encode(changed))
 
 
 def test_a_booster_that_is_none_is_refused(artefact: QuantArtefact) -> None:
@@ -181,11 +180,11 @@ def shifted(artefact: QuantArtefact, rank_ic: float = 0.0, brier: float = 0.0) -
     daily = artefact.daily
     return replace(
         artefact,
-        daily={
-            "sessions": daily["sessions"],
-            "rank_ic": [value + rank_ic for value in daily["rank_ic"]],
-            "brier": [value + brier for value in daily["brier"]],
-        },
+        daily=DailyFigures(
+            sessions=daily.sessions,
+            rank_ic=[value + rank_ic for value in daily.rank_ic],
+            brier=[value + brier for value in daily.brier],
+        ),
     )
 
 
@@ -193,18 +192,18 @@ def test_only_a_model_that_is_not_worse_is_promoted(artefact: QuantArtefact) -> 
     assert promote(artefact, None) == (True, "there was no model")
     assert promote(artefact, artefact)[0]
     assert promote(shifted(artefact, rank_ic=0.1, brier=-0.01), artefact)[0]
-    verdict, why = promote(shifted(artefact, rank_ic=-0.1), artefact)
-    assert not verdict
+    promoted, why = promote(shifted(artefact, rank_ic=-0.1), artefact)
+    assert not promoted
     assert "ranks worse" in why
-    verdict, why = promote(shifted(artefact, brier=0.02), artefact)
-    assert not verdict
+    promoted, why = promote(shifted(artefact, brier=0.02), artefact)
+    assert not promoted
     assert "probabilities are worse" in why
 
 
 def test_models_that_cannot_be_compared_are_replaced(artefact: QuantArtefact) -> None:
     other = replace(artefact, settings={**artefact.settings, "max_depth": 2})
     assert promote(shifted(artefact, rank_ic=-0.5), other)[0]
-    old = replace(artefact, daily={"sessions": ["2010-01-04"], "rank_ic": [0.9], "brier": [0.0]})
-    verdict, why = promote(artefact, old)
-    assert verdict
+    old = replace(artefact, daily=DailyFigures(sessions=["2010-01-04"], rank_ic=[0.9], brier=[0.0]))
+    promoted, why = promote(artefact, old)
+    assert promoted
     assert "too few to compare" in why

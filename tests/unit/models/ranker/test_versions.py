@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
@@ -10,37 +11,21 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ArtefactError
-from models.factors.table import FACTOR_NAMES
 from models.ranker import versions as version_files
-from models.ranker.artefact import VERSION, QuantArtefact, model_name
-from models.ranker.versions import FILE, REGISTRY, load_current, rollback, save, versions
-from models.storage import plain_pickle
+from models.ranker.artefact import QuantArtefact, decode_artefact, encode_artefact
+from models.ranker.versions import FILE, REGISTRY, load_current, rewrite_old_files, rollback, save, versions
+from models.storage import old_pickle
 from models.storage.atomic_file import replace_atomically
+from tests.rankers import make
 
 AT = datetime(2025, 3, 1, 12, tzinfo=UTC)
 CRATER = Path(tempfile.gettempdir()) / f"crater-{os.getpid()}"
-
-
-def make(seed: int = 0) -> QuantArtefact:
-    booster, calibration = bytes([seed]) * 100, {"slope": 0.5, "intercept": -1.0}
-    return QuantArtefact(
-        model_id=model_name(booster, calibration, "2025-02-27"),
-        version=VERSION,
-        feature_names=FACTOR_NAMES,
-        booster=booster,
-        calibration=calibration,
-        window={"first": "2023-08-28", "last": "2025-01-28", "labels_end": "2025-02-27"},
-        samples=100 + seed,
-        metrics={"auc": 0.55},
-        daily={"sessions": ["2024-01-02"], "rank_ic": [0.1], "brier": [0.18]},
-        settings={"max_depth": 4},
-        libraries={"xgboost": "3"},
-    )
 
 
 class Bomb:
@@ -50,8 +35,6 @@ class Bomb:
 
 def plant(folder: Path, body: bytes) -> None:
     """Put a file in use that the registry vouches for, as one who can write both would."""
-    import hashlib
-
     known = json.loads((folder / REGISTRY).read_text())
     known["versions"][-1]["sha256"] = hashlib.sha256(body).hexdigest()
     (folder / REGISTRY).write_text(json.dumps(known))
@@ -80,7 +63,7 @@ def test_versions_are_kept_and_rolled_back(tmp_path: Path, monkeypatch: pytest.M
     for seed in range(8):
         save(make(seed), tmp_path, AT)
     assert [v.samples for v in versions(tmp_path)] == [103, 104, 105, 106, 107]
-    assert len(list((tmp_path / "registry").glob("*.pkl"))) == 5
+    assert len(list((tmp_path / "registry").glob("*.msgpack"))) == 5
     assert rollback(tmp_path) == make(6)
     assert load_current(tmp_path) == make(6)
     assert rollback(tmp_path) == make(5)
@@ -99,7 +82,7 @@ def test_rolling_back_without_an_earlier_model_is_refused(tmp_path: Path) -> Non
 def test_rolling_back_to_a_changed_copy_is_refused(tmp_path: Path) -> None:
     save(make(0), tmp_path, AT)
     save(make(1), tmp_path, AT)
-    for kept in (tmp_path / "registry").glob("*.pkl"):
+    for kept in (tmp_path / "registry").glob("*.msgpack"):
         kept.write_bytes(b"changed")
     with pytest.raises(ArtefactError, match="not in the registry"):
         rollback(tmp_path)
@@ -153,9 +136,82 @@ def test_a_stop_between_the_writes_leaves_a_model_in_use(tmp_path: Path, monkeyp
         assert load_current(tmp_path) == make(0)
 
 
+def as_old_pickle(artefact: QuantArtefact) -> bytes:
+    """Write an artefact as engines up to 0.1 did."""
+    plain = msgspec.to_builtins(artefact, builtin_types=(bytes,))
+    return pickle.dumps({**plain, "feature_names": list(artefact.feature_names)}, protocol=4)
+
+
+def save_as_old(folder: Path, *seeds: int) -> None:
+    """Lay out a folder as an engine up to 0.1 left it; the last model is in use."""
+    known = []
+    for seed in seeds:
+        artefact = make(seed)
+        body = as_old_pickle(artefact)
+        sha256 = hashlib.sha256(body).hexdigest()
+        (folder / "registry").mkdir(exist_ok=True)
+        (folder / "registry" / f"{artefact.model_id}-{sha256[:8]}.pkl").write_bytes(body)
+        known.append(
+            {
+                "model_id": artefact.model_id, "sha256": sha256, "saved_at": AT.isoformat(),
+                "labels_end": artefact.labels_end, "samples": artefact.samples,
+            }
+        )  # fmt: skip
+        (folder / FILE).write_bytes(body)
+    (folder / REGISTRY).write_text(json.dumps({"versions": known}, indent=2))
+
+
+def test_an_old_pickle_is_read_and_rewritten_once(tmp_path: Path) -> None:
+    save_as_old(tmp_path, 0, 1, 2)
+    assert load_current(tmp_path) == make(2)
+    assert rewrite_old_files(tmp_path) == tuple(make(seed).model_id for seed in range(3))
+    assert (tmp_path / FILE).read_bytes() == encode_artefact(make(2))
+    assert not list((tmp_path / "registry").glob("*.pkl"))
+    assert load_current(tmp_path) == make(2)
+    assert [version.saved_at for version in versions(tmp_path)] == [AT.isoformat()] * 3
+    assert rollback(tmp_path) == make(1)
+    assert rewrite_old_files(tmp_path) == ()
+
+
+def test_a_stop_while_old_files_are_rewritten_leaves_every_model_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = replace_atomically
+    for allowed in range(5):
+        folder = tmp_path / str(allowed)
+        folder.mkdir()
+        save_as_old(folder, 0, 1)
+        done = iter(range(allowed))
+
+        def stopping(path: Path, body: bytes, done: Iterator[int] = done) -> None:
+            if next(done, None) is None:
+                raise OSError("the power is gone")
+            written(path, body)
+
+        monkeypatch.setattr(version_files, "replace_atomically", stopping)
+        with pytest.raises(OSError, match="power"):
+            rewrite_old_files(folder)
+        monkeypatch.setattr(version_files, "replace_atomically", written)
+        assert load_current(folder) == make(1)
+        rewrite_old_files(folder)
+        assert load_current(folder) == make(1)
+        assert rollback(folder) == make(0)
+
+
+def test_a_changed_old_copy_stays_and_is_refused_by_name(tmp_path: Path) -> None:
+    save_as_old(tmp_path, 0, 1)
+    (changed,) = (tmp_path / "registry").glob(f"{make(0).model_id}*.pkl")
+    changed.write_bytes(changed.read_bytes() + b" ")
+    assert rewrite_old_files(tmp_path) == (make(1).model_id,)
+    assert load_current(tmp_path) == make(1)
+    with pytest.raises(ArtefactError, match=changed.name):
+        rollback(tmp_path)
+
+
 def test_a_class_is_never_made_even_when_the_registry_vouches_for_it(tmp_path: Path) -> None:
     save(make(), tmp_path, AT)
-    plant(tmp_path, pickle.dumps({**make().to_plain(), "metrics": Bomb()}))
+    plain = msgspec.to_builtins(make(), builtin_types=(bytes,))
+    plant(tmp_path, pickle.dumps({**plain, "metrics": Bomb()}, protocol=4))
     with pytest.raises(ArtefactError, match="only plain data"):
         load_current(tmp_path)
     assert not CRATER.exists()
@@ -168,42 +224,16 @@ def test_a_class_is_never_made_even_when_the_registry_vouches_for_it(tmp_path: P
 def test_no_protocol_smuggles_a_class(protocol: int) -> None:
     for thing in (Bomb(), make(), datetime(2025, 1, 1, tzinfo=UTC), {1, 2}, complex(1, 2), len):
         with pytest.raises(ArtefactError, match="plain data"):
-            plain_pickle.load(pickle.dumps({"x": thing}, protocol=protocol))
+            old_pickle.load(pickle.dumps({"x": thing}, protocol=protocol), "")
     assert not CRATER.exists()
-
-
-def test_a_file_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plain_pickle, "BYTES_MAX", 10)
-    with pytest.raises(ArtefactError, match="more than the 10 allowed"):
-        plain_pickle.load(b"x" * 11)
-
-
-def test_only_plain_data_is_written() -> None:
-    for thing in ((1, 2), {1: 2}, Path("x"), {"a": [Bomb()]}):
-        with pytest.raises(TypeError):
-            plain_pickle.dump({"x": thing})
-
-
-plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
-    max_leaves=12,
-)
-
-
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(content=st.dictionaries(st.text(max_size=5), plain, max_size=5))
-def test_plain_data_round_trips(content: dict[str, object]) -> None:
-    assert plain_pickle.load(plain_pickle.dump(content)) == content
 
 
 @settings(max_examples=50, deadline=None)
 @given(noise=st.binary(max_size=200), cut=st.integers(1, 400))
 def test_noise_is_refused_by_name(noise: bytes, cut: int) -> None:
-    whole = plain_pickle.dump(make().to_plain())
-    for body in (noise, whole[:-cut], whole[:cut] + noise + whole[cut:]):
-        try:
-            content = plain_pickle.load(body)
-        except ArtefactError:
-            continue
-        assert isinstance(content, dict)
+    for whole in (encode_artefact(make()), as_old_pickle(make())):
+        for body in (noise, whole[:-cut], whole[:cut] + noise + whole[cut:]):
+            try:
+                assert decode_artefact(body) == make()
+            except ArtefactError as error:
+                assert "retrain" in error.hint  # either it is whole, or it is refused

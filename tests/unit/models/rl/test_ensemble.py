@@ -27,12 +27,12 @@ from core.types import (
 )
 from models.factors.store import FactorStore
 from models.regime.tracker import RegimeTracker
-from models.rl.artefacts import CARD_FIELDS, StoredMember, file_of
-from models.rl.ensemble import Ensemble, EnsembleProvider, Verdict
+from models.rl.artefacts import StoredMember, file_of
+from models.rl.ensemble import Ensemble, EnsembleProvider, EnsembleVote
 from models.rl.tickers import most_picked
 from models.rl.windows import cut
 from tests.panels import make_panel, with_future_changed
-from tests.rl_markets import make_actor, make_market
+from tests.rl_markets import make_actor, make_card, make_market
 
 SETTINGS = RlSettings(factor_window_sessions=2)
 WIDTH = 13 * 2 + 1 + 2
@@ -45,13 +45,9 @@ STOPPED_AT = str(PANEL.sessions[300])
 def a_member(
     name: str, seed: int, *, skilled: bool = True, ends: int = ROWS - 2, width: int = WIDTH
 ) -> StoredMember:
-    card = dict.fromkeys(CARD_FIELDS, "x") | {
-        "member": name,
-        "model_id": f"rl-{name}-{seed}",
-        "skilled": skilled,
-        "window": {"stopped_at": STOPPED_AT, "labels_end": str(PANEL.sessions[ends])},
-        "out_of_sample": {"chance_p": 0.4},
-    }
+    card = make_card(name, seed, skilled=skilled)
+    window = replace(card.window, stopped_at=STOPPED_AT, labels_end=str(PANEL.sessions[ends]))
+    card = replace(card, window=window)
     return StoredMember(actor=make_actor(seed, width=width, squashed=name == "ddpg"), card=card)
 
 
@@ -67,24 +63,24 @@ def an_ensemble(folder: Path, *members: StoredMember, rl: RlSettings = SETTINGS)
     return Ensemble(provider, FactorStore(), tracker, STOCKS, EnsembleSettings(), rl)
 
 
-def judged(ensemble: Ensemble, view: MarketView) -> Verdict:
-    verdict = ensemble.judge(view)
-    assert isinstance(verdict, Verdict), verdict
-    return verdict
+def judged(ensemble: Ensemble, view: MarketView) -> EnsembleVote:
+    vote = ensemble.vote(view)
+    assert isinstance(vote, EnsembleVote), vote
+    return vote
 
 
 def test_the_vote_is_the_weighted_mean_of_those_who_vote(tmp_path: Path) -> None:
     members = a_member("ppo", 1), a_member("a2c", 2, skilled=False), a_member("ddpg", 3)
-    verdict = judged(an_ensemble(tmp_path, *members), a_view())
-    ppo, a2c, ddpg = verdict.members
+    vote = judged(an_ensemble(tmp_path, *members), a_view())
+    ppo, a2c, ddpg = vote.members
     assert a2c.weight == 0
-    assert "not better than chance" in a2c.silence
+    assert "not better than chance" in a2c.no_vote_reason
     assert ppo.weight + ddpg.weight == pytest.approx(1)
     assert min(ppo.weight, ddpg.weight) >= EnsembleSettings().minimum_weight
     assert ppo.trailing_sharpe is not None
     assert ddpg.trailing_sharpe is not None
-    np.testing.assert_allclose(verdict.votes, ppo.weight * ppo.actions + ddpg.weight * ddpg.actions)
-    assert np.nanmax(np.abs(verdict.votes)) > 0.1
+    np.testing.assert_allclose(vote.votes, ppo.weight * ppo.actions + ddpg.weight * ddpg.actions)
+    assert np.nanmax(np.abs(vote.votes)) > 0.1
 
 
 def test_without_skill_nobody_votes_unless_it_is_allowed(tmp_path: Path) -> None:
@@ -108,15 +104,15 @@ def test_a_ticker_without_factors_abstains(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ends", [ROWS - 1])
 def test_a_model_that_knows_the_views_session_is_look_ahead(tmp_path: Path, ends: int) -> None:
-    verdict = an_ensemble(tmp_path, a_member("ppo", 1, ends=ends)).judge(a_view())
-    assert isinstance(verdict, Abstention)
-    assert "look-ahead" in verdict.reason
-    earlier = an_ensemble(tmp_path, a_member("ppo", 1)).judge(a_view(PANEL.prefix(ROWS - 1)))
+    vote = an_ensemble(tmp_path, a_member("ppo", 1, ends=ends)).vote(a_view())
+    assert isinstance(vote, Abstention)
+    assert "look-ahead" in vote.reason
+    earlier = an_ensemble(tmp_path, a_member("ppo", 1)).vote(a_view(PANEL.prefix(ROWS - 1)))
     assert isinstance(earlier, Abstention)
 
 
 def test_without_models_or_with_foreign_ones_it_says_so(tmp_path: Path) -> None:
-    nothing = an_ensemble(tmp_path).judge(a_view())
+    nothing = an_ensemble(tmp_path).vote(a_view())
     assert isinstance(nothing, Abstention)
     assert "POST /train" in nothing.reason
     file_of(tmp_path, "ppo").write_bytes(b"PK foreign")
@@ -126,9 +122,9 @@ def test_without_models_or_with_foreign_ones_it_says_so(tmp_path: Path) -> None:
 
 
 def test_a_member_of_another_factor_window_keeps_silent(tmp_path: Path) -> None:
-    verdict = judged(an_ensemble(tmp_path, a_member("ppo", 1, width=WIDTH + 13), a_member("a2c", 2)), a_view())
-    assert "another factor window" in verdict.members[0].silence
-    assert verdict.members[1].weight == 1
+    vote = judged(an_ensemble(tmp_path, a_member("ppo", 1, width=WIDTH + 13), a_member("a2c", 2)), a_view())
+    assert "another factor window" in vote.members[0].no_vote_reason
+    assert vote.members[1].weight == 1
 
 
 def test_the_verdict_knows_nothing_of_the_future(tmp_path: Path) -> None:

@@ -17,12 +17,12 @@ from stable_baselines3 import A2C, DDPG, PPO
 
 from config.trading import RlSettings
 from core.errors import EngineError
-from models.rl.artefacts import CARD_FIELDS, file_of, load_member, save
+from models.rl.artefacts import TrainedMember, file_of, load_member, save
 from models.rl.policy import load_actor
 from models.rl.tasks import Trained, TrainingTask
 from models.rl.training import actor_of, train_member
 from models.rl.workers import train_side_by_side
-from tests.rl_markets import make_market
+from tests.rl_markets import make_card, make_market
 
 CLASSES = {"ppo": PPO, "a2c": A2C, "ddpg": DDPG}
 
@@ -67,12 +67,12 @@ def test_equal_seeds_give_equal_weights_and_the_stored_policy_acts_as_sb3s(membe
 
 def test_sb3_reads_the_file_that_the_engine_keeps(tmp_path: Path) -> None:
     done = trained(a_task("a2c"))
-    card = dict.fromkeys(CARD_FIELDS, "x") | {"member": "a2c"}
-    save([{"model": done.model, "actor": done.actor, "card": card}], tmp_path, datetime(2025, 1, 1, tzinfo=UTC))
+    trained_member = TrainedMember(model=done.model, actor=done.actor, card=make_card("a2c"))
+    save([trained_member], tmp_path, datetime(2025, 1, 1, tzinfo=UTC))
     model = A2C.load(file_of(tmp_path, "a2c"), device="cpu")
     held = load_member(tmp_path, "a2c")
     assert held is not None
-    assert actor_of(model.policy).digest() == held.actor.digest()
+    assert actor_of(model.policy).dump() == held.actor.dump()
 
 
 def test_training_stops_when_the_stopping_sessions_get_no_better() -> None:

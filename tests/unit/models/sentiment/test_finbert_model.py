@@ -63,7 +63,7 @@ def test_the_exported_model_says_what_torch_says(made: tuple[FinbertArtefact, Pa
     reference = torch_tones(model_folder, TEXTS)
     assert np.ptp(reference) > 0.5  # the random model tells texts apart
     assert artefact.labels == LABELS and artefact.served == INT8
-    assert np.abs(Finbert(artefact, out).tones(TEXTS) - reference).max() <= 2 * artefact.difference + 0.2
+    assert np.abs(Finbert(artefact, out).scores(TEXTS) - reference).max() <= 2 * artefact.difference + 0.2
 
 
 def test_the_manifest_names_the_files_by_digest_and_the_difference(made: tuple[FinbertArtefact, Path]) -> None:
@@ -81,7 +81,7 @@ def test_above_the_limit_fp32_is_served(model_folder: Path, tmp_path: Path) -> N
     assert artefact.served == FP32 and artefact.difference > 0 and "fp32" in artefact.model_id
     assert not (tmp_path / INT8).exists()
     np.testing.assert_allclose(
-        Finbert(artefact, tmp_path).tones(TEXTS), torch_tones(model_folder, TEXTS), atol=1e-5
+        Finbert(artefact, tmp_path).scores(TEXTS), torch_tones(model_folder, TEXTS), atol=1e-5
     )
 
 
@@ -176,13 +176,13 @@ def test_weights_of_another_model_are_refused(model_folder: Path, tmp_path: Path
     "text", ["", "   ", "利润上升", "🚀🚀", "profit " * 5_000, "<b>profit</b>", "\x00\x1b[2J\u202e", "\ud800"]
 )
 def test_any_text_gets_a_bounded_tone(made: tuple[FinbertArtefact, Path], text: str) -> None:
-    tones = Finbert(*made).tones([text, "profit rose"])
+    tones = Finbert(*made).scores([text, "profit rose"])
     assert np.isfinite(tones).all() and (np.abs(tones) <= 1).all()
     assert text.strip() or tones[0] == 0.0
 
 
 def test_no_text_at_all(made: tuple[FinbertArtefact, Path]) -> None:
-    assert Finbert(*made).tones([]).shape == (0,)
+    assert Finbert(*made).scores([]).shape == (0,)
 
 
 def test_batches_hold_every_text_once_and_little_padding() -> None:
@@ -204,9 +204,9 @@ def test_padding_is_masked() -> None:
 def test_the_first_tone_written_stays(made: tuple[FinbertArtefact, Path], tmp_path: Path) -> None:
     """int8 scales by the batch: only the cache makes a tone a fact."""
     cache = SentimentScoreStore(tmp_path / "tones.sqlite")
-    first = SentimentCache(Finbert(*made), cache).tones(TEXTS[:3])
+    first = SentimentCache(Finbert(*made), cache).scores(TEXTS[:3])
     cache.put(made[0].model_id, {TEXTS[0]: 0.123456})
-    again = SentimentCache(Finbert(*made), cache).tones(TEXTS)
+    again = SentimentCache(Finbert(*made), cache).scores(TEXTS)
     assert {text: again[text] for text in first} == dict(first) and len(again) == len(TEXTS)
     cache.close()
 
@@ -223,7 +223,7 @@ def test_the_whole_way_from_a_folder_through_a_child_process(
     again = load_finbert(model_folder, settings, tmp_path / "kept", children.append)
     assert len(children) == 1  # the second load found what the first one kept
     assert served.model_id == again.model_id and served.artefact == again.artefact
-    np.testing.assert_array_equal(served.tones(TEXTS), again.tones(TEXTS))
+    np.testing.assert_array_equal(served.scores(TEXTS), again.scores(TEXTS))
 
 
 def test_without_a_model_the_loader_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,7 +266,7 @@ def test_the_published_accuracy_on_the_phrasebank(tmp_path: Path) -> None:
 
     served = load_finbert(Path(os.environ["FINBERT_PATH"]), SentimentSettings(), tmp_path, lambda child: None)
     rows = pd.read_csv(DATA / "phrasebank_dev.csv").query("min_agreement == 100")
-    tones = served.tones(rows.sentence.tolist())
+    tones = served.scores(rows.sentence.tolist())
     said = np.where(tones > 0.33, "positive", np.where(tones < -0.33, "negative", "neutral"))
     assert (said == rows.label.to_numpy()).mean() >= 0.93
     assert served.artefact.difference <= 0.1

@@ -42,7 +42,7 @@ def test_rules(text: str, way: int) -> None:
 @given(st.text(max_size=300))
 def test_any_text_gets_one_bounded_score(text: str) -> None:
     assert -1 <= LEXICON.score(text) <= 1
-    assert LEXICON.score(text) == Lexicon().score(text) == LEXICON.tones([text])[0]
+    assert LEXICON.score(text) == Lexicon().score(text) == LEXICON.scores([text])[0]
 
 
 @settings(max_examples=50)
@@ -74,6 +74,6 @@ def test_the_reported_half_of_the_phrasebank() -> None:
     from sklearn.metrics import f1_score
 
     rows = pd.read_csv(DATA / "phrasebank_dev.csv").iloc[1::2].query("min_agreement == 100")
-    tones = LEXICON.tones(rows.sentence.tolist())
+    tones = LEXICON.scores(rows.sentence.tolist())
     said = np.where(tones > 0.35, "positive", np.where(tones < -0.05, "negative", "neutral"))
     assert f1_score(rows.label, said, average="macro") > 0.85

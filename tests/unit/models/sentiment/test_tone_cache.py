@@ -27,7 +27,7 @@ class Counting:
     def __init__(self, model_id: str = "counting", gate: threading.Event | None = None) -> None:
         self.model_id, self.seen, self.gate = model_id, list[str](), gate
 
-    def tones(self, texts: Sequence[str]) -> Floats:
+    def scores(self, texts: Sequence[str]) -> Floats:
         if self.gate is not None:
             self.gate.wait(10)
         self.seen += texts
@@ -35,7 +35,7 @@ class Counting:
 
 
 class Broken(Counting):
-    def tones(self, texts: Sequence[str]) -> Floats:
+    def scores(self, texts: Sequence[str]) -> Floats:
         raise RuntimeError("out of memory")
 
 
@@ -54,10 +54,10 @@ def test_each_text_is_scored_once_for_ever(tmp_path: Path) -> None:
     path, model = tmp_path / "cache" / "tones.sqlite", Counting()
     cache = SentimentScoreStore(path)
     book = SentimentCache(model, cache)
-    assert book.tones(["a", "bb", "a"]) == {"a": 0.01, "bb": 0.02} == book.tones(["bb", "a"])
+    assert book.scores(["a", "bb", "a"]) == {"a": 0.01, "bb": 0.02} == book.scores(["bb", "a"])
     cache.close()
     reopened = SentimentScoreStore(path)
-    assert SentimentCache(model, reopened).tones(["a", "bb"]) == {"a": 0.01, "bb": 0.02}
+    assert SentimentCache(model, reopened).scores(["a", "bb"]) == {"a": 0.01, "bb": 0.02}
     assert model.seen == ["a", "bb"]
     assert SentimentCache(Counting("other"), reopened).known(["a"]) == {}
     reopened.close()
@@ -80,7 +80,7 @@ def test_a_decision_scores_a_bounded_number_and_leaves_the_rest_to_the_thread() 
 def test_a_decision_does_not_wait_for_the_thread() -> None:
     gate, model = threading.Event(), Counting()
     book = SentimentCache(model, SentimentScoreStore(None))
-    book.tones(["known"])
+    book.scores(["known"])
     model.gate = gate
     book.score_ahead(["slow"])
     thread = threading.Thread(target=book.run, args=(lambda: None,), daemon=True)
@@ -103,19 +103,19 @@ def test_ten_thousand_headlines_at_once_are_bounded_and_the_loss_is_counted() ->
 
 def test_a_new_model_does_not_inherit_tones() -> None:
     book = SentimentCache(Counting("one"), SentimentScoreStore(None))
-    book.tones(["a"])
+    book.scores(["a"])
     book.use(Counting("two"))
     assert book.known(["a"]) == {} and book.model is not None and book.model.model_id == "two"
 
 
 def test_a_model_that_fails_is_named_and_says_nothing() -> None:
     book = SentimentCache(Broken(), SentimentScoreStore(None))
-    assert book.tones(["a"]) == {} and "out of memory" in book.fault
+    assert book.scores(["a"]) == {} and "out of memory" in book.fault
 
 
 def test_without_a_model_nothing_is_shown() -> None:
     book = SentimentCache(None, SentimentScoreStore(None))
-    assert book.scored(headlines("a")) == () and book.tones(["a"]) == {}
+    assert book.scored(headlines("a")) == () and book.scores(["a"]) == {}
 
 
 @pytest.mark.parametrize("body", [b"", b"not a database", b"SQLite format 3\x00" + b"\xff" * 5000])
