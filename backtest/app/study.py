@@ -61,7 +61,7 @@ class Study:
 
     Attributes
     ----------
-    backtest_engine : Bench
+    backtest_engine : BacktestEngine
         The engine as it stands after the last session, and its ledger.
     """
 
