@@ -1,4 +1,4 @@
-"""The exchange's own date."""
+"""The exchange's time zone and date."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
+"""The exchange's time zone: the one constant of the project."""
 
 
 def market_date(at: datetime) -> date:
-    """Give the date in New York at a moment."""
+    """Return the date in New York at a moment."""
     return at.astimezone(NEW_YORK).date()

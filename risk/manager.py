@@ -104,6 +104,7 @@ class RuleBasedRiskManager:
             unchanged |= {decision.symbol for decision, order in outcomes if order is None}
         approved = tuple(o for o in reviewed if isinstance(o, ApprovedOrder))
         counted = len(approved) if cycle.submits else 0
+        unprotected = exits.unprotected(view, portfolio, analysis, cycle)
         return Plan(
             decisions=tuple(decisions),
             approved=approved,

@@ -23,7 +23,7 @@ router = APIRouter(tags=["portfolio"])
 async def orders(service: ServiceDependency, limit: Limit = 50) -> OrdersAnswer:
     """List orders, newest first."""
     return OrdersAnswer(
-        orders=[OrderAnswer.of(record) for record in service.orders(limit)], data=Data.of_now(service)
+        orders=[OrderAnswer.of(record) for record in service.ledger.orders(limit)], data=Data.of_now(service)
     )
 
 
@@ -37,7 +37,7 @@ async def positions(service: ServiceDependency) -> PositionsAnswer:
 async def trades(service: ServiceDependency, limit: Limit = 50) -> TradesAnswer:
     """List closed round trips, and the single fills."""
     return TradesAnswer(
-        trades=[TradeAnswer.of(trade) for trade in service.trades(limit)],
-        fills=[FillAnswer.of(fill) for fill in service.fills(limit)],
+        trades=[TradeAnswer.of(trade) for trade in service.ledger.trades(limit)],
+        fills=[FillAnswer.of(fill) for fill in service.ledger.fills(limit)],
         data=Data.of_now(service),
     )

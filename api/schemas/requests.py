@@ -92,7 +92,7 @@ def known_ticker(name: str) -> str:
     )
 
 
-Moment = Annotated[
+PastTime = Annotated[
     datetime | date,
     PlainValidator(parse_moment),
     WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}),
@@ -145,7 +145,7 @@ class DecideRequest(RequestBody):
         json_schema_extra={"examples": [{}, {"as_of": "2025-06-30", "tickers": ["NVDA", "AAPL"]}]}
     )
 
-    as_of: Moment | None = Field(
+    as_of: PastTime | None = Field(
         default=None,
         description="Decide as of this past moment, against an empty portfolio; a date means its end in New "
         "York. Default: now.",
