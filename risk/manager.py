@@ -113,11 +113,7 @@ class RuleBasedRiskManager:
             analysis=analysis,
             portfolio=replace(portfolio, trades_today=portfolio.trades_today + counted) if counted else portfolio,
             state=state,
-            alerts=(
-                *alerts,
-                *exits.unprotected(view, portfolio, analysis, cycle),
-                *_unscaled(analysis, decisions),
-            ),
+            alerts=(*alerts, *unprotected, *_unscaled(analysis, decisions)),
             protections=_brackets(decision_id, portfolio, analysis, approved, settings, cycle),
         )
 
