@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, cast
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from config.trading import TradingSettings
+from config.unknown_variables import AskedFor, unknown_variables
 from core.errors import SettingsError
 
 ROOT = Path(__file__).parent.parent
@@ -47,6 +49,8 @@ class Environment:
         Trained models; the project's own `models/` unless STATE_DIR is set.
     leave_with_stdin : bool
         Stop when standard input ends: a parent holds its other end, and is gone then.
+    unknown : tuple of str
+        What was set that looks like a variable of the engine and is none, in words.
     """
 
     host: str = "127.0.0.1"
@@ -66,6 +70,7 @@ class Environment:
     neo4j_uri: str | None = None
     neo4j_user: str | None = None
     neo4j_password: SecretStr | None = field(default=None, repr=False)
+    unknown: tuple[str, ...] = ()
 
     @property
     def has_alpaca_keys(self) -> bool:
@@ -81,6 +86,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     SettingsError
         For a value that cannot be used, half a pair of keys, or an open host without a token.
     """
+    given, variables = variables, AskedFor(variables)
     env = Environment(
         host=variables.get("TRADING_HOST") or "127.0.0.1",
         port=_port(variables),
@@ -113,7 +119,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         )
     if env.provider == "alpaca" and not env.has_alpaca_keys:
         raise SettingsError("DATA_PROVIDER=alpaca needs ALPACA_API_KEY and ALPACA_SECRET_KEY.")
-    return env
+    return replace(env, unknown=unknown_variables(given, variables.names))
 
 
 def order_route(env: Environment, trading: TradingSettings) -> OrderRoute:
@@ -184,7 +190,7 @@ def _port(variables: Mapping[str, str]) -> int | None:
     value = variables.get("TRADING_PORT")
     if not value:
         return None
-    if not (value.isdigit() and 1 <= int(value) <= 65535):
+    if not (re.fullmatch("[0-9]{1,5}", value) and 1 <= int(value) <= 65535):  # isdigit() takes ² for one
         raise SettingsError(f"TRADING_PORT={value} is not a port.", hint="Use a number from 1 to 65535.")
     return int(value)
 

@@ -21,6 +21,7 @@ log = structlog.get_logger("start")
 def degraded(engines: EngineFactory, scheduler: JobScheduler) -> list[str]:
     """Return what is missing or fallen back, in words."""
     return [
+        *(f"environment: {what}" for what in engines.environment.unknown),
         *engines.notes(),
         *engines.brokers.notes(),
         *scheduler.faults,
