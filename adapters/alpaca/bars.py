@@ -17,6 +17,7 @@ import requests
 from adapters.alpaca.http import limit_time, quiet_import
 from adapters.feeds.assembly import assemble, gather
 from adapters.feeds.bar_store import SymbolBars
+from adapters.feeds.quality import restate_tables
 from core.errors import DataError
 from core.ports import Calendar
 from core.types import BarPanel, Quote
@@ -77,8 +78,9 @@ class AlpacaBars:
             feed=DataFeed(self._bars_feed),
         )
         answer = _answered(lambda: self._client.get_stock_bars(query))
-        made = assemble(gather(_tables(answer), symbols), symbols, self._calendar)
-        self.notes = made.notes
+        restated, findings = restate_tables(_tables(answer))
+        made = assemble(gather(restated, symbols), symbols, self._calendar)
+        self.notes = {**findings, **made.notes}
         return made.panel
 
     def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:

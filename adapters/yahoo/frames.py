@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,10 +13,14 @@ from core.errors import DataError
 from core.types import Floats
 
 COLUMNS = ("Open", "High", "Low", "Close", "Volume")
+ADJUSTED = "Adj Close"
+ACTIONS = ("Dividends", "Capital Gains", "Stock Splits")
 
 
 def daily_tables(frame: Any) -> dict[str, tuple[NDArray[np.datetime64], Floats]]:
-    """Split a frame of daily bars by ticker into (sessions, table of shape (n, 5)); empty tickers are left out.
+    """Split a frame of daily bars by ticker into (sessions, table of shape (n, 9)); empty tickers are left out.
+
+    The table's columns are open, high, low, close, volume, adj_close, dividend, capital_gain and split.
 
     Raises
     ------
@@ -24,11 +29,19 @@ def daily_tables(frame: Any) -> dict[str, tuple[NDArray[np.datetime64], Floats]]
     """
     if not len(frame):
         return {}
-    check(frame)
+    check(frame, (*COLUMNS, ADJUSTED))
+    had_columns = set(frame.columns.get_level_values(0))
     days = frame.index.to_numpy().astype("datetime64[D]")
     out = {}
     for ticker in answered(frame):
-        table = np.column_stack([frame[name][ticker].to_numpy(dtype=np.float64) for name in COLUMNS])
+        given = [frame[name][ticker].to_numpy(dtype=np.float64) for name in (*COLUMNS, ADJUSTED)]
+        paid = [
+            frame[name][ticker].fillna(0.0).to_numpy(dtype=np.float64)
+            if name in had_columns and ticker in frame[name].columns
+            else np.zeros(len(days))
+            for name in ACTIONS
+        ]
+        table = np.column_stack([*given, *paid])
         had = ~np.isnan(table[:, :4]).all(axis=1)
         out[ticker] = days[had], table[had]
     return out
@@ -62,9 +75,9 @@ def answered(frame: Any) -> set[str]:
     return set(had[had].index)
 
 
-def check(frame: Any) -> None:
+def check(frame: Any, columns: Sequence[str] = COLUMNS) -> None:
     """Refuse a frame without the columns we read."""
-    missing = [name for name in COLUMNS if name not in frame.columns.get_level_values(0)]
+    missing = [name for name in columns if name not in frame.columns.get_level_values(0)]
     if missing:
         raise DataError(
             f"Yahoo's answer has no column {', '.join(missing)}.",
