@@ -29,10 +29,11 @@ TWICE_PCT_MAX = 0.2
 UNIT = 100.0
 IMPOSSIBLE = 1e6
 PROOF_MIN = 3.0
+VOTE_MAX = 10.0
 GIVEN, PAID, WITH_GAINS = 0, 1, 6  # where these stand among the choices
 # costs: minus the log of how often a vendor errs so, against being right
 MISSING, HUNDREDFOLD, DOUBLED, OTHERWISE = 2.5, 4.0, 3.5, 6.0
-UNLISTED, GAINS_APART, UNIT_WRONG, NEVER_PAID, UNRELATED = 2.0, 1.5, 3.5, 8.0, 8.0
+UNLISTED, GAINS_APART, GAINS_WITHIN, UNIT_WRONG, NEVER_PAID, UNRELATED = 2.0, 1.5, 6.0, 3.5, 8.0, 8.0
 
 
 def repair_adjustment(series: Series) -> Flags:
@@ -86,16 +87,18 @@ def _weigh(series: Series, rows: Rows, given: Floats) -> tuple[Floats, Floats]:
     listed = np.isin(series.columns[rows], np.unique(series.columns[series.dividend > 0]))
     cost = _adjusting(choices, given[:, None], gains[:, None])
     cost += _listing(choices, paid[:, None], gains[:, None], listed[:, None])
-    cost += _unusual(series, rows, choices, paid, given)
     misfit = _misfit(series, rows, choices, before)
-    cost += misfit + _by_gains(series, rows, gains, misfit)
+    fit = np.where(possible, misfit + _unusual(series, rows, choices, paid, given), VOTE_MAX)
+    cost += fit + _unlike(series.columns[rows], choices, fit, gains > 0, WITH_GAINS)
+    cost += _unlike(series.columns[rows], choices, fit, _hundredfold(paid, given), GIVEN)
     cost = np.where(possible, cost, IMPOSSIBLE)
     best = cost.argmin(axis=1)[:, None]
     chosen = np.take_along_axis(choices, best, axis=1)
     rival = np.where(_same(choices, chosen), IMPOSSIBLE, cost).min(axis=1)
     margin = rival - np.take_along_axis(cost, best, axis=1)[:, 0]
     better = misfit[:, GIVEN] - np.take_along_axis(misfit, best, axis=1)[:, 0]
-    unproven = (paid == 0) & (better < PROOF_MIN)  # without a dividend to go by, the price alone must say it
+    agreed = (paid == 0) | _same(paid, given)  # nothing but the price speaks against the vendor
+    unproven = agreed & (better < PROOF_MIN)
     return np.where(unproven, given, chosen[:, 0]), margin
 
 
@@ -119,12 +122,19 @@ def _adjusting(true: Floats, given: Floats, gains: Floats) -> Floats:
 
 def _listing(true: Floats, paid: Floats, gains: Floats, listed: Flags) -> Floats:
     """Cost of the vendor's dividend, were a yield the true one."""
+    included = _same(true, paid + gains) & (gains > 0)
     kinds = [
         np.where(paid > 0, np.abs(true - paid) <= SAME_PCT_MAX * paid, true == 0),
-        (paid == 0) & ~listed, paid == 0, _same(true, paid + gains) & (gains > 0), _hundredfold(true, paid),
+        (paid == 0) & ~listed,
+        paid == 0,
+        included & (paid < gains),
+        included,
+        _hundredfold(true, paid),
         true == 0,
-    ]  # fmt: skip
-    return np.select(kinds, [0.0, 0.0, UNLISTED, GAINS_APART, UNIT_WRONG, NEVER_PAID], UNRELATED)
+    ]
+    # Yahoo's dividend holds the capital gains; one smaller than them cannot
+    costs = [0.0, 0.0, UNLISTED, GAINS_APART, GAINS_WITHIN, UNIT_WRONG, NEVER_PAID]
+    return np.select(kinds, costs, UNRELATED)
 
 
 def _unusual(series: Series, rows: Rows, choices: Floats, paid: Floats, given: Floats) -> Floats:
@@ -157,18 +167,21 @@ def _misfit(series: Series, rows: Rows, choices: Floats, before: Floats) -> Floa
     return out / 2
 
 
-def _by_gains(series: Series, rows: Rows, gains: Floats, misfit: Floats) -> Floats:
-    """Cost of what the symbol's prices say against: its dividends with the capital gains in them, or apart."""
-    out = np.zeros(misfit.shape)
-    if not (gains > 0).any():
-        return out
-    apart = np.where(gains > 0, misfit[:, PAID] - misfit[:, WITH_GAINS], 0.0)
-    votes = np.bincount(series.columns[rows], weights=apart)[series.columns[rows]]
-    out[:, WITH_GAINS] = np.where((gains > 0) & (votes < 0), OTHERWISE, 0.0)
-    out[:, PAID] = np.where((gains > 0) & (votes > 0), OTHERWISE, 0.0)
-    given_with = np.abs(misfit[:, GIVEN] - misfit[:, WITH_GAINS]) < 1e-3
-    out[:, GIVEN] = np.where(given_with, out[:, WITH_GAINS], 0.0)
-    return out
+def _unlike(columns: Rows, choices: Floats, fit: Floats, where: Flags, other: int) -> Floats:
+    """Cost of erring otherwise than on the symbol's other days: a vendor makes one mistake of a kind throughout.
+
+    Parameters
+    ----------
+    where : ndarray of bool, shape (k,)
+        The days with that kind of doubt: is the dividend right as listed, or what stands at `other`?
+    """
+    if not where.any():
+        return np.zeros(choices.shape)
+    capped = np.minimum(fit, VOTE_MAX)
+    own = np.where(where, capped[:, other] - capped[:, PAID], 0.0)
+    votes = (np.bincount(columns, weights=own)[columns] - own)[:, None]  # above 0: the listed dividends are right
+    loser = np.where(votes > 0, choices[:, [other]], choices[:, [PAID]])
+    return np.where(where[:, None] & _same(choices, loser), np.minimum(np.abs(votes), OTHERWISE), 0.0)
 
 
 def _paid_twice(series: Series, rows: Rows, given: Floats) -> Flags:

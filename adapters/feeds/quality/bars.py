@@ -11,7 +11,8 @@ from adapters.feeds.quality.rows import Flags
 from core.types import BarPanel, Floats
 
 ROUNDING_PCT_MAX = 1e-6  # rounding of adjusted prices, not a contradiction
-WIDENED_PCT_MAX = 0.01  # an auction or a late print outside the range; above it, something is wrong
+WIDENED_PCT_MAX = 0.01  # a late print outside the range; above it, something is wrong
+OPENING_PCT_MAX = 0.05  # an opening auction outside the range of the session's trading, its close inside
 
 Codes = NDArray[np.int8]
 FINE, MISSING, INCOMPLETE, PRICE, CONTRADICTION, VOLUME, JUMP, QUARANTINED = range(8)
@@ -26,7 +27,7 @@ REASONS = {
 
 
 def bar_codes(panel: BarPanel) -> Codes:
-    """Judge each bar by itself, shape (T, N)."""
+    """Say of each bar by itself what is wrong with it, shape (T, N)."""
     prices = np.stack([panel.open, panel.high, panel.low, panel.close])
     absent = np.isnan(prices)
     slack = ROUNDING_PCT_MAX * np.abs(panel.close)
@@ -43,7 +44,7 @@ def bar_codes(panel: BarPanel) -> Codes:
 
 
 def widened(panel: BarPanel) -> tuple[BarPanel, Flags]:
-    """Widen ranges that the open or close lies outside of by a per cent at most.
+    """Widen ranges that a price lies outside of by a per cent at most, or the open alone by five.
 
     Returns
     -------
@@ -54,15 +55,14 @@ def widened(panel: BarPanel) -> tuple[BarPanel, Flags]:
     """
     with np.errstate(invalid="ignore"):
         low, high = _outer(panel, np.minimum), _outer(panel, np.maximum)
-        over, under = high - panel.high, panel.low - low
-        slack = ROUNDING_PCT_MAX * np.abs(panel.close)
-        most = WIDENED_PCT_MAX * np.abs(panel.close)
-        odd = ((over > slack) | (under > slack)) & (over <= most) & (under <= most) & (low > 0)
+        out = np.maximum(high - panel.high, panel.low - low) / np.abs(panel.close)
+        inside = (panel.close <= panel.high) & (panel.close >= panel.low)
+        most = np.where(inside, OPENING_PCT_MAX, WIDENED_PCT_MAX)
+        odd = (out > ROUNDING_PCT_MAX) & (out <= most) & (low > 0)
     if not odd.any():
         return panel, odd
-    return replace(
-        panel, high=np.where(odd, high, panel.high), low=np.where(odd, low, panel.low)
-    ), odd  # fmt: skip
+    wide = replace(panel, high=np.where(odd, high, panel.high), low=np.where(odd, low, panel.low))
+    return wide, odd
 
 
 def _outer(panel: BarPanel, pick: np.ufunc) -> Floats:

@@ -55,12 +55,12 @@ def restate(rows: VendorRows) -> Restated:
         factor = rows.adj_close / rows.prices[:, CLOSE]
     series = to_series(rows)
     repair_cells(series)
-    repair_scale(series)
-    spikes = find_spikes(series)
+    gone = repair_scale(series)
+    gone |= find_spikes(series)
     doubtful = repair_adjustment(series)
     table = np.column_stack([rows.prices * factor[:, None], rows.volume])
     table[series.at] = np.column_stack([series.prices * series.factor[:, None], series.volume])
-    table[series.at[spikes]] = np.nan
+    table[series.at[gone]] = np.nan
     table[series.at[doubtful], CLOSE] = np.nan
     return Restated(table=table, findings=tuple(sorted(series.findings, key=lambda f: (f.column, f.session))))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adapters.feeds.quality.activity import AROUND, Surroundings, quiet, surroundings
-from adapters.feeds.quality.ratios import SPLIT_LOGS, UNIT_LOGS, nearest
+from adapters.feeds.quality.ratios import SPLIT_LOGS, UNIT_LOGS, UNITS, nearest
 from adapters.feeds.quality.rows import CLOSE, OPEN, Flags, Rows, Series
 from core.types import Floats
 
@@ -27,34 +27,61 @@ TOLERANCE_UNIT_MIN, TOLERANCE_UNIT_MAX = 0.15, 1.0
 OVERNIGHT_MIN, OVERNIGHT_SIGMAS = 0.025, 2.5
 TOLERANCE_SHARE = 0.1  # of a split's log: coarse ticks of a penny stock
 VOLUME_ROWS = 60
+BLOCK_ROWS_MAX = 260  # a year; units and splits of one and the same ratio are matched over any time
+LASTING_ROWS = 5
+SAME_RATIO = 1e-9
 PAYS_MAX = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jump:
-    """A change of scale: its row, its log ratio, and whether a split beside it confirms it."""
+    """A change of scale.
+
+    Attributes
+    ----------
+    row : int
+        The first row on the new scale.
+    move : float
+        Log of the open over the close before.
+    ratio : float
+        Log of the ratio it is taken for; NaN where it is near none, or two.
+    noise : float
+        How far the move may be off the ratio, as a log.
+    confirmed : bool
+        Whether a split of that ratio stands beside it.
+    """
 
     row: int
+    move: float
     ratio: float
+    noise: float
     confirmed: bool
 
 
-def repair_scale(series: Series) -> None:
-    """Bring prices of another scale to that of the newest ones, and say so."""
+def repair_scale(series: Series) -> Flags:
+    """Bring prices of another scale to that of the newest ones, and say so.
+
+    Returns
+    -------
+    ndarray of bool, shape (m,)
+        Rows that are of another scale for a while, by a ratio that is not certain.
+    """
+    doubtful = np.zeros(len(series.at), dtype=bool)
     opening, closing = moves(series)
     rows = np.flatnonzero((np.abs(opening) > JUMP_MIN) & (np.abs(closing) > JUMP_MIN) & (opening * closing > 0))
     if not len(rows):
-        return
+        return doubtful
     odd = np.zeros(len(opening), dtype=bool)
     odd[rows] = True
     usual = surroundings(series, rows, odd, looked_at=AROUND)
     calm = quiet(opening[rows], closing[rows], usual)
-    jumps = _jumps(series, rows, opening, closing, usual, calm)
     by_column: dict[int, list[Jump]] = {}
-    for jump in jumps:
+    for jump in _jumps(series, rows, opening, closing, usual, calm):
         by_column.setdefault(int(series.columns[jump.row]), []).append(jump)
-    for found in by_column.values():
-        _rescale(series, found)
+    for jumps in by_column.values():
+        lasting = _repair_blocks(series, jumps, doubtful)
+        _repair_past(series, lasting)
+    return doubtful
 
 
 def moves(series: Series) -> tuple[Floats, Floats]:
@@ -94,8 +121,8 @@ def _jumps(
         if np.isnan(found) and calm[index]:
             overnight = max(OVERNIGHT_MIN, OVERNIGHT_SIGMAS * float(usual.sigma[index]))
             found = nearest(*move, SPLIT_LOGS, (overnight, max(TOLERANCE_MIN, noise)))
-        if not np.isnan(found):
-            out.append(Jump(row=int(row), ratio=found, confirmed=confirmed))
+        if calm[index] or not np.isnan(found):
+            out.append(Jump(row=int(row), move=move[0], ratio=found, noise=noise, confirmed=confirmed))
     return out
 
 
@@ -119,24 +146,64 @@ def _split_logs(series: Series, row: int) -> tuple[Floats, Floats]:
     return np.concatenate([logs[0], -logs[0]]), np.concatenate([logs[1], -logs[1]])
 
 
-def _rescale(series: Series, jumps: list[Jump]) -> None:
-    """Match each jump with the one that takes it back; the rest is the scale of all the past."""
-    open_: list[Jump] = []
+def _repair_blocks(series: Series, jumps: list[Jump], doubtful: Flags) -> list[Jump]:
+    """Match each jump with the one that takes it back, repair what lies between, and give the jumps that last."""
+    lasting: list[Jump] = []
     for jump in jumps:
-        start = next((one for one in reversed(open_) if abs(one.ratio + jump.ratio) < 1e-9), None)
+        start = next((one for one in reversed(lasting) if _takes_back(one, jump)), None)
         if start is None:
-            open_.append(jump)
+            lasting.append(jump)
             continue
-        open_.remove(start)
-        what = f"prices off by {_said(start.ratio)} for {jump.row - start.row} sessions, brought into line"
-        _divide(series, start.row, jump.row, start.ratio)
-        series.report(start.row, what)
-    for jump in open_:
+        lasting.remove(start)
+        ratio = _ratio_of(start, jump)
+        known = start.confirmed or jump.confirmed or bool(np.isclose(np.abs(ratio), UNITS).any())
+        if not known and jump.row - start.row < LASTING_ROWS:
+            ratio = np.nan  # a short spike may be off by anything
+        length = f"{jump.row - start.row} sessions"
+        if np.isnan(ratio):
+            doubtful[start.row : jump.row] = True
+            series.report(start.row, f"prices off by about {_said(start.move)} for {length}: the bars are left out")
+            continue
+        series.report(start.row, f"prices off by {_said(ratio)} for {length}, brought into line")
+        _divide(series, start.row, jump.row, ratio)
+    return lasting
+
+
+def _takes_back(start: Jump, end: Jump) -> bool:
+    if abs(start.ratio + end.ratio) < SAME_RATIO:
+        return True
+    near = end.row - start.row <= BLOCK_ROWS_MAX and start.move * end.move < 0
+    limit = min(max(TOLERANCE_MIN, start.noise, end.noise), abs(start.move) / 3)
+    return near and abs(start.move + end.move) <= limit
+
+
+def _ratio_of(start: Jump, end: Jump) -> float:
+    """Give the log ratio between two jumps that cancel: what either is taken for, or what both are near."""
+    if start.confirmed or np.isnan(end.ratio) or abs(start.ratio + end.ratio) < SAME_RATIO:
+        if not np.isnan(start.ratio):
+            return start.ratio
+    elif end.confirmed or np.isnan(start.ratio):
+        return -end.ratio
+    middle = (start.move - end.move) / 2
+    return nearest(middle, middle, np.concatenate([UNIT_LOGS, SPLIT_LOGS]), (OVERNIGHT_MIN, OVERNIGHT_MIN))
+
+
+def _repair_past(series: Series, jumps: list[Jump]) -> None:
+    """Bring all that lies before a jump that lasts to the scale after it."""
+    for jump in jumps:
         first, end = series.bounds(jump.row)
-        if not jump.confirmed and end - jump.row < CONFIRMED_ROWS_MIN:
+        late = end - jump.row < CONFIRMED_ROWS_MIN and not jump.confirmed
+        if np.isnan(jump.ratio) or late or not _lasts(series, jump, first, end):
             continue
         _divide(series, first, jump.row, -jump.ratio)
         series.report(jump.row, f"all prices before are off by {_said(-jump.ratio)}, brought into line")
+
+
+def _lasts(series: Series, jump: Jump, first: int, end: int) -> bool:
+    """Tell whether the closes of the sessions after a jump stay where it led, as a spike's do not."""
+    before = np.median(series.prices[max(first, jump.row - LASTING_ROWS) : jump.row, CLOSE])
+    after = np.median(series.prices[jump.row : min(end, jump.row + LASTING_ROWS), CLOSE])
+    return bool(abs(np.log(after / before) - jump.ratio) < abs(jump.ratio) / 2)
 
 
 def _said(ratio: float) -> str:
