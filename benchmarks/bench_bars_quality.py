@@ -10,31 +10,32 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from adapters.calendar import NyseCalendar
 from adapters.feeds.quality import Inspection, VendorRows, inspect, restate
+from benchmarks.bar_faults import ANYWHERE, ON_EX_DATES, PRICES
 from config.trading import DataSettings
-from core.types import BarPanel
+from core.types import BarPanel, Floats
 
-PRICES = ["open", "high", "low", "close"]
 ACTIONS = ["dividend", "capital_gain", "split"]
 NAMES = {
     "Open": "open", "High": "high", "Low": "low", "Close": "close", "Adj Close": "adj_close", "Volume": "volume",
     "Dividends": "dividend", "Stock Splits": "split", "Capital Gains": "capital_gain",
 }  # fmt: skip
 WITHIN = 0.005
+YIELD_MIN = 0.006
+SESSIONS_MIN = 300
 CALENDAR = NyseCalendar()
-SESSIONS = [(np.datetime64(day), close) for day, _, close in CALENDAR.sessions(date(2015, 1, 2), date(2024, 12, 31))]
-SMALL_RATIOS = [(p, q) for p in range(1, 11) for q in range(1, 11) if np.gcd(p, q) == 1 and max(p / q, q / p) >= 1.25]
-COMMON = [2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 15.0, 20.0, 1.5]
-Plant = Callable[[pd.DataFrame, int, np.random.Generator], None]
+SESSIONS = {np.datetime64(day): close for day, _, close in CALENDAR.sessions(date(2015, 1, 2), date(2026, 3, 31))}
+DAYS = list(SESSIONS)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,13 +57,14 @@ class Score:
     def line(self, name: str) -> str:
         caught = f"{self.caught / self.broken:7.1%}" if self.broken else "      -"
         lost = f"{self.left_out / self.sound:6.2%}" if self.sound else "     -"
-        return f"{name:44} {self.series:6} {self.noticed:7} {self.broken:8} {caught} {self.sound:8} {lost} {self.changed:7}"
+        seen = f"{name:44} {self.series:6} {self.noticed:7} {self.broken:8} {caught}"
+        return f"{seen} {self.sound:8} {lost} {self.changed:7}"
 
 
 HEAD = f"{'':44} {'series':>6} {'noticed':>7} {'broken':>8} {'caught':>7} {'sound':>8} {'out':>6} {'changed':>7}"
 
 
-def rows_of(table: pd.DataFrame, columns: np.ndarray | None = None) -> VendorRows:
+def rows_of(table: pd.DataFrame, columns: NDArray[np.intp] | None = None) -> VendorRows:
     """Take a long table as a vendor's rows, one symbol unless `columns` says which."""
     zeros = np.zeros(len(table))
     actions = {name: table[name].fillna(0.0).to_numpy(float) if name in table else zeros for name in ACTIONS}
@@ -77,8 +79,7 @@ def gated(tables: list[pd.DataFrame]) -> Inspection:
     """Restate each table and put all past the gate; they share their sessions."""
     cube = np.stack([restate(rows_of(table)).table for table in tables], axis=-1)
     sessions = tables[0]["date"].to_numpy().astype("datetime64[D]")
-    closes = {day: close for day, close in SESSIONS}
-    known = [closes.get(day, datetime.fromisoformat(f"{day}T21:00:00+00:00")) for day in sessions]
+    known = [SESSIONS[day] for day in sessions]
     panel = BarPanel(
         sessions=sessions, known_at=np.array([at.astimezone(UTC).replace(tzinfo=None) for at in known], "M8[us]"),
         symbols=("SPY", *(f"S{k}" for k in range(1, len(tables)))),
@@ -87,11 +88,18 @@ def gated(tables: list[pd.DataFrame]) -> Inspection:
     return inspect(panel, DataSettings(), fetched_at=datetime(2100, 1, 1, tzinfo=UTC))
 
 
+def total_return(table: pd.DataFrame) -> Floats:
+    """Give open, high, low and close adjusted for dividends too, shape (n, 4)."""
+    factor = table["adj_close"].to_numpy(float) / table["close"].to_numpy(float)
+    out: Floats = table[PRICES].to_numpy(float) * factor[:, None]
+    return out
+
+
 def score(broken: pd.DataFrame, right: pd.DataFrame) -> Score:
     """Compare what comes out of a broken series with what should; both are total return."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        truth, given = (t[PRICES].to_numpy(float) * (t.adj_close / t.close).to_numpy()[:, None] for t in (right, broken))
-        truth[:, 1], truth[:, 2] = truth.max(axis=1), truth.min(axis=1)  # a range is widened to its open and close
+        truth, given = total_return(right), total_return(broken)
+        truth[:, 1], truth[:, 2] = truth.max(axis=1), truth.min(axis=1)  # a range holds its open and close
         seen = gated([broken])
         got = np.stack([getattr(seen.panel, name)[:, 0] for name in PRICES], axis=1)
         there = np.isfinite(truth).all(axis=1)
@@ -111,7 +119,7 @@ def redated(path: Path) -> pd.DataFrame:
     table = pd.read_csv(path)
     table = table.rename(columns={table.columns[0]: "date", **NAMES})
     table = table.sort_values("date", ignore_index=True)
-    table["date"] = [day for day, _ in SESSIONS[-len(table) :]]
+    table["date"] = DAYS[-len(table) :]
     return table
 
 
@@ -123,112 +131,6 @@ def pairs(folder: Path) -> Iterator[tuple[str, Score]]:
         yield path.name.removesuffix(".csv.gz"), score(redated(path), redated(right))
 
 
-def scaled(table: pd.DataFrame, rows: slice, ratio: float, *, volume: bool) -> None:
-    """Multiply prices of rows, as a vendor that takes them for another unit or another count of shares."""
-    index = table.index[rows]
-    table.loc[index, [*PRICES, "adj_close"]] *= ratio
-    if volume:
-        table.loc[index, "volume"] /= ratio
-
-
-def split_missed(table: pd.DataFrame, row: int, rng: np.random.Generator) -> None:
-    ratio = float(rng.choice(COMMON)) ** int(rng.choice([-1, 1]))
-    scaled(table, slice(0, row), ratio, volume=True)
-    table.loc[row, "split"] = ratio
-
-
-def split_twice(table: pd.DataFrame, row: int, rng: np.random.Generator) -> None:
-    ratio = float(rng.choice(COMMON)) ** int(rng.choice([-1, 1]))
-    scaled(table, slice(0, row), 1 / ratio, volume=True)
-    table.loc[row, "split"] = ratio
-
-
-def split_unlisted(table: pd.DataFrame, row: int, rng: np.random.Generator) -> None:
-    scaled(table, slice(0, row), float(rng.choice(COMMON)) ** int(rng.choice([-1, 1])), volume=True)
-
-
-def ratio_unlisted(table: pd.DataFrame, row: int, rng: np.random.Generator) -> None:
-    p, q = SMALL_RATIOS[rng.integers(len(SMALL_RATIOS))]
-    scaled(table, slice(0, row), p / q, volume=True)
-
-
-def split_late(table: pd.DataFrame, row: int, rng: np.random.Generator) -> None:
-    split = row + int(rng.integers(1, 4))
-    ratio = float(rng.choice(COMMON)) ** int(rng.choice([-1, 1]))
-    scaled(table, slice(row, split), ratio, volume=True)
-    table.loc[split, "split"] = ratio
-
-
-def unit_past(table: pd.DataFrame, row: int, rng: np.random.Generator) -> None:
-    scaled(table, slice(0, row), float(rng.choice([100.0, 0.01, 1000.0])), volume=False)
-
-
-def unit_block(table: pd.DataFrame, row: int, rng: np.random.Generator) -> None:
-    scaled(table, slice(row, row + int(rng.integers(2, 80))), float(rng.choice([100.0, 0.01])), volume=False)
-
-
-def unit_row(table: pd.DataFrame, row: int, rng: np.random.Generator) -> None:
-    scaled(table, slice(row, row + 1), float(rng.choice([100.0, 0.01])), volume=False)
-
-
-def unit_cell(table: pd.DataFrame, row: int, rng: np.random.Generator) -> None:
-    name = str(rng.choice(PRICES))
-    ratio = float(rng.choice([100.0, 0.01]))
-    table.loc[row, name] *= ratio
-    if name == "close":
-        table.loc[row, "adj_close"] *= ratio
-
-
-def spike(table: pd.DataFrame, row: int, rng: np.random.Generator) -> None:
-    scaled(table, slice(row, row + 1), float(rng.uniform(1.4, 6.0)) ** int(rng.choice([-1, 1])), volume=False)
-
-
-def adjusted(table: pd.DataFrame, row: int, step: float) -> None:
-    """Replace the adjustment of an ex-date by another step."""
-    factor = table.adj_close / table.close
-    have = factor[row - 1] / factor[row]
-    table.loc[: row - 1, "adj_close"] *= (1 - step) / have
-
-
-def paid(table: pd.DataFrame, row: int) -> float:
-    return float(table.dividend[row] / table.close[row - 1])
-
-
-def dividend_missing(table: pd.DataFrame, row: int, rng: np.random.Generator) -> None:
-    del rng
-    adjusted(table, row, 0.0)
-
-
-def dividend_hundredfold(table: pd.DataFrame, row: int, rng: np.random.Generator) -> None:
-    table.loc[row, "dividend"] *= 1 if rng.random() < 0.5 else 100
-    adjusted(table, row, min(0.95, 100 * float(paid(table, row) % 0.1)) if paid(table, row) < 0.1 else paid(table, row))
-
-
-def dividend_hundredth(table: pd.DataFrame, row: int, rng: np.random.Generator) -> None:
-    del rng
-    adjusted(table, row, paid(table, row) / 100)
-
-
-def dividend_doubled(table: pd.DataFrame, row: int, rng: np.random.Generator) -> None:
-    del rng
-    step = paid(table, row)
-    table.loc[row, "capital_gain"] = 0.95 * table.dividend[row]
-    adjusted(table, row, 1.95 * step)
-
-
-ANYWHERE: dict[str, Plant] = {
-    "split not applied, in the table": split_missed, "split applied twice, in the table": split_twice,
-    "split some sessions late, in the table": split_late, "common split not applied, no table": split_unlisted,
-    "any ratio of numbers to 10, no table": ratio_unlisted, "another unit for all the past": unit_past,
-    "another unit for a while": unit_block, "another unit for one session": unit_row,
-    "another unit for one price": unit_cell, "one-session spike of 1.4 to 6": spike,
-}  # fmt: skip
-ON_EX_DATES: dict[str, Plant] = {
-    "dividend not adjusted for": dividend_missing, "hundredfold adjustment": dividend_hundredfold,
-    "hundredth of the adjustment": dividend_hundredth, "capital gains doubled": dividend_doubled,
-}  # fmt: skip
-
-
 def planted(tables: list[pd.DataFrame], trials: int, seed: int) -> Iterator[tuple[str, Score]]:
     """Plant each kind of fault `trials` times into series drawn at random."""
     for number, (name, plant) in enumerate({**ANYWHERE, **ON_EX_DATES}.items()):
@@ -238,7 +140,8 @@ def planted(tables: list[pd.DataFrame], trials: int, seed: int) -> Iterator[tupl
             table = tables[rng.integers(len(tables))]
             row = int(rng.integers(30, len(table) - 90))
             if name in ON_EX_DATES:
-                large = np.flatnonzero(table.dividend.to_numpy()[30:-30] / table.close.to_numpy()[29:-31] > 0.006) + 30
+                yields = table["dividend"].to_numpy()[30:-30] / table["close"].to_numpy()[29:-31]
+                large = np.flatnonzero(yields > YIELD_MIN) + 30
                 if not len(large):
                     continue
                 row = int(rng.choice(large))
@@ -266,10 +169,8 @@ def false_alarms(folder: Path) -> Iterator[tuple[str, int, int, float]]:
     members = pd.read_parquet(folder / "members_half_daily.parquet")
     members = members.astype({"ticker": str, **dict.fromkeys([*PRICES, "adj_close", "volume"], float)})
     bare = [part.drop(columns=ACTIONS) for part in universe]
-    groups = {
-        "universe with its actions": universe, "universe without": bare,
-        "members of the S&P 500": [part.sort_values("date", ignore_index=True) for _, part in members.groupby("ticker")],
-    }  # fmt: skip
+    stocks = [part.sort_values("date", ignore_index=True) for _, part in members.groupby("ticker")]
+    groups = {"universe with its actions": universe, "universe without": bare, "members of the S&P 500": stocks}
     for name, tables in groups.items():
         began = time.process_time()
         found = 0
@@ -303,7 +204,7 @@ def main() -> None:
         total.add(one)
     print(total.line("all pairs"))
     tables = sound_tables(asked.folder)
-    stocks = [table for table in tables if (table.volume > 0).all() and len(table) > 300]
+    stocks = [table for table in tables if (table["volume"] > 0).all() and len(table) > SESSIONS_MIN]
     print(f"\n{HEAD}")
     for name, one in planted(stocks, asked.trials, asked.seed):
         print(one.line(name))

@@ -1,7 +1,7 @@
 """Recorded daily bars from a parquet file in long form: date, ticker, open, high, low, close, adj_close, volume.
 
 Open, high, low and close are adjusted for splits only; times adj_close / close they are total return. Where the
-file also has dividend, split or capital_gain (or their plurals, or stock_splits), the adjustment is checked by them.
+file also has dividend, split or capital_gain (or their plurals, or stock_splits), the adjustment is checked.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Yahoo's daily bars and quotes through yfinance.
 
 Bars are adjusted for splits only and come with adjclose and the corporate actions, so that the adjustment can be
-checked; restated they are total return: open, high, low and close times adjclose / close. Quotes are the last minute's close, as traded.
+checked; restated they are total return: open, high, low and close times adjclose / close. Quotes are the last
+minute's close, as traded.
 """
 
 from __future__ import annotations

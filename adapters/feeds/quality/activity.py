@@ -1,4 +1,4 @@
-"""How lively a session was, against its symbol's own recent sessions: a real move is traded, a wrong one is not."""
+"""How lively a session was against its symbol's recent ones: a real move is traded, a wrong one is not."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def surroundings(series: Series, rows: Rows, odd: Flags, *, looked_at: Rows) -> 
 
 
 def quiet(opening: Floats, closing: Floats, usual: Surroundings) -> Flags:
-    """Tell where a jump was not traded: far out of the usual, yet the day no wider, the volume no larger than ever.
+    """Find the jumps that were not traded: far out of the usual, the range and the volume as ever.
 
     Of a jump to a third or less one of the two is enough; a threefold open is no market's.
 
@@ -94,7 +94,8 @@ def quiet(opening: Floats, closing: Floats, usual: Surroundings) -> Flags:
     alike = np.abs(closing - opening) <= np.maximum(DAY_MOVE_MIN, DAY_MOVE_SIGMAS_MAX * usual.sigma)
     narrow, idle = ~(usual.range_ratio > RANGE_MAX), ~(usual.activity > ACTIVITY_MAX)
     large = size >= LARGE_MIN
-    return far & alike & (narrow & idle | large & (narrow | idle | (opening > 0)))
+    untraded: Flags = narrow & idle | large & (narrow | idle | (opening > 0))
+    return far & alike & untraded
 
 
 def _positive(values: Floats) -> Floats:

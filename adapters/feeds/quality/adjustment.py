@@ -1,10 +1,10 @@
 """Adjusted closes that contradict the dividends: missing, a hundredfold, doubled by capital gains, or twice paid.
 
-On an ex-date the factor adj_close / close steps by 1 - dividend / last close. Where the step, the dividend and the
-price's own fall disagree, each possible true yield is weighed: how badly the open and the close fit it (a
-Student-t of the stock's usual move), how far it is from the stock's other yields, and how many and how common the
-vendor's errors are that would explain what it gave. A yield that wins clearly restates the factor of all earlier
-rows; one that does not leaves the bar out.
+On an ex-date the factor adj_close / close steps by 1 - dividend / last close. Where the step, the dividend and
+the price's own fall disagree, each possible true yield is weighed: how badly the open and the close fit it (a
+Student-t of the stock's usual move), how far it is from the stock's other yields, and how many and how common
+the vendor's errors are that would explain what it gave. A yield that wins clearly restates the factor of all
+earlier rows; one that does not leaves the bar out.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _weigh(series: Series, rows: Rows, given: Floats) -> tuple[Floats, Floats]:
     listed = np.isin(series.columns[rows], np.unique(series.columns[series.dividend > 0]))
     cost = _adjusting(choices, given[:, None], gains[:, None])
     cost += _listing(choices, paid[:, None], gains[:, None], listed[:, None])
-    misfit = _misfit(series, rows, choices, before)
+    misfit = np.where(possible, _misfit(series, rows, choices, before), VOTE_MAX)
     fit = np.where(possible, misfit + _unusual(series, rows, choices, paid, given), VOTE_MAX)
     cost += fit + _unlike(series.columns[rows], choices, fit, gains > 0, WITH_GAINS)
     cost += _unlike(series.columns[rows], choices, fit, _hundredfold(paid, given), GIVEN)
@@ -155,7 +155,7 @@ def _unusual(series: Series, rows: Rows, choices: Floats, paid: Floats, given: F
 
 
 def _misfit(series: Series, rows: Rows, choices: Floats, before: Floats) -> Floats:
-    """Cost of the open and the close, were a yield the true one: minus the log of a Student-t, less a constant."""
+    """Cost of the open and the close, were a yield the true one: minus the log of a Student-t's kernel."""
     odd = np.zeros(len(series.at), dtype=bool)
     odd[rows] = True
     sigma = surroundings(series, rows, odd, looked_at=AROUND).sigma[:, None]

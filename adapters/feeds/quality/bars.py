@@ -53,7 +53,7 @@ def widened(panel: BarPanel) -> tuple[BarPanel, Flags]:
     ndarray of bool, shape (T, N)
         The bars widened.
     """
-    with np.errstate(invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         low, high = _outer(panel, np.minimum), _outer(panel, np.maximum)
         out = np.maximum(high - panel.high, panel.low - low) / np.abs(panel.close)
         inside = (panel.close <= panel.high) & (panel.close >= panel.low)

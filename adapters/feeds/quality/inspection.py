@@ -5,10 +5,11 @@ only, so bars that come later change no earlier view.
 
 Rules
 -----
-- A bar whose open or close lies outside its range by a per cent at most has its range widened, and is noted.
-- A bar that is incomplete, has a price that is not positive and finite, contradicts itself by more or has negative
-  volume is masked (NaN). Its symbol is left out of decisions for `RECENT_SESSIONS`, longer than any feature looks
-  back; later only the hole remains.
+- A bar whose open or close lies outside its range by a per cent at most, or whose open alone does by five, has
+  its range widened, and is noted.
+- A bar that is incomplete, has a price that is not positive and finite, contradicts itself by more or has
+  negative volume is masked (NaN). Its symbol is left out of decisions for `RECENT_SESSIONS`, longer than any
+  feature looks back; later only the hole remains.
 - A bar whose open and close jump by a hundred, or far beyond the stock's usual moves without the range and the
   volume of a real one, is taken for prices of another scale: that symbol is masked and left out for
   `RECENT_SESSIONS` from the jump on, so that nothing is bought or stopped out on it. (What `restate` could repair

@@ -1,4 +1,4 @@
-"""A vendor's rows as it should have given them: on one scale, and total return by the dividends that were paid."""
+"""A vendor's rows as it should have given them: on one scale, and total return by the dividends paid."""
 
 from __future__ import annotations
 
@@ -47,20 +47,21 @@ def restate(rows: VendorRows) -> Restated:
 
     Notes
     -----
-    It looks at the whole history, as the vendor's own adjustment for splits and dividends does: a jump is told from
-    a real move by what came after it. What it changes before a jump is a constant factor, which no return contains.
-    Rows without a fault come out bit for bit as adj_close / close times the prices.
+    It looks at the whole history, as the vendor's own adjustment for splits and dividends does: what came after a
+    jump helps to know it from a real move. What it changes before a jump is a constant factor, which no return
+    contains. Rows without a fault come out bit for bit as adj_close / close times the prices.
     """
     with np.errstate(divide="ignore", invalid="ignore"):  # a close of zero is for the gate to name
         factor = rows.adj_close / rows.prices[:, CLOSE]
     series = to_series(rows)
-    repair_cells(series)
-    gone = repair_scale(series)
-    gone |= find_spikes(series)
-    doubtful = repair_adjustment(series)
     table = np.column_stack([rows.prices * factor[:, None], rows.volume])
+    repair_cells(series)
+    for find in (repair_scale, find_spikes):
+        left_out = find(series)
+        table[series.at[left_out]] = np.nan
+        series = series.without(left_out)
+    doubtful = repair_adjustment(series)
     table[series.at] = np.column_stack([series.prices * series.factor[:, None], series.volume])
-    table[series.at[gone]] = np.nan
     table[series.at[doubtful], CLOSE] = np.nan
     return Restated(table=table, findings=tuple(sorted(series.findings, key=lambda f: (f.column, f.session))))
 

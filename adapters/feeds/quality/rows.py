@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -110,6 +110,25 @@ class Series:
         out[self.first] = np.nan
         return out
 
+    def without(self, dropped: Flags) -> Series:
+        """Give the series without some rows; what was paid on one of them counts for the next."""
+        if not dropped.any():
+            return self
+        kept = np.flatnonzero(~dropped)
+        after = np.searchsorted(kept, np.flatnonzero(dropped))
+        usable = after < len(kept)
+        lost, after = np.flatnonzero(dropped)[usable], after[usable]
+        own = self.columns[lost] == self.columns[kept[after]]
+        paid, gains = self.dividend[kept], self.capital_gain[kept]
+        np.add.at(paid, after[own], self.dividend[lost[own]])
+        np.add.at(gains, after[own], self.capital_gain[lost[own]])
+        columns = self.columns[kept]
+        return replace(
+            self, at=self.at[kept], columns=columns, sessions=self.sessions[kept], prices=self.prices[kept],
+            volume=self.volume[kept], factor=self.factor[kept], dividend=paid, capital_gain=gains,
+            split=self.split[kept], first=_first(columns),
+        )  # fmt: skip
+
     def bounds(self, row: int) -> tuple[int, int]:
         """Give the first row of a row's symbol and the row after its last."""
         column = self.columns[row]
@@ -130,13 +149,16 @@ def to_series(rows: VendorRows) -> Series:
     at = order[priced & ~_disputed(rows, order)]
     columns = rows.columns[at]
     close = rows.prices[at, CLOSE]
-    first = np.concatenate([np.ones(min(len(at), 1), dtype=bool), np.diff(columns) != 0])
     return Series(
         at=at, columns=columns, sessions=rows.sessions[at].astype("datetime64[D]"), prices=rows.prices[at].copy(),
         volume=rows.volume[at].copy(), factor=_filled(rows.adj_close[at] / close, columns),
         dividend=_amount(rows.dividend[at]), capital_gain=_amount(rows.capital_gain[at]),
-        split=_amount(rows.split[at]), first=first, findings=[],
+        split=_amount(rows.split[at]), first=_first(columns), findings=[],
     )  # fmt: skip
+
+
+def _first(columns: Rows) -> Flags:
+    return np.concatenate([np.ones(min(len(columns), 1), dtype=bool), np.diff(columns) != 0])
 
 
 def _disputed(rows: VendorRows, order: Rows) -> Flags:

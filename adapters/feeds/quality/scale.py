@@ -1,9 +1,9 @@
 """Prices of another scale: splits not applied or applied twice, units mixed up, for a while or for all the past.
 
-A jump of the open and the close by one ratio is a change of scale when the ratio is one no market makes (a hundred,
-a thousand), when a split of that ratio is in the vendor's own table beside it, or when the ratio is a small one of
-whole numbers and the session was as quiet as any (a real move is traded: volume and range tell). What jumps back by
-the same ratio is a block of wrong rows; what does not is a past that was not restated, and the newest prices hold.
+A jump of the open and the close by one ratio is a change of scale when the ratio is one no market makes (a
+hundred, a thousand), when a split of that ratio is in the vendor's own table beside it, or when the ratio is a
+small one of whole numbers and the session was as quiet as any (a real move has the volume and the range). What
+jumps back is a block of wrong rows; what does not is a past that was not restated, and the newest prices hold.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def _repair_blocks(series: Series, jumps: list[Jump], doubtful: Flags) -> list[J
         length = f"{jump.row - start.row} sessions"
         if np.isnan(ratio):
             doubtful[start.row : jump.row] = True
-            series.report(start.row, f"prices off by about {_said(start.move)} for {length}: the bars are left out")
+            series.report(start.row, f"prices off by about {_said(start.move)} for {length}, left out")
             continue
         series.report(start.row, f"prices off by {_said(ratio)} for {length}, brought into line")
         _divide(series, start.row, jump.row, ratio)
@@ -211,13 +211,17 @@ def _said(ratio: float) -> str:
 
 
 def _divide(series: Series, start: int, end: int, ratio: float) -> None:
-    """Divide prices by a ratio, and multiply volume with it where that brings it nearer to its neighbours'."""
+    """Divide prices by a ratio, and multiply volume with it where that brings it nearer to its neighbours'.
+
+    In doubt a split is one of the shares too, and a unit is not.
+    """
     first, last = series.bounds(start)
     inside = series.volume[start:end]
     outside = np.r_[series.volume[max(first, start - VOLUME_ROWS) : start], series.volume[end:last][:VOLUME_ROWS]]
     inside, outside = inside[inside > 0][-VOLUME_ROWS:], outside[outside > 0]
     if len(inside) and len(outside):
         more = float(np.log(np.median(inside) / np.median(outside)))
-        if abs(more + ratio) < abs(more):
+        lean = -abs(ratio) / 2 if np.isclose(abs(ratio), UNITS).any() else abs(ratio) / 2
+        if abs(more + ratio) < abs(more) + lean:
             series.volume[start:end] *= np.exp(ratio)
     series.prices[start:end] /= np.exp(ratio)
