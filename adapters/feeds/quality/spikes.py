@@ -10,6 +10,7 @@ from adapters.feeds.quality.scale import GAP_DAYS_MAX, moves
 
 SPIKE_MIN = 0.22  # as a log
 SPIKE_SIGMAS_MIN = 8.0
+UNTRADED_MIN = np.log(1.8)  # a stock that nearly doubles does not open where it was, however much it traded
 BACK_MIN = 0.06
 BACK_SIGMAS = 3.0
 BACK_SHARE_MAX = 0.25
@@ -33,7 +34,7 @@ def find_spikes(series: Series) -> Flags:
     back = (np.abs(after) <= np.minimum(limit, BACK_SHARE_MAX * away)[:, None]).all(axis=1)
     near = (series.sessions[rows + 1] - series.sessions[rows]).astype(np.int64) <= GAP_DAYS_MAX
     large = away > SPIKE_SIGMAS_MIN * usual.sigma
-    spikes[rows[back & near & large & ~(usual.activity > ACTIVITY_MAX)]] = True
+    spikes[rows[back & near & large & (~(usual.activity > ACTIVITY_MAX) | (away > UNTRADED_MIN))]] = True
     for row in np.flatnonzero(spikes):
         series.report(int(row), "a close that jumps and is back at the next open: the bar is left out")
     return spikes

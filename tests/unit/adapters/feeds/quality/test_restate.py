@@ -48,10 +48,12 @@ def broken(**arrays: Any) -> VendorRows:
 
 
 def quiet_row(rng: np.random.Generator, column: int = 0) -> int:
-    """A row whose open and close are near the last close, so that a planted jump is all there is."""
+    """A row whose open and close are near the last close and whose volume is usual, so that a planted jump is all there is."""
     series = SOUND.prices[column * T : (column + 1) * T]
     moves = np.abs(series[1:, [0, 3]] / series[:-1, [3]] - 1).max(axis=1)
-    rows = np.flatnonzero(moves < 0.006) + 1
+    volume = SOUND.volume[column * T : (column + 1) * T]
+    usual = np.array([np.median(volume[max(0, row - 20) : row]) for row in range(1, T)])
+    rows = np.flatnonzero((moves < 0.006) & (volume[1:] < 2.5 * usual)) + 1
     rows = rows[(rows > 60) & (rows < T - 90) & ~np.isin(rows, EX_DATES)]
     assert len(rows) > 20
     return int(rng.choice(rows))
