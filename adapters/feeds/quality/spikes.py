@@ -31,7 +31,8 @@ def find_spikes(series: Series) -> Flags:
     after = np.log(series.prices[rows + 1][:, [OPEN, CLOSE]] / before[:, None])
     away = np.abs(np.log(spike / before))
     limit = np.maximum(BACK_MIN, BACK_SIGMAS * usual.sigma)
-    back = (np.abs(after) <= np.minimum(limit, BACK_SHARE_MAX * away)[:, None]).all(axis=1)
+    share = BACK_SHARE_MAX * away
+    back = (np.abs(after[:, 0]) <= np.minimum(limit, share)) & (np.abs(after[:, 1]) <= np.maximum(limit, share))
     near = (series.sessions[rows + 1] - series.sessions[rows]).astype(np.int64) <= GAP_DAYS_MAX
     large = away > SPIKE_SIGMAS_MIN * usual.sigma
     spikes[rows[back & near & large & (~(usual.activity > ACTIVITY_MAX) | (away > UNTRADED_MIN))]] = True

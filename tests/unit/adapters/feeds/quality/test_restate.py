@@ -48,7 +48,7 @@ def broken(**arrays: Any) -> VendorRows:
 
 
 def quiet_row(rng: np.random.Generator, column: int = 0) -> int:
-    """A row whose open and close are near the last close and whose volume is usual, so that a planted jump is all there is."""
+    """A row of usual volume whose open and close are near the last close: a planted jump is all there is."""
     series = SOUND.prices[column * T : (column + 1) * T]
     moves = np.abs(series[1:, [0, 3]] / series[:-1, [3]] - 1).max(axis=1)
     volume = SOUND.volume[column * T : (column + 1) * T]
