@@ -5,12 +5,15 @@ only, so bars that come later change no earlier view.
 
 Rules
 -----
-- A bar that is incomplete, has a price that is not positive and finite, contradicts itself (high below open or
-  close, low above them) or has negative volume is masked (NaN). Its symbol is left out of decisions for
-  `RECENT_SESSIONS`, longer than any feature looks back; later only the hole remains.
-- A close that jumps like a split (both open and close in a common split's ratio to the last close) is taken for
-  an unadjusted split: that symbol is masked and left out for `RECENT_SESSIONS` from the jump on, so that
-  nothing is bought or stopped out on it.
+- A bar whose open or close lies outside its range by a per cent at most, or whose open alone does by five, has
+  its range widened, and is noted.
+- A bar that is incomplete, has a price that is not positive and finite, contradicts itself by more or has
+  negative volume is masked (NaN). Its symbol is left out of decisions for `RECENT_SESSIONS`, longer than any
+  feature looks back; later only the hole remains.
+- A bar whose open and close jump by a hundred, or far beyond the stock's usual moves without the range and the
+  volume of a real one, is taken for prices of another scale: that symbol is masked and left out for
+  `RECENT_SESSIONS` from the jump on, so that nothing is bought or stopped out on it. (What `restate` could repair
+  with the whole history at hand never comes here.)
 - A symbol without a bar in the last session is left out.
 - The feed as a whole is at fault when the benchmark has no good bar in the last session, or more than
   `missing_symbols_max_pct` of the symbols are left out.
@@ -23,28 +26,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
+from adapters.feeds.quality.bars import (
+    FINE,
+    INCOMPLETE,
+    JUMP,
+    MISSING,
+    QUARANTINED,
+    REASONS,
+    Codes,
+    bar_codes,
+    widened,
+)
+from adapters.feeds.quality.jumps import find_jumps
+from adapters.feeds.quality.rows import Flags
 from config.sectors import BENCHMARK
 from config.trading import DataSettings
-from core.types import BarPanel, Floats
+from core.types import BarPanel
 
 RECENT_SESSIONS = 300
-CONTRADICTION_PCT_MAX = 1e-6  # rounding of adjusted prices, not a contradiction
-GAP_SESSIONS_MAX = 5
-SPLIT_RATIOS = np.array([1 / 2, 1 / 3, 1 / 4, 1 / 5, 1 / 10, 1 / 20, 2.0, 3.0, 4.0, 5.0, 10.0, 20.0])
-SPLIT_TOLERANCE = 0.08  # a stock moves on its split day too
-THREE_FOR_TWO, THREE_FOR_TWO_TOLERANCE = 2 / 3, 0.02  # tighter: real drops of a third happen
-
-FINE, MISSING, INCOMPLETE, PRICE, CONTRADICTION, VOLUME, SPLIT, QUARANTINED = range(8)
-REASONS = {
-    MISSING: "no bar",
-    INCOMPLETE: "an incomplete bar",
-    PRICE: "a price that is not positive",
-    CONTRADICTION: "open, high, low and close that contradict each other",
-    VOLUME: "negative volume",
-    SPLIT: "a jump like an unadjusted split",
-}
+NAMED_MAX = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,20 +64,20 @@ class Inspection:
     panel : BarPanel
         The bars, with broken ones masked.
     notes : tuple of str
-        Every broken bar's symbol, reason and first session, for the log.
+        Every broken bar's symbol, reason and first session, and who had ranges widened, for the log.
     """
 
-    def __init__(self, panel: BarPanel, codes: NDArray[np.int8], settings: DataSettings) -> None:
+    def __init__(self, panel: BarPanel, codes: Codes, settings: DataSettings, *, wide: Flags) -> None:
         self.panel = panel
         self._codes = codes
         self._settings = settings
         rows = np.arange(len(codes))[:, None]
-        self._last_bad = np.maximum.accumulate(np.where((codes > MISSING) & (codes <= SPLIT), rows, -1), axis=0)
+        self._last_bad = np.maximum.accumulate(np.where((codes > MISSING) & (codes <= JUMP), rows, -1), axis=0)
         recent = (self._last_bad >= 0) & (rows - self._last_bad < RECENT_SESSIONS)
         self._out = recent | (codes == MISSING)
         self._clean = ~self._out.any(axis=1)
         self._verdicts: dict[int, Verdict] = {}
-        self.notes = _notes(panel, codes)
+        self.notes = (*_notes(panel, codes), *_note_widened(panel, wide))
 
     def verdict(self, row: int) -> Verdict:
         """Judge a view whose last row is `row`; -1 for a view without bars."""
@@ -121,18 +122,16 @@ def inspect(panel: BarPanel, settings: DataSettings, *, fetched_at: datetime) ->
     fetched_at : datetime
         When the vendor answered: a bar whose session closed later is unfinished and never a feature.
     """
-    finished = panel.prefix(panel.rows_known(fetched_at))
-    codes = _bar_codes(finished)
-    jumps = _jumps(finished, codes, settings)
+    finished, wide = widened(panel.prefix(panel.rows_known(fetched_at)))
+    codes = bar_codes(finished)
+    jumps = find_jumps(finished, codes == FINE, float(np.log1p(settings.split_jump_pct_max)))
     codes[_after(jumps) & (codes != MISSING)] = QUARANTINED
-    codes[jumps] = SPLIT
+    codes[jumps] = JUMP
     broken = codes > MISSING
-    if not broken.any():
-        return Inspection(finished, codes, settings)
-    return Inspection(_masked(finished, broken), codes, settings)
+    return Inspection(_masked(finished, broken) if broken.any() else finished, codes, settings, wide=wide)
 
 
-def _masked(panel: BarPanel, broken: NDArray[np.bool_]) -> BarPanel:
+def _masked(panel: BarPanel, broken: Flags) -> BarPanel:
     return replace(
         panel,
         open=np.where(broken, np.nan, panel.open),
@@ -143,24 +142,7 @@ def _masked(panel: BarPanel, broken: NDArray[np.bool_]) -> BarPanel:
     )
 
 
-def _bar_codes(panel: BarPanel) -> NDArray[np.int8]:
-    """Judge each bar by itself, shape (T, N)."""
-    prices = np.stack([panel.open, panel.high, panel.low, panel.close])
-    absent = np.isnan(prices)
-    slack = CONTRADICTION_PCT_MAX * np.abs(panel.close)
-    codes = np.full(panel.close.shape, FINE, dtype=np.int8)
-    with np.errstate(invalid="ignore"):  # NaN compares false, which is meant
-        codes[panel.volume < 0] = VOLUME
-        codes[(panel.high < prices.max(axis=0) - slack) | (panel.low > prices.min(axis=0) + slack)] = (
-            CONTRADICTION
-        )
-        codes[(prices <= 0).any(axis=0) | np.isinf(prices).any(axis=0)] = PRICE
-    codes[absent.any(axis=0) | ~np.isfinite(panel.volume)] = INCOMPLETE
-    codes[absent.all(axis=0)] = MISSING
-    return codes
-
-
-def _after(jumps: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _after(jumps: Flags) -> Flags:
     """Mark the bars from each jump on, for RECENT_SESSIONS."""
     out = np.zeros(jumps.shape, dtype=bool)
     for row, column in np.argwhere(jumps):
@@ -168,37 +150,22 @@ def _after(jumps: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return out
 
 
-def _jumps(panel: BarPanel, codes: NDArray[np.int8], settings: DataSettings) -> NDArray[np.bool_]:
-    if len(codes) < 2:
-        return np.zeros(codes.shape, dtype=bool)
-    good = codes == FINE
-    rows = np.arange(len(codes))[:, None]
-    seen = np.maximum.accumulate(np.where(good, rows, -1), axis=0)
-    before = np.vstack([np.full((1, codes.shape[1]), -1), seen[:-1]])
-    near = good & (before >= 0) & (rows - before <= GAP_SESSIONS_MAX)
-    last = np.take_along_axis(panel.close, np.maximum(before, 0), axis=0)
-    closing = np.where(near, panel.close, 1.0) / np.where(near, last, 1.0)
-    opening = np.where(near, panel.open, 1.0) / np.where(near, last, 1.0)
-    jumped = np.maximum(closing, 1 / closing) - 1 > settings.split_jump_pct_max
-    marked: NDArray[np.bool_] = near & jumped
-    marked[marked] = _like_a_split(closing[marked], opening[marked])
-    return marked
-
-
-def _like_a_split(closing: Floats, opening: Floats) -> NDArray[np.bool_]:
-    ratios = np.append(SPLIT_RATIOS, THREE_FOR_TWO)
-    tolerance = np.append(np.full(len(SPLIT_RATIOS), SPLIT_TOLERANCE), THREE_FOR_TWO_TOLERANCE)
-    off = [np.abs(change[:, None] / ratios - 1) <= tolerance for change in (closing, opening)]
-    like: NDArray[np.bool_] = np.any(off[0] & off[1], axis=1)
-    return like
-
-
-def _notes(panel: BarPanel, codes: NDArray[np.int8]) -> tuple[str, ...]:
+def _notes(panel: BarPanel, codes: Codes) -> tuple[str, ...]:
     said = []
-    for code in range(INCOMPLETE, SPLIT + 1):
+    for code in range(INCOMPLETE, JUMP + 1):
         bad = codes == code
         for column in np.flatnonzero(bad.any(axis=0)):
             rows = np.flatnonzero(bad[:, column])
             since = panel.sessions[rows[0]]
             said.append(f"{panel.symbols[column]}: {REASONS[code]} in {len(rows)} sessions, first {since}")
     return tuple(said)
+
+
+def _note_widened(panel: BarPanel, wide: Flags) -> tuple[str, ...]:
+    """Say in one line who had ranges widened: Yahoo gives such bars every day."""
+    columns = np.flatnonzero(wide.any(axis=0))
+    if not len(columns):
+        return ()
+    names = ", ".join(panel.symbols[column] for column in columns[:NAMED_MAX])
+    more = f" and {len(columns) - NAMED_MAX} more" if len(columns) > NAMED_MAX else ""
+    return (f"{names}{more}: open or close a little outside the range in {wide.sum()} bars, the range widened",)

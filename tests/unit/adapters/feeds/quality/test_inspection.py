@@ -39,6 +39,13 @@ def split_at(row: int, symbol: str, ratio: float) -> BarPanel:
     return replace(PANEL, **arrays)
 
 
+def quiet_session() -> int:
+    """The first session whose open and close are near the last close."""
+    last = PANEL.close[:-1, 0]
+    moves = np.maximum(np.abs(PANEL.close[1:, 0] / last - 1), np.abs(PANEL.open[1:, 0] / last - 1))
+    return int(np.flatnonzero(moves[50:] < 0.005)[0]) + 51
+
+
 def gate(panel: BarPanel) -> Inspection:
     return inspect(panel, SETTINGS, fetched_at=LATER)
 
@@ -84,11 +91,7 @@ def test_a_broken_bar_is_masked_and_its_symbol_named_until_no_feature_sees_it(
 
 @pytest.mark.parametrize("ratio", [1.5, 2, 3, 4, 5, 10, 20, 1 / 2, 1 / 10, 1 / 20])
 def test_an_unadjusted_split_is_found_and_nothing_of_it_is_served(ratio: float) -> None:
-    row = next(
-        r for r in range(50, LAST)
-        if abs(PANEL.close[r, 0] / PANEL.close[r - 1, 0] - 1) < 0.005
-        and abs(PANEL.open[r, 0] / PANEL.close[r - 1, 0] - 1) < 0.005
-    )  # fmt: skip
+    row = quiet_session()
     seen = gate(split_at(row, "AAPL", ratio))
     assert "unadjusted split" in seen.verdict(row).left_out["AAPL"]
     assert np.isnan(seen.panel.close[row : row + RECENT_SESSIONS, 0]).all()
@@ -103,12 +106,36 @@ def test_a_crash_within_the_day_is_no_split() -> None:
     assert gate(crashed).verdict(row).left_out == {}
 
 
-@pytest.mark.parametrize("factor", [0.649, 1.523, 1.549])  # NFLX 2022-04-20, AMD 2016-04-22, ROKU 2017-11-09
-def test_real_moves_of_the_past_are_no_splits(factor: float) -> None:
+@pytest.mark.parametrize(
+    ("opening", "closing", "day_range", "volume"),
+    [
+        (0.703, 0.649, 1.170, 31.0),  # NFLX 2022-04-20
+        (1.218, 1.523, 1.255, 16.0),  # AMD 2016-04-22
+        (1.314, 1.549, 1.234, 18.0),  # ROKU 2017-11-09
+        (0.757, 0.736, 1.052, 9.0),  # META 2022-02-03
+        (1.575, 1.557, 1.016, 24.0),  # CPRI 2023-08-10, a take-over: no range, but the volume
+        (0.524, 0.476, 1.251, 5.7),  # PCG 2019-01-14, near a half
+    ],
+)
+def test_real_moves_of_the_past_are_no_splits(
+    opening: float, closing: float, day_range: float, volume: float
+) -> None:
     row = 200
-    before = float(PANEL.close[row - 1, 0]) * factor
-    moved = edited(row, "AAPL", dict.fromkeys(FIELDS[:4], before))
+    before = float(PANEL.close[row - 1, 0])
+    low = before * min(opening, closing, max(opening, closing) / day_range)
+    high = max(low * day_range, before * max(opening, closing))
+    usual = float(np.median(PANEL.volume[row - 20 : row, 0]))
+    values = {"open": before * opening, "high": high, "low": low, "close": before * closing}
+    moved = edited(row, "AAPL", {**values, "volume": volume * usual})
     assert "AAPL" not in gate(moved).verdict(row).left_out
+
+
+@pytest.mark.parametrize("ratio", [100.0, 0.01, 7 / 5, 7 / 4, 9 / 4, 3.7])
+def test_a_jump_that_no_market_makes_is_left_out_from_its_own_session_on(ratio: float) -> None:
+    row = quiet_session()
+    seen = gate(edited(row, "AAPL", {name: ratio * float(getattr(PANEL, name)[row, 0]) for name in FIELDS[:4]}))
+    assert "jump" in seen.verdict(row).left_out["AAPL"] and seen.verdict(row - 1).left_out == {}
+    assert len(seen.notes) == 1 and "jump" in seen.notes[0]
 
 
 def test_a_symbol_without_todays_bar_is_left_out_today_only() -> None:
