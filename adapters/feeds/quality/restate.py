@@ -37,7 +37,7 @@ class Restated:
         """Give the findings as text by symbol, the first few of each."""
         told: dict[str, list[str]] = {}
         for finding in self.findings:
-            told.setdefault(symbols[finding.column], []).append(f"{finding.session}: {finding.told}")
+            told.setdefault(symbols[finding.column], []).append(f"{finding.session}: {finding.message}")
         return {name: "; ".join(said[:5]) + (f" and {len(said) - 5} more" if len(said) > 5 else "")
                 for name, said in told.items()}  # fmt: skip
 
