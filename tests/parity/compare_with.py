@@ -1,8 +1,8 @@
 """`python -m tests.parity.compare_with REV`: does this tree behave as another commit did, byte for byte?
 
-Both trees run the same commands on the same bars: the backtests over 2022 (JSON reports), one seeded chaos week (every
-row of its ledger), and the OpenAPI document. Needs ../shared; takes about five minutes. Exit code 1 if anything
-differs; what differs is printed, so that a release can name it.
+Both trees run the same commands on the same bars: the backtests over 2022 (JSON reports), one seeded chaos week
+(every row of its ledger), and the OpenAPI document. Needs ../shared; takes about five minutes. Exit code 1 if
+anything differs; what differs is printed, so that a release can name it.
 """
 
 from __future__ import annotations
@@ -74,9 +74,8 @@ def ledger_rows(path: Path) -> str:
         tables = [
             name for (name,) in rows.execute("SELECT name FROM sqlite_master WHERE type='table' ORDER BY name")
         ]
-        lines = [
-            f"{table} {row!r}" for table in tables for row in rows.execute(f"SELECT * FROM {table} ORDER BY 1")
-        ]
+        each = "SELECT * FROM {} ORDER BY 1".format
+        lines = [f"{table} {row!r}" for table in tables for row in rows.execute(each(table))]
     assert sum(line.startswith("fills ") for line in lines) > 10, "the week did not trade"
     return "\n".join(lines)
 
