@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from adapters.ledger.own_schema import require_own_schema
 from core.errors import LedgerError
 
 SqlRow = tuple[Any, ...]
@@ -91,6 +92,7 @@ class Database:
                 else:
                     _verify(self._writer, schema)
                 _migrate(self._writer, schema)
+                self._schema_version = _pragma(self._writer, "schema_version")
             except BaseException:
                 self._writer.close()
                 raise
@@ -104,6 +106,7 @@ class Database:
                 self._level = survives
             cursor = self._writer.execute("BEGIN IMMEDIATE")
             try:
+                self._require_own_schema()
                 yield cursor
                 self._writer.execute("COMMIT")
             except BaseException:
@@ -125,6 +128,15 @@ class Database:
                 self._reader.close()
             self._reader = None
             self._writer.close()
+
+    def _require_own_schema(self) -> None:
+        """Refuse to write through a trigger or view that somebody has put in since the opening."""
+        if self._path is None:
+            return
+        version = _pragma(self._writer, "schema_version")
+        if version != self._schema_version:
+            require_own_schema(self._writer, self._schema.name, self._schema.migrations)
+            self._schema_version = version
 
     @property
     def _required_path(self) -> Path:
@@ -178,6 +190,8 @@ def _connect(target: str) -> sqlite3.Connection:
 
 def _prepare(path: Path, schema: Schema) -> str:
     """Make the file when there is none, and say what was found."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        _require_regular(path.with_name(path.name + suffix), schema)
     log = path.with_name(f"{path.name}-wal")
     left_over = log.stat().st_size if log.exists() else 0
     if not path.exists():
@@ -196,6 +210,12 @@ def _prepare(path: Path, schema: Schema) -> str:
             "taken over; whatever was committed is there, an unfinished write never was"
         )
     return "closed in order"
+
+
+def _require_regular(path: Path, schema: Schema) -> None:
+    """Refuse what is no regular file: a FIFO would be waited for without end."""
+    if os.path.lexists(path) and not path.is_file():
+        raise LedgerError(f"The {schema.name} {path} is no regular file.", hint=_HINT_DAMAGED)
 
 
 def _create(path: Path, schema: Schema) -> None:
@@ -230,6 +250,7 @@ def _verify(connection: sqlite3.Connection, schema: Schema) -> None:
             f"The {schema.name} has version {version}; this code knows {len(schema.migrations)} at most.",
             hint="Start the newer release that wrote it.",
         )
+    require_own_schema(connection, schema.name, schema.migrations[:version])
     faults = _faults(connection, schema)
     if faults:
         raise LedgerError(f"The {schema.name} is damaged: {'; '.join(faults[:5])}.", hint=_HINT_DAMAGED)

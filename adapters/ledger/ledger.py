@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from adapters.ledger.database import Cursor, Database, Survives
+from adapters.ledger.read_back import require_known, require_recorded, require_sending, require_state
 from adapters.ledger.reader import LedgerReader
 from adapters.ledger.rows import (
     FILL_COLUMNS,
@@ -125,15 +126,18 @@ class SqliteLedger(LedgerReader):
         with self._database.transaction(Survives.POWER_CUT if must_survive else Survives.KILL) as cursor:
             cursor.execute(_INSERT_STEP, (report.decision_id, report.cycle.name, at, body))
             if not cursor.rowcount:
+                require_known(cursor, report)
                 return
             if report.fills or report.plan.approved:
                 cursor.execute(_INSERT_TRADING_STEP, (cursor.lastrowid,))
             self._write_orders(cursor, report, at)
+            portfolio = None
             if report.cycle.as_of is None:
                 reason = "; ".join(report.plan.alerts)
                 portfolio = encode_portfolio(report.plan.portfolio)
                 cursor.execute(_SET_PORTFOLIO, (at, portfolio, report.plan.state.value, reason))
             _write_fills(cursor, report.fills)
+            require_recorded(cursor, report, body, portfolio)
         if report.cycle.as_of is None:
             self._state = report.plan.state
 
@@ -159,6 +163,7 @@ class SqliteLedger(LedgerReader):
                         f"The order {order.client_order_id} does not wait to be sent.",
                         hint="See its status: GET /orders.",
                     )
+            require_sending(cursor, approved, self._sent_as)
 
     def update_status(self, statuses: Mapping[str, str], reasons: Mapping[str, str] | None = None) -> None:
         """Write down what became of orders, by client_order_id, with the broker's reasons if it gave any.
@@ -177,6 +182,7 @@ class SqliteLedger(LedgerReader):
         """Write down a trading state that a person or the start-up set, and why."""
         with self._database.transaction(Survives.POWER_CUT) as cursor:
             cursor.execute(_SET_STATE, (state.value, reason))
+            require_state(cursor, state)
         self._state = state
 
     def dump(self) -> bytes:

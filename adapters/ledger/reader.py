@@ -15,7 +15,9 @@ from adapters.ledger.rows import (
     decode_portfolio,
     decode_report,
     fill_of,
+    moment_of,
     order_record,
+    trading_state_of,
 )
 from core.round_trips import RoundTrip, RoundTripTracker
 from core.service import EquityMark, OrderRecord
@@ -47,7 +49,7 @@ class LedgerReader:
     def trading_state(self) -> TradingState:
         """Return the trading state last recorded; ACTIVE in a new ledger."""
         rows = self._database.read("SELECT trading_state FROM book")
-        return TradingState(rows[0][0]) if rows else TradingState.ACTIVE
+        return trading_state_of(rows[0]) if rows else TradingState.ACTIVE
 
     def state_reason(self) -> str:
         """Return why the trading state is what it is."""
@@ -128,7 +130,7 @@ class LedgerReader:
     def portfolio_as_of(self) -> datetime | None:
         """Return the moment of the step that last wrote the portfolio; None when there is none."""
         rows = self._database.read("SELECT as_of FROM book WHERE portfolio IS NOT NULL")
-        return datetime.fromisoformat(rows[0][0]) if rows else None
+        return moment_of(rows[0]) if rows else None
 
     def fills(self, limit: int) -> Sequence[Fill]:
         """Return fills, newest first."""

@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from adapters.ledger.database import SqlRow
-from core.errors import InvariantError, LedgerError
+from adapters.ledger.kept_records import RecordDecoder, reading
+from core.errors import InvariantError
 from core.service import OrderRecord
-from core.types import Fill, MarketAnalysis, Order, OrderStatus, Portfolio, Side, StepReport
+from core.types import Fill, MarketAnalysis, Order, OrderStatus, Portfolio, Side, StepReport, TradingState
 
 ORDER_COLUMNS = (
     "client_order_id, decision_id, symbol, side, quantity, reference_price, rule, status, route, "
@@ -45,10 +46,8 @@ def encode_report(report: StepReport) -> bytes:
 
 def decode_report(body: bytes) -> StepReport:
     """Return the report that was encoded."""
-    try:
+    with reading("A recorded report of ledger.sqlite"):
         return _report_decoder.decode(body)
-    except (msgspec.MsgspecError, InvariantError) as error:
-        raise LedgerError(f"A recorded report cannot be read: {error}.", hint=_HINT) from error
 
 
 def encode_portfolio(portfolio: Portfolio) -> bytes:
@@ -58,10 +57,7 @@ def encode_portfolio(portfolio: Portfolio) -> bytes:
 
 def decode_portfolio(body: bytes) -> Portfolio:
     """Return the portfolio that was encoded."""
-    try:
-        return _portfolio_decoder.decode(body)
-    except msgspec.MsgspecError as error:
-        raise LedgerError(f"The recorded portfolio cannot be read: {error}.", hint=_HINT) from error
+    return _portfolio_decoder.decode(body)
 
 
 def stamp(at: datetime) -> str:
@@ -77,6 +73,7 @@ def order_row(order: Order, *, status: OrderStatus, route: str, at: str) -> SqlR
     )  # fmt: skip
 
 
+@reading("A recorded order of ledger.sqlite")
 def order_record(row: SqlRow) -> OrderRecord:
     """Read an order's row: `ORDER_COLUMNS` and the reason."""
     return OrderRecord(
@@ -103,6 +100,7 @@ def fill_row(fill: Fill) -> SqlRow:
     )  # fmt: skip
 
 
+@reading("A recorded fill of ledger.sqlite")
 def fill_of(row: SqlRow) -> Fill:
     """Read a fill's row."""
     return Fill(
@@ -118,6 +116,18 @@ def fill_of(row: SqlRow) -> Fill:
     )
 
 
+def trading_state_of(row: SqlRow) -> TradingState:
+    """Read the trading state."""
+    with reading("The recorded trading state of ledger.sqlite"):
+        return TradingState(row[0])
+
+
+def moment_of(row: SqlRow) -> datetime:
+    """Read a moment."""
+    with reading("A recorded moment of ledger.sqlite"):
+        return datetime.fromisoformat(row[0])
+
+
 def _plain(value: Any) -> Any:
     """Turn a mapping into a dict and a numpy scalar into Python's own number."""
     if isinstance(value, Mapping):
@@ -127,7 +137,6 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
-_HINT = "The file was changed by other means; put a backup in its place."
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
 _report_decoder = msgspec.json.Decoder(StepReport)
-_portfolio_decoder = msgspec.json.Decoder(Portfolio)
+_portfolio_decoder = RecordDecoder(Portfolio, "The recorded portfolio of ledger.sqlite")

@@ -11,8 +11,8 @@ from typing import Protocol
 import msgspec
 
 from adapters.ledger.database import Database, Schema, Survives
+from adapters.ledger.kept_records import RecordDecoder
 from adapters.paper.account import PaperAccount
-from core.errors import LedgerError
 from core.types import Fill, Order, OrderStatus
 
 PAPER = Schema(
@@ -145,18 +145,12 @@ class SqlitePaperStore:
         accounts = self._database.read("SELECT book FROM book")
         orders = self._database.read("SELECT record FROM orders WHERE status = 'submitted' ORDER BY sequence")
         fills = self._database.read("SELECT fill FROM fills WHERE acknowledged = 0 ORDER BY sequence")
-        try:
-            records = [_orders.decode(row[0]) for row in orders]
-            return Saved(
-                account=_accounts.decode(accounts[0][0]) if accounts else None,
-                open_orders={record.order.client_order_id: record for record in records},
-                waiting=tuple(_fills.decode(row[0]) for row in fills),
-            )
-        except msgspec.MsgspecError as error:
-            raise LedgerError(
-                f"The paper broker's account cannot be read: {error}.",
-                hint="The file was changed by other means; put a backup in its place.",
-            ) from error
+        records = [_orders.decode(row[0]) for row in orders]
+        return Saved(
+            account=_accounts.decode(accounts[0][0]) if accounts else None,
+            open_orders={record.order.client_order_id: record for record in records},
+            waiting=tuple(_fills.decode(row[0]) for row in fills),
+        )
 
     def find(self, client_order_id: str) -> PaperOrder | None:
         """Look an order up."""
@@ -190,6 +184,14 @@ class SqlitePaperStore:
         self._database.close()
 
 
-_orders = msgspec.json.Decoder(PaperOrder)
-_accounts = msgspec.json.Decoder(PaperAccount)
-_fills = msgspec.json.Decoder(Fill)
+def _account_fault(account: PaperAccount) -> str:
+    if account.cash < 0:
+        return f"cash is {account.cash}"
+    wrong = (name for name, held in account.holdings.items() if held.quantity <= 0 or held.cost < 0)
+    return next((f"the holding of {name} is none" for name in wrong), "")
+
+
+FILE = "paper_broker.sqlite"
+_orders = RecordDecoder(PaperOrder, f"An order of the paper broker in {FILE}")
+_accounts = RecordDecoder(PaperAccount, f"The paper broker's account in {FILE}", _account_fault)
+_fills = RecordDecoder(Fill, f"A fill of the paper broker in {FILE}")
