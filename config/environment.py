@@ -168,7 +168,7 @@ def _require_strong(token: SecretStr) -> None:
     """Refuse a token that strangers could guess."""
     if len(token.get_secret_value()) < TOKEN_CHARACTERS_MIN:
         raise SettingsError(
-            f"TRADING_API_TOKEN is shorter than {TOKEN_CHARACTERS_MIN} characters and TRADING_HOST is open to all.",
+            f"TRADING_API_TOKEN is shorter than {TOKEN_CHARACTERS_MIN} characters; TRADING_HOST is open to all.",
             hint="Make one (python -c 'import secrets; print(secrets.token_urlsafe())'), or listen on 127.0.0.1.",
         )
 
