@@ -13,8 +13,10 @@ from pydantic import SecretStr
 
 from config.trading import TradingSettings
 from core.errors import SettingsError
+from core.masking import SecretMask
 
 ROOT = Path(__file__).parent.parent
+TOKEN_CHARACTERS_MIN = 16  # off loopback
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DATA_PROVIDERS = ("auto", "yfinance", "alpaca", "simulated")
 Provider = Literal["auto", "yfinance", "alpaca", "parquet", "simulated"]
@@ -72,6 +74,12 @@ class Environment:
         """Whether both Alpaca keys are set."""
         return self.alpaca_key is not None and self.alpaca_secret is not None
 
+    def secret_mask(self) -> SecretMask:
+        """Return what masks the secrets at an edge."""
+        held = (self.token, self.alpaca_key, self.alpaca_secret, self.neo4j_password)
+        in_address = urlsplit(self.neo4j_uri or "").password
+        return SecretMask([*(one.get_secret_value() for one in held if one), in_address or ""])
+
 
 def read_environment(variables: Mapping[str, str]) -> Environment:
     """Read and check the contract's variables.
@@ -81,6 +89,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     SettingsError
         For a value that cannot be used, half a pair of keys, or an open host without a token.
     """
+    variables = {name: value.strip() for name, value in variables.items() if value.strip()}  # blank is not set
     env = Environment(
         host=variables.get("TRADING_HOST") or "127.0.0.1",
         port=_port(variables),
@@ -111,6 +120,8 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
             f"TRADING_HOST={env.host} is reachable by others and TRADING_API_TOKEN is not set.",
             hint="Set TRADING_API_TOKEN, or listen on 127.0.0.1.",
         )
+    if env.host not in LOOPBACK and env.token is not None:
+        _require_strong(env.token)
     if env.provider == "alpaca" and not env.has_alpaca_keys:
         raise SettingsError("DATA_PROVIDER=alpaca needs ALPACA_API_KEY and ALPACA_SECRET_KEY.")
     return env
@@ -153,12 +164,23 @@ def _flag(variables: Mapping[str, str], name: str, *, default: str) -> bool:
     raise SettingsError(f"{name}={value} is neither true nor false.", hint=f"Set {name}=true or {name}=false.")
 
 
+def _require_strong(token: SecretStr) -> None:
+    """Refuse a token that strangers could guess."""
+    if len(token.get_secret_value()) < TOKEN_CHARACTERS_MIN:
+        raise SettingsError(
+            f"TRADING_API_TOKEN is shorter than {TOKEN_CHARACTERS_MIN} characters; TRADING_HOST is open to all.",
+            hint="Make one (python -c 'import secrets; print(secrets.token_urlsafe())'), or listen on 127.0.0.1.",
+        )
+
+
 SECRETS = ("TRADING_API_TOKEN", "ALPACA_API_KEY", "ALPACA_SECRET_KEY", "NEO4J_PASSWORD")
 
 
 def secrets_in(variables: Mapping[str, str]) -> tuple[str, ...]:
     """Give the secrets' texts, for those who must leave them out of what they write."""
-    return tuple(variables[name] for name in SECRETS if variables.get(name))
+    set_ones = (variables[name] for name in SECRETS if variables.get(name, "").strip())
+    in_address = urlsplit(variables.get("NEO4J_URI", "")).password
+    return (*set_ones, *([in_address] if in_address else []))
 
 
 def _secret(variables: Mapping[str, str], name: str) -> SecretStr | None:

@@ -11,12 +11,7 @@ from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
 from config.memory import MemorySettings
 from config.sectors import STOCKS
-
-
-class ServerSettings(Frozen):
-    """Where the daemon listens."""
-
-    port: Annotated[int, Field(ge=1, le=65535)] = 8787
+from config.server import ServerSettings
 
 
 class BrokerSettings(Frozen):

@@ -36,6 +36,12 @@ class TradingState(StrEnum):
     HALTED = "halted"
 
 
+def tighter(one: TradingState, other: TradingState) -> TradingState:
+    """Return the state that allows less."""
+    order = tuple(TradingState)
+    return max(one, other, key=order.index)
+
+
 class Vote(Struct, frozen=True, kw_only=True):
     """A signal with the weight it had in the decision (weights of one decision sum to 1)."""
 

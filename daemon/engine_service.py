@@ -21,6 +21,7 @@ from core.types import Cycle, Portfolio, StepReport, TradingState
 from daemon.child_jobs import JobRunner
 from daemon.engine_thread import EngineThread
 from daemon.equity_comparison import compare_with_market
+from daemon.halt_recorder import HaltRecorder
 from daemon.logs import step_line
 from daemon.service_dependencies import ServiceDependencies
 from daemon.settle_trigger import SettleTrigger
@@ -57,6 +58,7 @@ class EngineService:
         self._thread = EngineThread()
         self._runner = JobRunner(given.clock, given.events, lambda finish: self._thread.submit(finish).result())
         self._settle_soon = SettleTrigger(self._thread, lambda: None if self._not_ready else self.engine)
+        self._halt_recorder = HaltRecorder()
         self._ledger: LedgerQueries | None = None
         self._not_ready = "The engine is starting."
         self._start: Future[None] = Future()
@@ -78,6 +80,7 @@ class EngineService:
         """Let the running step finish (or be recovered at the next start), then let go of the files."""
         self.begin_stop()
         await self._thread.stop(self._given.close, STOP_SECONDS_MAX)
+        self._halt_recorder.stop()
 
     def now(self) -> datetime:
         """Return the engine's moment: with recorded bars it is not the wall clock's."""
@@ -133,10 +136,11 @@ class EngineService:
         return await self._on_engine(settle_and_execute)
 
     async def halt(self, reason: str) -> None:
-        """Stop sending at once, even inside a running step; then write HALTED down."""
-        self._require_engine().sending.request_halt()
-        await self._on_engine(lambda engine: engine.set_state(TradingState.HALTED, reason))
+        """Go to HALTED at once, even inside a running step, and write it down; it never queues."""
+        engine = self._require_engine()
+        engine.sending.request_halt()
         self._status_cache = (-1.0, b"")
+        await self._halt_recorder.record(engine, reason)
 
     async def resume(self) -> None:
         """Go back to ACTIVE, unless a halt was asked for later; losses are measured from here on."""

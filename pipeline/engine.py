@@ -5,6 +5,7 @@ Single writer: one thread owns it, so two jobs can never sell the same position 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 from core.errors import BrokerError, Recoverable
 from core.ports import Broker, Clock, EventSink, Feed, Ledger, MemoryWriter, RiskManager, Team
 from core.service import AnalysisReport
+from core.trading import tighter
 from core.types import (
     ApprovedOrder,
     Cycle,
@@ -80,7 +82,8 @@ class EngineDependencies:
 class Engine:
     """Decides, records, sends and publishes; what it keeps, the ledger has too.
 
-    Its state is read from any thread and changed by its own methods only, which one thread calls.
+    Its state is read from any thread and changed by its own methods only, which one thread calls; a person's
+    halt alone (`sending.request_halt`, then `record_halt`) comes from any thread and waits for no step.
 
     Parameters
     ----------
@@ -97,6 +100,7 @@ class Engine:
         self._parts = parts
         self._portfolio = parts.ledger.portfolio() or opening_portfolio(parts.initial_cash)
         self._state = parts.ledger.trading_state()
+        self._state_lock = threading.RLock()
         self._last_report: StepReport | None = None
         self._last_view = first_view
         self._faults = 0
@@ -114,8 +118,8 @@ class Engine:
 
     @property
     def state(self) -> TradingState:
-        """The trading state in force."""
-        return self._state
+        """The trading state in force; HALTED from the moment a person asked for it."""
+        return TradingState.HALTED if self.sending.is_halted else self._state
 
     @property
     def last_report(self) -> StepReport | None:
@@ -152,8 +156,8 @@ class Engine:
             alerts = tuple(parts.refresh_limits())
             view = self._last_view = parts.feed.view(parts.clock.now())
             fills, portfolio = settle(parts.broker, parts.ledger, self._portfolio, view)
-            name, plan = self._decide(view, portfolio, self._state, cycle)
-            before = self._state
+            name, plan = self._decide(view, portfolio, self.state, cycle)
+            before = self.state
             report = step_report(
                 name,
                 view,
@@ -165,7 +169,9 @@ class Engine:
             )
             parts.ledger.record(report)
             parts.broker.acknowledge([fill.fill_id for fill in fills])
-            self._portfolio, self._state, self._last_report = report.plan.portfolio, report.plan.state, report
+            self._portfolio, self._last_report = report.plan.portfolio, report
+            with self._state_lock:  # a halt meanwhile stands: a step only tightens
+                self._state = tighter(self._state, report.plan.state)
             parts.publish_events(report, before)
             if cycle.submits:
                 self._send(plan.approved)
@@ -197,20 +203,35 @@ class Engine:
         self._send(approved)
 
     def set_state(self, state: TradingState, reason: str) -> None:
-        """Change the trading state, written down first, and publish it."""
-        before, self._state = self._state, state
-        self._parts.ledger.set_state(state, reason)
+        """Change the trading state, write it down, then publish it."""
+        with self._state_lock:
+            before, self._state = self._state, state
+            self._parts.ledger.set_state(state, reason)
         data = {"from": before.value, "to": state.value, "reason": reason}
         self._parts.events.publish("state.changed", self._parts.clock.now(), data)
 
     def resume(self, reason: str) -> None:
         """Go back to ACTIVE: faults are forgotten, and losses are measured from here on.
 
-        Else the breaker that a person resumes from would trip again at once.
+        Else the breaker that a person resumes from would trip again at once. Nothing changes when a halt was
+        requested later than the resume.
         """
-        self._faults = 0
-        self._rebase()
-        self.set_state(TradingState.ACTIVE, reason)
+        with self._state_lock:
+            if self.sending.is_halted:
+                return
+            self._faults = 0
+            self._rebase()
+            self.set_state(TradingState.ACTIVE, reason)
+
+    def record_halt(self, reason: str) -> None:
+        """Write down the halt that a person requested; from any thread, beside a running step.
+
+        Raises
+        ------
+        core.errors.LedgerError
+            It holds in this process, and the next start would not know of it.
+        """
+        self.set_state(TradingState.HALTED, reason)
 
     def take_over_cash(self, cash: Decimal) -> None:
         """Let cash be what the broker says, US dollars."""

@@ -35,8 +35,8 @@ def halting_on_fatal_faults(engine: Engine) -> Iterator[None]:
             f"An unexpected {type(error).__name__} ({error}): a bug in the engine.",
             hint="The log has the traceback. Mend the cause, then POST /resume.",
         )
-        log.exception("engine.bug")
         halt(engine, bug)
+        log.exception("engine.bug")
         raise bug from error
 
 
@@ -57,15 +57,17 @@ def step_under_policy(engine: Engine, cycle: Cycle) -> StepReport:
 
 
 def halt(engine: Engine, error: EngineError) -> None:
-    """Send nothing more, go to HALTED and say why; even when the ledger cannot be written."""
+    """Send nothing more, go to HALTED and only then say why; even when the ledger cannot be written."""
     engine.sending.close()
-    reason = f"{type(error).__name__}: {error}"
-    log.error("engine.halted", reason=reason)
-    engine.parts.events.publish("risk.alert", engine.parts.clock.now(), {"message": f"Halted. {reason}"})
+    reason, not_recorded = f"{type(error).__name__}: {error}", ""
     try:
         engine.set_state(TradingState.HALTED, reason)
     except LedgerError as broken:
-        log.error("engine.halt_not_recorded", reason=str(broken))
+        not_recorded = str(broken)
+    log.error("engine.halted", reason=reason)
+    if not_recorded:
+        log.error("engine.halt_not_recorded", reason=not_recorded)
+    engine.parts.events.publish("risk.alert", engine.parts.clock.now(), {"message": f"Halted. {reason}"})
 
 
 def _what_if(engine: Engine, cycle: Cycle) -> StepReport:

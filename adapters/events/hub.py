@@ -14,6 +14,7 @@ import msgspec
 
 from adapters.events.subscriber import StreamEvent, Subscriber, matching
 from core.events import TOPICS
+from core.masking import NO_SECRETS, SecretMask
 
 Count = Callable[[str, Mapping[str, Any]], None]
 
@@ -32,12 +33,19 @@ class EventHub:
         How many events wait for one subscriber; a slower one loses its oldest.
     count : callable or None
         Called with each event's topic and data, for the metrics.
+    mask : SecretMask
+        Taken out of every event's data.
     """
 
     def __init__(
-        self, log_events_max: int = 10_000, queue_events_max: int = 1_000, count: Count | None = None
+        self,
+        log_events_max: int = 10_000,
+        queue_events_max: int = 1_000,
+        count: Count | None = None,
+        mask: SecretMask = NO_SECRETS,
     ) -> None:
         self._count = count
+        self._mask = mask
         self._log: deque[StreamEvent] = deque(maxlen=log_events_max)
         self._queue_events_max = queue_events_max
         self._sequence = 0
@@ -51,6 +59,7 @@ class EventHub:
 
         Data that is not JSON is replaced by a note that says so.
         """
+        data = self._mask.value(data)
         if self._count is not None:
             self._count(topic, data)
         with self._lock:

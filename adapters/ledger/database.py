@@ -58,7 +58,8 @@ class Schema:
 class Database:
     """One SQLite file in WAL mode with one writing connection and one read-only connection.
 
-    The writer belongs to one thread at a time (the engine's); `read` may be called from any thread.
+    Transactions are short and come one after the other, whichever threads they come from (a halt does not wait
+    for the engine's); `read` may be called from any thread.
 
     Parameters
     ----------
@@ -81,6 +82,7 @@ class Database:
         self._schema = schema
         self._path = path
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._reader: sqlite3.Connection | None = None
         self._level = Survives.KILL
         with self._translated("open"):
@@ -100,7 +102,7 @@ class Database:
     @contextmanager
     def transaction(self, survives: Survives) -> Iterator[Cursor]:
         """Return a cursor whose statements are written together or not at all."""
-        with self._translated("write"), self._without_readers():
+        with self._translated("write"), self._writing, self._without_readers():
             if survives is not self._level and self._path is not None:
                 self._writer.execute(f"PRAGMA synchronous = {survives.value}")
                 self._level = survives

@@ -23,7 +23,8 @@ from adapters.ledger.rows import (
 from adapters.ledger.schema import LEDGER, TABLES
 from config.environment import OrderRoute
 from core.errors import InvariantError
-from core.trading import ZERO
+from core.masking import NO_SECRETS, SecretMask
+from core.trading import ZERO, tighter
 from core.types import ApprovedOrder, Fill, OrderStatus, Portfolio, StepReport, TradingState
 
 _STATUS_RANK = {
@@ -46,13 +47,14 @@ _INSERT_ORDER = f"INSERT INTO orders ({ORDER_COLUMNS}, reason) VALUES (?, ?, ?, 
 _INSERT_FILL = f"""
     INSERT INTO fills ({FILL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fill_id) DO NOTHING
 """  # noqa: S608  constants
-_SET_PORTFOLIO = """
+_SEVERITY = " ".join(f"WHEN '{state.value}' THEN {rank}" for rank, state in enumerate(TradingState))
+_TIGHTENS = f"CASE excluded.trading_state {_SEVERITY} END > CASE trading_state {_SEVERITY} END"
+_SET_PORTFOLIO = f"""
     INSERT INTO book (id, as_of, portfolio, trading_state, state_reason) VALUES (1, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET as_of = excluded.as_of, portfolio = excluded.portfolio,
-        state_reason = CASE trading_state WHEN excluded.trading_state THEN state_reason
-                       ELSE excluded.state_reason END,
-        trading_state = excluded.trading_state
-"""
+        state_reason = CASE WHEN {_TIGHTENS} THEN excluded.state_reason ELSE state_reason END,
+        trading_state = CASE WHEN {_TIGHTENS} THEN excluded.trading_state ELSE trading_state END
+"""  # noqa: S608  constants
 _SET_STATE = """
     INSERT INTO book (id, as_of, portfolio, trading_state, state_reason) VALUES (1, '', NULL, ?, ?)
     ON CONFLICT (id) DO UPDATE SET trading_state = excluded.trading_state,
@@ -91,6 +93,8 @@ class SqliteLedger(LedgerReader):
     route : OrderRoute
         Where this process sends orders. Orders of a step that submits are recorded as `recorded`, on the
         dry-run route as `dry_run`; those of other steps as `proposed`.
+    mask : SecretMask
+        Taken out of every text that is written.
 
     Raises
     ------
@@ -98,8 +102,16 @@ class SqliteLedger(LedgerReader):
         When the file cannot be used; every method raises it when reading or writing fails.
     """
 
-    def __init__(self, path: Path | None, *, route: OrderRoute, database: Database | None = None) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        route: OrderRoute,
+        database: Database | None = None,
+        mask: SecretMask = NO_SECRETS,
+    ) -> None:
         super().__init__(database or Database(path, LEDGER))
+        self._mask = mask
         self._route = route
         self._sent_as = OrderStatus.DRY_RUN if route is OrderRoute.DRY_RUN else OrderStatus.RECORDED
 
@@ -112,7 +124,7 @@ class SqliteLedger(LedgerReader):
         """Write a step down before anything of it is sent. Writing the same step twice changes nothing.
 
         The portfolio and the state follow the step, except one decided at a past moment (`cycle.as_of`): that
-        one had an empty portfolio.
+        one had an empty portfolio. A step only tightens the state: a halt written down meanwhile stands.
 
         Raises
         ------
@@ -120,7 +132,7 @@ class SqliteLedger(LedgerReader):
             When the report holds what cannot be read again, such as NaN.
         """
         at = stamp(report.as_of)
-        body = encode_report(report)
+        body = self._mask.json(encode_report(report))
         sends = bool(report.plan.approved) and report.cycle.submits
         must_survive = sends or report.fills or report.plan.state is not self._state
         with self._database.transaction(Survives.POWER_CUT if must_survive else Survives.KILL) as cursor:
@@ -133,13 +145,13 @@ class SqliteLedger(LedgerReader):
             self._write_orders(cursor, report, at)
             portfolio = None
             if report.cycle.as_of is None:
-                reason = "; ".join(report.plan.alerts)
+                reason = self._mask.text("; ".join(report.plan.alerts))
                 portfolio = encode_portfolio(report.plan.portfolio)
                 cursor.execute(_SET_PORTFOLIO, (at, portfolio, report.plan.state.value, reason))
             _write_fills(cursor, report.fills)
             require_recorded(cursor, report, body, portfolio)
         if report.cycle.as_of is None:
-            self._state = report.plan.state
+            self._state = tighter(self._state, report.plan.state)
 
     def save_portfolio(self, portfolio: Portfolio) -> None:
         """Write down the portfolio as it stands between two steps; on the disk with the next forced write."""
@@ -176,12 +188,12 @@ class SqliteLedger(LedgerReader):
         news = {name: _status(text) for name, text in statuses.items()}
         sends = OrderStatus.RECORDED in news.values()
         with self._database.transaction(Survives.POWER_CUT if sends else Survives.KILL) as cursor:
-            _advance(cursor, news, reasons or {})
+            _advance(cursor, news, self._mask.value(reasons or {}))
 
     def set_state(self, state: TradingState, reason: str) -> None:
         """Write down a trading state that a person or the start-up set, and why."""
         with self._database.transaction(Survives.POWER_CUT) as cursor:
-            cursor.execute(_SET_STATE, (state.value, reason))
+            cursor.execute(_SET_STATE, (state.value, self._mask.text(reason)))
             require_state(cursor, state)
         self._state = state
 
