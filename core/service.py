@@ -125,12 +125,13 @@ class EquityPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """What executing a decision did, or (dry run) would do."""
+    """What executing a decision did, or (dry run) would do, and what a person should know about it."""
 
     decision_id: str
     dry_run: bool
     route: str
     orders: tuple[OrderRecord, ...]
+    warnings: tuple[str, ...] = ()
 
 
 class LedgerQueries(Protocol):
@@ -154,6 +155,10 @@ class LedgerQueries(Protocol):
 
     def fills(self, limit: int) -> Sequence[Fill]:
         """Return fills, newest first."""
+        ...
+
+    def fill_count(self, session: date) -> int:
+        """Return how many fills a session had; a split is none."""
         ...
 
     def trades(self, limit: int) -> Sequence[RoundTrip]:

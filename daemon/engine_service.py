@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -26,6 +27,7 @@ from daemon.logs import step_line
 from daemon.service_dependencies import ServiceDependencies
 from daemon.settle_trigger import SettleTrigger
 from daemon.start_retries import start_retries
+from daemon.unwatched import UnwatchedLog, unwatched_reason
 from pipeline.engine import Engine
 from pipeline.execution import cancel_entries, execute, is_decision, newest_decision
 from pipeline.fault_policy import halting_on_fatal_faults, step_under_policy
@@ -60,6 +62,7 @@ class EngineService:
         self._settle_soon = SettleTrigger(self._thread, lambda: None if self._not_ready else self.engine)
         self._halt_recorder = HaltRecorder()
         self._ledger: LedgerQueries | None = None
+        self._unwatched = UnwatchedLog(self.timetable)
         self._not_ready = "The engine is starting."
         self._start: Future[None] = Future()
         self._started = time.monotonic()
@@ -131,7 +134,10 @@ class EngineService:
             if not dry_run:
                 self._step(engine, SETTLE)
             with halting_on_fatal_faults(engine):
-                return execute(engine, decision_id, dry_run=dry_run)
+                done = execute(engine, decision_id, dry_run=dry_run)
+            self._unwatched.note(engine)
+            warning = unwatched_reason(engine, self.timetable())
+            return replace(done, warnings=(warning,)) if warning else done
 
         return await self._on_engine(settle_and_execute)
 
@@ -250,6 +256,7 @@ class EngineService:
         self.last_decision = newest_decision(engine.parts.ledger)
         write = log.error if found.differences else log.info
         write("start.recovered", mended=found.mended, differences=found.differences)
+        self._unwatched.note(engine)
         self._not_ready = ""
 
     def _note_retry(self, error: Recoverable, wait_seconds: float) -> None:
@@ -265,6 +272,7 @@ class EngineService:
         self._status_cache = (-1.0, b"")
         log.info("step", **step_line(report, seconds))
         self._given.on_step(engine, report, seconds)
+        self._unwatched.note(engine)
         return report
 
     def _record_portfolio(self, engine: Engine) -> None:

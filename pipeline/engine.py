@@ -27,6 +27,7 @@ from core.types import (
     StepReport,
     TradingState,
 )
+from pipeline.account import with_account
 from pipeline.past_views import past_view_notes, require_bars
 from pipeline.report_events import submitted
 from pipeline.reports import analysis_report, step_report
@@ -220,7 +221,7 @@ class Engine:
             if self.sending.is_halted:
                 return
             self._faults = 0
-            self._rebase()
+            self._portfolio = self._portfolio.rebased()
             self.set_state(TradingState.ACTIVE, reason)
 
     def record_halt(self, reason: str) -> None:
@@ -238,9 +239,8 @@ class Engine:
         self._portfolio = replace(self._portfolio, cash=cash)
 
     def take_over_account(self, cash: Decimal, positions: Mapping[str, Position]) -> None:
-        """Let cash and positions be the broker's; losses are measured from here on."""
-        self._portfolio = replace(self._portfolio, cash=cash, positions=positions)
-        self._rebase()
+        """Let cash and positions be the broker's; the breakers measure losses from here on."""
+        self._portfolio = with_account(self._portfolio, cash, positions)
 
     def record_fault(self, error: Recoverable, meaning: str = NOTHING_DECIDED) -> None:
         """Count a failed step and publish it; the breaker may tighten the state after several in a row."""
@@ -268,12 +268,6 @@ class Engine:
             report = step_report(name, view, cycle, plan, self._parts.config_digest(), notes=notes)
             self._parts.ledger.record(report)
             return report
-
-    def _rebase(self) -> None:
-        equity = self._portfolio.equity
-        self._portfolio = replace(
-            self._portfolio, session_open_equity=equity, peak_equity=equity, last_equity=equity
-        )
 
     def _send(self, approved: Sequence[ApprovedOrder]) -> None:
         """Send recorded orders, unless a halt came in the meantime; write down what became of each."""

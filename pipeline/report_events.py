@@ -143,4 +143,6 @@ def portfolio_data(portfolio: Portfolio) -> dict[str, Any]:
         },
         "daily_return": round(portfolio.daily_return, 6),
         "drawdown": round(portfolio.drawdown, 6),
+        "breaker_daily_return": round(portfolio.breaker_daily_return, 6),
+        "breaker_drawdown": round(portfolio.breaker_drawdown, 6),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from itertools import islice
 
 from adapters.ledger.database import Database, SqlRow
@@ -17,10 +17,13 @@ from adapters.ledger.rows import (
     fill_of,
     moment_of,
     order_record,
+    stamp,
     trading_state_of,
 )
+from core.orders import SPLIT
 from core.round_trips import RoundTrip, RoundTripTracker
 from core.service import EquityMark, OrderRecord
+from core.times import NEW_YORK
 from core.types import Fill, Portfolio, StepReport, TradingState
 
 _ORDERS = f"SELECT {ORDER_COLUMNS}, reason FROM orders"  # noqa: S608  constants
@@ -136,6 +139,14 @@ class LedgerReader:
         """Return fills, newest first."""
         rows = self._database.read(f"{_FILLS} ORDER BY sequence DESC LIMIT ?", (limit,))
         return tuple(fill_of(row) for row in rows)
+
+    def fill_count(self, session: date) -> int:
+        """Return how many fills a session had; a split is none."""
+        begins, ends = (
+            stamp(datetime.combine(day, time.min, NEW_YORK)) for day in (session, session + timedelta(days=1))
+        )
+        sql = "SELECT count(*) FROM fills WHERE at >= ? AND at < ? AND rule != ?"
+        return int(self._database.read(sql, (begins, ends, SPLIT))[0][0])
 
     def new_fills(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
         """Return those fills that the ledger does not hold yet, each once."""

@@ -30,7 +30,9 @@ async def orders(service: ServiceDependency, limit: Limit = 50) -> OrdersAnswer:
 @router.get("/positions", responses=problems(503))
 async def positions(service: ServiceDependency) -> PositionsAnswer:
     """Give cash, positions and how the day goes."""
-    return PositionsAnswer.of(service.portfolio(), service.levels(), Data.of_now(service))
+    portfolio = service.portfolio()
+    filled = service.ledger.fill_count(portfolio.session) if portfolio.session else 0
+    return PositionsAnswer.of(portfolio, service.levels(), Data.of_now(service), fill_count=filled)
 
 
 @router.get("/trades", responses=problems(422, 503))

@@ -68,6 +68,7 @@ class ExecutionAnswer(ResponseSchema):
     dry_run: bool
     route: str
     orders: list[OrderAnswer]
+    warnings: list[str] = Field(description="What a person should know, such as that nobody watches the stops.")
     data: Data
 
     @classmethod
@@ -78,6 +79,7 @@ class ExecutionAnswer(ResponseSchema):
             dry_run=execution.dry_run,
             route=execution.route,
             orders=[OrderAnswer.of(record) for record in execution.orders],
+            warnings=list(execution.warnings),
             data=data,
         )
 
@@ -126,22 +128,30 @@ class PositionsAnswer(ResponseSchema):
 
     cash: Decimal
     equity: Decimal
-    daily_return: float
-    drawdown: float
-    trades_today: int
+    daily_return: float = Field(description="Return since the session began, as a fraction.")
+    drawdown: float = Field(description="Distance below the highest equity ever, at or below 0.")
+    breaker_daily_return: float = Field(description="What the daily limit sees: since the last resume, if later.")
+    breaker_drawdown: float = Field(description="What the drawdown limit sees: since the last resume, if later.")
+    trades_today: int = Field(description="Fills of the session.")
+    orders_today: int = Field(description="Orders approved to be sent: what `max_daily_trades` counts.")
     positions: list[PositionAnswer]
     pending: list[str] = Field(description="client_order_id of orders sent and not yet filled.")
     data: Data
 
     @classmethod
-    def of(cls, portfolio: Portfolio, levels: Mapping[str, Levels], data: Data) -> PositionsAnswer:
-        """Describe the portfolio."""
+    def of(
+        cls, portfolio: Portfolio, levels: Mapping[str, Levels], data: Data, *, fill_count: int
+    ) -> PositionsAnswer:
+        """Describe the portfolio, which had so many fills in its session."""
         return cls(
             cash=portfolio.cash,
             equity=portfolio.equity,
             daily_return=portfolio.daily_return,
             drawdown=portfolio.drawdown,
-            trades_today=portfolio.trades_today,
+            breaker_daily_return=portfolio.breaker_daily_return,
+            breaker_drawdown=portfolio.breaker_drawdown,
+            trades_today=fill_count,
+            orders_today=portfolio.trades_today,
             positions=[
                 PositionAnswer.of(held, levels.get(symbol))
                 for symbol, held in sorted(portfolio.positions.items())
