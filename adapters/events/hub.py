@@ -16,6 +16,7 @@ from adapters.events.subscriber import StreamEvent, Subscriber, matching
 from core.events import TOPICS
 
 Count = Callable[[str, Mapping[str, Any]], None]
+Listener = Callable[[str, datetime, Mapping[str, Any]], None]
 
 
 class EventHub:
@@ -38,6 +39,7 @@ class EventHub:
         self, log_events_max: int = 10_000, queue_events_max: int = 1_000, count: Count | None = None
     ) -> None:
         self._count = count
+        self._listeners: tuple[Listener, ...] = ()
         self._log: deque[StreamEvent] = deque(maxlen=log_events_max)
         self._queue_events_max = queue_events_max
         self._sequence = 0
@@ -53,6 +55,8 @@ class EventHub:
         """
         if self._count is not None:
             self._count(topic, data)
+        for listen in self._listeners:
+            listen(topic, at, data)
         with self._lock:
             self._sequence += 1
             event = _event(topic, self._sequence, at, data)
@@ -62,6 +66,10 @@ class EventHub:
                     subscriber.offer(event)
                 self._call(loop)
         return event
+
+    def add_listener(self, listen: Listener) -> None:
+        """Give each event to a function at once, on the thread that publishes it; it must not raise or wait."""
+        self._listeners = (*self._listeners, listen)
 
     def subscribe(self, topics: Collection[str] | None = None, since: int | None = None) -> Subscriber:
         """Return a new subscriber, read on the running event loop.
