@@ -47,6 +47,10 @@ class Environment:
         Where Alpaca's API is instead of at Alpaca: a stand-in on this machine, for tests.
     artefact_dir : Path
         Trained models; the project's own `models/` unless STATE_DIR is set.
+    notify_urls : tuple of SecretStr
+        Who is told; none: those of `notify.urls`.
+    heartbeat_url : SecretStr or None
+        The dead man's switch; None: that of `heartbeat.url`.
     leave_with_stdin : bool
         Stop when standard input ends: a parent holds its other end, and is gone then.
     """
@@ -68,6 +72,8 @@ class Environment:
     neo4j_uri: str | None = None
     neo4j_user: str | None = None
     neo4j_password: SecretStr | None = field(default=None, repr=False)
+    notify_urls: tuple[SecretStr, ...] = ()
+    heartbeat_url: SecretStr | None = None
 
     @property
     def has_alpaca_keys(self) -> bool:
@@ -108,6 +114,8 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         neo4j_uri=variables.get("NEO4J_URI") or None,
         neo4j_user=variables.get("NEO4J_USER") or None,
         neo4j_password=_secret(variables, "NEO4J_PASSWORD"),
+        notify_urls=tuple(SecretStr(url) for url in _urls(variables)),
+        heartbeat_url=_secret(variables, "HEARTBEAT_URL"),
     )
     if (env.alpaca_key is None) != (env.alpaca_secret is None):
         missing = "ALPACA_SECRET_KEY" if env.alpaca_secret is None else "ALPACA_API_KEY"
@@ -173,14 +181,19 @@ def _require_strong(token: SecretStr) -> None:
         )
 
 
-SECRETS = ("TRADING_API_TOKEN", "ALPACA_API_KEY", "ALPACA_SECRET_KEY", "NEO4J_PASSWORD")
+SECRETS = ("TRADING_API_TOKEN", "ALPACA_API_KEY", "ALPACA_SECRET_KEY", "NEO4J_PASSWORD", "HEARTBEAT_URL")
 
 
 def secrets_in(variables: Mapping[str, str]) -> tuple[str, ...]:
     """Give the secrets' texts, for those who must leave them out of what they write."""
     set_ones = (variables[name] for name in SECRETS if variables.get(name, "").strip())
     in_address = urlsplit(variables.get("NEO4J_URI", "")).password
-    return (*set_ones, *([in_address] if in_address else []))
+    return (*set_ones, *([in_address] if in_address else []), *_urls(variables))
+
+
+def _urls(variables: Mapping[str, str]) -> list[str]:
+    """Read the receivers of NOTIFY_URLS, with white space between them: an address may hold a comma."""
+    return (variables.get("NOTIFY_URLS") or "").split()
 
 
 def _secret(variables: Mapping[str, str], name: str) -> SecretStr | None:

@@ -10,6 +10,7 @@ from config.drift import DriftSettings
 from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
 from config.memory import MemorySettings
+from config.notify import HeartbeatSettings, NotifySettings
 from config.sectors import STOCKS
 from config.server import ServerSettings
 
@@ -291,3 +292,5 @@ class TradingSettings(Frozen):
     scheduler: SchedulerSettings = SchedulerSettings()
     drift: DriftSettings = DriftSettings()
     memory: MemorySettings = MemorySettings()
+    notify: NotifySettings = NotifySettings()
+    heartbeat: HeartbeatSettings = HeartbeatSettings()

@@ -26,7 +26,7 @@ from daemon.halt_recorder import HaltRecorder
 from daemon.logs import step_line
 from daemon.service_dependencies import ServiceDependencies
 from daemon.settle_trigger import SettleTrigger
-from daemon.start_retries import start_retries
+from daemon.start_retries import start_alert, start_retries
 from daemon.unwatched import UnwatchedLog, unwatched_reason
 from pipeline.engine import Engine
 from pipeline.execution import cancel_entries, execute, is_decision, newest_decision
@@ -70,6 +70,7 @@ class EngineService:
 
     def start(self) -> None:
         """Begin building and recovering on the engine thread, and run the jobs once that is done."""
+        self._given.notifications.start(self)
         self._start = self._thread.submit(self._begin)
         self._given.scheduled_jobs.start(self)
 
@@ -245,6 +246,8 @@ class EngineService:
             if self._not_ready:
                 self._not_ready = f"The start failed: {error}"
             log.error("start.failed", reason=str(error), exc_info=not isinstance(error, EngineError))
+            alert = start_alert(error, tried_again=False)
+            self._given.events.publish("risk.alert", self._given.clock.now(), alert)
 
     def _build_and_recover(self) -> None:
         """Build and reconcile; called again while what failed may come back."""
@@ -262,6 +265,7 @@ class EngineService:
     def _note_retry(self, error: Recoverable, wait_seconds: float) -> None:
         self._not_ready = f"The start waits for what failed, and tries again: {error}"
         log.warning("start.retry", reason=str(error), wait_seconds=wait_seconds)
+        self._given.events.publish("risk.alert", self._given.clock.now(), start_alert(error, tried_again=True))
 
     def _step(self, engine: Engine, cycle: Cycle) -> StepReport:
         began = time.perf_counter()

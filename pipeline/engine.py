@@ -28,13 +28,14 @@ from core.types import (
     TradingState,
 )
 from pipeline.account import with_account
+from pipeline.order_events import OrderEvents
 from pipeline.past_views import past_view_notes, require_bars
-from pipeline.report_events import submitted
 from pipeline.reports import analysis_report, step_report
 from pipeline.sending_switch import SendingSwitch
 from pipeline.settlement import record_statuses, settle
 from pipeline.step import decide
 
+HALT_CAME_FIRST = "trading was halted before it was sent"
 NOTHING_DECIDED = "The step failed and nothing was decided"
 NOT_SENT = (
     "The step is recorded, but its orders could not be sent; what became of them is asked at the next step, and "
@@ -105,6 +106,7 @@ class Engine:
         self._last_report: StepReport | None = None
         self._last_view = first_view
         self._faults = 0
+        self._orders = OrderEvents(events=parts.events, clock=parts.clock, ledger=parts.ledger, route=parts.route)
         self.sending = SendingSwitch()
 
     @property
@@ -156,6 +158,7 @@ class Engine:
         with parts.memory.during_step():
             alerts = tuple(parts.refresh_limits())
             view = self._last_view = parts.feed.view(parts.clock.now())
+            held = self._portfolio
             fills, portfolio = settle(parts.broker, parts.ledger, self._portfolio, view)
             name, plan = self._decide(view, portfolio, self.state, cycle)
             before = self.state
@@ -174,6 +177,7 @@ class Engine:
             with self._state_lock:  # a halt meanwhile stands: a step only tightens
                 self._state = tighter(self._state, report.plan.state)
             parts.publish_events(report, before)
+            self._orders.publish_ended(held, self._portfolio)
             if cycle.submits:
                 self._send(plan.approved)
             if cycle.protects:
@@ -275,18 +279,16 @@ class Engine:
             return
         if self.sending.is_closed:
             statuses = {a.order.client_order_id: OrderStatus.CANCELLED.value for a in approved}
+            reasons: Mapping[str, str] = dict.fromkeys(statuses, HALT_CAME_FIRST)
+            self._parts.ledger.update_status(statuses, reasons)
         else:
             try:
                 statuses = dict(self._parts.broker.submit(approved))
             except BrokerError as error:
                 self.record_fault(error, NOT_SENT)
                 return
-        reasons = record_statuses(self._parts.broker, self._parts.ledger, statuses)
-        at = self._parts.clock.now()
-        for order in approved:
-            name = order.order.client_order_id
-            topic, data = submitted(order, statuses[name], self._parts.route, reasons.get(name, ""))
-            self._parts.events.publish(topic, at, data)
+            reasons = record_statuses(self._parts.broker, self._parts.ledger, statuses)
+        self._orders.publish_sent(approved, statuses, reasons)
 
     def _decide(
         self, view: MarketView, portfolio: Portfolio, state: TradingState, cycle: Cycle

@@ -9,7 +9,6 @@ from core.orders import SPLIT
 from core.ports import EventSink
 from core.types import (
     Action,
-    ApprovedOrder,
     Fill,
     Portfolio,
     Regime,
@@ -84,22 +83,6 @@ def events_of(report: StepReport, before: TradingState) -> Iterator[EventContent
     yield "portfolio.update", data | portfolio_data(plan.portfolio)
 
 
-def submitted(approved: ApprovedOrder, status: str, route: str, reason: str = "") -> EventContent:
-    """Return the event of a sent order: the broker's status, and its reason where it was refused."""
-    order = approved.order
-    return "order.submitted", {
-        "client_order_id": order.client_order_id,
-        "ticker": order.symbol,
-        "side": order.side.value,
-        "quantity": str(order.quantity),
-        "reference_price": str(order.reference_price),
-        "rule": order.rule,
-        "status": status,
-        "reason": reason,
-        "route": route,
-    }
-
-
 def filled(fill: Fill) -> dict[str, Any]:
     """Return a fill as plain values."""
     return {
@@ -109,6 +92,8 @@ def filled(fill: Fill) -> dict[str, Any]:
         "quantity": str(fill.quantity),
         "price": str(fill.price),
         "fee": str(fill.fee),
+        "rule": fill.rule,
+        "fill_id": fill.fill_id,
         "at": fill.at.isoformat(),
     }
 

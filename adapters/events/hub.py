@@ -17,6 +17,7 @@ from core.events import TOPICS
 from core.masking import NO_SECRETS, SecretMask
 
 Count = Callable[[str, Mapping[str, Any]], None]
+Listener = Callable[[str, datetime, Mapping[str, Any]], None]
 
 
 class EventHub:
@@ -46,6 +47,7 @@ class EventHub:
     ) -> None:
         self._count = count
         self._mask = mask
+        self._listeners: tuple[Listener, ...] = ()
         self._log: deque[StreamEvent] = deque(maxlen=log_events_max)
         self._queue_events_max = queue_events_max
         self._sequence = 0
@@ -62,6 +64,8 @@ class EventHub:
         data = self._mask.value(data)
         if self._count is not None:
             self._count(topic, data)
+        for listen in self._listeners:
+            listen(topic, at, data)
         with self._lock:
             self._sequence += 1
             event = _event(topic, self._sequence, at, data)
@@ -71,6 +75,10 @@ class EventHub:
                     subscriber.offer(event)
                 self._call(loop)
         return event
+
+    def add_listener(self, listen: Listener) -> None:
+        """Give each event to a function at once, on the thread that publishes it; it must not raise or wait."""
+        self._listeners = (*self._listeners, listen)
 
     def subscribe(self, topics: Collection[str] | None = None, since: int | None = None) -> Subscriber:
         """Return a new subscriber, read on the running event loop.

@@ -31,6 +31,7 @@ from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.cron import JobScheduler
 from daemon.wiring.engine_factory import EngineFactory
 from daemon.wiring.memory import MemoryService
+from daemon.wiring.notifications import NotificationService
 from daemon.wiring.protective_levels import position_levels
 from daemon.wiring.status_facts import degraded, encode_status, log_built
 from pipeline.engine import Engine
@@ -96,13 +97,16 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
         sentiment=SentimentService(environment, trading),
     )
     scheduler = JobScheduler(environment, trading.scheduler, clock, hub)
+    notifications = NotificationService(environment, trading, clock)
     lock = hold(environment.state_dir)
+    hub.add_listener(notifications.hear)
 
     def close() -> None:
         engines.close()
+        notifications.stop()
         lock.release()
 
-    given = _service_dependencies(engines, scheduler, metrics, BacktestService(folder), close)
+    given = _service_dependencies(engines, scheduler, metrics, notifications, BacktestService(folder), close)
     port = environment.port or trading.server.port
     return Daemon(EngineService(given), hub, metrics, port, trading.server, scheduler, engines, close)
 
@@ -144,16 +148,19 @@ def _service_dependencies(
     engines: EngineFactory,
     scheduler: JobScheduler,
     metrics: Metrics,
+    notifications: NotificationService,
     backtests: BacktestService,
     close: Callable[[], None],
 ) -> ServiceDependencies:
     def build(settle_soon: Callable[[], None]) -> Engine:
         engine = engines.build(settle_soon)
-        log_built(engine, engines, degraded(engines, scheduler))
+        notifications.catch_up(engines.open_ledger())
+        log_built(engine, engines, degraded(engines, scheduler, notifications))
         return engine
 
     def on_step(engine: Engine, report: StepReport, seconds: float) -> None:
         metrics.step(report, seconds)
+        notifications.on_step(engine, report)
         if report.cycle.agents and report.cycle.as_of is None:
             engines.ranker.watch(engine.last_view)
 
@@ -175,5 +182,6 @@ def _service_dependencies(
         ranker=engines.ranker,
         market=ComparedMarket(BENCHMARK, tuple(engines.trading.watchlist.tickers)),
         levels_of=lambda engine: position_levels(engine, engines.limits.settings),
-        status_of=lambda service: encode_status(service, engines, scheduler),
+        status_of=lambda service: encode_status(service, engines, scheduler, notifications),
+        notifications=notifications,
     )
