@@ -18,7 +18,7 @@ from core.errors import EngineError, LedgerError, Recoverable, RequestError
 from core.memory import Recollection
 from core.schedule import Timetable
 from core.service import AnalysisReport, EquityPoint, Execution, Job, LedgerQueries
-from core.types import Cycle, Portfolio, StepReport, TradingState
+from core.types import Cycle, Portfolio, Side, StepReport, TradingState
 from daemon.child_jobs import JobRunner
 from daemon.engine_thread import EngineThread
 from daemon.equity_comparison import compare_with_market
@@ -137,7 +137,8 @@ class EngineService:
             with halting_on_fatal_faults(engine):
                 done = execute(engine, decision_id, dry_run=dry_run)
             self._unwatched.note(engine)
-            warning = unwatched_reason(engine, self.timetable())
+            buying = {order.symbol for order in done.orders if order.side is Side.BUY}
+            warning = unwatched_reason(engine, self.timetable(), buying)
             return replace(done, warnings=(warning,)) if warning else done
 
         return await self._on_engine(settle_and_execute)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 
@@ -12,17 +12,19 @@ from pipeline.engine import Engine
 log = structlog.get_logger("engine")
 
 
-def unwatched_reason(engine: Engine | None, timetable: Timetable) -> str:
+def unwatched_reason(engine: Engine | None, timetable: Timetable, buying: Collection[str] = ()) -> str:
     """Return why nobody watches the stops of what is held or being bought; empty when somebody does.
 
     Parameters
     ----------
     engine : Engine or None
         None before it is built: nothing is known to be held.
+    buying : collection of str
+        Symbols that are about to be bought as well.
     """
     if engine is None or timetable.enabled:
         return ""
-    held = {*engine.portfolio.positions, *(order.symbol for order in engine.portfolio.pending)}
+    held = {*engine.portfolio.positions, *buying, *(order.symbol for order in engine.portfolio.pending)}
     if not held:
         return ""
     names = "1 position" if len(held) == 1 else f"{len(held)} positions"

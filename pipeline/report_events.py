@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from msgspec.structs import replace
+
 from core.orders import SPLIT
 from core.ports import EventSink
 from core.types import (
@@ -22,10 +24,17 @@ EventContent = tuple[str, dict[str, Any]]
 
 
 def publish_events_to(events: EventSink) -> Callable[[StepReport, TradingState], None]:
-    """Return the function that publishes a report's events to `events`."""
+    """Return the function that publishes a report's events to `events`.
+
+    An alert that the last step of the same cycle had too is not published again: it goes on.
+    """
+    alerted: dict[str, tuple[str, ...]] = {}
 
     def publish_events(report: StepReport, before: TradingState) -> None:
-        for topic, data in events_of(report, before):
+        known = alerted.get(report.cycle.name, ())
+        alerted[report.cycle.name] = report.plan.alerts
+        fresh = tuple(alert for alert in report.plan.alerts if alert not in known)
+        for topic, data in events_of(replace(report, plan=replace(report.plan, alerts=fresh)), before):
             events.publish(topic, report.as_of, data)
 
     return publish_events

@@ -11,8 +11,8 @@ The rule
 - What is not plausible is believed when the bid and the ask stand around it, or when a second poll, a minute
   later or more, finds it moved to the same side, by up to three times as much. So a crash is believed one poll
   late.
-- Below 40 % or above 140 % of the last close two polls confirm nothing, since a source that is wrong stays wrong:
-  that takes the bid and the ask, twice. Where a source has none (Yahoo) it takes the next daily bar.
+- Below 40 % or above 140 % of both the last close and the last price believed, two polls confirm nothing: a source
+  that is wrong stays wrong. That takes the bid and the ask, twice; without them (Yahoo) the next daily bar.
 - A sound bid and ask (a spread of 5 % at most, not older than the trade) refute a price outside of them.
 - A price that moved by more than 1 % to exactly another symbol's, or has changed places with one, is that one's;
   only a bid and ask can say otherwise.
@@ -182,10 +182,10 @@ class _Poll:
         """Return whether a second poll like this one would confirm the price."""
         move = self._move(quote, seen)
         foreign = bool(move and self._owner(quote, seen, move))
-        return inside or not (foreign or self._is_beyond_any_day(quote))
+        return inside or not (foreign or self._is_beyond_any_day(quote, seen))
 
     def _is_confirmed(self, quote: Quote, seen: SymbolHistory, *, inside: bool) -> bool:
-        if inside and not self._is_beyond_any_day(quote):
+        if inside and not self._is_beyond_any_day(quote, seen):
             return True
         return self._may_be_confirmed(quote, seen, inside=inside) and self._is_second(quote, seen)
 
@@ -210,16 +210,11 @@ class _Poll:
         """Return the history after a plausible price, and whether it is stuck."""
         if quote.price != seen.price or seen.at is None:
             return "", replace(seen, price=quote.price, at=quote.at, since=quote.at, polls=1)
-        if quote.at <= seen.at:
-            return "", seen
-        after = replace(seen, at=quote.at, polls=seen.polls + 1)
+        after = seen if quote.at <= seen.at else replace(seen, at=quote.at, polls=seen.polls + 1)
         since = after.since or quote.at
         expected = self._reference(quote.symbol).volatility * sqrt((quote.at - since) / SESSION) * quote.price
-        if (
-            not _is_stuck_run(after)
-            or expected < STUCK_MOVE_USD_MIN
-            or not self._others_moved(quote.symbol, since)
-        ):
+        moves = expected >= STUCK_MOVE_USD_MIN and self._others_moved(quote.symbol, since)
+        if not (_is_stuck_run(after) and moves):
             return "", after
         return f"its price has stood at {quote.price} since {since:%H:%M} UTC while its time moved", after
 
@@ -228,10 +223,11 @@ class _Poll:
         others = [seen for name, seen in self._history.items() if name != symbol and seen.since is not None]
         return 2 * sum(1 for seen in others if seen.since is not None and seen.since > since) > len(others)
 
-    def _is_beyond_any_day(self, quote: Quote) -> bool:
-        """Return whether no session's move of one stock plausibly reaches as far from the last close."""
-        close = self._reference(quote.symbol).close
-        return close is not None and not CLOSE_RATIO_MIN <= quote.price / close <= CLOSE_RATIO_MAX
+    def _is_beyond_any_day(self, quote: Quote, seen: SymbolHistory) -> bool:
+        """Return whether no session's move of one stock plausibly reaches as far."""
+        known = (self._reference(quote.symbol).close, seen.price)
+        ratios = [quote.price / price for price in known if price is not None]
+        return bool(ratios) and not any(CLOSE_RATIO_MIN <= ratio <= CLOSE_RATIO_MAX for ratio in ratios)
 
     def _owner(self, quote: Quote, seen: SymbolHistory, move: float) -> str:
         """Return the symbol whose price this is instead, to the cent or in exchange; empty when there is none."""

@@ -124,7 +124,8 @@ def _reflected(path: Floats, low: Floats, high: Floats) -> Floats:
     """Fold a path back into [low, high]; cut off there, it would stand still for hours, as a stuck quote does."""
     width = np.maximum(high - low, np.finfo(np.float64).tiny)
     above = np.mod(path - low, 2 * width)
-    return np.clip(low + np.where(above > width, 2 * width - above, above), low, high)
+    folded: Floats = np.clip(low + np.where(above > width, 2 * width - above, above), low, high)
+    return folded
 
 
 def _pick(array: Floats, panel: BarPanel, symbols: Sequence[str]) -> Floats:
