@@ -42,5 +42,5 @@ class ServerSettings(Frozen):
     unfinished_connections_max: Annotated[int, Field(ge=8, le=10_000)] = 256
     wrong_tokens_max: Annotated[int, Field(ge=1, le=1000)] = 10
     wrong_tokens_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60.0
-    stream_frames_max: Annotated[int, Field(ge=16, le=100_000)] = 256
+    stream_frames_max: Annotated[int, Field(ge=16, le=100_000)] = 100
     stream_frames_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0

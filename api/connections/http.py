@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from api.refusal import Refusal
 from config.server import ServerSettings
 
+BURST_SECONDS = 0.5  # many connections at once are no attack while their headers follow
 HEADERS_MAX = 100
 PIPELINED_MAX = 16
 UNPARSED_BYTES_MAX = 64 * 1024  # a body of a stranger up to this announced length costs one copy
@@ -40,7 +41,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     header_refusal : callable
         Gives the reason to refuse a request by its scope and headers alone; None lets it in.
     unfinished : dict
-        The connections whose headers have not arrived, oldest first; shared by all of a server.
+        Since when each connection has waited for its headers, the oldest first; shared by all of a server.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         *uvicorn_arguments: Any,
         limits: ServerSettings,
         header_refusal: HeaderRefusal,
-        unfinished: dict[LimitedHttpProtocol, None],
+        unfinished: dict[LimitedHttpProtocol, float],
         **uvicorn_options: Any,
     ) -> None:
         super().__init__(*uvicorn_arguments, **uvicorn_options)
@@ -159,11 +160,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def _begin_headers(self) -> None:
         self._in_headers, self._header_bytes = True, 0
         self._set_deadline(self._limits.header_seconds_max)
-        self._unfinished[self] = None
+        now = self._unfinished[self] = self.loop.time()
         if len(self._unfinished) > self._limits.unfinished_connections_max:
-            oldest = next(iter(self._unfinished))
-            del self._unfinished[oldest]
-            oldest.transport.abort()
+            oldest, since = next(iter(self._unfinished.items()))
+            if now - since > BURST_SECONDS:
+                del self._unfinished[oldest]
+                oldest.transport.abort()
 
     def _end_headers(self) -> None:
         self._in_headers = False

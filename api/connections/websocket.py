@@ -8,7 +8,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from config.server import ServerSettings
 
-SLICE_BYTES = 1024  # parsed at once: some 150 of the shortest frames
+SLICE_BYTES = 512  # parsed at once: some 70 of the shortest frames
+FLOODED_CLOSE_SECONDS = 1.0  # not read until then, so that coming back at once gains nothing
 POLICY_VIOLATION = 1008  # RFC 6455, section 7.4.1
 
 
@@ -24,12 +25,13 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
         super().__init__(*uvicorn_arguments, **uvicorn_options)
         self._limits = limits
         self._frames = 0
+        self._flooded = False
         self._window_began = self.loop.time()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came slice by slice, until there are too many frames."""
         for start in range(0, len(data), SLICE_BYTES):
-            if self.transport.is_closing() or self.disconnected:
+            if self._flooded or self.transport.is_closing() or self.disconnected:
                 return
             super().data_received(data[start : start + SLICE_BYTES])
 
@@ -51,6 +53,8 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
         self.conn.data_to_send()  # the pongs to its pings
         self.conn.send_close(POLICY_VIOLATION, reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
-        self.close_sent = True
+        self.close_sent = self._flooded = True
         self.stop_keepalive()
-        self.transport.close()
+        self.read_paused = False  # or the application's last `receive` would read on
+        self.transport.pause_reading()
+        self.close_timer = self.loop.call_later(FLOODED_CLOSE_SECONDS, self.transport.close)

@@ -72,6 +72,7 @@ class Process:
         command = ["server.py"] if settings is None else ["-c", WITH_SETTINGS, str(settings)]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         ours = {"STATE_DIR": str(state), "TRADING_PORT": str(self.port), "DATA_PROVIDER": "simulated"}
+        self.state = state
         self._log_path = state.parent / f"{state.name}-{self.port}-{time.monotonic_ns()}.log"
         with self._log_path.open("wb") as log:
             self.child = subprocess.Popen(

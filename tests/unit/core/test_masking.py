@@ -53,7 +53,10 @@ def test_base64_of_a_longer_text_is_masked(secret: str, before: bytes, after: by
     assert len(kept) <= len(text) - (8 * len(secret.encode()) // 6 - 2)
 
 
-@given(SECRETS, st.recursive(st.integers() | st.text(max_size=5), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
+@given(
+    SECRETS,
+    st.recursive(st.integers() | st.text(max_size=5), lambda x: st.lists(x) | st.dictionaries(st.text(), x)),
+)
 def test_json_stays_json_and_all_else_stays(secret: str, data: object) -> None:
     mask = SecretMask([secret])
     clean = json.dumps(data).encode()
