@@ -7,7 +7,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,14 +47,20 @@ class SentimentScoreStore:
                     some = hashes[first : first + VALUES_A_QUERY]
                     marks = ",".join("?" * len(some))
                     query = f"select text_hash, tone from tones where model = ? and text_hash in ({marks})"  # noqa: S608  # question marks only
-                    found.update(
-                        (by_hash[key], score)
-                        for key, score in self._db.execute(query, (model_id, *some))
-                        if isinstance(score, float) and -1 <= score <= 1
-                    )
+                    found.update(self._scores(self._db.execute(query, (model_id, *some)), by_hash))
         except sqlite3.Error as error:
             LOG.warning("the store of sentiment scores cannot be read: %s", error)
         return found
+
+    def _scores(self, rows: Iterable[tuple[bytes, object]], by_hash: Mapping[bytes, str]) -> dict[str, float]:
+        """Return the scores by text; what is none is left out, and the text scored anew at each start."""
+        sound: dict[str, float] = {}
+        for key, score in rows:
+            if isinstance(score, float) and -1 <= score <= 1:
+                sound[by_hash[key]] = score
+            else:
+                LOG.warning("%s holds %.40r as a score, which is none", self._path, score)
+        return sound
 
     def put(self, model_id: str, scores: Mapping[str, float]) -> None:
         """Keep scores; a text that has one already keeps it."""
