@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -59,7 +60,10 @@ def _receiver(url: str, place: int) -> Receiver:
         NotificationLevel.CRITICAL: NotifyType.FAILURE,
     }
     service = Apprise()
-    if not service.add(url):
+    with warnings.catch_warnings():  # it loads all of its plugins; one imports a module that Python will drop
+        warnings.filterwarnings("ignore", "'imghdr' is deprecated", DeprecationWarning)
+        added = service.add(url)
+    if not added:
         raise SettingsError(f"notify.urls[{place}] (NOTIFY_URLS) is no address that can be notified.", hint=HINT)
 
     def send(message: Message) -> bool:

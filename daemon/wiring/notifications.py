@@ -111,6 +111,8 @@ class NotificationService:
         self.open()
         if self._queue is None:
             return
+        if not self._queue.place():
+            self._put([], next((report.decision_id for report in ledger.steps()), ""))
         for before, report in pairwise(_steps_since(self._queue.place(), ledger)):
             for topic, data in events_of(report, before.plan.state):
                 self.hear(topic, report.as_of, data)
