@@ -151,7 +151,7 @@ class Engine:
         with parts.memory.during_step():
             alerts = tuple(parts.refresh_limits())
             view = self._last_view = parts.feed.view(parts.clock.now())
-            fills, portfolio = settle(parts.broker, parts.ledger, self._portfolio, view)
+            settlement, portfolio = settle(parts.broker, parts.ledger, self._portfolio, view)
             name, plan = self._decide(view, portfolio, self._state, cycle)
             before = self._state
             report = step_report(
@@ -160,11 +160,11 @@ class Engine:
                 cycle,
                 with_pending_orders(plan, cycle),
                 parts.config_digest(),
-                fills=fills,
+                settlement=settlement,
                 notes=(*notes, *alerts),
             )
             parts.ledger.record(report)
-            parts.broker.acknowledge([fill.fill_id for fill in fills])
+            parts.broker.acknowledge(settlement.ids)
             self._portfolio, self._state, self._last_report = report.plan.portfolio, report.plan.state, report
             parts.publish_events(report, before)
             if cycle.submits:
