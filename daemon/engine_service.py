@@ -18,12 +18,12 @@ from core.memory import Recollection
 from core.round_trips import RoundTrip
 from core.schedule import Timetable
 from core.service import AnalysisReport, EquityPoint, Execution, Job, OrderRecord
-from core.types import Cycle, Fill, Portfolio, StepReport, TradingState
+from core.types import CashMovement, Cycle, Fill, Portfolio, StepReport, TradingState
 from daemon.child_jobs import JobRunner
 from daemon.engine_thread import EngineThread
 from daemon.equity_comparison import compare_with_market
 from daemon.ledger_queries import LedgerQueries
-from daemon.logs import step_line
+from daemon.logs import settlement_lines, step_line
 from daemon.service_dependencies import ServiceDependencies
 from daemon.settle_trigger import SettleTrigger
 from daemon.start_retries import start_retries
@@ -190,6 +190,10 @@ class EngineService:
         """Return fills, newest first."""
         return self._require_ledger().fills(limit)
 
+    def cash_movements(self, limit: int) -> Sequence[CashMovement]:
+        """Return cash that came or went without a trade, newest first."""
+        return self._require_ledger().cash_movements(limit)
+
     def trades(self, limit: int) -> Sequence[RoundTrip]:
         """Return closed round trips, newest first."""
         return self._require_ledger().trades(limit)
@@ -279,6 +283,8 @@ class EngineService:
             self.last_decision = report
         self._status_cache = (-1.0, b"")
         log.info("step", **step_line(report, seconds))
+        for event, fields in settlement_lines(report):
+            log.info(event, **fields)
         self._given.on_step(engine, report, seconds)
         return report
 

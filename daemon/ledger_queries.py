@@ -7,7 +7,7 @@ from typing import Protocol
 
 from core.round_trips import RoundTrip
 from core.service import EquityMark, OrderRecord
-from core.types import Fill, StepReport
+from core.types import CashMovement, Fill, StepReport
 
 
 class LedgerQueries(Protocol):
@@ -31,6 +31,10 @@ class LedgerQueries(Protocol):
 
     def fills(self, limit: int) -> Sequence[Fill]:
         """Return fills, newest first."""
+        ...
+
+    def cash_movements(self, limit: int) -> Sequence[CashMovement]:
+        """Return cash that came or went without a trade, newest first."""
         ...
 
     def trades(self, limit: int) -> Sequence[RoundTrip]:
