@@ -1,1 +1,1 @@
-"""The agents: opinions only."""
+"""The agents: signals only, never orders."""

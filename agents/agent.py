@@ -1,4 +1,4 @@
-"""What an agent is: a name and an opinion of the view."""
+"""What an agent is: a name, and signals from a view."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from core.types import Abstention, Floats, MarketAnalysis, MarketView, Signal
 
 
 class Agent(Protocol):
-    """One agent. Pure: the same view gives the same opinion."""
+    """One agent. Pure: the same view gives the same signals."""
 
     name: str
 
     def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
-        """Give the part of the opinion that is this agent's, for the symbols that may be decided on."""
+        """Return this agent's part of the market analysis, for the symbols that may be decided on."""
         ...
 
 
 class NullAgent:
-    """An agent that is not there, and says why instead of voting zero."""
+    """Null object: an agent that abstains with a reason instead of voting zero."""
 
     def __init__(self, name: str, reason: str) -> None:
         self.name = name
@@ -68,18 +68,18 @@ def signals_of(
     """Turn (score, reason) by symbol into signals; a symbol without a score abstains with `missing`."""
     signals, abstentions = [], []
     for symbol in symbols:
-        said = scores.get(symbol)
-        if said is None or not np.isfinite(said[0]):
+        scored = scores.get(symbol)
+        if scored is None or not np.isfinite(scored[0]):
             abstentions.append(Abstention(agent=agent, symbol=symbol, reason=missing))
             continue
-        score = float(min(1.0, max(-1.0, said[0])))
+        score = float(min(1.0, max(-1.0, scored[0])))
         signals.append(
             Signal(
                 agent=agent,
                 symbol=symbol,
                 score=score,
                 confidence=confidence,
-                reason=said[1],
+                reason=scored[1],
                 model_id=model_id,
             )
         )

@@ -1,4 +1,4 @@
-"""The diversified book: the stocks that move least together, scaled to a volatility."""
+"""The diversified portfolio: the stocks that move least together, scaled to a volatility."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.types import Abstention, Floats, MarketAnalysis, MarketView
 
 
 class DiversifiedAgent:
-    """Sizes the whole book and votes for none: it needs no forecast of returns.
+    """Sizes the whole portfolio and votes for no stock: it needs no forecast of returns.
 
     Weights minimise w'Cw over the simplex, C the shrunk correlation of daily returns (the maximum
     decorrelation portfolio, Christoffersen, Errunza, Jacobs and Langlois 2012); C = 1 would be equal weight.
@@ -35,22 +35,22 @@ class DiversifiedAgent:
             return MarketAnalysis(abstentions=(Abstention(agent=self.name, reason=reason),))
         weights = self._weights(view, stocks)
         targets = {s: float(w) for s, w in zip(stocks, weights, strict=True) if w > 0}
-        said = {s: (w, f"{w:.2%} of the least-correlated book") for s, w in targets.items()}
+        scores = {s: (w, f"{w:.2%} of the least-correlated book") for s, w in targets.items()}
         wanted = [s for s in symbols if s in targets]
-        signalled = signals_of(self.name, said, wanted, confidence=1.0, missing="")
+        signalled = signals_of(self.name, scores, wanted, confidence=1.0, missing="")
         return replace(signalled, targets=targets, candidates=tuple(sorted(targets)))
 
     def _weights(self, view: MarketView, stocks: tuple[str, ...]) -> Floats:
-        """Give the weights, shape (len(stocks),); computed once a session however often it is asked."""
+        """Return the weights, shape (len(stocks),); computed once a session."""
         if self._last[:2] != (view.bars.digest, stocks):
             columns = [view.bars.column[s] for s in stocks]
             close = view.bars.close[-max(self._settings.lookback_sessions) - 1 :, columns]
-            self._last = (view.bars.digest, stocks, book_weights(close, self._settings))
+            self._last = (view.bars.digest, stocks, portfolio_weights(close, self._settings))
         return self._last[2]
 
 
-def book_weights(close: Floats, settings: DiversifiedSettings) -> Floats:
-    """Size the book from closes.
+def portfolio_weights(close: Floats, settings: DiversifiedSettings) -> Floats:
+    """Return the weights of the portfolio from closes.
 
     Parameters
     ----------

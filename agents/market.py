@@ -37,25 +37,21 @@ class MarketAgent:
 
     def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
         """Give all sectors ranked, the hot ones' picks as candidates, and one signal a stock."""
-        scores = self.scan(view)
-        if not scores:
+        sectors = self.scan(view)
+        if not sectors:
             reason = "the sector ETFs or the benchmark have no bars for the longest lookback"
             return MarketAnalysis(abstentions=(Abstention(agent=self.name, reason=reason),))
         places = dict(
-            zip(
-                (s.sector for s in scores),
-                centred_ranks(np.array([s.score for s in scores])),
-                strict=True,
-            )
+            zip((s.sector for s in sectors), centred_ranks(np.array([s.score for s in sectors])), strict=True)
         )
-        said = {
-            stock: (float(places[s.sector]), f"{s.sector} is {s.rank} of {len(scores)} ({s.score:+.1%} vs SPY)")
-            for s in scores
+        scores = {
+            stock: (float(places[s.sector]), f"{s.sector} is {s.rank} of {len(sectors)} ({s.score:+.1%} vs SPY)")
+            for s in sectors
             for stock in self._sectors[s.sector].stocks
         }
-        signalled = signals_of(self.name, said, symbols, confidence=0.5, missing="its sector's ETF has no bars")
-        picks = {pick for s in scores for pick in s.picks}
-        return replace(signalled, sectors=scores, candidates=tuple(sorted(picks.intersection(symbols))))
+        signalled = signals_of(self.name, scores, symbols, confidence=0.5, missing="its sector's ETF has no bars")
+        picks = {pick for s in sectors for pick in s.picks}
+        return replace(signalled, sectors=sectors, candidates=tuple(sorted(picks.intersection(symbols))))
 
     def scan(self, view: MarketView) -> tuple[SectorScore, ...]:
         """Rank the sectors, best first; a sector whose ETF has no bars is left out."""
@@ -120,12 +116,12 @@ class MomentumAgent:
         columns = [(s, known[s]) for s in self._stocks if s in known and s not in view.stale]
         values = returns[[column for _, column in columns]] if columns else np.empty(0)
         places = centred_ranks(values)
-        said = {
+        scores = {
             stock: (float(place), f"{value:+.1%} in {self._days} sessions")
             for (stock, _), place, value in zip(columns, places, values, strict=True)
         }
         missing = f"no bar {self._days} sessions ago"
-        return signals_of(self.name, said, symbols, confidence=0.5, missing=missing)
+        return signals_of(self.name, scores, symbols, confidence=0.5, missing=missing)
 
 
 class RegimeAgent:
@@ -167,5 +163,5 @@ class RsiAgent:
         """Give one signal a stock."""
         raw = self._factors.at(view.bars).raw
         values = {s: float(raw[view.bars.column[s], RSI]) for s in symbols if s in view.bars.column}
-        said = {stock: ((50 - rsi) / 30, f"RSI(14) at {rsi:.0f}") for stock, rsi in values.items()}
-        return signals_of(self.name, said, symbols, confidence=0.5, missing="too few bars for RSI(14)")
+        scores = {stock: ((50 - rsi) / 30, f"RSI(14) at {rsi:.0f}") for stock, rsi in values.items()}
+        return signals_of(self.name, scores, symbols, confidence=0.5, missing="too few bars for RSI(14)")

@@ -90,10 +90,10 @@ class SentimentAgent:
         if not told:
             reason = f"no news in the last {self._settings.window_hours:.0f} hours"
             return MarketAnalysis(abstentions=(Abstention(agent=self.name, reason=reason),))
-        tones = self._scores.scores(item.text for s in symbols for item in told.get(s, ()))
+        scores = self._scores.scores(item.text for s in symbols for item in told.get(s, ()))
         signals, abstentions = [], []
         for symbol in symbols:
-            stories = self._stories(symbol, told.get(symbol, ()), tones, view.as_of)
+            stories = self._stories(symbol, told.get(symbol, ()), scores, view.as_of)
             if not stories:
                 abstentions.append(Abstention(agent=self.name, symbol=symbol, reason="no news of it"))
                 continue
@@ -124,12 +124,12 @@ class SentimentAgent:
         return told
 
     def _stories(
-        self, symbol: str, items: Iterable[Headline], tones: Mapping[str, float], as_of: datetime
+        self, symbol: str, items: Iterable[Headline], scores: Mapping[str, float], as_of: datetime
     ) -> list[Story]:
         return [
-            Story(text=item.text, tone=tones[item.text], weight=self._weight(symbol, item, as_of))
+            Story(text=item.text, tone=scores[item.text], weight=self._weight(symbol, item, as_of))
             for item in items
-            if item.text in tones
+            if item.text in scores
         ]
 
     def _weight(self, symbol: str, item: Headline, as_of: datetime) -> float:

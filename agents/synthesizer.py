@@ -26,7 +26,7 @@ def weigh(signals: Sequence[Signal], weights: Mapping[str, float]) -> tuple[Vote
 def implied_probability(score: float, base_rate: float = TOP_QUARTER_RATE) -> float:
     """Give the probability of the top quarter that a vote stands for: the inverse of `agents.quant.score_of`.
 
-    A ranker that speaks alone gets its own calibrated probability back; with others beside it the vote moves
+    A ranker that votes alone gets its own calibrated probability back; with others beside it the vote moves
     the odds as their weighted mean does. That the others' scores are log-odds too is a prior.
 
     Parameters
@@ -68,7 +68,7 @@ class Synthesizer:
             _require_weights(cycle, self._weights)
 
     def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
-        """Decide on every candidate, every held name, and every symbol asked for by name.
+        """Decide on every candidate, every held name, and every symbol the cycle names.
 
         Returns
         -------

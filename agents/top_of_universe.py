@@ -25,7 +25,7 @@ class TopNStrategy:
     every_sessions : int
         How many weekdays lie between two rebalances, counted from 2000-01-03.
     exposure : float
-        Share of equity in the whole book, in (0, 1].
+        Share of equity in the whole portfolio, in (0, 1].
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class TopNStrategy:
         self._weight = exposure / count
 
     def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
-        """Name the best as candidates on a rebalancing day; say nothing on the others."""
+        """Return the best as candidates on a rebalancing day; an empty analysis on the others."""
         del portfolio
         if not cycle.entries or not self._is_due(view):
             return MarketAnalysis()
@@ -67,7 +67,7 @@ class TopNStrategy:
         )
 
     def explain(self, view: MarketView, analysis: MarketAnalysis, symbols: Collection[str]) -> MarketAnalysis:
-        """Nothing more is to be said."""
+        """Return the analysis as it is: it explains itself."""
         del view, symbols
         return analysis
 
@@ -83,7 +83,7 @@ class TopNStrategy:
         )
 
     def _is_due(self, view: MarketView) -> bool:
-        """Tell whether the view's last session is the first of its period."""
+        """Return whether the view's last session is the first of its period."""
         if view.row < 1:
             return False
         before, now = view.bars.dates[view.row - 1], view.bars.dates[view.row]

@@ -27,7 +27,7 @@ SHOWN_MIN = 20.0
 """Evidence from which a claim counts as shown: one false claim in 20 books without skill, ever."""
 
 
-class Verdict(StrEnum):
+class EvidenceState(StrEnum):
     """What the evidence says of a book or an agent against its yardstick."""
 
     SHOWN = "shown"
@@ -119,11 +119,11 @@ class Evidence(Struct, frozen=True, kw_only=True):
         return self.worse.total
 
     @property
-    def verdict(self) -> Verdict:
+    def state(self) -> EvidenceState:
         """Shown, shown to be worse, or not known."""
         if self.e_value >= SHOWN_MIN:
-            return Verdict.SHOWN
-        return Verdict.SHOWN_WORSE if self.e_value_worse >= SHOWN_MIN else Verdict.NOT_KNOWN
+            return EvidenceState.SHOWN
+        return EvidenceState.SHOWN_WORSE if self.e_value_worse >= SHOWN_MIN else EvidenceState.NOT_KNOWN
 
 
 def update(evidence: Evidence, excess_return: float, rule: EvidenceRule = DEFAULT_RULE) -> Evidence:

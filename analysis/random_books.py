@@ -35,7 +35,7 @@ class RandomBooks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BookLimits:
+class PortfolioLimits:
     """What every random book keeps to.
 
     Attributes
@@ -65,7 +65,7 @@ def random_books(
     *,
     first: int,
     books: int = 200,
-    limits: BookLimits = BookLimits(),
+    limits: PortfolioLimits = PortfolioLimits(),
 ) -> RandomBooks:
     """Draw books of random names each month and hold them as a strategy under the same limits would.
 
@@ -98,7 +98,7 @@ def random_targets(
     *,
     first: int,
     books: int,
-    limits: BookLimits,
+    limits: PortfolioLimits,
 ) -> Iterator[Target]:
     """Return what the random books should hold after each session, from `first` - 1 to the last but one."""
     moves = _moves(close, first)

@@ -155,7 +155,7 @@ def check_lookahead(
 
 
 def first_difference(before: bytes, after: bytes) -> Difference:
-    """Find where two ledgers' bytes part: the earliest step, then orders, fills and the book."""
+    """Find where two ledgers' bytes part: the earliest step, then orders, fills and the portfolio."""
     for one, other in zip_longest(before.split(b"\n"), after.split(b"\n"), fillvalue=b"null"):
         if one != other:
             return _row_difference(json.loads(one), json.loads(other))

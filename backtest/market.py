@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.holding import filled_forward
-from analysis.random_books import BookLimits, equal_weight, equal_weight_scaled
+from analysis.random_books import PortfolioLimits, equal_weight, equal_weight_scaled
 from core.market import Floats
 
 SCALED_VOLATILITY = 0.12
@@ -53,13 +53,13 @@ class Null:
     ----------
     books : int
         How many.
-    limits : BookLimits
+    limits : PortfolioLimits
         What each keeps to, the strategy's own costs among them.
     seed : int
     """
 
     books: int
-    limits: BookLimits
+    limits: PortfolioLimits
     seed: int
 
     @property

@@ -91,9 +91,9 @@ def _luck(window: Window) -> Text:
     if window.phases:
         spread, ratio = window.phases.total_return, window.phases.sharpe
         lines.append(
-            f"The same book rebalanced on each of {window.phases.books} other days: return {spread.low:+.0%} to "
-            f"{spread.high:+.0%} (median {spread.median:+.0%}), Sharpe {ratio.low:.2f} to {ratio.high:.2f} "
-            f"(median {ratio.median:.2f})"
+            f"The same portfolio rebalanced on each of {window.phases.books} other days: return "
+            f"{spread.low:+.0%} to {spread.high:+.0%} (median {spread.median:+.0%}), Sharpe "
+            f"{ratio.low:.2f} to {ratio.high:.2f} (median {ratio.median:.2f})"
         )
     return Text("\n".join(lines) + "\n")
 

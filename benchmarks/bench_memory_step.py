@@ -47,10 +47,10 @@ SETTINGS = {
     "quant": {"n_estimators": 25, "learning_rate": 0.2},
     "synthesizer": {"buy_score_min": 0.1},
 }
-Moment = tuple[datetime, Cycle]
+Scheduled = tuple[datetime, Cycle]
 
 
-def moments(sessions: int) -> list[Moment]:
+def moments(sessions: int) -> list[Scheduled]:
     """Each session's risk check in the morning and its decision before the close."""
     listed = sessions_between(FIRST, LAST)[:sessions]
     pairs = [

@@ -16,7 +16,7 @@ def random_panel(seed: int, sessions: int, symbols: Sequence[str], *, start: str
     dice, shape = np.random.default_rng(seed), (sessions, len(symbols))
     spell = np.where(np.arange(sessions) // 100 % 2, 0.02, 0.006)
     market = dice.normal(0.0004, 1.0, sessions) * spell
-    steps = market[:, None] * dice.uniform(0.6, 1.4, len(symbols)) + 0.01 * dice.standard_t(4, shape)
+    steps = market[:, None] * dice.uniform(0.6, 1.4, len(symbols)) + 0.008 * dice.standard_t(4, shape)
     close = dice.uniform(20, 400, len(symbols)) * np.exp(np.cumsum(steps, axis=0))
     opening = close * np.exp(dice.normal(0, 0.004, shape))
     high = np.maximum(opening, close) * (1 + np.abs(dice.normal(0, 0.004, shape)))

@@ -1,6 +1,6 @@
-"""The servers a stream benchmark talks to: our application, a bare uvicorn loop, the whole daemon on a busy day.
+"""The servers a stream benchmark talks to: our application, and a bare uvicorn loop.
 
-`python benchmarks/stream_server.py ours|bare|day PORT [STATE_DIR]` obeys lines on standard input: `COUNT
+`python benchmarks/stream_server.py ours|bare PORT` obeys lines on standard input: `COUNT
 PAUSE_SECONDS` sends that many messages of 200 bytes to every client. Without a pause ours publishes them from
 another thread, as the engine does, and bare sends them as fast as it can.
 """
@@ -22,27 +22,12 @@ from adapters.events.hub import EventHub
 from adapters.metrics import Metrics
 from api.app import create_app
 from config.environment import read_environment
-from daemon.wiring import build_daemon
 from server import configuration
 
 MESSAGE_BYTES = 200
 AT = datetime(2025, 6, 30, 19, 45, tzinfo=UTC)
 ENVELOPE = '{"type":"signal.buy","seq":100000,"at":"2025-06-30T19:45:00Z","data":{"sent":%r,"x":"%s"}}'
 FILLING = "x" * (MESSAGE_BYTES - len(ENVELOPE % (12345.123456789, "")))
-
-
-BOOK = {"equity": "101000.25", "cash": "20000", "positions": {}, "daily_return": 0.001, "drawdown": -0.01}
-DAY: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("regime.update", {"regime": "low_vol", "probabilities": {"low_vol": 0.98, "high_vol": 0.02}}),
-    *(("signal.buy", {"ticker": f"T{number}", "score": 0.5, "rule": "score"}) for number in range(8)),
-    ("decision.made", {"cycle": "decide", "approved": ["KO"], "refused": ["PG"], "unchanged": 6}),
-    ("order.submitted", {"ticker": "KO", "side": "buy", "quantity": "10", "status": "submitted"}),
-    ("order.filled", {"ticker": "KO", "side": "buy", "quantity": "10", "price": "60.10"}),
-    ("order.refused", {"ticker": "PG", "rule": "max_positions", "limit": "10", "observed": "11"}),
-    ("risk.alert", {"message": "a drill"}),
-    ("job.progress", {"kind": "train", "status": "running", "progress": 0.5}),
-    ("portfolio.update", BOOK),
-)
 
 
 class Nobody:
@@ -93,26 +78,7 @@ class Bare:
                 await send({"type": "websocket.send", "text": text})
 
 
-class Day:
-    """The whole daemon on the simulated market; a message is the next event of a busy day."""
-
-    def __init__(self, state: str) -> None:
-        environment = read_environment({"DATA_PROVIDER": "simulated", "STATE_DIR": state})
-        self._daemon = build_daemon(environment)
-        self._number = 0
-        self.app: Any = create_app(self._daemon.service, self._daemon.hub, environment, self._daemon.metrics)
-
-    async def broadcast(self, count: int) -> None:
-        for _ in range(count):
-            topic, data = DAY[self._number % len(DAY)]
-            self._number += 1
-            newest = self._daemon.service.last_decision
-            if topic == "decision.made" and newest:
-                data = data | {"decision_id": newest.decision_id}
-            self._daemon.hub.publish(topic, datetime.now(UTC), data)
-
-
-async def run(kind: Ours | Bare | Day, port: int) -> None:
+async def run(kind: Ours | Bare, port: int) -> None:
     loop = asyncio.get_running_loop()
     orders: asyncio.Queue[tuple[int, float]] = asyncio.Queue()
 
@@ -139,5 +105,5 @@ async def run(kind: Ours | Bare | Day, port: int) -> None:
 
 
 if __name__ == "__main__":
-    kind = Day(sys.argv[3]) if sys.argv[1] == "day" else Ours() if sys.argv[1] == "ours" else Bare()
+    kind = Ours() if sys.argv[1] == "ours" else Bare()
     asyncio.run(run(kind, int(sys.argv[2])))

@@ -20,7 +20,7 @@ class DriftSettings(Frozen):
         Of any one factor; by the usual reading below 0.10 is stable and above 0.25 has shifted. A factor that
         moved no further than it did within the training window raises no alarm.
     rank_ic_sessions_min : int
-        So many judged live sessions at least, before the live rank IC is held against the promised one.
+        So many evaluated live sessions at least, before the live rank IC is held against the promised one.
     rank_ic_standard_errors_max : float
         The live rank IC may lie so many standard errors of the difference below the out-of-sample one.
     """

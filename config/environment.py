@@ -31,7 +31,7 @@ class OrderRoute(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """What the environment says.
+    """The settings of the environment.
 
     Attributes
     ----------

@@ -15,7 +15,7 @@ class JobSettings(Frozen):
     Attributes
     ----------
     grace_seconds : float
-        A run that could not begin in time begins up to this late, once; later it is missed, and told.
+        A run that could not begin in time begins up to this late, once; later it is missed, and an alert says so.
     deadline_seconds : float
         A run that takes longer raises `risk.alert`; it is not cut off.
     """

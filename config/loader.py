@@ -93,7 +93,7 @@ def _profile(folder: Path, name: object, part: str) -> dict[str, Any]:
 
 
 def validate(model: type[Model], content: Mapping[str, Any], file: str) -> Model:
-    """Turn an object into settings, or say which key is wrong and what it might have meant."""
+    """Validate an object as settings; the error names the wrong key and the nearest known one."""
     try:
         return model.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
@@ -120,6 +120,6 @@ def key_paths(model: type[BaseModel], prefix: str = "") -> list[str]:
 
 
 def digest(*settings: BaseModel) -> str:
-    """Seal settings: SHA-256 over their JSON."""
+    """Return the fingerprint of settings: SHA-256 over their JSON."""
     body = "\n".join(json.dumps(s.model_dump(mode="json"), sort_keys=True) for s in settings)
     return hashlib.sha256(body.encode()).hexdigest()

@@ -54,7 +54,7 @@ class RlSettings(Frozen):
     Attributes
     ----------
     require_skill : bool
-        A member that is not better than chance on the judged sessions does not vote.
+        A member that is not better than chance on the evaluated sessions does not vote.
     long_only : bool
         Positions below 0 are held flat.
     tickers_max : int
@@ -68,7 +68,7 @@ class RlSettings(Frozen):
     drawdown_penalty : float
         Times each new drawdown, taken off the reward.
     validation_sessions : int
-        After the fitted sessions: the first half says when to stop, the second half judges.
+        After the fitted sessions: the first half says when to stop, the second half evaluates.
     purge_sessions : int
         Left out between the three; a reward reaches two sessions ahead.
     patience_evaluations : int
@@ -103,7 +103,7 @@ class WatchlistSettings(Frozen):
 
     @model_validator(mode="after")
     def known(self) -> WatchlistSettings:
-        """Refuse a ticker that no sector holds, since the engine could not judge it."""
+        """Refuse a ticker that no sector holds, since no agent could score it."""
         strangers = sorted(set(self.tickers) - set(STOCKS))
         if strangers or not self.tickers:
             raise ValueError(f"tickers without a sector in SECTOR_MAP: {strangers or 'the list is empty'}")
@@ -217,7 +217,7 @@ class SectorScanSettings(Frozen):
 
 
 class AgentWeights(Frozen):
-    """Prior weight of each agent's vote; they renormalise over the agents that spoke."""
+    """Prior weight of each agent's vote; they renormalise over the agents that gave a signal."""
 
     market: Annotated[float, Field(ge=0)] = 0.20
     quant: Annotated[float, Field(ge=0)] = 0.30
@@ -239,16 +239,16 @@ class LegacyWeights(Frozen):
 
 
 class DiversifiedSettings(Frozen):
-    """The least-correlated book, scaled to a volatility; the decisions of the `measured` profile.
+    """The least-correlated portfolio, scaled to a volatility; the decisions of the `measured` profile.
 
     Attributes
     ----------
     lookback_sessions : tuple of int
-        One book a lookback; their mean is held.
+        One portfolio a lookback; their mean is held.
     shrinkage : float
         Of the correlations towards none, in [0, 1]; 1 is equal weight.
     target_volatility_pct : float
-        A year, as a fraction; the book then realises a little more, since it understates its own.
+        A year, as a fraction; the portfolio then realises a little more, since it understates its own.
     entry_weight_min_pct : float
         A share smaller than this is not worth entering; one that is held already stays.
     """
@@ -261,12 +261,12 @@ class DiversifiedSettings(Frozen):
 
 
 class SynthesizerSettings(Frozen):
-    """How opinions become decisions.
+    """How signals become decisions.
 
     Attributes
     ----------
     allocation : str
-        `votes`: weighted votes buy and sell. `diversified`: the least-correlated book is held and the votes
+        `votes`: weighted votes buy and sell. `diversified`: the least-correlated portfolio is held and the votes
         are shown beside it without weight.
     """
 

@@ -1,4 +1,4 @@
-"""The kinds of step there are, as data: who is heard, what is decided, and which exit rules hold.
+"""The kinds of step there are, as data: which agents give signals, what is decided, and which exit rules hold.
 
 A cycle is recorded by its seven fields. What its kind does is found again by its name in `KINDS`, so that a step
 read from an old ledger is decided again by the rules of its kind. A kind that is not in the table cannot be made.
@@ -41,7 +41,7 @@ class CycleKind:
     exit_rules : ExitRules
         Rules that close held positions.
     allocates : bool
-        Whether an agent that sizes the whole portfolio is heard, where the settings have one.
+        Whether the agent that sizes the whole portfolio gives its targets, where the settings have one.
     can_enter : bool
         Whether a buy may be approved at all; a cycle's `entries` can only narrow it.
     needs_prices : bool
@@ -89,7 +89,7 @@ class Cycle:
     name : str
         The kind, a key of `KINDS`.
     agents : tuple of str
-        Which agents speak, in the order they are heard; each by its weight's name.
+        Which agents give signals, in this order; each by its weight's name.
     entries : bool
         Whether buying is considered at all.
     submits : bool
@@ -149,7 +149,7 @@ PREDICT = Cycle(name="predict", agents=("rl", "rl_members"), entries=False)
 RECOVER = Cycle(name="recover", entries=False)
 SETTLE = Cycle(name="settle", entries=False)
 CYCLES = (DECIDE, DECIDE_V2, RISK_CHECK, FLATTEN, REGIME, SCAN, RANK, PREDICT, RECOVER, SETTLE)
-"""One cycle of each kind: what a team must be able to hear and a synthesizer to weigh before the first step."""
+"""One cycle of each kind: what a team must have agents and a synthesizer weights for."""
 
 DECISION_CYCLES = tuple(cycle.name for cycle in CYCLES if cycle.kind.decides)
 """By these names the ledger finds decisions among all other steps."""

@@ -1,4 +1,4 @@
-"""What the world is told: one event a fact, in sequence."""
+"""Events: what is published of a step, one event a fact, in sequence."""
 
 from __future__ import annotations
 

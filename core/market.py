@@ -77,16 +77,16 @@ class BarPanel:
     def row_digests(self) -> tuple[bytes, ...]:
         """Chain a SHA-256 along the sessions: entry t depends on rows 0..t only."""
         table = np.stack([getattr(self, name) for name in FIELDS], axis=1)
-        seal = hashlib.sha256("\x1f".join(self.symbols).encode()).digest()
+        digest = hashlib.sha256("\x1f".join(self.symbols).encode()).digest()
         chain = []
         for stamp, row in zip(self.known_at.astype("datetime64[us]").astype(np.int64), table, strict=True):
-            seal = hashlib.sha256(seal + int(stamp).to_bytes(8, "big", signed=True) + row.tobytes()).digest()
-            chain.append(seal)
+            digest = hashlib.sha256(digest + int(stamp).to_bytes(8, "big", signed=True) + row.tobytes()).digest()
+            chain.append(digest)
         return tuple(chain)
 
     @property
     def digest(self) -> bytes:
-        """Seal the bars: equal digests mean equal bars, and a prefix has the digest of its last row."""
+        """Fingerprint of the bars: equal digests mean equal bars; a prefix has the digest of its last row."""
         return self.row_digests[len(self.sessions) - 1] if len(self.sessions) else b""
 
     @cached_property
@@ -141,7 +141,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headline:
-    """One news item: what it says of which symbols, when it was published and when we had it."""
+    """One news item: its text, its symbols, when it was published and when it was received."""
 
     symbols: tuple[str, ...]
     text: str
@@ -237,12 +237,12 @@ class MarketView:
         return closes
 
     def digest(self) -> str:
-        """Seal all that the decision saw: SHA-256 over bars, quotes, news, memories, exclusions and actions."""
+        """Return the fingerprint of the view: SHA-256 of bars, quotes, news, memories, exclusions, actions."""
         return self._digest
 
     @cached_property
     def _digest(self) -> str:
-        seal = hashlib.sha256(self.bars.digest)
+        digest = hashlib.sha256(self.bars.digest)
         parts = (
             self.as_of.isoformat(), self.source, self.feed_fault, self.market_open,
             sorted(self.stale.items()),
@@ -250,7 +250,7 @@ class MarketView:
             [(h.symbols, h.text, h.published_at.isoformat()) for h in self.headlines],
             [(m.symbol, m.fact, m.valid_at.isoformat()) for m in self.memories],
         )  # fmt: skip
-        seal.update(repr(parts).encode())
+        digest.update(repr(parts).encode())
         if self.actions:  # apart, so that a view without any keeps the digest it always had
-            seal.update(repr([(a.action_id, a.ratio, a.cash_per_share) for a in self.actions]).encode())
-        return seal.hexdigest()
+            digest.update(repr([(a.action_id, a.ratio, a.cash_per_share) for a in self.actions]).encode())
+        return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""What the agents say: regimes, rankings, signals and abstentions. Opinions only, never orders."""
+"""The market analysis of the agents: regimes, rankings, signals and abstentions; never orders."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Regime(Struct, frozen=True, kw_only=True):
     probabilities : mapping of str to float
         One probability a state; they sum to 1.
     exposure_scale : float
-        What the state allows of the book's exposure, in [0, 1].
+        What the state allows of the portfolio's exposure, in [0, 1].
     """
 
     name: str
@@ -80,7 +80,7 @@ class RankedStock(Struct, frozen=True, kw_only=True):
 
 
 class Signal(Struct, frozen=True, kw_only=True, gc=False):
-    """One agent's opinion of one symbol: score in [-1, 1], confidence in [0, 1], and the reason."""
+    """One agent's signal for one symbol: score in [-1, 1], confidence in [0, 1], and the reason."""
 
     agent: str
     symbol: str
@@ -91,7 +91,7 @@ class Signal(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Abstention(Struct, frozen=True, kw_only=True):
-    """An agent that says nothing, and why. Not a zero. Symbol `*` stands for all of them."""
+    """An agent without a signal, and why. Not a zero. Symbol `*` stands for all of them."""
 
     agent: str
     reason: str
@@ -99,18 +99,18 @@ class Abstention(Struct, frozen=True, kw_only=True):
 
 
 class MarketAnalysis(Struct, frozen=True, kw_only=True):
-    """All that the team said in one step.
+    """The analysis of the whole team in one step.
 
     Attributes
     ----------
     candidates : tuple of str
         Symbols that may be bought, sorted.
     targets : mapping of str to float
-        Share of equity to hold by symbol, where an agent sizes the whole book; empty otherwise.
+        Share of equity to hold by symbol, where an agent sizes the whole portfolio; empty otherwise.
     atr : mapping of str to float
         Average true range over 14 sessions by symbol, US dollars; a symbol without one is left out.
     models : mapping of str to str
-        Id of each model that spoke, by agent.
+        Id of each model that was used, by agent.
     """
 
     regime: Regime | None = None

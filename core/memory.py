@@ -1,4 +1,4 @@
-"""What the memory holds: facts with the time they were true, and what it answers of one ticker."""
+"""What the memory holds: facts with the time they were true, and the facts of one ticker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Fact:
     valid_at, invalid_at : datetime
         Since when it is true, and until when; None while it still is.
     episodes : tuple of str
-        The ledger rows that tell of it, by their names in the graph.
+        The ledger rows it was taken from, by their names in the graph.
     """
 
     uuid: str
@@ -34,7 +34,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recollection:
-    """What the memory says of a ticker.
+    """The facts that the memory holds of a ticker.
 
     Attributes
     ----------

@@ -32,7 +32,7 @@ from core.types import (
 
 
 class Clock(Protocol):
-    """Gives the current time, aware UTC."""
+    """The time, aware UTC."""
 
     @property
     def is_real_time(self) -> bool:
@@ -52,7 +52,7 @@ class Calendar(Protocol):
         ...
 
     def is_open(self, at: datetime) -> bool:
-        """Tell whether the exchange is in its regular session."""
+        """Return whether the exchange is in its regular session."""
         ...
 
 
@@ -101,7 +101,7 @@ class Feed(Protocol):
 
 
 class Broker(Protocol):
-    """Takes orders and says what became of them."""
+    """Takes orders and reports what became of them."""
 
     name: str
 
@@ -126,11 +126,11 @@ class Broker(Protocol):
         ...
 
     def statuses(self, client_order_ids: Sequence[str]) -> Mapping[str, str]:
-        """Say what became of orders; those never taken are left out."""
+        """Return the status of orders; those never taken are left out."""
         ...
 
     def reason(self, client_order_id: str) -> str:
-        """Say why an order was refused, cancelled or expired; empty when there is nothing to say."""
+        """Return why an order was refused, cancelled or expired; empty where there is no reason."""
         ...
 
     def open_orders(self) -> tuple[Order, ...]:
@@ -138,7 +138,7 @@ class Broker(Protocol):
         ...
 
     def account(self) -> Portfolio:
-        """Give the broker's own book: cash, quantities and open orders."""
+        """Return the broker's account: cash, quantities and open orders."""
         ...
 
 
@@ -154,7 +154,7 @@ class Ledger(Protocol):
         ...
 
     def save_portfolio(self, portfolio: Portfolio) -> None:
-        """Write down the book as it stands between two steps."""
+        """Write down the portfolio as it stands between two steps."""
         ...
 
     def update_status(self, statuses: Mapping[str, str], reasons: Mapping[str, str] | None = None) -> None:
@@ -194,7 +194,7 @@ class Ledger(Protocol):
         ...
 
     def portfolio(self) -> Portfolio | None:
-        """Give the book after the last step recorded; None when there is none."""
+        """Return the portfolio after the last step recorded; None when there is none."""
         ...
 
     def trading_state(self) -> TradingState:
@@ -203,18 +203,18 @@ class Ledger(Protocol):
 
 
 class Team(Protocol):
-    """The agents: what they say of the view, and what they would do."""
+    """The agents: their analysis of the view, and the decisions that follow."""
 
     def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
-        """Hear every agent of the cycle."""
+        """Return the analysis by every agent of the cycle."""
         ...
 
     def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
-        """Turn opinions into one decision a symbol."""
+        """Return one decision a symbol."""
         ...
 
     def explain(self, view: MarketView, analysis: MarketAnalysis, symbols: Collection[str]) -> MarketAnalysis:
-        """Keep of an opinion what explains these symbols, with the reasons that cost time to find."""
+        """Return the part of an analysis that explains these symbols, with reasons that take time to find."""
         ...
 
 
@@ -224,13 +224,13 @@ class RiskManager(Protocol):
     def mark_to_market(
         self, view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle
     ) -> Portfolio:
-        """Mark the book to the view: last prices, peaks, the session's opening equity, miss counts."""
+        """Mark the portfolio to the view: last prices, peaks, the session's opening equity, miss counts."""
         ...
 
     def exits(
         self, view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle
     ) -> tuple[Decision, ...]:
-        """Name the held positions that a rule says must go."""
+        """Return an EXIT for each held position that a rule closes."""
         ...
 
     def review(
@@ -253,7 +253,7 @@ class RiskManager(Protocol):
 
 
 class EventSink(Protocol):
-    """Tells the world."""
+    """Takes the events of the engine."""
 
     def publish(self, topic: str, at: datetime, data: Mapping[str, Any]) -> Event:
         """Give an event its place in the sequence and pass it on; never blocks, never raises."""

@@ -15,7 +15,7 @@ class LastRun:
     Attributes
     ----------
     due_at : datetime
-        The last moment the job was due and heard of, UTC.
+        The last moment the job was due, UTC.
     finished : bool
         False while it runs, and for a run that the process did not outlive.
     run_at : datetime or None

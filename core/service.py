@@ -139,6 +139,46 @@ class Execution:
     orders: tuple[OrderRecord, ...]
 
 
+class LedgerQueries(Protocol):
+    """The ledger's read side; safe from any thread."""
+
+    def decisions(self, limit: int) -> Sequence[StepReport]:
+        """Return recorded decisions, newest first."""
+        ...
+
+    def decision(self, decision_id: str) -> StepReport | None:
+        """Return one recorded decision."""
+        ...
+
+    def orders(self, limit: int) -> Sequence[OrderRecord]:
+        """Return orders, newest first."""
+        ...
+
+    def orders_of(self, decision_id: str) -> Sequence[OrderRecord]:
+        """Return the orders of one decision, in the order they are sent."""
+        ...
+
+    def fills(self, limit: int) -> Sequence[Fill]:
+        """Return fills, newest first."""
+        ...
+
+    def cash_movements(self, limit: int) -> Sequence[CashMovement]:
+        """Return cash that came or went without a trade, newest first."""
+        ...
+
+    def trades(self, limit: int) -> Sequence[RoundTrip]:
+        """Return closed round trips, newest first."""
+        ...
+
+    def equity_marks(self, sessions: int) -> Sequence[EquityMark]:
+        """Return the portfolio's equity at the end of the last sessions, oldest first."""
+        ...
+
+    def state_reason(self) -> str:
+        """Return why the trading state is what it is."""
+        ...
+
+
 class Service(Protocol):
     """The engine as the edge sees it. Awaitables run on the one engine thread; the rest never block."""
 
@@ -182,32 +222,9 @@ class Service(Protocol):
         """Sell everything and enter nothing (REDUCING)."""
         ...
 
-    def decisions(self, limit: int) -> Sequence[StepReport]:
-        """Return recorded decisions, newest first."""
-        ...
-
-    def decision(self, decision_id: str) -> StepReport | None:
-        """Return one recorded decision."""
-        ...
-
-    def orders(self, limit: int) -> Sequence[OrderRecord]:
-        """Return orders, newest first."""
-        ...
-
-    def orders_of(self, decision_id: str) -> Sequence[OrderRecord]:
-        """Return the orders of one decision, in the order they are sent."""
-        ...
-
-    def fills(self, limit: int) -> Sequence[Fill]:
-        """Return fills, newest first."""
-        ...
-
-    def cash_movements(self, limit: int) -> Sequence[CashMovement]:
-        """Return cash that came or went without a trade, newest first."""
-        ...
-
-    def trades(self, limit: int) -> Sequence[RoundTrip]:
-        """Return closed round trips, newest first."""
+    @property
+    def ledger(self) -> LedgerQueries:
+        """The ledger's read side; a RequestError with status 503 before it is open."""
         ...
 
     def portfolio(self) -> Portfolio:

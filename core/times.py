@@ -1,4 +1,4 @@
-"""The exchange's own date, and when its sessions open: 09:30 New York time, half days included."""
+"""The exchange's time zone and date, and when its sessions open: 09:30 local time, half days included."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
+"""The exchange's time zone: the one constant of the project."""
 OPENS = time(9, 30)
 
 
 def market_date(at: datetime) -> date:
-    """Give the date in New York at a moment."""
+    """Return the date in New York at a moment."""
     return at.astimezone(NEW_YORK).date()
 
 
 @lru_cache(maxsize=512)
 def opening(session: date) -> datetime:
-    """Give the moment a session opens, aware UTC."""
+    """Return the moment a session opens, aware UTC."""
     return datetime.combine(session, OPENS, NEW_YORK).astimezone(UTC)

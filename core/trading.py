@@ -171,7 +171,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     portfolio : Portfolio
         The portfolio with its updated peaks and miss counts (no trade applied).
     state : TradingState
-        The state after the breakers spoke.
+        The state after the breakers acted.
     alerts : tuple of str
         What a person should know.
     protections : tuple of Bracket
@@ -179,7 +179,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     portfolio_digest : str
         SHA-256 of the portfolio as the decision found it; recorded as `book_digest`.
     decided_in : TradingState or None
-        The state before the breakers spoke.
+        The state before the breakers acted.
     """
 
     decisions: tuple[Decision, ...]

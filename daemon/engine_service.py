@@ -15,14 +15,12 @@ from core.brackets import Levels
 from core.cycles import FLATTEN, SETTLE
 from core.errors import EngineError, LedgerError, Recoverable, RequestError
 from core.memory import Recollection
-from core.round_trips import RoundTrip
 from core.schedule import Timetable
-from core.service import AnalysisReport, EquityPoint, Execution, Job, OrderRecord
-from core.types import CashMovement, Cycle, Fill, Portfolio, StepReport, TradingState
+from core.service import AnalysisReport, EquityPoint, Execution, Job, LedgerQueries
+from core.types import Cycle, Portfolio, StepReport, TradingState
 from daemon.child_jobs import JobRunner
 from daemon.engine_thread import EngineThread
 from daemon.equity_comparison import compare_with_market
-from daemon.ledger_queries import LedgerQueries
 from daemon.logs import settlement_lines, step_line
 from daemon.service_dependencies import ServiceDependencies
 from daemon.settle_trigger import SettleTrigger
@@ -170,39 +168,18 @@ class EngineService:
         """Put the ranker before the one in use back in use."""
         return await self._on_engine(lambda _: self._given.ranker.rollback())
 
-    def decisions(self, limit: int) -> Sequence[StepReport]:
-        """Return recorded decisions, newest first."""
-        return self._require_ledger().decisions(limit)
-
-    def decision(self, decision_id: str) -> StepReport | None:
-        """Return one recorded decision."""
-        return self._require_ledger().decision(decision_id)
-
-    def orders(self, limit: int) -> Sequence[OrderRecord]:
-        """Return orders, newest first."""
-        return self._require_ledger().orders(limit)
-
-    def orders_of(self, decision_id: str) -> Sequence[OrderRecord]:
-        """Return the orders of one decision, in the order they are sent."""
-        return self._require_ledger().orders_of(decision_id)
-
-    def fills(self, limit: int) -> Sequence[Fill]:
-        """Return fills, newest first."""
-        return self._require_ledger().fills(limit)
-
-    def cash_movements(self, limit: int) -> Sequence[CashMovement]:
-        """Return cash that came or went without a trade, newest first."""
-        return self._require_ledger().cash_movements(limit)
-
-    def trades(self, limit: int) -> Sequence[RoundTrip]:
-        """Return closed round trips, newest first."""
-        return self._require_ledger().trades(limit)
+    @property
+    def ledger(self) -> LedgerQueries:
+        """The ledger's read side; a RequestError with status 503 before it is open."""
+        if self._ledger is None:
+            raise RequestError(self._not_ready, hint="GET /ready tells when it is.", status=503)
+        return self._ledger
 
     def equity(self, sessions: int) -> Sequence[EquityPoint]:
         """Return the last sessions' equity beside the market's, oldest first."""
         view = self.engine.last_view if self.engine else None
         bars = view.bars if view else None
-        marks, market = self._require_ledger().equity_marks(sessions), self._given.market
+        marks, market = self.ledger.equity_marks(sessions), self._given.market
         return compare_with_market(
             marks, bars, sessions=sessions, benchmark=market.benchmark, universe=market.universe
         )
@@ -302,8 +279,3 @@ class EngineService:
         if self.engine is None or self._not_ready:
             raise RequestError(self._not_ready, hint="GET /ready tells when it is.", status=503)
         return self.engine
-
-    def _require_ledger(self) -> LedgerQueries:
-        if self._ledger is None:
-            raise RequestError(self._not_ready, hint="GET /ready tells when it is.", status=503)
-        return self._ledger

@@ -49,7 +49,7 @@ def compare_with_market(
     paid = np.zeros(len(days))
     for mark in marks:
         paid[np.searchsorted(days, np.datetime64(mark.session, "D"))] = float(mark.external_flow)
-    paid[start] = scale
+    paid[start : start + 1] = scale
     return tuple(
         EquityPoint(
             session=day,

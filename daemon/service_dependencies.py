@@ -10,10 +10,9 @@ from core.brackets import Levels
 from core.memory import Recollection
 from core.ports import Clock, EventSink
 from core.schedule import Timetable
-from core.service import Job, Service
+from core.service import Job, LedgerQueries, Service
 from core.types import StepReport
 from daemon.child_jobs import JobRunner
-from daemon.ledger_queries import LedgerQueries
 from pipeline.engine import Engine
 
 if TYPE_CHECKING:

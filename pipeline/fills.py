@@ -1,4 +1,4 @@
-"""Fills into the book: pure, exact in Decimal, cash to the cent."""
+"""Fills into the portfolio: pure, exact in Decimal, cash to the cent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SessionOf = Callable[[datetime], date]
 
 
 def apply_fills(portfolio: Portfolio, fills: Sequence[Fill], session_of: SessionOf) -> Portfolio:
-    """Give the book after the fills, in their order; what they fill leaves `pending`.
+    """Return the portfolio after the fills, in their order; what they fill leaves `pending`.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ class NullMemory:
 
 
 def no_events(report: StepReport, before: TradingState) -> None:
-    """Tell nobody of a report."""
+    """Publish nothing of a report."""
 
 
 class NullEventBus:

@@ -1,4 +1,4 @@
-"""What the stream is told of a step, as plain values."""
+"""The events of a step, as plain values for the stream."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EventContent = tuple[str, dict[str, Any]]
 
 
 def publish_events_to(events: EventSink) -> Callable[[StepReport, TradingState], None]:
-    """Give the function that tells `events` of a report."""
+    """Return the function that publishes a report's events to `events`."""
 
     def publish_events(report: StepReport, before: TradingState) -> None:
         for topic, data in events_of(report, before):
@@ -97,7 +97,7 @@ def _settled(report: StepReport, data: Mapping[str, Any]) -> Iterator[EventConte
 
 
 def submitted(approved: ApprovedOrder, status: str, route: str, reason: str = "") -> EventContent:
-    """Tell that an order was sent, what the broker said, and why where it said no."""
+    """Return the event of a sent order: the broker's status, and its reason where it was refused."""
     order = approved.order
     return "order.submitted", {
         "client_order_id": order.client_order_id,
@@ -113,7 +113,7 @@ def submitted(approved: ApprovedOrder, status: str, route: str, reason: str = ""
 
 
 def filled(fill: Fill) -> dict[str, Any]:
-    """Describe a fill."""
+    """Return a fill as plain values."""
     return {
         "client_order_id": fill.client_order_id,
         "ticker": fill.symbol,
@@ -152,7 +152,7 @@ def movement_data(movement: CashMovement) -> dict[str, Any]:
 
 
 def regime_data(regime: Regime) -> dict[str, Any]:
-    """Describe a regime."""
+    """Return a regime as plain values."""
     return {
         "regime": regime.name,
         "probabilities": {name: round(p, 6) for name, p in regime.probabilities.items()},
@@ -162,12 +162,12 @@ def regime_data(regime: Regime) -> dict[str, Any]:
 
 
 def sector_data(sector: SectorScore) -> dict[str, Any]:
-    """Describe a hot sector."""
+    """Return a hot sector as plain values."""
     return {"sector": sector.sector, "etf": sector.etf, "rank": sector.rank, "picks": list(sector.picks)}
 
 
 def portfolio_data(portfolio: Portfolio) -> dict[str, Any]:
-    """Describe the book."""
+    """Return a portfolio as plain values."""
     return {
         "equity": str(portfolio.equity),
         "cash": str(portfolio.cash),

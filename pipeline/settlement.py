@@ -27,7 +27,7 @@ def settle(
     tuple of (Settlement, Portfolio)
         What is new, and the portfolio after it.
     """
-    settlement = _unbooked(broker.settle(view), ledger, portfolio)
+    settlement = _new_in(broker.settle(view), ledger, portfolio)
     fills, pending = settlement.fills, broker.open_orders()
     if not settlement.ids and pending == portfolio.pending:
         return settlement, portfolio
@@ -42,7 +42,7 @@ def settle(
     return settlement, replace(apply_settlement(portfolio, settlement, market_date), pending=pending)
 
 
-def _unbooked(given: Settlement, ledger: Ledger, portfolio: Portfolio) -> Settlement:
+def _new_in(given: Settlement, ledger: Ledger, portfolio: Portfolio) -> Settlement:
     fills = drop_foreign_fills(portfolio, ledger.new_fills(given.fills))
     if not given.cash_movements and not given.actions:
         return given if fills == given.fills else Settlement(fills=fills)

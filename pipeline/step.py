@@ -89,10 +89,10 @@ def name_of(
     view_digest, config_digest, portfolio_digest : str
         SHA-256 of what was seen, of the settings in force and of the portfolio before the step.
     models : mapping of str to str
-        Id of each model that spoke, by agent.
+        Id of each model that was used, by agent.
     """
-    heard = repr(sorted(models.items()))
-    fingerprints = (view_digest, config_digest, portfolio_digest, state.value, heard, _recorded_form(cycle))
+    used = repr(sorted(models.items()))
+    fingerprints = (view_digest, config_digest, portfolio_digest, state.value, used, _recorded_form(cycle))
     return decision_id(cycle=cycle.name, as_of=as_of, fingerprints=fingerprints)
 
 

@@ -47,7 +47,7 @@ def risk_check_exits(
 ) -> tuple[Decision, ...]:
     """Return what RISK_CONFIG closes: static, trailing and ATR levels against the live price.
 
-    A position without a live price is left alone; `unprotected` says so.
+    A position without a live price is left alone; `unprotected` names it.
     """
     out = []
     for position in held:

@@ -104,6 +104,7 @@ class RuleBasedRiskManager:
             unchanged |= {decision.symbol for decision, order in outcomes if order is None}
         approved = tuple(o for o in reviewed if isinstance(o, ApprovedOrder))
         counted = len(approved) if cycle.submits else 0
+        unprotected = exits.unprotected(view, portfolio, analysis, cycle)
         return Plan(
             decisions=tuple(decisions),
             approved=approved,
@@ -112,11 +113,7 @@ class RuleBasedRiskManager:
             analysis=analysis,
             portfolio=replace(portfolio, trades_today=portfolio.trades_today + counted) if counted else portfolio,
             state=state,
-            alerts=(
-                *alerts,
-                *exits.unprotected(view, portfolio, analysis, cycle),
-                *_unscaled(analysis, decisions),
-            ),
+            alerts=(*alerts, *unprotected, *_unscaled(analysis, decisions)),
             protections=_brackets(decision_id, portfolio, analysis, approved, settings, cycle),
         )
 

@@ -90,10 +90,10 @@ def _marked(
     held: Position, price: Decimal | None, candidates: Container[str] | None, session: date | None
 ) -> Position:
     last = price or held.last_price or held.average_price
-    missed, judged = held.missed_count, held.judged_session
+    missed, counted = held.missed_count, held.judged_session
     if candidates is not None:
-        missed = 0 if held.symbol in candidates else missed + int(judged != session)
-        judged = session
+        missed = 0 if held.symbol in candidates else missed + int(counted != session)
+        counted = session
     return Position(
         symbol=held.symbol,
         quantity=held.quantity,
@@ -103,7 +103,7 @@ def _marked(
         peak_price=max(held.peak_price, last),
         missed_count=missed,
         last_price=last,
-        judged_session=judged,
+        judged_session=counted,
     )
 
 

@@ -103,7 +103,7 @@ class OrderReviewer:
         yield limits.min_order(size.quantity, size.quantity * price, self.settings.portfolio_limits)
 
     def review_sell(self, decision: Decision) -> ReviewedOrder:
-        """Sell a whole position, or say what forbids it."""
+        """Approve the sale of a whole position, or refuse it with the failed check."""
         position = self.portfolio.positions.get(decision.symbol)
         if position is None:
             return _refused(decision, Side.SELL, limits.position_held(None))
@@ -124,7 +124,7 @@ class OrderReviewer:
             yield limits.price_present(price)
 
     def review_buy(self, decision: Decision) -> ReviewedOrder:
-        """Size an entry and approve it, or say what forbids it."""
+        """Size an entry and approve it, or refuse it with the failed check."""
         if not self.entry_gates[-1].passed:
             return _refused(decision, Side.BUY, self.entry_gates[-1])
         price = live_price(self.view, decision.symbol) or ZERO

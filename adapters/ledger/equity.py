@@ -87,12 +87,12 @@ class EquityMarks:
             self._until = sequence
         for day, steps in by_day.items():
             for sequence, as_of in reversed(steps):
-                found = self._mark(sequence, as_of, day)
+                found = self._read_mark(sequence, as_of, day)
                 if found is not None:
                     self._marks[day] = found
                     break
 
-    def _mark(self, sequence: int, as_of: str, day: date) -> EquityMark | None:
+    def _read_mark(self, sequence: int, as_of: str, day: date) -> EquityMark | None:
         report = _decoder.decode(self._database.read(_REPORT, (sequence,))[0][0])
         if report.cycle.as_of is not None:  # a what-if decided on an empty portfolio
             return None

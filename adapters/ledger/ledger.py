@@ -22,7 +22,7 @@ _INSERT_STEP = """
 """
 _INSERT_TRADING_STEP = "INSERT INTO trading_steps (sequence) VALUES (?)"
 _INSERT_ORDER = f"INSERT INTO orders ({ORDER_COLUMNS}, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')"  # noqa: S608  constants
-_SET_BOOK = """
+_SET_PORTFOLIO = """
     INSERT INTO book (id, as_of, portfolio, trading_state, state_reason) VALUES (1, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET as_of = excluded.as_of, portfolio = excluded.portfolio,
         state_reason = CASE trading_state WHEN excluded.trading_state THEN state_reason
@@ -99,7 +99,7 @@ class SqliteLedger(LedgerReader):
             if report.cycle.as_of is None:
                 reason = "; ".join(report.plan.alerts)
                 portfolio = encode_portfolio(report.plan.portfolio)
-                cursor.execute(_SET_BOOK, (at, portfolio, report.plan.state.value, reason))
+                cursor.execute(_SET_PORTFOLIO, (at, portfolio, report.plan.state.value, reason))
             write_settlement(cursor, report)
         if report.cycle.as_of is None:
             self._state = report.plan.state

@@ -41,7 +41,7 @@ class ActionBooker:
         self._put = put
         self._fractional = fractional
 
-    def book(self, view: MarketView, orders: Sequence[PaperOrder]) -> None:
+    def apply(self, view: MarketView, orders: Sequence[PaperOrder]) -> None:
         """Book what is new of the view's actions: splits first, since its dividends are in today's shares."""
         account = self._account
         concerned = {*account.changes, *(kept.order.symbol for kept in orders)}
@@ -60,12 +60,12 @@ class ActionBooker:
             self._cancel_orders(action, orders)
         if held <= 0:
             return True
-        booked = self._book(action, held, view)
+        booked = self._apply(action, held, view)
         if booked is not None:
             self._changes.actions.append(booked)
         return booked is not None
 
-    def _book(self, action: CorporateAction, held: Decimal, view: MarketView) -> CorporateAction | None:
+    def _apply(self, action: CorporateAction, held: Decimal, view: MarketView) -> CorporateAction | None:
         match action.kind:
             case ActionKind.SPLIT:
                 return self._split(action, held, view)

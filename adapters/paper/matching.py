@@ -49,7 +49,7 @@ class MatchingEngine:
         if view.actions:
             fractional = self._costs.fractional_shares
             booker = ActionBooker(self.account, self.changes, self.put, fractional=fractional)
-            booker.book(view, list(self.open.values()))
+            booker.apply(view, list(self.open.values()))
         if view.feed_fault:
             return
         for row in range(self._first_row(view), len(view.bars.sessions)):

@@ -48,7 +48,7 @@ async def execute(
 @router.get("/decisions", responses=problems(422, 503))
 async def decisions(service: ServiceDependency, limit: Limit = 20) -> DecisionsAnswer:
     """List recorded decisions, newest first."""
-    return DecisionsAnswer(decisions=[DecisionSummary.of(report) for report in service.decisions(limit)])
+    return DecisionsAnswer(decisions=[DecisionSummary.of(report) for report in service.ledger.decisions(limit)])
 
 
 @router.get("/decisions/{decision_id}", responses=problems(404, 422, 503))
@@ -56,7 +56,7 @@ async def decision(
     service: ServiceDependency, decision_id: Annotated[str, Path(pattern=IDENTIFIER)]
 ) -> DecisionAnswer:
     """Give one recorded decision with all its reasons."""
-    report = service.decision(decision_id)
+    report = service.ledger.decision(decision_id)
     if report is None:
         raise RequestError(f"There is no decision {decision_id}.", hint="GET /decisions lists them.", status=404)
     return DecisionAnswer.of(report, recorded(service, report))
@@ -79,4 +79,4 @@ def recorded(service: Service, report: StepReport) -> Mapping[str, OrderRecord]:
     """Return what the ledger knows of a decision's orders, by client_order_id."""
     if not report.plan.approved:
         return {}
-    return {order.client_order_id: order for order in service.orders_of(report.decision_id)}
+    return {order.client_order_id: order for order in service.ledger.orders_of(report.decision_id)}

@@ -24,7 +24,7 @@ router = APIRouter(tags=["portfolio"])
 async def orders(service: ServiceDependency, limit: Limit = 50) -> OrdersAnswer:
     """List orders, newest first."""
     return OrdersAnswer(
-        orders=[OrderAnswer.of(record) for record in service.orders(limit)], data=Data.of_now(service)
+        orders=[OrderAnswer.of(record) for record in service.ledger.orders(limit)], data=Data.of_now(service)
     )
 
 
@@ -38,8 +38,8 @@ async def positions(service: ServiceDependency) -> PositionsAnswer:
 async def trades(service: ServiceDependency, limit: Limit = 50) -> TradesAnswer:
     """List closed round trips, the single fills, and cash that came or went without a trade."""
     return TradesAnswer(
-        trades=[TradeAnswer.of(trade) for trade in service.trades(limit)],
-        fills=[FillAnswer.of(fill) for fill in service.fills(limit)],
-        cash_movements=[CashMovementAnswer.of(movement) for movement in service.cash_movements(limit)],
+        trades=[TradeAnswer.of(trade) for trade in service.ledger.trades(limit)],
+        fills=[FillAnswer.of(fill) for fill in service.ledger.fills(limit)],
+        cash_movements=[CashMovementAnswer.of(movement) for movement in service.ledger.cash_movements(limit)],
         data=Data.of_now(service),
     )

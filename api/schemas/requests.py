@@ -57,6 +57,11 @@ def parse_moment(value: object) -> datetime | date:
     return moment
 
 
+def printable(name: str) -> str:
+    """Return the beginning of a name that a caller sent, what cannot be encoded escaped."""
+    return name[:NAME_SHOWN_MAX].encode("utf-8", "backslashreplace").decode()
+
+
 def whole_number(value: object) -> object:
     """Turn a number such as 1818.0 into the integer it is: JSON does not tell the two apart."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -87,7 +92,7 @@ def known_ticker(name: str) -> str:
     )
 
 
-Moment = Annotated[
+PastTime = Annotated[
     datetime | date,
     PlainValidator(parse_moment),
     WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}),
@@ -113,7 +118,7 @@ class RequestBody(BaseModel):
     @classmethod
     def _only_known_fields(cls, body: Any) -> Any:
         known = tuple(cls.model_fields)
-        unknown = [name[:NAME_SHOWN_MAX] for name in body if name not in known] if isinstance(body, dict) else []
+        unknown = [printable(name) for name in body if name not in known] if isinstance(body, dict) else []
         if not unknown:
             return body
         near = nearest_name(unknown[0], known)
@@ -140,7 +145,7 @@ class DecideRequest(RequestBody):
         json_schema_extra={"examples": [{}, {"as_of": "2025-06-30", "tickers": ["NVDA", "AAPL"]}]}
     )
 
-    as_of: Moment | None = Field(
+    as_of: PastTime | None = Field(
         default=None,
         description="Decide as of this past moment, against an empty portfolio; a date means its end in New "
         "York. Default: now.",

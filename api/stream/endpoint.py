@@ -61,7 +61,7 @@ class Subscribe(msgspec.Struct, tag_field="action", tag="subscribe", forbid_unkn
     """Subscribe to these topics (too); with `since`, also to what was missed of them after that event."""
 
     topics: Topics
-    since: Annotated[int | float, msgspec.Meta(ge=0)] | None = None
+    since: Annotated[int, msgspec.Meta(ge=0)] | Annotated[float, msgspec.Meta(ge=0)] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.since, float):  # JSON does not tell 1818.0 from 1818

@@ -112,16 +112,16 @@ def replay_recorded(decision_id: str, spec: BacktestSpec, environment: Environme
     finally:
         ledger.close()
     trading = chosen.trading
-    tones = _tones(trading.sentiment)
+    scores = _sentiment_scores(trading.sentiment)
     return replay(
         recorded,
-        feed=_feed(with_feed(environment, spec.feed), chosen, tones, now),
+        feed=_feed(with_feed(environment, spec.feed), chosen, scores, now),
         team=assemble_team(
             trading,
             StoredRanker(environment.artefact_dir),
             FactorStore(),
             EnsembleProvider(environment.artefact_dir, trading.ensemble.models),
-            SentimentAgent(tones, trading.sentiment, WITHOUT_MODEL),
+            SentimentAgent(scores, trading.sentiment, WITHOUT_MODEL),
         ),
         risk=assemble_risk(trading, lambda: chosen.risk),
         config_digest=digest(trading, chosen.risk),
@@ -144,12 +144,12 @@ def _until(
     return backtest_engine.ledger.dump() + b"\n" + json.dumps(["models", place, newest.model_id]).encode()
 
 
-def _feed(environment: Environment, chosen: Settings, tones: SentimentCache, now: datetime) -> Feed:
+def _feed(environment: Environment, chosen: Settings, scores: SentimentCache, now: datetime) -> Feed:
     """Give the daemon's feed; of news, those that the source itself invents."""
 
     def headlines(source: ChosenSource, _clock: Clock) -> HeadlineFeed | None:
         invented = source.headlines
-        return (lambda at: tones.scored(invented(at))) if invented else None
+        return (lambda at: scores.scored(invented(at))) if invented else None
 
     request = SourceRequest(
         environment=environment,
@@ -161,7 +161,7 @@ def _feed(environment: Environment, chosen: Settings, tones: SentimentCache, now
     return open_feed(request, ManualClock(now), headlines).feed
 
 
-def _tones(settings: SentimentSettings) -> SentimentCache:
+def _sentiment_scores(settings: SentimentSettings) -> SentimentCache:
     lexicon = Lexicon(settings.lexicon_confidence) if settings.without_model == "lexicon" else None
     return SentimentCache(lexicon, _NoStore())
 
@@ -174,5 +174,5 @@ class _NoStore:
         del model_id, texts
         return {}
 
-    def put(self, model_id: str, tones: Mapping[str, float]) -> None:
+    def put(self, model_id: str, scores: Mapping[str, float]) -> None:
         """Keep none."""

@@ -64,7 +64,7 @@ def read_five_minute_bars(path: Path, daily: Path | None) -> FiveMinuteBars:
     """
     if daily is None:
         raise SettingsError(
-            "--intraday needs daily bars from a file: only that tells how its prices are adjusted.",
+            "--intraday needs daily bars from a file: only that shows how its prices are adjusted.",
             hint="Add --feed parquet:PATH.",
         )
     return FiveMinuteBars(path, STOCKS, NyseCalendar(), footing_of(daily, STOCKS))

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.random_books import BookLimits
+from analysis.random_books import PortfolioLimits
 from backtest.app.ablation import run_ablations
 from backtest.app.engine import BacktestEngine
 from backtest.app.intraday import intraday_coverage
@@ -60,7 +60,7 @@ class Study:
 
     Attributes
     ----------
-    backtest_engine : Bench
+    backtest_engine : BacktestEngine
         The engine as it stands after the last session, and its ledger.
     """
 
@@ -217,10 +217,10 @@ def _title_of(strategy: Strategy, settings: Settings) -> str:
     return "diversified" if allocated else strategy
 
 
-def _limits(strategy: Strategy, cost_bps: float) -> BookLimits:
+def _limits(strategy: Strategy, cost_bps: float) -> PortfolioLimits:
     if strategy == "quant_v8":
-        return BookLimits(names=V8_NAMES, exposure_max=1.0, target_volatility=np.inf, cost_bps=cost_bps)
-    return BookLimits(target_volatility=SCALED_VOLATILITY, cost_bps=cost_bps)
+        return PortfolioLimits(names=V8_NAMES, exposure_max=1.0, target_volatility=np.inf, cost_bps=cost_bps)
+    return PortfolioLimits(target_volatility=SCALED_VOLATILITY, cost_bps=cost_bps)
 
 
 def _span(panel: BarPanel, run: Run) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 NOTES_SHOWN_MAX = 10
 
 
-@dataclass(frozen=True, kw_only=True)
-class EngineIngredients:
-    """What an engine is built from: settings, and the services that open their files when it is."""
+@dataclass(kw_only=True, eq=False)
+class EngineFactory:
+    """Builds the engine; what it opens for it is opened once, however often a start is tried again."""
 
     environment: Environment
     trading: TradingSettings
@@ -47,17 +47,10 @@ class EngineIngredients:
     ranker: RankerService
     ensemble: EnsembleService
     sentiment: SentimentService
-
-
-class EngineFactory:
-    """Opens what an engine needs, each once, however often a start is tried again. Heavy imports happen here."""
-
-    def __init__(self, given: EngineIngredients) -> None:
-        self._given = given
-        self._source_notes: list[str] = []
-        self._feed_in_use: NotedFeed | None = None
-        self._calendar: NyseCalendar | None = None
-        self._ledger: SqliteLedger | None = None
+    _source_notes: list[str] = field(default_factory=list, init=False)
+    _feed_in_use: NotedFeed | None = field(default=None, init=False)
+    _calendar: NyseCalendar | None = field(default=None, init=False)
+    _ledger: SqliteLedger | None = field(default=None, init=False)
 
     def build(self, settle_soon: Callable[[], None]) -> Engine:
         """Make the engine.
@@ -70,34 +63,34 @@ class EngineFactory:
         from models.factors.store import FactorStore  # noqa: PLC0415  # heavy: imported at first use
         from models.regime.tracker import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
 
-        given, trading = self._given, self._given.trading
-        given.sentiment.open()
+        trading = self.trading
+        self.sentiment.open()
         feed, clock = self._feed()
         self._feed_in_use = feed
         factors, tracker = FactorStore(), RegimeTracker(trading.regime)
         ledger = self.open_ledger()
-        given.memory.open(ledger)
-        given.ranker.open(clock, factors)
-        given.ensemble.open(clock)
-        broker = given.brokers.open(clock, ledger, settle_soon)
-        agent = given.sentiment.agent()
-        team = assemble_team(trading, given.ranker.provider, factors, given.ensemble.provider, agent, tracker)
+        self.memory.open(ledger)
+        self.ranker.open(clock, factors)
+        self.ensemble.open(clock)
+        broker = self.brokers.open(clock, ledger, settle_soon)
+        agent = self.sentiment.agent()
+        team = assemble_team(trading, self.ranker.provider, factors, self.ensemble.provider, agent, tracker)
         parts = EngineDependencies(
             clock=clock,
-            feed=given.memory.recalling(feed, ledger, factors, tracker),
+            feed=self.memory.recalling(feed, ledger, factors, tracker),
             broker=broker,
             ledger=ledger,
             team=team,
-            risk=assemble_risk(trading, lambda: given.limits.settings),
-            events=given.hub,
-            publish_events=publish_events_to(given.hub),
-            memory=given.memory,
-            config_digest=lambda: digest(trading, given.limits.settings),
+            risk=assemble_risk(trading, lambda: self.limits.settings),
+            events=self.hub,
+            publish_events=publish_events_to(self.hub),
+            memory=self.memory,
+            config_digest=lambda: digest(trading, self.limits.settings),
             refresh_limits=self._refresh_limits,
-            route=given.route.value,
-            initial_cash=given.brokers.initial_cash(broker, ledger),
-            cash_tolerance_pct=given.brokers.cash_tolerance_pct,
-            follows_account=given.brokers.follows_account,
+            route=self.route.value,
+            initial_cash=self.brokers.initial_cash(broker, ledger),
+            cash_tolerance_pct=self.brokers.cash_tolerance_pct,
+            follows_account=self.brokers.follows_account,
         )
         return Engine(parts, feed.view(clock.now()))
 
@@ -106,8 +99,8 @@ class EngineFactory:
         from adapters.ledger import SqliteLedger  # noqa: PLC0415  # brings sqlite
 
         if self._ledger is None:
-            path = self._given.environment.state_dir / "ledger.sqlite"
-            self._ledger = SqliteLedger(path, route=self._given.route)
+            path = self.environment.state_dir / "ledger.sqlite"
+            self._ledger = SqliteLedger(path, route=self.route)
         return self._ledger
 
     def notes(self) -> list[str]:
@@ -126,9 +119,9 @@ class EngineFactory:
 
     def close(self) -> None:
         """Let go of what was opened."""
-        self._given.sentiment.stop()
-        self._given.memory.stop()
-        self._given.brokers.close()
+        self.sentiment.stop()
+        self.memory.stop()
+        self.brokers.close()
         if self._ledger is not None:
             self._ledger.close()
 
@@ -137,25 +130,23 @@ class EngineFactory:
         from adapters.feeds.choose import ChosenSource, SourceRequest  # noqa: PLC0415  # heavy: the same
         from adapters.feeds.open import open_feed  # noqa: PLC0415  # heavy: the same
 
-        given = self._given
         calendar = self._calendar = NyseCalendar()
 
         def headlines(chosen: ChosenSource, clock: Clock) -> HeadlineFeed:
-            return given.sentiment.headlines(chosen.headlines, chosen.source.name, calendar, clock)
+            return self.sentiment.headlines(chosen.headlines, chosen.source.name, calendar, clock)
 
         request = SourceRequest(
-            environment=given.environment,
-            settings=given.trading.data,
+            environment=self.environment,
+            settings=self.trading.data,
             calendar=calendar,
-            route_is_builtin=given.route is OrderRoute.PAPER_BUILTIN,
-            now=given.clock.now(),
+            route_is_builtin=self.route is OrderRoute.PAPER_BUILTIN,
+            now=self.clock.now(),
         )
-        opened = open_feed(request, given.clock, headlines)
+        opened = open_feed(request, self.clock, headlines)
         self._source_notes += [note for note in opened.notes if note not in self._source_notes]
         return opened.feed, opened.clock
 
     def _refresh_limits(self) -> tuple[str, ...]:
-        limits = self._given.limits
-        if not limits.refresh():
+        if not self.limits.refresh():
             return ()
-        return (limits.fault or "The risk file's edit is in force.",)
+        return (self.limits.fault or "The risk file's edit is in force.",)

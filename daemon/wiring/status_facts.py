@@ -11,58 +11,60 @@ import structlog
 from daemon.engine_service import EngineService
 from daemon.status import status_bytes
 from daemon.wiring.cron import JobScheduler
-from daemon.wiring.engine_factory import EngineFactory, EngineIngredients
+from daemon.wiring.engine_factory import EngineFactory
 from daemon.wiring.protective_levels import breaker_limits
 from pipeline.engine import Engine
 
 log = structlog.get_logger("start")
 
 
-def degraded(made: EngineIngredients, engines: EngineFactory, scheduler: JobScheduler) -> list[str]:
+def degraded(engines: EngineFactory, scheduler: JobScheduler) -> list[str]:
     """Return what is missing or fallen back, in words."""
     return [
         *engines.notes(),
-        *made.brokers.notes(),
+        *engines.brokers.notes(),
         *scheduler.faults,
-        *([made.limits.fault] if made.limits.fault else []),
-        *made.ranker.faults,
-        *made.ensemble.faults,
-        *made.sentiment.faults,
-        *made.memory.faults,
+        *([engines.limits.fault] if engines.limits.fault else []),
+        *engines.ranker.faults,
+        *engines.ensemble.faults,
+        *engines.sentiment.faults,
+        *engines.memory.faults,
     ]
 
 
-def encode_status(
-    service: EngineService, made: EngineIngredients, engines: EngineFactory, scheduler: JobScheduler
-) -> bytes:
+def encode_status(service: EngineService, engines: EngineFactory, scheduler: JobScheduler) -> bytes:
     """Return the service's status as JSON, with each model's card and the settings in force."""
 
     def models(now: datetime) -> Mapping[str, Any]:
-        return {**made.ranker.cards(now), "rl": made.ensemble.card(now), "sentiment": made.sentiment.card()}
+        return {
+            **engines.ranker.cards(now),
+            "rl": engines.ensemble.card(now),
+            "sentiment": engines.sentiment.card(),
+        }
 
     return status_bytes(
         service,
         models=models,
-        degraded=lambda: degraded(made, engines, scheduler),
+        degraded=lambda: degraded(engines, scheduler),
         settings={
-            "profile": made.trading.profile,
-            "broker_mode": made.trading.broker.mode,
-            "regime_window_sessions": made.trading.regime.window_sessions,
-            "limits": breaker_limits(made.limits.settings),
+            "profile": engines.trading.profile,
+            "broker_mode": engines.trading.broker.mode,
+            "regime_window_sessions": engines.trading.regime.window_sessions,
+            "limits": breaker_limits(engines.limits.settings),
             "market_open": engines.market_open(service.now()),
         },
         timetable=scheduler.timetable,
-        graph=made.memory.card,
+        graph=engines.memory.card,
     )
 
 
-def log_built(engine: Engine, made: EngineIngredients, ledger: str, degraded: list[str]) -> None:
+def log_built(engine: Engine, engines: EngineFactory, degraded: list[str]) -> None:
     """Log what an engine was built from."""
     log.info(
         "engine.built",
         feed=engine.last_view.source if engine.last_view else None,
-        orders_go_to=made.route.value,
-        profile=made.trading.profile,
-        ledger=ledger,
+        orders_go_to=engines.route.value,
+        profile=engines.trading.profile,
+        ledger=engines.open_ledger().found,
         degraded=degraded,
     )

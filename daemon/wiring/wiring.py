@@ -26,14 +26,14 @@ from daemon.models.sentiment import SentimentService
 from daemon.service_dependencies import ComparedMarket, ServiceDependencies
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.cron import JobScheduler
-from daemon.wiring.engine_factory import EngineFactory, EngineIngredients
+from daemon.wiring.engine_factory import EngineFactory
 from daemon.wiring.memory import MemoryService
 from daemon.wiring.protective_levels import position_levels
 from daemon.wiring.status_facts import degraded, encode_status, log_built
 from pipeline.engine import Engine
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Daemon:
     """The wired daemon: the service, and the parts that a server or a test needs beside it.
 
@@ -51,7 +51,6 @@ class Daemon:
     port: int
     scheduler: JobScheduler
     engines: EngineFactory
-    ensemble: EnsembleService
     close: Callable[[], None]
 
 
@@ -69,27 +68,34 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
     SettingsError
         When the configuration cannot be used, or another engine holds the state directory.
     """
-    metrics = Metrics()
-    ingredients = _ingredients(environment, folder, clock or SystemClock(), EventHub(count=metrics.count))
+    metrics, clock = Metrics(), clock or SystemClock()
+    hub, trading = EventHub(count=metrics.count), load_trading(folder)
+    route = order_route(environment, trading)
+    engines = EngineFactory(
+        environment=environment,
+        trading=trading,
+        route=route,
+        limits=WatchedRisk(folder, trading.profile),
+        clock=clock,
+        hub=hub,
+        brokers=BrokerFactory(environment, trading, route),
+        memory=MemoryService(environment, trading),
+        ranker=RankerService(
+            environment.artefact_dir, trading, hub, environment.state_dir / "cache" / "boosters.json"
+        ),
+        ensemble=EnsembleService(environment.artefact_dir, trading, hub),
+        sentiment=SentimentService(environment, trading),
+    )
+    scheduler = JobScheduler(environment, trading.scheduler, clock, hub)
     lock = hold(environment.state_dir)
-    engines = EngineFactory(ingredients)
-    scheduler = JobScheduler(environment, ingredients.trading.scheduler, ingredients.clock, ingredients.hub)
 
     def close() -> None:
         engines.close()
         lock.release()
 
-    given = _service_dependencies(ingredients, engines, scheduler, metrics, BacktestService(folder), close)
-    return Daemon(
-        service=EngineService(given),
-        hub=ingredients.hub,
-        metrics=metrics,
-        port=environment.port or ingredients.trading.server.port,
-        scheduler=scheduler,
-        engines=engines,
-        ensemble=ingredients.ensemble,
-        close=close,
-    )
+    given = _service_dependencies(engines, scheduler, metrics, BacktestService(folder), close)
+    port = environment.port or trading.server.port
+    return Daemon(EngineService(given), hub, metrics, port, scheduler, engines, close)
 
 
 def hold(state_dir: Path) -> FileLock:
@@ -113,28 +119,7 @@ def hold(state_dir: Path) -> FileLock:
     return lock
 
 
-def _ingredients(environment: Environment, folder: Path, clock: Clock, hub: EventHub) -> EngineIngredients:
-    trading = load_trading(folder)
-    route = order_route(environment, trading)
-    return EngineIngredients(
-        environment=environment,
-        trading=trading,
-        route=route,
-        limits=WatchedRisk(folder, trading.profile),
-        clock=clock,
-        hub=hub,
-        brokers=BrokerFactory(environment, trading, route),
-        memory=MemoryService(environment, trading),
-        ranker=RankerService(
-            environment.artefact_dir, trading, hub, environment.state_dir / "cache" / "boosters.json"
-        ),
-        ensemble=EnsembleService(environment.artefact_dir, trading, hub),
-        sentiment=SentimentService(environment, trading),
-    )
-
-
 def _service_dependencies(
-    made: EngineIngredients,
     engines: EngineFactory,
     scheduler: JobScheduler,
     metrics: Metrics,
@@ -143,31 +128,31 @@ def _service_dependencies(
 ) -> ServiceDependencies:
     def build(settle_soon: Callable[[], None]) -> Engine:
         engine = engines.build(settle_soon)
-        log_built(engine, made, engines.open_ledger().found, degraded(made, engines, scheduler))
+        log_built(engine, engines, degraded(engines, scheduler))
         return engine
 
     def on_step(engine: Engine, report: StepReport, seconds: float) -> None:
         metrics.step(report, seconds)
         if report.cycle.agents and report.cycle.as_of is None:
-            made.ranker.watch(engine.last_view)
+            engines.ranker.watch(engine.last_view)
 
     return ServiceDependencies(
-        clock=made.clock,
-        events=made.hub,
+        clock=engines.clock,
+        events=engines.hub,
         build=build,
         open_ledger=engines.open_ledger,
         close=close,
         on_step=on_step,
         long_work={
-            "quant_retrain": made.ranker.start,
-            "train": made.ensemble.start,
+            "quant_retrain": engines.ranker.start,
+            "train": engines.ensemble.start,
             "backtest": backtests.start_backtest,
             "scan_backtest": backtests.start_scan,
         },
         scheduled_jobs=scheduler,
-        memory=made.memory,
-        ranker=made.ranker,
-        market=ComparedMarket(BENCHMARK, tuple(made.trading.watchlist.tickers)),
-        levels_of=lambda engine: position_levels(engine, made.limits.settings),
-        status_of=lambda service: encode_status(service, made, engines, scheduler),
+        memory=engines.memory,
+        ranker=engines.ranker,
+        market=ComparedMarket(BENCHMARK, tuple(engines.trading.watchlist.tickers)),
+        levels_of=lambda engine: position_levels(engine, engines.limits.settings),
+        status_of=lambda service: encode_status(service, engines, scheduler),
     )

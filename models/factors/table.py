@@ -63,7 +63,7 @@ def raw_factors(
         fill_factors(bars_of_one, part)
         table[:_SECTOR_MOMENTUM, bars_of_one.column, bars_of_one.rows] = part
     _fill_sector_momentum(table, bars, sector_etf_of, benchmark)
-    return _sealed(table)
+    return _read_only(table)
 
 
 def _fill_sector_momentum(
@@ -98,7 +98,7 @@ def z_scores(raw: Floats, members: NDArray[np.bool_] | NDArray[np.intp]) -> Floa
     out = np.full((factors, symbols, sessions), np.nan)
     for factor in range(factors):
         out[factor, columns] = _scored(np.ascontiguousarray(raw[:, columns, factor].T))
-    return _sealed(out)
+    return _read_only(out)
 
 
 def _scored(values: Floats) -> Floats:
@@ -121,9 +121,9 @@ def average_true_range(bars: BarPanel, sessions: int = WILDER_SESSIONS) -> Float
     out = np.full(bars.close.T.shape, np.nan)
     for bars_of_one in stretches(bars):
         out[bars_of_one.column, bars_of_one.rows] = true_range(bars_of_one, sessions)
-    return _sealed(out)
+    return _read_only(out)
 
 
-def _sealed(table: Floats) -> Floats:
+def _read_only(table: Floats) -> Floats:
     table.flags.writeable = False
     return table.T

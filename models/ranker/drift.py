@@ -115,7 +115,7 @@ def _stability(trained_on: Floats, newest: Floats) -> Stability | None:
     starts = range(0, len(trained_on) - len(newest) + 1, len(newest))
     stretches = (trained_on[start : start + len(newest)] for start in starts)
     usual = [_divergence(shares, _shares(part[np.isfinite(part)], inner)) for part in stretches]
-    return Stability(psi=_divergence(shares, _shares(actual, inner)), usual_max=max(usual, default=0.0))
+    return Stability(psi=population_stability(expected, actual), usual_max=max(usual, default=0.0))
 
 
 def live_scores(

@@ -27,11 +27,11 @@ def promote(new: QuantArtefact, current: QuantArtefact | None) -> tuple[bool, st
         return True, "there was no model"
     if dict(new.settings) != dict(current.settings):
         return True, "the current model was trained with other settings"
-    held, asked = _by_session(current), _by_session(new)
-    common = sorted(held.keys() & asked.keys())
+    before, after = _by_session(current), _by_session(new)
+    common = sorted(before.keys() & after.keys())
     if len(common) < COMMON_SESSIONS_MIN:
         return True, f"only {len(common)} sessions were predicted by both, too few to compare; the newer counts"
-    gain = np.array([asked[day] for day in common]) - np.array([held[day] for day in common])
+    gain = np.array([after[day] for day in common]) - np.array([before[day] for day in common])
     horizon = new.horizon_sessions
     rank_ic, brier = float(gain[:, 0].mean()), float(-gain[:, 1].mean())
     figures = f"rank IC {rank_ic:+.4f}, Brier gain {brier:+.5f} on {len(common)} common out-of-sample sessions"

@@ -73,8 +73,8 @@ class Ranker:
     def contributions(self, z: Floats) -> Floats:
         """Return what each factor of some stocks added to their margins: XGBoost's own SHAP values.
 
-        Exact, but fifty times the cost of the prediction, so it is asked only for what is decided on; the last
-        ones asked for are remembered. A stock's values do not depend on the others asked for.
+        Exact, but fifty times the cost of the prediction, so it is computed only for what is decided on; the last
+        ones are remembered. A stock's values do not depend on the others beside it.
 
         Parameters
         ----------
@@ -84,13 +84,13 @@ class Ranker:
         -------
         ndarray of float64, shape (n, 13)
         """
-        asked = [row.tobytes() for row in z]
+        wanted = [row.tobytes() for row in z]
         known = self._explained
-        missing = [name for name in dict.fromkeys(asked) if name not in known]
+        missing = [name for name in dict.fromkeys(wanted) if name not in known]
         if missing:
             found = self._explain(np.frombuffer(b"".join(missing)).reshape(len(missing), -1))
             known.update(zip(missing, found, strict=True))
-        shares = np.array([known[name] for name in asked]).reshape(z.shape)
+        shares = np.array([known[name] for name in wanted]).reshape(z.shape)
         for name in list(known)[: max(0, len(known) - EXPLANATIONS_KEPT)]:
             del known[name]
         return shares

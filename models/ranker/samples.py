@@ -44,7 +44,7 @@ class Samples:
 
 
 def complete_enough(z: Floats) -> NDArray[np.bool_]:
-    """Tell which rows of z-scores, shape (..., 13), miss at most 3 factors; all others are left out."""
+    """Return which rows of z-scores, shape (..., 13), miss at most 3 factors; all others are left out."""
     return cast(NDArray[np.bool_], np.isnan(z).sum(axis=-1) <= MISSING_FACTORS_MAX)
 
 

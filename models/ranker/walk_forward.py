@@ -83,7 +83,7 @@ def walk_forward(
     executor : Executor or None
         A process pool, or a cluster's.
     progress : callable
-        Told how many of how many folds are done.
+        Given how many of how many folds are done.
     """
     if executor is None:
         out = []

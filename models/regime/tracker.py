@@ -81,20 +81,20 @@ class RegimeTracker:
             return fitted.belief
         closes = bars.close[: since[-1] + 1, bars.column[benchmark]]
         usable = closes[closes > 0][-(len(since) - 1 + self._settings.volatility_sessions) :]
-        seen = observations(usable, self._settings.volatility_sessions)
-        if not np.isfinite(seen).all():
+        observed = observations(usable, self._settings.volatility_sessions)
+        if not np.isfinite(observed).all():
             raise DataError(
                 f"{benchmark}'s prices have not moved for {self._settings.volatility_sessions} sessions"
             )
-        return cast(Floats, forward_filter(fitted.model, seen, fitted.belief)[-1])
+        return cast(Floats, forward_filter(fitted.model, observed, fitted.belief)[-1])
 
     def _fit(self, close: Floats, session: np.datetime64) -> _Anchored:
-        seen = observations(close, self._settings.volatility_sessions)
-        model = fit(seen, restarts=self._settings.restarts, seed=self._settings.seed)
+        observed = observations(close, self._settings.volatility_sessions)
+        model = fit(observed, restarts=self._settings.restarts, seed=self._settings.seed)
         return _Anchored(
             model=model,
             model_id=f"regime-hmm-{str(session)[:10].replace('-', '')}-{model.fingerprint()}",
-            belief=forward_filter(model, seen)[-1],
+            belief=forward_filter(model, observed)[-1],
         )
 
     def _regime(self, fitted: _Anchored, belief: Floats, bars: BarPanel) -> Regime:

@@ -1,9 +1,9 @@
-"""The environment as stable-baselines3's VecEnv, and as a gymnasium environment of the same code."""
+"""The environment as stable-baselines3's VecEnv."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -90,29 +90,6 @@ class PositionVecEnv(VecEnv):  # type: ignore[misc]  # stable_baselines3 ships n
     def env_is_wrapped(
         self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: Indices = None
     ) -> Sequence[bool]:
-        """Say that none is wrapped."""
+        """Return False for each: none is wrapped."""
         del wrapper_class
         return [False for _ in self._get_indices(indices)]
-
-
-class PositionEnv(gym.Env[Features, NDArray[np.float32]]):
-    """One environment of the batch's code, as gymnasium has it."""
-
-    def __init__(self, market: RlMarket, rules: Rules) -> None:
-        self.batch = PositionBatch(market, rules, 1)
-        observed, acted = _spaces(self.batch)
-        self.observation_space = cast("spaces.Space[Features]", observed)
-        self.action_space = cast("spaces.Space[NDArray[np.float32]]", acted)
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Features, dict[str, Any]]:
-        """Start at a random ticker and session."""
-        super().reset(seed=seed, options=options)
-        self.batch.restart(ALL, self.np_random)
-        return self.batch.observe()[0], {}
-
-    def step(self, action: NDArray[np.float32]) -> tuple[Features, float, bool, bool, dict[str, Any]]:
-        """Take a target position; an episode is cut off, it never ends by itself."""
-        rewards, over = self.batch.step(np.asarray(action, dtype=np.float64))
-        return self.batch.observe()[0], float(rewards[0]), False, bool(over[0]), {}

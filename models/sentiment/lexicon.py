@@ -71,14 +71,14 @@ class Lexicon:
         """Return the score of a text in [-1, 1]; 0 when no rule applies."""
         words = TOKEN.findall(ASIDE.sub(" ", BROKEN_FIGURE.sub("", text.lower().replace("’", "'"))))
         turns, spent = _turns(words)
-        compared, told = _comparisons(words, said=bool(turns))
-        silent = spent | told
+        compared, settled = _comparisons(words, has_direction=bool(turns))
+        uncounted = spent | settled
         listed = sum(
             _negated(words, at, self._valence[word])
             for at, word in enumerate(words)
-            if at not in silent and word in self._valence
+            if at not in uncounted and word in self._valence
         )
-        return math.tanh((sum(v for at, v in turns.items() if at not in told) + compared + listed) / SCALE)
+        return math.tanh((sum(v for at, v in turns.items() if at not in settled) + compared + listed) / SCALE)
 
 
 def _turns(words: Sequence[str]) -> tuple[dict[int, float], set[int]]:
@@ -113,29 +113,29 @@ def _quantity(words: Sequence[str], at: int) -> int | None:
 
 
 def _is_figured(words: Sequence[str], at: int, quantity: int | None) -> bool:
-    """Tell "up 3 %" and "sales are down" from "up to 3" and "set up"."""
+    """Distinguish "up 3 %" and "sales are down" from "up to 3" and "set up"."""
     following = words[at + 1] if at + 1 < len(words) else ""
     if following == "to":
         return False
     return quantity is not None or following in COMPARISONS or following[:1].isdigit()
 
 
-def _comparisons(words: Sequence[str], *, said: bool) -> tuple[float, set[int]]:
+def _comparisons(words: Sequence[str], *, has_direction: bool) -> tuple[float, set[int]]:
     """Give the value of compared figures, and the places (losses, and what they turned) that they settle."""
     for at, word in enumerate(words):
         if word in COMPARISONS:
             left, right = range(max(0, at - LEFT), at), range(at + 1, min(len(words), at + 1 + RIGHT))
             lost, had_lost = _any(words, left, LOSSES), _any(words, right, LOSSES)
-            told = {place for place in (*left, *right) if words[place] in LOSSES}
+            settled = {place for place in (*left, *right) if words[place] in LOSSES}
             if had_lost and not lost and _any(words, left, PROFITS):
-                return 1.0, told | _directions(words, left)
+                return 1.0, settled | _directions(words, left)
             if lost and not had_lost and _any(words, right, PROFITS):
-                return -1.0, told | _directions(words, left)
-            if not said:
+                return -1.0, settled | _directions(words, left)
+            if not has_direction:
                 change = _change(words, left, right)
                 if change:
                     bad = lost or _any(words, left, BAD_IF_UP)
-                    return -change if bad else change, told
+                    return -change if bad else change, settled
     return 0.0, set()
 
 

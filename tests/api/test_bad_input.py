@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -11,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from api.schemas.requests import DecideRequest, past_moment
+from api.routes.backtest import BacktestRequest, SpanRequest
+from api.routes.rl import TrainRequest
+from api.schemas.requests import DecideRequest, RequestBody, past_moment
 from config.sectors import STOCKS
 from core.errors import RequestError
 from core.times import market_date
@@ -71,6 +75,112 @@ def test_an_unknown_ticker_is_told_the_nearest(client: httpx.Client) -> None:
 )
 def test_a_wrong_field_is_refused(client: httpx.Client, path: str, body: dict[str, object]) -> None:
     assert_problem(client.post(path, json=body), 422)
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "nearest"),
+    [
+        ("/decide/v3", "asof", "as_of"),
+        ("/decide", "AS_OF", "as_of"),
+        ("/decide/v3", "ticker", "tickers"),
+        ("/execute", "dryrun", "dry_run"),
+        ("/halt", "reasn", "reason"),
+        ("/predict", "tikers", "tickers"),
+        ("/train", "timestep", "timesteps"),
+        ("/backtest", "strategi", "strategy"),
+        ("/scan/backtest", "ends", "end"),
+    ],
+)
+def test_an_unknown_field_is_refused_with_the_nearest_one(
+    client: httpx.Client, path: str, field: str, nearest: str
+) -> None:
+    problem = assert_problem(client.post(path, json={field: "2024-01-02"}), 422)
+    assert field in problem["detail"]
+    assert f"The nearest field is {nearest}" in problem["hint"]
+
+
+@pytest.mark.parametrize("path", ["/scan", "/quant/rank", "/resume", "/flatten", "/risk/check", "/quant/retrain"])
+def test_a_call_without_fields_says_so(client: httpx.Client, path: str) -> None:
+    problem = assert_problem(client.post(path, json={"as_of": "2024-01-02"}), 422)
+    assert "as_of" in problem["detail"]
+    assert "no fields" in problem["hint"]
+
+
+@pytest.mark.parametrize("field", ["\ud800", "x" * 500, "", "{hint}", "as_of "])
+def test_an_odd_field_name_is_refused_in_words(client: httpx.Client, field: str) -> None:
+    content = json.dumps({field: 1}).encode()
+    assert len(assert_problem(client.post("/decide/v3", content=content, headers=JSON), 422)["detail"]) < 200
+
+
+@pytest.mark.parametrize("model", [TrainRequest, BacktestRequest, SpanRequest])
+def test_integers_are_taken_however_json_writes_them(model: type[RequestBody]) -> None:
+    """Each integer of each body: JSON does not tell 1818 from 1818.0."""
+    integers = [name for name, schema in model.model_json_schema()["properties"].items() if _is_integer(schema)]
+    assert integers
+    for name in integers:
+        for written in ("1818", "1818.0", "1.818e3"):
+            found = model.model_validate(json.loads(f'{{"{name}": {written}}}'))
+            assert getattr(found, name) == 1818
+            assert isinstance(getattr(found, name), int)
+        for wrong in ("1818.5", "true", '"1818"', "1e999", "1e30"):
+            with pytest.raises(ValidationError):
+                model.model_validate(json.loads(f'{{"{name}": {wrong}}}'))
+
+
+def _is_integer(schema: dict[str, Any]) -> bool:
+    return any(part.get("type") == "integer" for part in (schema, *schema.get("anyOf", ())))
+
+
+def first_session(client: httpx.Client) -> date:
+    """The first session with bars, as the refusal of a moment before it names it."""
+    problem = assert_problem(client.post("/decide/v3", json={"as_of": "2010-06-30"}), 422)
+    return date.fromisoformat(problem["detail"].split("before ")[1][:10])
+
+
+@pytest.mark.parametrize("path", ["/decide/v3", "/decide"])
+@pytest.mark.parametrize(
+    "as_of", ["2010-06-30", "2001-01-01", "1999-12-31", "0001-01-01", "2010-06-30T12:00:00Z"]
+)
+def test_a_moment_without_bars_is_refused_with_the_first_session_there_is(
+    client: httpx.Client, path: str, as_of: str
+) -> None:
+    first, before = first_session(client), client.get("/decisions").json()["decisions"]
+    problem = assert_problem(client.post(path, json={"as_of": as_of}), 422)
+    assert f"no bars before {first}, the first session" in problem["detail"]
+    assert client.get("/decisions").json()["decisions"] == before, "nothing was decided, nothing recorded"
+
+
+def test_the_first_session_itself_is_decided_on_and_the_day_before_is_not(client: httpx.Client) -> None:
+    first = first_session(client)
+    made = client.post("/decide/v3", json={"as_of": first.isoformat()}).json()
+    assert made["data"]["bars_until"] == first.isoformat()
+    assert_problem(client.post("/decide/v3", json={"as_of": (first - timedelta(days=1)).isoformat()}), 422)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "day", "close_of"),
+    [
+        ("2025-06-28", "Saturday 2025-06-28", "Friday 2025-06-27"),
+        ("2025-06-29", "Sunday 2025-06-29", "Friday 2025-06-27"),
+        ("2025-05-26", "Monday 2025-05-26", "Friday 2025-05-23"),  # Memorial Day
+        ("2025-06-30T08:00:00-04:00", "Monday 2025-06-30", "Friday 2025-06-27"),
+    ],
+)
+def test_a_day_without_a_close_says_whose_close_it_is(
+    client: httpx.Client, as_of: str, day: str, close_of: str
+) -> None:
+    made = client.post("/decide/v3", json={"as_of": as_of}).json()
+    assert made["data"]["bars_until"] == close_of.split()[1]
+    (note,) = [note for note in made["notes"] if "this is the close of" in note]
+    assert day in note
+    assert note.endswith(close_of)
+    assert client.get(f"/decisions/{made['decision_id']}").json()["notes"] == made["notes"]
+
+
+def test_a_day_with_its_close_says_nothing_of_another(client: httpx.Client) -> None:
+    made = client.post("/decide/v3", json={"as_of": "2025-06-27"}).json()
+    assert made["data"]["bars_until"] == "2025-06-27"
+    assert not [note for note in made["notes"] if "this is the close of" in note]
 
 
 def test_an_unknown_decision_is_not_found(client: httpx.Client) -> None:

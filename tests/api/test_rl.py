@@ -21,7 +21,7 @@ def untrained_afterwards(daemon: Daemon) -> Iterator[None]:
     yield
     for member in ("ppo", "a2c", "ddpg"):
         (daemon.artefacts / f"{member}_model.zip").unlink(missing_ok=True)
-    daemon.wired.ensemble.provider.reload()
+    daemon.wired.engines.ensemble.provider.reload()
 
 
 @pytest.fixture(scope="module")

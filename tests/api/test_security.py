@@ -190,3 +190,20 @@ def test_the_page_itself_needs_no_token_and_tells_nothing(daemon: Daemon, path: 
     answer = ask(daemon, environment, path, {}, f"http://127.0.0.1:{daemon.port}")
     assert answer.status_code == 200
     assert TOKEN not in answer.text
+
+
+@pytest.mark.parametrize(
+    "header", ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Sec-Fetch-Site: unheard-of"]
+)
+def test_a_foreign_pages_websocket_is_refused_by_what_its_browser_says(daemon: Daemon, header: str) -> None:
+    link = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n"  # not even as a link
+    answer = asyncio.run(_handshake(daemon.port, f"Host: 127.0.0.1:{daemon.port}\r\n{header}\r\n{link}"))
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert b"frame-ancestors 'none'" in answer
+
+
+def test_a_websocket_at_another_path_is_not_found(daemon: Daemon) -> None:
+    with pytest.raises(InvalidStatus) as refused, connect(f"ws://127.0.0.1:{daemon.port}/ws/other"):
+        pass
+    assert refused.value.response.status_code == 404
+    assert refused.value.response.headers["x-content-type-options"] == "nosniff"

@@ -89,6 +89,15 @@ def test_since_replays_what_was_missed(daemon: Daemon, socket: ClientConnection)
     assert [receive(socket)["seq"] for _ in range(4)] == [*missed, later]
 
 
+@pytest.mark.parametrize("since", ["{}", "{}.0"])
+def test_since_is_taken_however_json_writes_it(daemon: Daemon, socket: ClientConnection, since: str) -> None:
+    before = daemon.app.state.hub.sequence
+    missed = publish(daemon, "model.updated", model="drill")
+    message = f'{{"action":"subscribe","topics":["model.updated"],"since":{since.format(before)}}}'
+    ask(socket, message, "subscribed")
+    assert receive(socket)["seq"] == missed
+
+
 @pytest.mark.parametrize(
     "message",
     [
@@ -97,6 +106,7 @@ def test_since_replays_what_was_missed(daemon: Daemon, socket: ClientConnection)
         '{"action":"subscribe","topics":"signal.*"}', '{"action":"subscribe","topics":[1]}',
         '{"action":"subscribe","topics":["nothing.like.it"]}',
         '{"action":"subscribe","topics":["*"],"since":-1}', '{"action":"subscribe","topics":["*"],"since":NaN}',
+        '{"action":"subscribe","topics":["*"],"since":1.5}', '{"action":"subscribe","topics":["*"],"since":true}',
         '{"action":"subscribe","topics":["*"],"more":1}', '{"action":"subscribe","topics":["' + "x" * 65 + '"]}',
         " " * 70_000,
     ],

@@ -117,3 +117,13 @@ def test_files_and_functions_stay_small(path: str) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             assert length <= 50, f"{path}:{node.lineno} {node.name} has {length} lines"
+
+
+def test_the_zone_of_the_exchange_is_made_once() -> None:
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for room in (*ROOMS, "tests", "benchmarks")
+        for path in sorted((ROOT / room).rglob("*.py"))
+        if 'ZoneInfo("' in path.read_text("utf-8") and path != Path(__file__)
+    ]
+    assert found == ["core/times.py"]

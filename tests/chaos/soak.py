@@ -84,7 +84,7 @@ async def soak(folder: Path, days: int, *, first: date = FIRST) -> Soak:
         footprints = [await _day(it, first, number) for number in range(1, days + 1)]
         await asyncio.sleep(0.05)
         status = it.driven.status()
-        fills = len(it.driven.daemon.service.fills(100_000))
+        fills = len(it.driven.daemon.service.ledger.fills(100_000))
         return Soak(footprints=footprints, runs=runs, fills=fills, state=status["trading_state"])
 
 

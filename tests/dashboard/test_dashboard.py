@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.servers.daemon import Process, own_settings
+from tests.servers.local_http import Answer, local_server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 if CHROMIUM is None:
@@ -249,6 +250,37 @@ def test_assets_carry_a_strict_policy(daemon: Process) -> None:
         assert "http" not in policy
     for path in ("/dashboard/library/..%2fbokeh.json", "/dashboard/library/other.js", "/dashboard/..%2fapp.py"):
         assert daemon.http.get(path).status_code == 404
+
+
+def test_the_api_docs_are_drawn_without_any_other_server(browser: Browser, daemon: Process) -> None:
+    page, seen = browser.new_page(), Seen()
+    page.on("console", seen.note)
+    page.on("pageerror", lambda error: seen.faults.append(str(error)))
+    page.on("request", lambda request: seen.hosts.add(urlsplit(request.url).hostname or "data"))
+    page.goto(f"http://127.0.0.1:{daemon.port}/docs")
+    page.wait_for_selector(".opblock", timeout=WAIT_MS_MAX)
+    assert page.locator(".opblock").count() > 25
+    halt = page.locator(".opblock").filter(has=page.locator("[data-path='/halt']"))
+    halt.locator(".opblock-summary-control").click()
+    expect(halt.get_by_role("button", name="Try it out")).to_be_visible()
+    page.close()
+    assert seen.faults == []
+    assert seen.hosts <= {"127.0.0.1", "data"}
+
+
+def test_no_foreign_page_frames_ours(browser: Browser, daemon: Process) -> None:
+    """The foreign page stands on loopback too, where no other protection of the browser's helps."""
+    ours = f"http://127.0.0.1:{daemon.port}"
+    frames = f"<iframe src='{ours}/'></iframe><iframe src='{ours}/docs'></iframe>".encode()
+    hostile = Answer(body=frames, headers={"content-type": "text/html"})
+    page = browser.new_page()
+    with local_server(lambda _: hostile) as port:
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.wait_for_timeout(1_000)
+        assert len(page.frames) == 3
+        for frame in page.frames[1:]:
+            assert frame.locator("#halt, #swagger-ui").count() == 0
+    page.close()
 
 
 def test_the_page_asks_for_the_token(browser: Browser, tmp_path: Path) -> None:

@@ -89,6 +89,29 @@ def test_with_its_jobs_it_says_when_they_run_next_and_stops_in_order(copy: Path,
     assert "Traceback" not in process.log
 
 
+def test_a_decision_asked_for_right_after_the_start_waits_for_it(tmp_path: Path) -> None:
+    with Process(tmp_path / "state") as process:
+        process.wait_alive()
+        assert process.status_code("/ready") == 503, "it still starts"
+        decided = process.http.post("/decide/v3")
+        assert decided.status_code == 200, decided.text
+        assert decided.json()["decisions"]
+        code, _ = process.end(signal.SIGTERM)
+    assert code == 0, process.log
+
+
+def test_sigterm_ends_the_wait_for_a_start_in_order(tmp_path: Path) -> None:
+    with Process(tmp_path / "state") as process:
+        process.wait_alive()
+        with ThreadPoolExecutor(1) as waiting:
+            decided = waiting.submit(process.http.post, "/decide/v3")
+            code, seconds = process.end(signal.SIGTERM)
+        assert decided.exception() is not None or decided.result().status_code in (200, 503)
+    assert code == 0, process.log
+    assert seconds < STOP_SECONDS_MAX
+    assert "Traceback" not in process.log
+
+
 def test_sigterm_while_it_still_starts_ends_in_order(tmp_path: Path) -> None:
     with Process(tmp_path / "state") as process:
         process.wait_alive()

@@ -14,7 +14,7 @@ from analysis.curves import drawdowns, monthly_returns, simple_returns, worst_dr
 from analysis.overfitting import overfitting_probability
 from analysis.performance import measure_curve
 from analysis.random_books import (
-    BookLimits,
+    PortfolioLimits,
     equal_weight,
     equal_weight_scaled,
     even_targets,
@@ -127,7 +127,7 @@ def test_the_books_know_nothing_of_the_future(seed: int, cut: int) -> None:
     poisoned_open[cut:] *= 3.0
     poisoned_close[cut:] = np.nan
     sectors = [f"s{k % 4}" for k in range(8)]
-    limits = BookLimits(names=3)
+    limits = PortfolioLimits(names=3)
     runs = []
     for o, c in ((open_, close), (poisoned_open, poisoned_close), (open_[:cut], close[:cut])):
         books = random_books(
@@ -148,7 +148,7 @@ def test_what_the_books_want_is_decided_before_the_next_session(seed: int, cut: 
     later = close.copy()
     later[cut:] *= np.random.default_rng(seed).uniform(0.5, 2.0, close[cut:].shape)
     sectors = [f"s{k % 4}" for k in range(8)]
-    limits = BookLimits(names=3)
+    limits = PortfolioLimits(names=3)
     wanted = []
     for c in (close, later):
         drawn = random_targets(days, c, sectors, np.random.default_rng(1), first=70, books=6, limits=limits)

@@ -10,11 +10,10 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from random import Random
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
+from core.times import NEW_YORK
 from tests.servers.alpaca_broker_faults import Faults
 
-NEW_YORK = ZoneInfo("America/New_York")
 ZERO, CENT, TICK, SHARE = Decimal(0), Decimal("0.01"), Decimal("0.0001"), Decimal("0.000001")
 OPEN = ("accepted", "new", "partially_filled")
 

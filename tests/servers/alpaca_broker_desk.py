@@ -8,8 +8,8 @@ from decimal import ROUND_DOWN, Decimal
 from random import Random
 from typing import Any
 
+from core.times import NEW_YORK
 from tests.servers.alpaca_broker_book import (
-    NEW_YORK,
     SHARE,
     ZERO,
     Book,

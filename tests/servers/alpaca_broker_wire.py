@@ -10,8 +10,8 @@ from functools import partial
 from random import Random
 from typing import Any
 
+from core.times import NEW_YORK
 from tests.servers.alpaca_broker_book import (
-    NEW_YORK,
     ZERO,
     Activity,
     Book,

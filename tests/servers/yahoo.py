@@ -12,14 +12,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import requests
 from requests.adapters import HTTPAdapter
 
+from core.times import NEW_YORK
 from tests.servers.local_http import Answer, Asked, local_server
 
-NEW_YORK = ZoneInfo("America/New_York")
 VENDOR_FOLDER = Path(tempfile.gettempdir()) / f"py-yfinance-{os.getpid()}"
 """yfinance keeps its caches in one folder for the life of a process."""
 Row = tuple[date, float, float, float, float, float, int]

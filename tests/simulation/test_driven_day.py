@@ -40,7 +40,7 @@ async def live(state: Path, settings: Path, heard: list[Event]) -> tuple[Sequenc
         await first.run_until(at(HALF_DAY, 11, 7))
     async with driven(state, at(HALF_DAY, 11, 16), settings=settings, hear=heard.append) as second:
         await second.run_until(at(HALF_DAY, 20))
-        return second.daemon.service.decisions(500), second.status()
+        return second.daemon.service.ledger.decisions(500), second.status()
 
 
 def test_a_holiday_a_half_day_and_a_restart(state: Path, tmp_path: Path) -> None:

@@ -441,7 +441,7 @@ def test_what_nobody_can_recover_from_halts_and_stays_readable(kind: type[Unreac
                 await service.step(cycle)
         assert service.health()["trading_state"] == "halted"
         assert told in json.loads(service.status())["degraded"][0]
-        assert service.decisions(1)
+        assert service.ledger.decisions(1)
         desk.clock.set(left_after(desk)[1][0])
         report = await service.step(replace(DECIDE, submits=True))
         assert report.plan.approved == ()

@@ -182,14 +182,14 @@ def test_a_changed_model_is_named() -> None:
     assert done.first_difference == f"plan.opinion.models.quant: it was {was}, it is quant-v8-another"
 
 
-def test_a_book_that_the_ledger_cannot_tell_is_said_to_be_so() -> None:
+def test_a_portfolio_that_the_ledger_does_not_prove_is_named() -> None:
     recorded = find(desk().ledger, steps("decide")[0].decision_id)
     assert recorded.before is not None
     richer = structs.replace(recorded.before.plan.portfolio, cash=recorded.before.plan.portfolio.cash + 1)
     before = structs.replace(recorded.before, plan=structs.replace(recorded.before.plan, portfolio=richer))
     done = again(replace(recorded, before=before))
     assert not done.same
-    assert done.causes[0].startswith("The book it was made from is not recorded in full")
+    assert done.causes[0].startswith("The portfolio it was made from is not recorded in full")
 
 
 def test_what_was_decided_on_is_proven_by_what_the_report_recorded_or_not_at_all() -> None:

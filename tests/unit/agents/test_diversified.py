@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.diversified import DiversifiedAgent, book_weights, least_correlated
+from agents.diversified import DiversifiedAgent, least_correlated, portfolio_weights
 from agents.synthesizer import hold_targets
 from config.trading import DiversifiedSettings
 from core.cycles import DECIDE
@@ -46,11 +46,11 @@ def test_without_correlations_it_is_equal_weight_and_ignores_scale() -> None:
 
 def test_the_book_is_scaled_to_its_volatility_and_never_levered() -> None:
     close = np.exp(np.cumsum(np.random.default_rng(2).normal(0, 0.03, (260, 6)), axis=0))
-    weights = book_weights(close, SETTINGS)
+    weights = portfolio_weights(close, SETTINGS)
     moves = (close[1:] / close[:-1] - 1)[-SETTINGS.volatility_sessions :] @ weights
     assert moves.std(ddof=1) * np.sqrt(252) == pytest.approx(SETTINGS.target_volatility_pct)
     calm = np.exp(np.cumsum(np.random.default_rng(2).normal(0, 0.0003, (260, 6)), axis=0))
-    assert book_weights(calm, SETTINGS).sum() == pytest.approx(1.0)
+    assert portfolio_weights(calm, SETTINGS).sum() == pytest.approx(1.0)
 
 
 def view_of(panel: BarPanel) -> MarketView:

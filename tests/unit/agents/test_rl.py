@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from agents.rl import RlAgent, RlMembersAgent, agreement
 from core.types import Abstention, MarketView
 from models.rl.artefacts import StoredMember
-from models.rl.ensemble import MemberView, Verdict
+from models.rl.ensemble import EnsembleVote, MemberVote
 from tests.panels import make_panel
 
 TICKERS = {"AAPL": 0, "JPM": 1, "XOM": 2}
@@ -35,35 +35,35 @@ class Card:
 
 
 def member(
-    name: str, at: list[float], weight: float, *, silence: str = "", trailing_sharpe: float | None = 1.25
-) -> MemberView:
-    return MemberView(
+    name: str, at: list[float], weight: float, *, no_vote_reason: str = "", trailing_sharpe: float | None = 1.25
+) -> MemberVote:
+    return MemberVote(
         member=cast(StoredMember, Card(name)), actions=np.array(at), weight=weight,
-        trailing_sharpe=trailing_sharpe, silence=silence,
+        trailing_sharpe=trailing_sharpe, no_vote_reason=no_vote_reason,
     )  # fmt: skip
 
 
-def ensemble_vote(*members: MemberView) -> Verdict:
+def ensemble_vote(*members: MemberVote) -> EnsembleVote:
     voting = [one for one in members if one.weight > 0]
     total = sum(one.weight for one in voting)
     votes = (
         sum((one.weight * one.actions for one in voting), np.zeros(3)) / total if voting else np.full(3, np.nan)
     )
-    return Verdict(tickers=TICKERS, members=members, votes=votes)
+    return EnsembleVote(tickers=TICKERS, members=members, votes=votes)
 
 
 class Ensemble:
     """Gives one answer; implements what the agents ask of an ensemble."""
 
-    def __init__(self, answer: Verdict | Abstention) -> None:
+    def __init__(self, answer: EnsembleVote | Abstention) -> None:
         self.answer = answer
 
-    def judge(self, view: MarketView) -> Verdict | Abstention:
+    def vote(self, view: MarketView) -> EnsembleVote | Abstention:
         del view
         return self.answer
 
 
-SILENT = member("ddpg", [1.0, 1.0, 1.0], 0.0, silence="not better than chance", trailing_sharpe=None)
+SILENT = member("ddpg", [1.0, 1.0, 1.0], 0.0, no_vote_reason="not better than chance", trailing_sharpe=None)
 BOTH = ensemble_vote(member("ppo", [1.0, -0.5, np.nan], 0.6), member("a2c", [0.5, 0.75, np.nan], 0.4), SILENT)
 
 

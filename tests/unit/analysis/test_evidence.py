@@ -15,7 +15,7 @@ from analysis.evidence import (
     SHOWN_MIN,
     Evidence,
     EvidenceRule,
-    Verdict,
+    EvidenceState,
     evidence_paths,
     gather,
     update,
@@ -111,11 +111,11 @@ def test_a_missing_return_teaches_nothing(returns: list[float], missing: float) 
     assert update(evidence, missing) == evidence
 
 
-def test_verdicts() -> None:
+def test_states() -> None:
     up = gather(noise(5 * YEAR, 1, 4.0, seed=8)[:, 0])
-    assert up.verdict is Verdict.SHOWN
-    assert gather(-noise(5 * YEAR, 1, 4.0, seed=8)[:, 0]).verdict is Verdict.SHOWN_WORSE
-    assert Evidence().verdict is Verdict.NOT_KNOWN
+    assert up.state is EvidenceState.SHOWN
+    assert gather(-noise(5 * YEAR, 1, 4.0, seed=8)[:, 0]).state is EvidenceState.SHOWN_WORSE
+    assert Evidence().state is EvidenceState.NOT_KNOWN
     assert Evidence().e_value == 1.0
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from analysis.curves import drawdowns
 from analysis.holding import Target, filled_forward, hold, month_ends
 from analysis.random_books import (
-    BookLimits,
+    PortfolioLimits,
     RandomBooks,
     equal_weight,
     equal_weight_scaled,
@@ -118,7 +118,7 @@ def test_calendar_and_gaps() -> None:
 
 def test_random_books_keep_their_limits() -> None:
     data = market(3)
-    limits = BookLimits(names=4, exposure_max=0.7, target_volatility=0.5)
+    limits = PortfolioLimits(names=4, exposure_max=0.7, target_volatility=0.5)
     rng = np.random.default_rng(0)
     targets = list(
         random_targets(data.sessions, data.close, data.sectors, rng, first=70, books=25, limits=limits)
@@ -145,7 +145,7 @@ def test_every_sector_and_name_is_drawn_about_as_often() -> None:
     data.close[:5, 2] = np.nan
     (target,) = random_targets(
         data.sessions[:66], data.close[:66], tuple("aaabcc"), np.random.default_rng(0),
-        first=65, books=6000, limits=BookLimits(names=2),
+        first=65, books=6000, limits=PortfolioLimits(names=2),
     )  # fmt: skip
     assert (target.weights > 0).mean(axis=0) == pytest.approx(np.array([1, 1, 0, 2, 1, 1]) / 3, abs=0.03)
 

@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 pytest.importorskip("stable_baselines3")
 
+import gymnasium as gym
 from gymnasium.utils.env_checker import check_env as check_with_gymnasium
 from stable_baselines3.common.env_checker import check_env as check_with_sb3
 from stable_baselines3.common.vec_env import DummyVecEnv, VecCheckNan, VecMonitor
 
 from core.errors import DataError
-from models.rl.batch import Rules, possible_starts
-from models.rl.env import PositionEnv, PositionVecEnv
+from models.rl.batch import PositionBatch, Rules, observation_bounds, possible_starts
+from models.rl.env import PositionVecEnv
 from models.rl.market import RlMarket
 from tests.rl_markets import make_market
 
 RULES = Rules(lowest=0.0, cost=0.0005, drawdown_penalty=0.2, episode_sessions=17)
 LONG_AND_SHORT = Rules(lowest=-1.0, cost=0.001, drawdown_penalty=0.0, episode_sessions=9)
+
+
+def space(width: int) -> gym.spaces.Box:
+    low, high = observation_bounds(width)
+    return gym.spaces.Box(low, high, dtype=np.float32)
+
+
+class PositionEnv(gym.Env[Any, Any]):
+    """One environment of the batch's code, as gymnasium has it: the oracle of the batch."""
+
+    def __init__(self, market: RlMarket, rules: Rules) -> None:
+        self.batch = PositionBatch(market, rules, 1)
+        observed, acted = (space(self.batch.width), gym.spaces.Box(-1.0, 1.0, (1,), dtype=np.float32))
+        self.observation_space = cast(Any, observed)
+        self.action_space = cast(Any, acted)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start at a random ticker and session."""
+        super().reset(seed=seed, options=options)
+        self.batch.restart(slice(None), self.np_random)
+        return self.batch.observe()[0], {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Take a target position; an episode is cut off, it never ends by itself."""
+        rewards, over = self.batch.step(np.asarray(action, dtype=np.float64))
+        return self.batch.observe()[0], float(rewards[0]), False, bool(over[0]), {}
 
 
 class SlowEnvironment:
