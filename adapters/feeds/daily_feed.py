@@ -6,13 +6,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
+from adapters.feeds.action_gate import ActionGate
 from adapters.feeds.quality import Inspection, inspect, too_many_missing
 from adapters.feeds.source import Source
 from adapters.feeds.views import NO_QUOTE, HeadlineFeed, SessionStatus, compose, session_status
 from config.trading import DataSettings
 from core.errors import DataError
 from core.ports import Calendar
-from core.types import MarketView, Quote
+from core.types import CorporateAction, MarketView, Quote
 
 LOG = logging.getLogger(__name__)
 RETRY_FIRST = timedelta(minutes=1)
@@ -25,12 +26,15 @@ class DailyFeed:
 
     Bars are fetched when a session that must be out by `as_of` is not in the panel yet. After a failure the old
     panel is served, the fault is named (entries stop), and the source is asked again after 1, 2, 4 ... up to
-    15 minutes. Times come from `as_of` alone, so a moved clock moves everything.
+    15 minutes. A corporate action that becomes known with the quotes has its symbol's history fetched anew at
+    once. Times come from `as_of` alone, so a moved clock moves everything.
 
     Parameters
     ----------
     headlines : callable or None
         Headlines that were out at a moment.
+    said_actions : sequence of CorporateAction
+        What a person said of corporate actions; it counts before what the source lists.
 
     Attributes
     ----------
@@ -50,7 +54,9 @@ class DailyFeed:
         settings: DataSettings,
         *,
         headlines: HeadlineFeed | None = None,
+        said_actions: Sequence[CorporateAction] = (),
     ) -> None:
+        self._actions = ActionGate(said_actions)
         self._source = source
         self._calendar = calendar
         self._symbols = tuple(symbols)
@@ -87,6 +93,9 @@ class DailyFeed:
             )
         status = session_status(self._calendar, as_of, self._source.publication_delay)
         quotes, stale, quote_fault = self._quotes(as_of, status)
+        if self._source.actions().outdated:
+            self.refresh(as_of)
+        known = self._inspection.panel.prefix(self._inspection.panel.rows_known(as_of))
         return compose(
             as_of=as_of,
             status=status,
@@ -96,6 +105,7 @@ class DailyFeed:
             stale_quotes=stale,
             headlines=self._headlines(as_of) if self._headlines else (),
             faults=(self.fault if self._is_now(as_of) else "", quote_fault),
+            admitted=self._actions.admit(as_of, self._source.actions(), known, quotes),
         )
 
     def refresh(self, as_of: datetime) -> None:
@@ -115,7 +125,9 @@ class DailyFeed:
         if self._inspection is None or not len(self._inspection.panel.sessions):
             return True
         late = due is not None and bool(self._inspection.panel.sessions[-1] < due)
-        return late or (self._incomplete and self._is_now(as_of))
+        actions = self._source.actions()
+        unsettled = self._incomplete or bool(actions.outdated or actions.doubts)
+        return late or (unsettled and self._is_now(as_of))
 
     def _fetch(self, as_of: datetime) -> None:
         due = session_status(self._calendar, as_of, self._source.publication_delay).session_due
