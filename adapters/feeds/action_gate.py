@@ -3,23 +3,27 @@
 A split is certain when three witnesses agree: the vendor's list, its restated history (`restatements`), and the
 live price against the last close. Where they do not, or one is silent, the symbol is stale with the reason: its
 position keeps its last price, nothing trades on it, until they agree or a person says what happened
-(`data.corporate_actions`).
+(`corporate_actions`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from math import nan
+from math import isfinite, nan
 from typing import NamedTuple
+
+import numpy as np
+from msgspec.structs import replace
 
 from adapters.feeds.action_table import ActionTable
 from adapters.feeds.restatements import agrees_with
+from core.money import to_price
 from core.times import market_date, opening
 from core.types import ActionKind, BarPanel, CorporateAction, Quote
 
 LISTED_DAYS = 400
-WHAT_TO_DO = "It is not traded until they agree, or until data.corporate_actions says what happened."
+WHAT_TO_DO = "It is not traded until they agree, or `corporate_actions` in trading.json says what happened."
 
 
 class Admitted(NamedTuple):
@@ -57,7 +61,7 @@ class ActionGate:
         for action in self._listed(table, today):
             reason = frozen.get(action.symbol) or self._doubt(action, as_of, panel, quotes)
             if not reason:
-                actions.append(action)
+                actions.append(_with_close(action, panel))
             elif action.symbol not in frozen:
                 frozen[action.symbol] = reason
         return Admitted(tuple(actions), frozen)
@@ -89,6 +93,16 @@ class ActionGate:
             )
         self._confirmed.add(action.action_id)
         return ""
+
+
+def _with_close(action: CorporateAction, panel: BarPanel) -> CorporateAction:
+    """Add the last close before a payment where nobody gave it."""
+    if action.close_before or not action.cash_per_share:
+        return action
+    row = int(np.searchsorted(panel.sessions, np.datetime64(action.ex_date, "D"))) - 1
+    column = panel.column.get(action.symbol)
+    close = float(panel.close[row, column]) if column is not None and row >= 0 else nan
+    return replace(action, close_before=to_price(close)) if isfinite(close) else action
 
 
 def _last_close(panel: BarPanel, symbol: str) -> float:
