@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from dataclasses import replace as changed
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -34,13 +33,13 @@ from tests.servers.yahoo import VENDOR_FOLDER, Row, Yahoo, yahoo_server
 from tests.small_engine import Published, Wanted
 
 CALENDAR = NyseCalendar()
-FIRST, LAST = date(2021, 12, 1), date(2024, 3, 15)
+FIRST, LAST = date(2024, 1, 2), date(2024, 3, 15)
 SESSIONS = [day for day, *_ in CALENDAR.sessions(FIRST, LAST)]
 BOUGHT, EX_DATE = date(2024, 3, 11), date(2024, 3, 12)
 ENTRY = 2631.2264
 OTHERS = {"JPM": 190.0, "SPY": 510.0, "XOM": 110.0}
-DECIDE_AND_PROTECT = changed(DECIDE, submits=True, protects=True)
-CHECK_AND_PROTECT = changed(RISK_CHECK, protects=True)
+DECIDE_AND_PROTECT = replace(DECIDE, submits=True, protects=True)
+CHECK_AND_PROTECT = replace(RISK_CHECK, protects=True)
 
 
 def at(day: date, minutes: int) -> datetime:
@@ -164,5 +163,3 @@ def market_of(**changes: object) -> Iterator[Market]:
     with yahoo_server(Yahoo()) as yahoo:
         yield Market(yahoo, **changes)  # type: ignore[arg-type]  # fields by name, checked at run time
 
-
-__all__ = ["UTC", "Market", "market_of", "open_desk"]

@@ -6,14 +6,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from adapters.feeds.action_gate import ActionGate
+from adapters.feeds.action_gate import ActionGate, Admitted
 from adapters.feeds.quality import Inspection, inspect, too_many_missing
 from adapters.feeds.source import Source
 from adapters.feeds.views import NO_QUOTE, HeadlineFeed, SessionStatus, compose, session_status
 from config.trading import DataSettings
 from core.errors import DataError
 from core.ports import Calendar
-from core.types import CorporateAction, MarketView, Quote
+from core.types import BarPanel, CorporateAction, MarketView, Quote
 
 LOG = logging.getLogger(__name__)
 RETRY_FIRST = timedelta(minutes=1)
@@ -68,6 +68,8 @@ class DailyFeed:
         self._failures = 0
         self._incomplete = False
         self._retry_at: datetime | None = None
+        self._outdated: frozenset[str] = frozenset()
+        self._frozen: Mapping[str, str] = {}
         self._quoted: tuple[datetime, Mapping[str, Quote]] | None = None
         self.fault = ""
         self.fetched_at: datetime | None = None
@@ -93,8 +95,7 @@ class DailyFeed:
             )
         status = session_status(self._calendar, as_of, self._source.publication_delay)
         quotes, stale, quote_fault = self._quotes(as_of, status)
-        if self._source.actions().outdated:
-            self.refresh(as_of)
+        self._refresh_outdated(as_of)
         known = self._inspection.panel.prefix(self._inspection.panel.rows_known(as_of))
         return compose(
             as_of=as_of,
@@ -105,7 +106,7 @@ class DailyFeed:
             stale_quotes=stale,
             headlines=self._headlines(as_of) if self._headlines else (),
             faults=(self.fault if self._is_now(as_of) else "", quote_fault),
-            admitted=self._actions.admit(as_of, self._source.actions(), known, quotes),
+            admitted=self._admitted(as_of, known, quotes),
         )
 
     def refresh(self, as_of: datetime) -> None:
@@ -119,6 +120,27 @@ class DailyFeed:
             self.fault = f"{self.source} failed: {error}"
             LOG.warning("%s", self.fault)
         self._plan_retry(as_of)
+
+    def _admitted(self, as_of: datetime, known: BarPanel, quotes: Mapping[str, Quote]) -> Admitted:
+        """Sort the source's corporate actions, and log which symbols they freeze or free."""
+        admitted = self._actions.admit(as_of, self._source.actions(), known, quotes)
+        if self._is_now(as_of):
+            for name, reason in admitted.frozen.items():
+                if self._frozen.get(name) != reason:
+                    LOG.warning("%s is frozen. %s", name, reason)
+            for name in self._frozen.keys() - admitted.frozen.keys():
+                LOG.warning("%s is traded again.", name)
+            self._frozen = admitted.frozen
+        return admitted
+
+    def _refresh_outdated(self, as_of: datetime) -> None:
+        """Fetch anew at once what an action made outdated; the same one again only after the usual wait."""
+        outdated = self._source.actions().outdated
+        if outdated - self._outdated:
+            self._retry_at = None
+        self._outdated = outdated
+        if outdated:
+            self.refresh(as_of)
 
     def _due(self, as_of: datetime) -> bool:
         due = session_status(self._calendar, as_of, self._source.publication_delay).session_due
