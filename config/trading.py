@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from config.corporate_actions import SaidAction
 from config.drift import DriftSettings
 from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
@@ -262,8 +263,7 @@ class SynthesizerSettings(Frozen):
     Attributes
     ----------
     allocation : str
-        `votes`: weighted votes buy and sell. `diversified`: the least-correlated portfolio is held and the votes
-        are shown beside it without weight.
+        `votes`: weighted votes decide. `diversified`: the least-correlated portfolio, votes shown without weight.
     """
 
     allocation: Literal["votes", "diversified"] = "votes"
@@ -284,6 +284,7 @@ class TradingSettings(Frozen):
     rl: RlSettings = RlSettings()
     watchlist: WatchlistSettings = WatchlistSettings()
     data: DataSettings = DataSettings()
+    corporate_actions: tuple[SaidAction, ...] = ()
     regime: RegimeSettings = RegimeSettings()
     quant: QuantSettings = QuantSettings()
     sentiment: SentimentSettings = SentimentSettings()

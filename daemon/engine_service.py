@@ -23,7 +23,7 @@ from daemon.child_jobs import JobRunner
 from daemon.engine_thread import EngineThread
 from daemon.equity_comparison import compare_with_market
 from daemon.halt_recorder import HaltRecorder
-from daemon.logs import step_line
+from daemon.logs import settlement_lines, step_line
 from daemon.service_dependencies import ServiceDependencies
 from daemon.settle_trigger import SettleTrigger
 from daemon.start_retries import start_alert, start_retries
@@ -276,6 +276,8 @@ class EngineService:
             self.last_decision = report
         self._status_cache = (-1.0, b"")
         log.info("step", **step_line(report, seconds))
+        for event, fields in settlement_lines(report):
+            log.info(event, **fields)
         self._given.on_step(engine, report, seconds)
         self._unwatched.note(engine)
         return report

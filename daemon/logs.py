@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import Processor
 
 from core.masking import NO_SECRETS, SecretMask
-from core.types import StepReport
+from core.orders import SPLIT
+from core.types import Side, StepReport
 from daemon.log_stream import LogStream
+from pipeline.report_events import action_data, movement_data
 
 DIGEST_CHARACTERS = 12
 
@@ -43,6 +45,23 @@ def configure_logging(mask: SecretMask = NO_SECRETS) -> LogStream:
     )
     logging.basicConfig(level=logging.WARNING, stream=target, format="%(levelname)s %(name)s %(message)s")
     return stream
+
+
+def settlement_lines(report: StepReport) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Return what the log says of each corporate action and cash movement of a step: the event, its fields."""
+    changes = {fill.fill_id: fill for fill in report.fills if fill.rule == SPLIT}
+    for action in report.actions:
+        held = report.plan.portfolio.positions.get(action.symbol)
+        change = changes.get(action.action_id)
+        yield (
+            "corporate_action",
+            action_data(action)
+            | {"share_change": f"{'-' if change.side is Side.SELL else '+'}{change.quantity}" if change else "0"}
+            | {"quantity": str(held.quantity) if held else "0"}
+            | {"average_price": f"{held.average_price:.4f}" if held else ""},
+        )
+    for movement in report.cash_movements:
+        yield "cash_movement", movement_data(movement) | {"cash": str(report.plan.portfolio.cash)}
 
 
 def step_line(report: StepReport, seconds: float) -> Mapping[str, Any]:

@@ -159,7 +159,7 @@ class Engine:
             alerts = tuple(parts.refresh_limits())
             view = self._last_view = parts.feed.view(parts.clock.now())
             held = self._portfolio
-            fills, portfolio = settle(parts.broker, parts.ledger, self._portfolio, view)
+            settlement, portfolio = settle(parts.broker, parts.ledger, self._portfolio, view)
             name, plan = self._decide(view, portfolio, self.state, cycle)
             before = self.state
             report = step_report(
@@ -168,11 +168,11 @@ class Engine:
                 cycle,
                 with_pending_orders(plan, cycle),
                 parts.config_digest(),
-                fills=fills,
+                settlement=settlement,
                 notes=(*notes, *alerts),
             )
             parts.ledger.record(report)
-            parts.broker.acknowledge([fill.fill_id for fill in fills])
+            parts.broker.acknowledge(settlement.ids)
             self._portfolio, self._last_report = report.plan.portfolio, report
             with self._state_lock:  # a halt meanwhile stands: a step only tightens
                 self._state = tighter(self._state, report.plan.state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -11,6 +11,8 @@ from core.orders import SPLIT
 from core.ports import EventSink
 from core.types import (
     Action,
+    CashMovement,
+    CorporateAction,
     Fill,
     Portfolio,
     Regime,
@@ -44,12 +46,7 @@ def events_of(report: StepReport, before: TradingState) -> Iterator[EventContent
     """List a step's events, (topic, data), in the order in which things happened."""
     plan = report.plan
     data: dict[str, Any] = {"decision_id": report.decision_id, "source": report.source}
-    for fill in report.fills:
-        if fill.rule == SPLIT:
-            change = f"{'+' if fill.side is Side.BUY else '-'}{fill.quantity}"
-            yield "risk.alert", data | {"message": f"{fill.symbol} was split: {change} shares, no money moved"}
-        else:
-            yield "order.filled", filled(fill)
+    yield from _settled(report, data)
     if plan.analysis.regime is not None:
         yield "regime.update", data | regime_data(plan.analysis.regime)
     for sector in plan.analysis.sectors:
@@ -92,6 +89,21 @@ def events_of(report: StepReport, before: TradingState) -> Iterator[EventContent
     yield "portfolio.update", data | portfolio_data(plan.portfolio)
 
 
+def _settled(report: StepReport, data: Mapping[str, Any]) -> Iterator[EventContent]:
+    """List what a step settled: corporate actions, fills, cash without a trade."""
+    for action in report.actions:
+        yield "corporate.action", {**data, **action_data(action)}
+    for fill in report.fills:
+        if fill.rule == SPLIT:
+            change = f"{'+' if fill.side is Side.BUY else '-'}{fill.quantity}"
+            message = f"{fill.symbol} was split: {change} shares, no money moved"
+            yield "risk.alert", {**data, "message": message}
+        else:
+            yield "order.filled", filled(fill)
+    for movement in report.cash_movements:
+        yield "cash.movement", {**data, **movement_data(movement)}
+
+
 def filled(fill: Fill) -> dict[str, Any]:
     """Return a fill as plain values."""
     return {
@@ -104,6 +116,32 @@ def filled(fill: Fill) -> dict[str, Any]:
         "rule": fill.rule,
         "fill_id": fill.fill_id,
         "at": fill.at.isoformat(),
+    }
+
+
+def action_data(action: CorporateAction) -> dict[str, Any]:
+    """Describe a corporate action."""
+    return {
+        "action_id": action.action_id,
+        "ticker": action.symbol,
+        "kind": action.kind.value,
+        "ex_date": action.ex_date.isoformat(),
+        "ratio": str(action.ratio),
+        "cash_per_share": str(action.cash_per_share),
+        "source": action.source,
+        "message": action.description,
+    }
+
+
+def movement_data(movement: CashMovement) -> dict[str, Any]:
+    """Describe a cash movement."""
+    return {
+        "movement_id": movement.movement_id,
+        "ticker": movement.symbol,
+        "kind": movement.kind.value,
+        "amount": str(movement.amount),
+        "at": movement.at.isoformat(),
+        "message": movement.note,
     }
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from core.errors import LedgerError
-from core.types import Cycle, Decision, Fill, Order, RefusedOrder, TradingState
+from core.types import CashMovement, Cycle, Decision, Fill, Order, RefusedOrder, TradingState
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -62,6 +62,7 @@ class Step(msgspec.Struct, frozen=True):
     source: str
     plan: Plan
     fills: tuple[Fill, ...] = ()
+    cash_movements: tuple[CashMovement, ...] = ()
     feed_fault: str = ""
     notes: tuple[str, ...] = ()
 

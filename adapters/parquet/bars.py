@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.feeds.action_table import NO_ACTIONS, ActionTable
 from adapters.feeds.assembly import assemble
 from adapters.feeds.quality import VendorRows, restate
 from adapters.feeds.rows import BarRows, split_by_symbol
@@ -110,6 +111,10 @@ class ParquetBars:
     def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:  # noqa: ARG002  # the port's
         """Give no quotes: the file holds daily bars."""
         return {}
+
+    def actions(self) -> ActionTable:
+        """Return none: recorded bars are total return, dividends are in the prices."""
+        return NO_ACTIONS
 
     def recorded_end(self) -> RecordedEnd:
         """Give the file's last session and its close, where the engine's clock stands.

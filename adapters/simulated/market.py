@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from adapters.feeds.action_table import NO_ACTIONS, ActionTable
 from adapters.simulated.model import Paths, intraday_noise, simulate
 from adapters.simulated.news import headlines_of
 from config.sectors import UNIVERSE
@@ -69,6 +70,10 @@ class SimulatedMarket:
             for name in symbols
             if (i := column.get(name)) is not None
         }
+
+    def actions(self) -> ActionTable:
+        """Return none: simulated companies split nothing and pay nothing."""
+        return NO_ACTIONS
 
     def recorded_end(self) -> None:
         """Give no end: the market goes on."""

@@ -8,6 +8,7 @@ from api.dependencies import Limit, ServiceDependency
 from api.openapi import problems
 from api.schemas.base import Data
 from api.schemas.portfolio import (
+    CashMovementAnswer,
     FillAnswer,
     OrderAnswer,
     OrdersAnswer,
@@ -37,9 +38,10 @@ async def positions(service: ServiceDependency) -> PositionsAnswer:
 
 @router.get("/trades", responses=problems(422, 503))
 async def trades(service: ServiceDependency, limit: Limit = 50) -> TradesAnswer:
-    """List closed round trips, and the single fills."""
+    """List closed round trips, the single fills, and cash that came or went without a trade."""
     return TradesAnswer(
         trades=[TradeAnswer.of(trade) for trade in service.ledger.trades(limit)],
         fills=[FillAnswer.of(fill) for fill in service.ledger.fills(limit)],
+        cash_movements=[CashMovementAnswer.of(movement) for movement in service.ledger.cash_movements(limit)],
         data=Data.of_now(service),
     )

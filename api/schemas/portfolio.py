@@ -12,7 +12,7 @@ from api.schemas.base import Data, ResponseSchema, example
 from core.brackets import Levels
 from core.round_trips import RoundTrip
 from core.service import Execution, OrderRecord
-from core.types import Fill, Portfolio, Position
+from core.types import CashMovement, Fill, Portfolio, Position
 
 
 class OrderAnswer(ResponseSchema):
@@ -89,7 +89,9 @@ class PositionAnswer(ResponseSchema):
 
     ticker: str
     quantity: Decimal
-    average_price: Decimal
+    average_price: Decimal = Field(
+        description="Mean entry price in today's shares, less the dividends since: the return is total return."
+    )
     last_price: Decimal
     value: Decimal
     profit_pct: float = Field(description="Return since entry, as a fraction.")
@@ -173,6 +175,7 @@ class TradeAnswer(ResponseSchema):
     profit: Decimal
     profit_pct: float
     exit_rule: str
+    dividends: Decimal = Field(description="Cash it paid while it was held; part of the profit.")
 
     @classmethod
     def of(cls, trade: RoundTrip) -> TradeAnswer:
@@ -187,6 +190,7 @@ class TradeAnswer(ResponseSchema):
             profit=trade.profit_usd,
             profit_pct=trade.profit_pct,
             exit_rule=trade.exit_rule,
+            dividends=trade.dividends_usd,
         )
 
 
@@ -217,11 +221,35 @@ class FillAnswer(ResponseSchema):
         )
 
 
+class CashMovementAnswer(ResponseSchema):
+    """Cash that came or went without a trade, in US dollars."""
+
+    movement_id: str
+    kind: str = Field(description="`dividend`, `interest`, `fee`, `deposit`, `withdrawal` or `other`.")
+    ticker: str | None
+    amount: Decimal
+    at: datetime
+    note: str
+
+    @classmethod
+    def of(cls, movement: CashMovement) -> CashMovementAnswer:
+        """Describe a cash movement."""
+        return cls(
+            movement_id=movement.movement_id,
+            kind=movement.kind.value,
+            ticker=movement.symbol,
+            amount=movement.amount,
+            at=movement.at,
+            note=movement.note,
+        )
+
+
 class TradesAnswer(ResponseSchema):
-    """Closed round trips and single fills, newest first."""
+    """Closed round trips, single fills and cash movements, newest first."""
 
     trades: list[TradeAnswer]
     fills: list[FillAnswer]
+    cash_movements: list[CashMovementAnswer]
     data: Data
 
 

@@ -141,6 +141,7 @@ class EngineFactory:
             calendar=calendar,
             route_is_builtin=self.route is OrderRoute.PAPER_BUILTIN,
             now=self.clock.now(),
+            said_actions=[said.as_action() for said in self.trading.corporate_actions],
         )
         opened = open_feed(request, self.clock, headlines)
         self._source_notes += [note for note in opened.notes if note not in self._source_notes]

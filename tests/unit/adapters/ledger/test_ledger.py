@@ -380,7 +380,8 @@ class TestOpening:
         assert set(wanted) < set(ledger.journal(0, 10))
         ledger.close()
         with sqlite3.connect(path) as connection:
-            connection.execute("DROP TABLE trading_steps")
+            for later in ("trading_steps", "cash_movements", "corporate_actions"):
+                connection.execute(f"DROP TABLE {later}")
             connection.execute("PRAGMA user_version = 1")
         connection.close()
         ledger = SqliteLedger(path, route=PAPER)
