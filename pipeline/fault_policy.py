@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import structlog
 
 from core.errors import EngineError, Fatal, InvariantError, LedgerError, Recoverable, RequestError
+from core.plain_words import plain_reason
 from core.types import Cycle, StepReport, TradingState
 from pipeline.engine import Engine
 
@@ -32,7 +33,7 @@ def halting_on_fatal_faults(engine: Engine) -> Iterator[None]:
         raise
     except Exception as error:
         bug = InvariantError(
-            f"An unexpected {type(error).__name__} ({error}): a bug in the engine.",
+            f"A bug in the engine ({type(error).__name__}: {plain_reason(error)}).",
             hint="The log has the traceback. Mend the cause, then POST /resume.",
         )
         log.exception("engine.bug")
@@ -59,9 +60,10 @@ def step_under_policy(engine: Engine, cycle: Cycle) -> StepReport:
 def halt(engine: Engine, error: EngineError) -> None:
     """Send nothing more, go to HALTED and say why; even when the ledger cannot be written."""
     engine.sending.close()
-    reason = f"{type(error).__name__}: {error}"
-    log.error("engine.halted", reason=reason)
-    engine.parts.events.publish("risk.alert", engine.parts.clock.now(), {"message": f"Halted. {reason}"})
+    reason = str(error)
+    log.error("engine.halted", reason=reason, kind=type(error).__name__)
+    alert = {"message": f"Halted. {reason}", "level": "critical"}
+    engine.parts.events.publish("risk.alert", engine.parts.clock.now(), alert)
     try:
         engine.set_state(TradingState.HALTED, reason)
     except LedgerError as broken:

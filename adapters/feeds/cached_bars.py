@@ -12,6 +12,7 @@ from adapters.feeds.bar_store import BarStore, StoredBars
 from adapters.feeds.rows import BarRows, SymbolBars
 from adapters.feeds.source import RowSource
 from core.errors import DataError
+from core.plain_words import plain_reason
 from core.ports import Calendar
 from core.types import Quote
 
@@ -77,7 +78,7 @@ class CachedBars:
         try:
             self.store.save(stored)
         except OSError as error:
-            return {"cache": f"bars could not be kept on disk: {error}"}
+            return {"cache": f"bars could not be kept on disk: {plain_reason(error)}"}
         return {}
 
     def _wanted(

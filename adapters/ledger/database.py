@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import LedgerError
+from core.plain_words import plain_reason
 
 SqlRow = tuple[Any, ...]
 Cursor = sqlite3.Cursor
@@ -147,7 +148,7 @@ class Database:
             yield
         except (sqlite3.Error, OSError) as error:
             raise LedgerError(
-                f"The {self._schema.name} at {self._path} could not be {_PAST[verb]}: {error}.",
+                f"The {self._schema.name} at {self._path} could not be {_PAST[verb]}: {plain_reason(error)}.",
                 hint=_HINT_DAMAGED if _is_damage(error) else _HINT_DISK,
             ) from error
 

@@ -11,6 +11,7 @@ import msgspec
 
 from adapters.ledger.database import SqlRow
 from core.errors import InvariantError, LedgerError
+from core.plain_words import plain_reason
 from core.service import OrderRecord
 from core.types import Fill, MarketAnalysis, Order, OrderStatus, Portfolio, Side, StepReport
 
@@ -37,7 +38,7 @@ def encode_report(report: StepReport) -> bytes:
             _report_decoder.decode(body)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
         raise InvariantError(
-            f"The report {report.decision_id} cannot be written down: {error}.",
+            f"The report {report.decision_id} cannot be written down: {plain_reason(error)}.",
             hint="Reports hold finite numbers, text and aware times only.",
         ) from error
     return body
@@ -48,7 +49,7 @@ def decode_report(body: bytes) -> StepReport:
     try:
         return _report_decoder.decode(body)
     except (msgspec.MsgspecError, InvariantError) as error:
-        raise LedgerError(f"A recorded report cannot be read: {error}.", hint=_HINT) from error
+        raise LedgerError(f"A recorded report cannot be read: {plain_reason(error)}.", hint=_HINT) from error
 
 
 def encode_portfolio(portfolio: Portfolio) -> bytes:
@@ -61,7 +62,7 @@ def decode_portfolio(body: bytes) -> Portfolio:
     try:
         return _portfolio_decoder.decode(body)
     except msgspec.MsgspecError as error:
-        raise LedgerError(f"The recorded portfolio cannot be read: {error}.", hint=_HINT) from error
+        raise LedgerError(f"The recorded portfolio cannot be read: {plain_reason(error)}.", hint=_HINT) from error
 
 
 def stamp(at: datetime) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from adapters.ledger.database import Database, Schema, Survives
 from adapters.paper.account import PaperAccount
 from core.errors import LedgerError
+from core.plain_words import plain_reason
 from core.types import Fill, Order, OrderStatus
 
 PAPER = Schema(
@@ -154,7 +155,7 @@ class SqlitePaperStore:
             )
         except msgspec.MsgspecError as error:
             raise LedgerError(
-                f"The paper broker's account cannot be read: {error}.",
+                f"The paper broker's account cannot be read: {plain_reason(error)}.",
                 hint="The file was changed by other means; put a backup in its place.",
             ) from error
 

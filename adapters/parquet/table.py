@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import DataError
+from core.plain_words import plain_reason
 
 
 def read_columns(path: Path, columns: Sequence[str], hint: str, *, optional: Sequence[str] = ()) -> Any:
@@ -41,7 +42,7 @@ def read_columns(path: Path, columns: Sequence[str], hint: str, *, optional: Seq
             )
         return pq.read_table(path, columns=[*columns, *(name for name in optional if name in names)])
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} cannot be read as parquet: {error}.", hint=hint) from error
+        raise DataError(f"{path} cannot be read as parquet: {plain_reason(error)}.", hint=hint) from error
 
 
 def column_of(table: Any, name: str, dtype: Any) -> NDArray[Any]:
