@@ -63,11 +63,14 @@ def plain_reason(error: BaseException) -> str:
         for kind, words in _BY_TYPE:
             if isinstance(cause, kind):
                 return words
+    if isinstance(error, KeyError) and error.args:
+        return f"{error.args[0]} is missing"
     for cause in reversed(list(_chain(error))):
         words = _phrase(f"{type(cause).__name__}: {cause}") or _phrase(str(cause))
         if words:
             return words
-    return plain_text(str(error)).rstrip(". ") or type(error).__name__
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return plain_text(text).rstrip(". ") or type(error).__name__
 
 
 def plain_text(text: str) -> str:

@@ -36,7 +36,7 @@ from pipeline.settlement import record_statuses, settle
 from pipeline.step import decide
 
 HALT_CAME_FIRST = "trading was halted before it was sent"
-NOTHING_DECIDED = "The step failed and nothing was decided"
+NOTHING_DECIDED = "The step failed, so nothing was decided or sent, and the next one tries again"
 NOT_SENT = (
     "The step is recorded, but its orders could not be sent; what became of them is asked at the next step, and "
     "none is sent again"

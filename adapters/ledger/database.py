@@ -14,6 +14,7 @@ from typing import Any
 
 from adapters.ledger.own_schema import require_own_schema
 from core.errors import LedgerError
+from core.plain_words import plain_reason
 
 SqlRow = tuple[Any, ...]
 Cursor = sqlite3.Cursor
@@ -161,7 +162,7 @@ class Database:
             yield
         except (sqlite3.Error, OSError) as error:
             raise LedgerError(
-                f"The {self._schema.name} at {self._path} could not be {_PAST[verb]}: {error}.",
+                f"The {self._schema.name} at {self._path} could not be {_PAST[verb]}: {plain_reason(error)}.",
                 hint=_HINT_DAMAGED if _is_damage(error) else _HINT_DISK,
             ) from error
 

@@ -54,7 +54,7 @@ def encode_report(report: StepReport) -> bytes:
             _report_decoder.decode(body)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
         raise InvariantError(
-            f"The report {report.decision_id} cannot be written down: {error}.",
+            f"The report {report.decision_id} cannot be written down: {plain_reason(error)}.",
             hint="Reports hold finite numbers, text and aware times only.",
         ) from error
     return body

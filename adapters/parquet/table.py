@@ -21,6 +21,7 @@ from adapters.parquet.dates import (
     moments_of_texts,
 )
 from core.errors import DataError
+from core.plain_words import plain_reason
 from core.types import Floats
 
 DATES = "a date, text in ISO 8601, 20240102, or seconds, milli-, micro- or nanoseconds since 1970"
@@ -212,7 +213,7 @@ def read_columns(path: Path, columns: Sequence[str], hint: str, *, optional: Seq
         read = [*columns, *(name for name in optional if name in names)]
         return RecordedTable(path, pq.read_table(path, columns=read))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as parquet: {error!s:.300}.", hint=hint) from error
+        raise DataError(f"{path} cannot be read as parquet: {plain_reason(error)}.", hint=hint) from error
 
 
 def _is_number(text: str) -> bool:
