@@ -12,6 +12,7 @@ import msgspec
 from adapters.ledger.database import SqlRow
 from adapters.ledger.kept_records import RecordDecoder, reading
 from core.errors import InvariantError
+from core.plain_words import plain_reason
 from core.service import OrderRecord
 from core.types import (
     CashKind,

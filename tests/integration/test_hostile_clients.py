@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from config.environment import read_environment
 from core.errors import SettingsError
@@ -32,9 +33,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     (settings / "trading.json").write_text(json.dumps(SMALL_MODELS | {"server": LIMITS}))
     state = tmp_path_factory.mktemp("daemon") / "state"
     with Process(state, settings, TRADING_API_TOKEN=TOKEN) as process:
-        process.http.headers.update(
-            {"Authorization": f"Bearer {TOKEN}".encode().decode("latin-1").encode("latin-1")}
-        )
+        process.http.headers.update([(b"Authorization", f"Bearer {TOKEN}".encode())])
         process.wait_idle()
         yield process
 
@@ -58,7 +57,8 @@ def head(daemon: Process, *lines: str, method: str = "POST", path: str = "/decid
 def stream(daemon: Process) -> ClientConnection:
     offered = base64.urlsafe_b64encode(TOKEN.encode()).decode().rstrip("=")
     return connect(
-        f"ws://127.0.0.1:{daemon.port}/ws/stream", subprotocols=["trading-engine", f"bearer.{offered}"]
+        f"ws://127.0.0.1:{daemon.port}/ws/stream",
+        subprotocols=[Subprotocol("trading-engine"), Subprotocol(f"bearer.{offered}")],
     )
 
 

@@ -174,7 +174,8 @@ def test_where_everything_stands_nothing_is_stuck() -> None:
 
 
 def test_a_symbol_without_a_close_is_believed_once_two_polls_agree() -> None:
-    at, history = OPENED + POLL, {}
+    at = OPENED + POLL
+    history: dict[str, Any] = {}
     found = []
     for k in range(3):
         quotes = {"NEW": Quote(symbol="NEW", price=31.0, at=at + k * POLL)}
