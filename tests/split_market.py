@@ -162,4 +162,3 @@ def open_desk(
 def market_of(**changes: object) -> Iterator[Market]:
     with yahoo_server(Yahoo()) as yahoo:
         yield Market(yahoo, **changes)  # type: ignore[arg-type]  # fields by name, checked at run time
-

@@ -63,7 +63,7 @@ def test_a_split_of_a_held_position_changes_its_shares_and_nothing_else(tmp_path
     assert equities(split) == equities(plain)
     untouched(split)
     (action,) = [action for report in split for action in report.actions]
-    assert (action.kind, action.ratio, action.ex_date) == (ActionKind.SPLIT, 4, EX_DATE)
+    assert (action.kind, action.ratio, action.ex_date) == (ActionKind.SPLIT, Decimal(4), EX_DATE)
     for before, after in zip(plain[1:], split[1:], strict=True):
         held, was = after.plan.portfolio.positions["META"], before.plan.portfolio.positions["META"]
         assert (held.quantity, round(held.average_price, 4)) == (Decimal("22.885624"), Decimal("657.8066"))
