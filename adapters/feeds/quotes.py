@@ -11,8 +11,8 @@ The rule
 - What is not plausible is believed when the bid and the ask stand around it, or when a second poll, a minute
   later or more, finds it moved to the same side, by up to three times as much. So a crash is believed one poll
   late.
-- Below 40 % or above 140 % of both the last close and the last price believed, two polls confirm nothing: a
-  source that is wrong stays wrong. That takes the bid and the ask, twice; without them (Yahoo) the next bar.
+- Below 40 % or above 140 % of both the last close and the last price believed, two polls confirm nothing, since a
+  wrong source stays wrong. That takes the bid and the ask, twice; without them (Yahoo) the next daily bar.
 - A sound bid and ask (a spread of 5 % at most, not older than the trade) refute a price outside of them.
 - A price that moved by more than 1 % to exactly another symbol's, or has changed places with one, is that one's;
   only a bid and ask can say otherwise.

@@ -23,6 +23,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from itertools import pairwise
+from math import isfinite
 
 import numpy as np
 
@@ -150,7 +151,7 @@ class BuyThenHold:
         high, low, before = bars.high[-14:], bars.low[-14:], bars.close[-15:-1]
         ranges = np.maximum(high, before) - np.minimum(low, before)
         atr = dict(zip(bars.symbols, ranges.mean(axis=0).tolist(), strict=True))
-        return MarketAnalysis(atr=atr, candidates=SYMBOLS)
+        return MarketAnalysis(atr={name: r for name, r in atr.items() if isfinite(r)}, candidates=SYMBOLS)
 
     def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
         """Enter what is watched, in a cycle that decides."""

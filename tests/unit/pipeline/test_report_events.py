@@ -18,7 +18,8 @@ def report(cycle: str, *alerts: str) -> StepReport:
     )  # fmt: skip
     return StepReport(
         decision_id="d", cycle=Cycle(name=cycle), as_of=datetime(2024, 1, 2, tzinfo=UTC), source="s",
-        bars_until="", view_digest="", config_digest="", plan=plan,
+        bars_until="",
+        view_digest="", config_digest="", plan=plan,
     )  # fmt: skip
 
 

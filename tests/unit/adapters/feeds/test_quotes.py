@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.feeds.quote_references import Reference
-from adapters.feeds.quotes import BelievedQuotes, believe
+from adapters.feeds.quotes import BelievedQuotes, QuoteHistory, believe
 from core.types import Quote
 
 OPENED = datetime(2024, 5, 6, 13, 30, tzinfo=UTC)
@@ -175,7 +175,7 @@ def test_where_everything_stands_nothing_is_stuck() -> None:
 
 def test_a_symbol_without_a_close_is_believed_once_two_polls_agree() -> None:
     at = OPENED + POLL
-    history: dict[str, Any] = {}
+    history: QuoteHistory = {}
     found = []
     for k in range(3):
         quotes = {"NEW": Quote(symbol="NEW", price=31.0, at=at + k * POLL)}
