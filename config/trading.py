@@ -111,7 +111,7 @@ class DataSettings(Frozen):
     history_years: Annotated[int, Field(ge=2, le=30)] = 5
     quote_age_max_seconds: Annotated[float, Field(gt=0)] = 900.0
     missing_symbols_max_pct: Fraction = 0.2
-    split_jump_pct_max: Annotated[float, Field(gt=0)] = 0.45
+    split_jump_pct_max: Annotated[float, Field(gt=0)] = 0.15
     timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
 
 

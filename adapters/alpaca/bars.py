@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adapters.alpaca.http import ask_data_api, limit_time, quiet_import
+from adapters.feeds.quality import restate_tables
 from adapters.feeds.rows import DAY, BarRows, SymbolBars
 from core.errors import DataError
 from core.ports import Calendar
@@ -73,7 +74,9 @@ class AlpacaBars:
             feed=DataFeed(self._bars_feed),
         )
         answer = ask_data_api(lambda: self._client.get_stock_bars(query))
-        return BarRows(by_symbol=_tables(answer))
+        tables, findings = restate_tables(_tables(answer))
+        by_symbol = {name: SymbolBars(*table) for name, table in tables.items()}
+        return BarRows(by_symbol=by_symbol, notes=findings)
 
     def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
         """Fetch the last trade and today's opening price of each symbol.

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from core.errors import DataError
 
 
-def read_columns(path: Path, columns: Sequence[str], hint: str) -> Any:
+def read_columns(path: Path, columns: Sequence[str], hint: str, *, optional: Sequence[str] = ()) -> Any:
     """Read columns of a parquet file as an Arrow table.
 
     Parameters
     ----------
     hint : str
         What to do when it cannot be read.
+    optional : sequence of str
+        Columns read where the file has them.
 
     Raises
     ------
@@ -37,7 +39,7 @@ def read_columns(path: Path, columns: Sequence[str], hint: str) -> Any:
                 f"{path} has no column {', '.join(missing)}.",
                 hint=f"It needs {', '.join(columns)}, one row a bar.",
             )
-        return pq.read_table(path, columns=list(columns))
+        return pq.read_table(path, columns=[*columns, *(name for name in optional if name in names)])
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} cannot be read as parquet: {error}.", hint=hint) from error
 

@@ -1,7 +1,8 @@
 """Yahoo's daily bars and quotes through yfinance.
 
-Bars are `auto_adjust=True`: open, high, low and close times adjclose / close (splits and dividends, that is
-total return), volume adjusted for splits only. Quotes are the last minute's close, as traded.
+Bars are adjusted for splits only and come with adjclose and the corporate actions, so that the adjustment can be
+checked; restated they are total return: open, high, low and close times adjclose / close. Quotes are the last
+minute's close, as traded.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import Any
 import pybreaker
 import tenacity
 
-from adapters.feeds.rows import BarRows
+from adapters.feeds.quality import restate_tables
+from adapters.feeds.rows import BarRows, SymbolBars
 from adapters.yahoo.deadline import within
 from adapters.yahoo.frames import answered, daily_tables, latest_prices
 from adapters.yahoo.log import captured_log, pandas_warnings_ignored
@@ -92,11 +94,13 @@ class YfinanceBars:
             When Yahoo can't be reached, turns us away, or has nothing at all.
         """
         span = {"start": start.isoformat(), "end": (end + timedelta(days=1)).isoformat(), "interval": "1d"}
-        frames = [self._ask(batch, auto_adjust=True, **span) for batch in _batches(symbols)]
+        frames = [self._ask(batch, auto_adjust=False, actions=True, **span) for batch in _batches(symbols)]
         tables = {name: table for frame in frames for name, table in daily_tables(frame).items()}
         if not tables:
             raise DataError(f"Yahoo has no bars of {', '.join(symbols[:5])} from {start} to {end}.")
-        return BarRows(by_symbol=tables)
+        restated, findings = restate_tables(tables)
+        by_symbol = {name: SymbolBars(*table) for name, table in restated.items()}
+        return BarRows(by_symbol=by_symbol, notes=findings)
 
     def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
         """Fetch the newest price of each symbol: the last minute of today's chart, dated at its end or at `at`.
@@ -170,7 +174,7 @@ def _batches(symbols: Sequence[str]) -> Iterator[Sequence[str]]:
 def _last_days(at: datetime) -> dict[str, Any]:
     day = at.astimezone(UTC).date()
     start, end = day - timedelta(days=10), day + timedelta(days=1)
-    return {"start": start.isoformat(), "end": end.isoformat(), "interval": "1d", "auto_adjust": True}
+    return {"start": start.isoformat(), "end": end.isoformat(), "interval": "1d", "auto_adjust": False}
 
 
 @cache

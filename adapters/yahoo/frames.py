@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,10 +12,14 @@ from adapters.feeds.rows import DAY, SymbolBars
 from core.errors import DataError
 
 COLUMNS = ("Open", "High", "Low", "Close", "Volume")
+ADJUSTED = "Adj Close"
+ACTIONS = ("Dividends", "Capital Gains", "Stock Splits")
 
 
 def daily_tables(frame: Any) -> dict[str, SymbolBars]:
     """Split a frame of daily bars by ticker into rows; empty tickers and rows without a price are left out.
+
+    The tables, shape (n, 9), hold open, high, low, close, volume, adj_close, dividend, capital_gain and split.
 
     Raises
     ------
@@ -23,11 +28,19 @@ def daily_tables(frame: Any) -> dict[str, SymbolBars]:
     """
     if not len(frame):
         return {}
-    check(frame)
+    check(frame, (*COLUMNS, ADJUSTED))
+    had_columns = set(frame.columns.get_level_values(0))
     days = frame.index.to_numpy().astype(DAY)
     out = {}
     for ticker in answered(frame):
-        table = np.column_stack([frame[name][ticker].to_numpy(dtype=np.float64) for name in COLUMNS])
+        given = [frame[name][ticker].to_numpy(dtype=np.float64) for name in (*COLUMNS, ADJUSTED)]
+        paid = [
+            frame[name][ticker].fillna(0.0).to_numpy(dtype=np.float64)
+            if name in had_columns and ticker in frame[name].columns
+            else np.zeros(len(days))
+            for name in ACTIONS
+        ]
+        table = np.column_stack([*given, *paid])
         had = ~np.isnan(table[:, :4]).all(axis=1)
         out[ticker] = SymbolBars(days[had], table[had])
     return out
@@ -61,9 +74,9 @@ def answered(frame: Any) -> set[str]:
     return set(had[had].index)
 
 
-def check(frame: Any) -> None:
+def check(frame: Any, columns: Sequence[str] = COLUMNS) -> None:
     """Refuse a frame without the columns we read."""
-    missing = [name for name in COLUMNS if name not in frame.columns.get_level_values(0)]
+    missing = [name for name in columns if name not in frame.columns.get_level_values(0)]
     if missing:
         raise DataError(
             f"Yahoo's answer has no column {', '.join(missing)}.",

@@ -31,6 +31,8 @@ class Yahoo:
 
     rows: dict[str, list[Row]] = field(default_factory=dict)
     minutes: dict[str, list[tuple[datetime, float]]] = field(default_factory=dict)
+    dividends: dict[str, dict[date, float]] = field(default_factory=dict)
+    splits: dict[str, dict[date, int]] = field(default_factory=dict)
     status: Callable[[str], int] = lambda symbol: 200
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     port: int = 0
@@ -81,7 +83,21 @@ def _answer(yahoo: Yahoo, asked: Asked) -> Answer:
         return Answer(status=404, body={"chart": {"result": None, "error": unknown}})
     if asked.query.get("interval") == "1m":
         return Answer(body=_chart(symbol, *_minutes(yahoo.minutes.get(symbol, []))))
-    return Answer(body=_chart(symbol, *_days(yahoo.rows[symbol], asked.query)))
+    chart = _chart(symbol, *_days(yahoo.rows[symbol], asked.query))
+    chart["chart"]["result"][0]["events"] = _events(yahoo, symbol)
+    return Answer(body=chart)
+
+
+def _events(yahoo: Yahoo, symbol: str) -> dict[str, Any]:
+    paid = {_stamp(day, 9, 30): amount for day, amount in yahoo.dividends.get(symbol, {}).items()}
+    split = {_stamp(day, 9, 30): shares for day, shares in yahoo.splits.get(symbol, {}).items()}
+    return {
+        "dividends": {str(at): {"amount": amount, "date": at} for at, amount in paid.items()},
+        "splits": {
+            str(at): {"date": at, "numerator": n, "denominator": 1, "splitRatio": f"{n}:1"}
+            for at, n in split.items()
+        },
+    }
 
 
 def _days(rows: list[Row], query: Mapping[str, str]) -> tuple[list[int], list[list[Any]]]:
