@@ -35,7 +35,7 @@ class BrokenPipe(Process):
 class ReaderAsleep(BrokenPipe):
     """The pipe's reader never reads: once it is full a write would wait for ever."""
 
-    redirection = "2> >(exec sleep 600)"
+    redirection = "2> >(exec tail --pid=$$ -f /dev/null)"
 
 
 LOST = [Closed, AllClosed, Full, BrokenPipe, ReaderAsleep]
@@ -43,7 +43,7 @@ LOST = [Closed, AllClosed, Full, BrokenPipe, ReaderAsleep]
 
 @pytest.mark.parametrize("kind", LOST, ids=lambda kind: kind.__name__)
 def test_answers_steps_halts_and_the_exit_code_stay(tmp_path: Path, kind: type[Process]) -> None:
-    with kind(tmp_path / "state", own_settings(tmp_path / "settings")) as process:
+    with kind(tmp_path / "state", own_settings(tmp_path)) as process:
         process.wait_ready()
         for number in range(150 if kind is ReaderAsleep else 2):  # a pipe holds 64 KiB, a line some 500 bytes
             assert process.answer("/risk/check", "POST")["decision_id"], number
@@ -65,7 +65,7 @@ def test_a_refused_start_keeps_its_exit_code(tmp_path: Path, kind: type[Process]
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_no_file_of_ours_becomes_a_standard_descriptor(tmp_path: Path) -> None:
-    with AllClosed(tmp_path / "state", own_settings(tmp_path / "settings")) as process:
+    with AllClosed(tmp_path / "state", own_settings(tmp_path)) as process:
         process.wait_alive()
         descriptors = Path(f"/proc/{process.child.pid}/fd")
         assert {str((descriptors / str(number)).readlink()) for number in range(3)} == {os.devnull}
