@@ -68,6 +68,8 @@ def main() -> int:
     except SettingsError as error:
         print(f"trading-engine cannot start: {error}", file=sys.stderr)  # noqa: T201  # before any log reader
         return EXIT_SETTINGS
+    for what in environment.unknown:
+        log.warning("environment.unknown", reason=what)
     app = create_app(daemon.service, daemon.hub, environment, daemon.metrics, limits=daemon.server)
     server = Server(configuration(app, Gate(environment).refusal, daemon.server), daemon.service.begin_stop)
     on_signal(lambda: setattr(server, "should_exit", True))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, cast
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from config.trading import TradingSettings
+from config.unknown_variables import AskedFor, unknown_variables
 from core.errors import SettingsError
 from core.masking import SecretMask
 
@@ -53,6 +55,8 @@ class Environment:
         The dead man's switch; None: that of `heartbeat.url`.
     leave_with_stdin : bool
         Stop when standard input ends: a parent holds its other end, and is gone then.
+    unknown : tuple of str
+        What was set that looks like a variable of the engine and is none, in words.
     """
 
     host: str = "127.0.0.1"
@@ -74,6 +78,7 @@ class Environment:
     neo4j_password: SecretStr | None = field(default=None, repr=False)
     notify_urls: tuple[SecretStr, ...] = ()
     heartbeat_url: SecretStr | None = None
+    unknown: tuple[str, ...] = ()
 
     @property
     def has_alpaca_keys(self) -> bool:
@@ -95,7 +100,8 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     SettingsError
         For a value that cannot be used, half a pair of keys, or an open host without a token.
     """
-    variables = {name: value.strip() for name, value in variables.items() if value.strip()}  # blank is not set
+    given = variables
+    variables = AskedFor({name: value.strip() for name, value in given.items() if value.strip()})  # blank: not set
     env = Environment(
         host=variables.get("TRADING_HOST") or "127.0.0.1",
         port=_port(variables),
@@ -132,7 +138,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         _require_strong(env.token)
     if env.provider == "alpaca" and not env.has_alpaca_keys:
         raise SettingsError("DATA_PROVIDER=alpaca needs ALPACA_API_KEY and ALPACA_SECRET_KEY.")
-    return env
+    return replace(env, unknown=unknown_variables(given, variables.names))
 
 
 def order_route(env: Environment, trading: TradingSettings) -> OrderRoute:
@@ -219,7 +225,7 @@ def _port(variables: Mapping[str, str]) -> int | None:
     value = variables.get("TRADING_PORT")
     if not value:
         return None
-    if not (value.isdigit() and 1 <= int(value) <= 65535):
+    if not (re.fullmatch("[0-9]{1,5}", value) and 1 <= int(value) <= 65535):  # isdigit() takes ² for one
         raise SettingsError(f"TRADING_PORT={value} is not a port.", hint="Use a number from 1 to 65535.")
     return int(value)
 

@@ -238,7 +238,7 @@ def _translated(error: Any) -> Exception:
 
 def _retry_after(error: Any) -> float:
     value = error.response.headers.get("Retry-After", "") if error.response is not None else ""
-    return float(value) if value.isdigit() else 0.0
+    return float(value) if value.isascii() and value.isdigit() else 0.0
 
 
 def _unreadable(refused: RequestRefused) -> BrokerError:

@@ -22,6 +22,7 @@ log = structlog.get_logger("start")
 def degraded(engines: EngineFactory, scheduler: JobScheduler, notifications: NotificationService) -> list[str]:
     """Return what is missing or fallen back, in words."""
     return [
+        *(f"environment: {what}" for what in engines.environment.unknown),
         *engines.notes(),
         *engines.brokers.notes(),
         *scheduler.faults,
