@@ -13,17 +13,19 @@ from adapters.ledger.rows import (
     FILL_COLUMNS,
     ORDER_COLUMNS,
     decode_portfolio,
+    decode_refusals,
     decode_report,
     fill_of,
     order_record,
 )
 from core.round_trips import RoundTrip, RoundTripTracker
-from core.service import EquityMark, OrderRecord
+from core.service import EquityMark, OrderRecord, RefusalRecord
 from core.types import Fill, Portfolio, StepReport, TradingState
 
 _ORDERS = f"SELECT {ORDER_COLUMNS}, reason FROM orders"  # noqa: S608  constants
 _FILLS = f"SELECT {FILL_COLUMNS} FROM fills"  # noqa: S608  constants
 STEPS_A_READ = 32
+REFUSAL_STEPS_MAX = 100  # about a session: they are read whole
 _FILLS_AFTER = f"SELECT {FILL_COLUMNS}, sequence FROM fills WHERE sequence > ? ORDER BY sequence"  # noqa: S608  constants
 
 
@@ -106,6 +108,13 @@ class LedgerReader:
     def orders_of(self, decision_id: str) -> Sequence[OrderRecord]:
         """Return the orders of one decision, in the order they are sent; by the index, however old it is."""
         return self._orders(f"{_ORDERS} WHERE decision_id = ? ORDER BY sequence", decision_id)
+
+    def refusals(self, limit: int) -> Sequence[RefusalRecord]:
+        """Return what limits stopped in the newest steps, newest first; what-ifs are left out."""
+        rows = self._database.read(
+            "SELECT report FROM steps ORDER BY sequence DESC LIMIT ?", (REFUSAL_STEPS_MAX,)
+        )
+        return tuple(islice((found for (body,) in rows for found in decode_refusals(body)), limit))
 
     def order_counts(self) -> Mapping[str, int]:
         """Return how many orders there are in each status."""

@@ -12,8 +12,8 @@ import msgspec
 from adapters.ledger.database import SqlRow
 from core.errors import InvariantError, LedgerError
 from core.plain_words import plain_reason
-from core.service import OrderRecord
-from core.types import Fill, MarketAnalysis, Order, OrderStatus, Portfolio, Side, StepReport
+from core.service import OrderRecord, RefusalRecord
+from core.types import Cycle, Fill, MarketAnalysis, Order, OrderStatus, Portfolio, RefusedOrder, Side, StepReport
 
 ORDER_COLUMNS = (
     "client_order_id, decision_id, symbol, side, quantity, reference_price, rule, status, route, "
@@ -50,6 +50,20 @@ def decode_report(body: bytes) -> StepReport:
         return _report_decoder.decode(body)
     except (msgspec.MsgspecError, InvariantError) as error:
         raise LedgerError(f"A recorded report cannot be read: {plain_reason(error)}.", hint=_HINT) from error
+
+
+def decode_refusals(body: bytes) -> tuple[RefusalRecord, ...]:
+    """Return what a recorded step refused, without decoding the rest of it; nothing of a what-if."""
+    try:
+        step = _refusals_decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise LedgerError(f"A recorded report cannot be read: {plain_reason(error)}.", hint=_HINT) from error
+    if step.cycle.as_of is not None:
+        return ()
+    return tuple(
+        RefusalRecord(decision_id=step.decision_id, at=step.as_of, refused=refused)
+        for refused in step.plan.refused
+    )
 
 
 def encode_portfolio(portfolio: Portfolio) -> bytes:
@@ -128,7 +142,22 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
+class _RefusingPlan(msgspec.Struct):
+    refused: tuple[RefusedOrder, ...] = ()
+
+
+class _RefusingStep(msgspec.Struct):
+    """The part of a step report that refusals are read from."""
+
+    decision_id: str
+    cycle: Cycle
+    as_of: datetime
+    plan: _RefusingPlan
+
+
 _HINT = "The file was changed by other means; put a backup in its place."
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
 _report_decoder = msgspec.json.Decoder(StepReport)
+
+_refusals_decoder = msgspec.json.Decoder(_RefusingStep)
 _portfolio_decoder = msgspec.json.Decoder(Portfolio)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from itertools import islice
 
+import msgspec
+
 from adapters.ledger.reader import STEPS_A_READ
+from core.types import RefusedOrder, Side, StepReport
 from tests.ledger_rows import CHECKS, DECIDES, START, ledger_of, report
 
 MANY = 3 * STEPS_A_READ + 5
@@ -37,3 +41,20 @@ def test_the_orders_of_a_decision_are_found_behind_a_thousand_others() -> None:
     assert [order.symbol for order in ledger.orders_of("step-0")] == ["MSFT", "AAPL"]
     assert {order.created_at for order in ledger.orders_of("step-0")} == {START}
     assert ledger.order_counts() == {"proposed": 1002}
+
+
+def refusing(number: int, symbol: str, *, what_if: bool = False) -> StepReport:
+    made = report(number, replace(DECIDES, as_of=START) if what_if else DECIDES)
+    refused = RefusedOrder(symbol=symbol, side=Side.BUY, rule="max_positions", limit="10", observed="11")
+    return msgspec.structs.replace(made, plan=msgspec.structs.replace(made.plan, refused=(refused,)))
+
+
+def test_refusals_come_newest_first_with_their_step_and_without_what_ifs() -> None:
+    ledger = ledger_of(
+        [refusing(0, "KO"), report(1, CHECKS), refusing(2, "PG", what_if=True), refusing(3, "XOM")]
+    )
+    found = ledger.refusals(10)
+    assert [(one.decision_id, one.refused.symbol) for one in found] == [("step-3", "XOM"), ("step-0", "KO")]
+    assert found[0].at == START + timedelta(minutes=3)
+    assert found[0].refused.rule == "max_positions"
+    assert [one.refused.symbol for one in ledger.refusals(1)] == ["XOM"]
