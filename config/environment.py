@@ -101,7 +101,9 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         For a value that cannot be used, half a pair of keys, or an open host without a token.
     """
     given = variables
-    variables = AskedFor({name: value.strip() for name, value in given.items() if value.strip()})  # blank: not set
+    variables = AskedFor(
+        {name: value.strip() for name, value in given.items() if value.strip()}
+    )  # blank: not set
     env = Environment(
         host=variables.get("TRADING_HOST") or "127.0.0.1",
         port=_port(variables),

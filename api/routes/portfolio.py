@@ -13,6 +13,7 @@ from api.schemas.portfolio import (
     OrderAnswer,
     OrdersAnswer,
     PositionsAnswer,
+    RefusalAnswer,
     TradeAnswer,
     TradesAnswer,
 )
@@ -22,9 +23,11 @@ router = APIRouter(tags=["portfolio"])
 
 @router.get("/orders", responses=problems(422, 503))
 async def orders(service: ServiceDependency, limit: Limit = 50) -> OrdersAnswer:
-    """List orders, newest first."""
+    """List orders and what became of them and why, and what limits stopped; newest first."""
     return OrdersAnswer(
-        orders=[OrderAnswer.of(record) for record in service.ledger.orders(limit)], data=Data.of_now(service)
+        orders=[OrderAnswer.of(record) for record in service.ledger.orders(limit)],
+        refused=[RefusalAnswer.of(record) for record in service.ledger.refusals(limit)],
+        data=Data.of_now(service),
     )
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from api.schemas.base import Data, ResponseSchema, example
 from core.brackets import Levels
 from core.round_trips import RoundTrip
-from core.service import Execution, OrderRecord
+from core.service import Execution, OrderRecord, RefusalRecord
 from core.types import CashMovement, Fill, Portfolio, Position
 
 
@@ -50,10 +50,36 @@ class OrderAnswer(ResponseSchema):
         )
 
 
+class RefusalAnswer(ResponseSchema):
+    """An order that a limit stopped before it was made, and when."""
+
+    decision_id: str
+    at: datetime
+    ticker: str
+    side: str
+    rule: str
+    limit: str
+    observed: str
+
+    @classmethod
+    def of(cls, record: RefusalRecord) -> RefusalAnswer:
+        """Describe a refusal."""
+        return cls(
+            decision_id=record.decision_id,
+            at=record.at,
+            ticker=record.refused.symbol,
+            side=record.refused.side.value,
+            rule=record.refused.rule,
+            limit=record.refused.limit,
+            observed=record.refused.observed,
+        )
+
+
 class OrdersAnswer(ResponseSchema):
-    """Orders, newest first."""
+    """Orders, and what limits stopped in the newest steps; both newest first."""
 
     orders: list[OrderAnswer]
+    refused: list[RefusalAnswer]
     data: Data
 
 
