@@ -67,7 +67,14 @@ def open_feed(request: SourceRequest, clock: Clock, headlines: HeadlinesOf) -> O
     source = chosen.source
     end = source.recorded_end()
     if end is None:
-        feed = DailyFeed(source, calendar, request.symbols, settings, headlines=headlines(chosen, clock))
+        feed = DailyFeed(
+            source,
+            calendar,
+            request.symbols,
+            settings,
+            headlines=headlines(chosen, clock),
+            said_actions=request.said_actions,
+        )
         return OpenFeed(feed=feed, clock=clock, notes=chosen.notes)
     clock = ManualClock(end.closes_at) if clock.is_real_time else clock
     news = headlines(chosen, clock)

@@ -14,6 +14,7 @@ from typing import Any
 
 from adapters.ledger.own_schema import require_own_schema
 from core.errors import LedgerError
+from core.plain_words import plain_reason
 
 SqlRow = tuple[Any, ...]
 Cursor = sqlite3.Cursor
@@ -58,7 +59,8 @@ class Schema:
 class Database:
     """One SQLite file in WAL mode with one writing connection and one read-only connection.
 
-    The writer belongs to one thread at a time (the engine's); `read` may be called from any thread.
+    Transactions are short and come one after the other, whichever threads they come from (a halt does not wait
+    for the engine's); `read` may be called from any thread.
 
     Parameters
     ----------
@@ -81,6 +83,7 @@ class Database:
         self._schema = schema
         self._path = path
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._reader: sqlite3.Connection | None = None
         self._level = Survives.KILL
         with self._translated("open"):
@@ -100,7 +103,7 @@ class Database:
     @contextmanager
     def transaction(self, survives: Survives) -> Iterator[Cursor]:
         """Return a cursor whose statements are written together or not at all."""
-        with self._translated("write"), self._without_readers():
+        with self._translated("write"), self._writing, self._without_readers():
             if survives is not self._level and self._path is not None:
                 self._writer.execute(f"PRAGMA synchronous = {survives.value}")
                 self._level = survives
@@ -159,7 +162,7 @@ class Database:
             yield
         except (sqlite3.Error, OSError) as error:
             raise LedgerError(
-                f"The {self._schema.name} at {self._path} could not be {_PAST[verb]}: {error}.",
+                f"The {self._schema.name} at {self._path} could not be {_PAST[verb]}: {plain_reason(error)}.",
                 hint=_HINT_DAMAGED if _is_damage(error) else _HINT_DISK,
             ) from error
 

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from core.errors import InvariantError, LedgerError
+from core.plain_words import plain_reason
 
 Record = TypeVar("Record")
 AMOUNT_MAX = Decimal(10) ** 15  # dollars or shares: more is no account's
@@ -31,7 +32,7 @@ def reading(what: str) -> Iterator[None]:
     try:
         yield
     except BROKEN as error:
-        raise LedgerError(f"{what} cannot be read: {error!s:.300}.", hint=HINT) from error
+        raise LedgerError(f"{what} cannot be read: {plain_reason(error)}.", hint=HINT) from error
 
 
 class RecordDecoder(Generic[Record]):

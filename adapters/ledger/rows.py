@@ -12,14 +12,31 @@ import msgspec
 from adapters.ledger.database import SqlRow
 from adapters.ledger.kept_records import RecordDecoder, reading
 from core.errors import InvariantError
-from core.service import OrderRecord
-from core.types import Fill, MarketAnalysis, Order, OrderStatus, Portfolio, Side, StepReport, TradingState
+from core.plain_words import plain_reason
+from core.service import OrderRecord, RefusalRecord
+from core.types import (
+    CashKind,
+    CashMovement,
+    CorporateAction,
+    Cycle,
+    Fill,
+    MarketAnalysis,
+    Order,
+    OrderStatus,
+    Portfolio,
+    RefusedOrder,
+    Side,
+    StepReport,
+    TradingState,
+)
 
 ORDER_COLUMNS = (
     "client_order_id, decision_id, symbol, side, quantity, reference_price, rule, status, route, "
     "created_at, updated_at"
 )
 FILL_COLUMNS = "fill_id, client_order_id, symbol, side, quantity, price, fee, at, rule"
+MOVEMENT_COLUMNS = "movement_id, kind, symbol, amount, at, note"
+ACTION_COLUMNS = "action_id, symbol, kind, ex_date, ratio, cash_per_share, close_before, new_symbol, source"
 
 NO_ANALYSIS = MarketAnalysis()
 
@@ -34,11 +51,13 @@ def encode_report(report: StepReport) -> bytes:
     """
     try:
         body = _encoder.encode(report)
+        if not report.cash_movements and not report.actions:
+            body = body.removesuffix(_NOTHING_PAID) + b"}"
         if report.plan.decisions or report.plan.analysis != NO_ANALYSIS:
             _report_decoder.decode(body)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
         raise InvariantError(
-            f"The report {report.decision_id} cannot be written down: {error}.",
+            f"The report {report.decision_id} cannot be written down: {plain_reason(error)}.",
             hint="Reports hold finite numbers, text and aware times only.",
         ) from error
     return body
@@ -48,6 +67,18 @@ def decode_report(body: bytes) -> StepReport:
     """Return the report that was encoded."""
     with reading("A recorded report of ledger.sqlite"):
         return _report_decoder.decode(body)
+
+
+def decode_refusals(body: bytes) -> tuple[RefusalRecord, ...]:
+    """Return what a recorded step refused, without decoding the rest of it; nothing of a what-if."""
+    with reading("A recorded report of ledger.sqlite"):
+        step = _refusals_decoder.decode(body)
+    if step.cycle.as_of is not None:
+        return ()
+    return tuple(
+        RefusalRecord(decision_id=step.decision_id, at=step.as_of, refused=refused)
+        for refused in step.plan.refused
+    )
 
 
 def encode_portfolio(portfolio: Portfolio) -> bytes:
@@ -128,6 +159,35 @@ def moment_of(row: SqlRow) -> datetime:
         return datetime.fromisoformat(row[0])
 
 
+def movement_row(movement: CashMovement) -> SqlRow:
+    """Return a cash movement's row, in the order of `MOVEMENT_COLUMNS`."""
+    return (
+        movement.movement_id, movement.kind.value, movement.symbol, str(movement.amount), stamp(movement.at),
+        movement.note,
+    )  # fmt: skip
+
+
+@reading("A recorded cash movement of ledger.sqlite")
+def movement_of(row: SqlRow) -> CashMovement:
+    """Read a cash movement's row."""
+    return CashMovement(
+        movement_id=row[0],
+        kind=CashKind(row[1]),
+        symbol=row[2],
+        amount=Decimal(row[3]),
+        at=datetime.fromisoformat(row[4]),
+        note=row[5],
+    )
+
+
+def action_row(action: CorporateAction) -> SqlRow:
+    """Return a corporate action's row, in the order of `ACTION_COLUMNS`."""
+    return (
+        action.action_id, action.symbol, action.kind.value, action.ex_date.isoformat(), str(action.ratio),
+        str(action.cash_per_share), str(action.close_before), action.new_symbol, action.source,
+    )  # fmt: skip
+
+
 def _plain(value: Any) -> Any:
     """Turn a mapping into a dict and a numpy scalar into Python's own number."""
     if isinstance(value, Mapping):
@@ -137,6 +197,22 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
+class _RefusingPlan(msgspec.Struct):
+    refused: tuple[RefusedOrder, ...] = ()
+
+
+class _RefusingStep(msgspec.Struct):
+    """The part of a step report that refusals are read from."""
+
+    decision_id: str
+    cycle: Cycle
+    as_of: datetime
+    plan: _RefusingPlan
+
+
+_NOTHING_PAID = b',"cash_movements":[],"actions":[]}'
+"""The end of a report without any: left out, so that such a step is written as it was before there were any."""
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
 _report_decoder = msgspec.json.Decoder(StepReport)
+_refusals_decoder = msgspec.json.Decoder(_RefusingStep)
 _portfolio_decoder = RecordDecoder(Portfolio, "The recorded portfolio of ledger.sqlite")

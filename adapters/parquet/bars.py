@@ -1,6 +1,7 @@
 """Recorded daily bars from a parquet file in long form: date, ticker, open, high, low, close, adj_close, volume.
 
-Open, high, low and close are adjusted for splits only; times adj_close / close they are total return.
+Open, high, low and close are adjusted for splits only; times adj_close / close they are total return. Where the
+file also has dividend, split or capital_gain (or their plurals, or stock_splits), the adjustment is checked.
 """
 
 from __future__ import annotations
@@ -12,16 +13,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from adapters.feeds.action_table import NO_ACTIONS, ActionTable
 from adapters.feeds.assembly import assemble
+from adapters.feeds.quality import VendorRows, restate
 from adapters.feeds.rows import BarRows, split_by_symbol
 from adapters.feeds.source import RecordedEnd
-from adapters.parquet.table import read_columns
+from adapters.parquet.table import RecordedTable, read_columns
 from core.errors import DataError
 from core.ports import Calendar
-from core.types import BarPanel, Quote
+from core.types import BarPanel, Floats, Quote
 
 PRICES = ("open", "high", "low", "close")
 COLUMNS = ("date", "ticker", *PRICES, "adj_close", "volume")
+ACTIONS = {
+    "dividend": ("dividend", "dividends"),
+    "capital_gain": ("capital_gain", "capital_gains"),
+    "split": ("split", "splits", "stock_split", "stock_splits"),
+}
 HINT = "Check the path of DATA_PROVIDER."
 
 
@@ -45,17 +53,26 @@ class ParquetBars:
         core.errors.DataError
             When the file cannot be read, or lacks a column, or a column is not of its type.
         """
-        table = read_columns(self._path, COLUMNS, HINT)
+        optional = [name for names in ACTIONS.values() for name in names]
+        table = read_columns(self._path, COLUMNS, HINT, optional=optional)
         days, tickers = table.dates("date"), table.texts("ticker")
         numbers = {name: table.numbers(name) for name in (*PRICES, "adj_close", "volume")}
         tickers, notes = self._as_asked(tickers, symbols)
         wanted = np.isin(tickers, list(symbols))
         wanted &= (days >= np.datetime64(start, "D")) & (days <= np.datetime64(end, "D"))
-        with np.errstate(divide="ignore", invalid="ignore"):  # a close of zero is for the quality gate to name
-            factor = numbers["adj_close"] / numbers["close"]
-            adjusted = [numbers[name] * factor for name in PRICES]
-        values = np.column_stack([*adjusted, numbers["volume"]])[wanted]
-        rows = BarRows(by_symbol=split_by_symbol(tickers[wanted], days[wanted], values), notes=notes)
+        index = {name: column for column, name in enumerate(symbols)}
+        restated = restate(
+            VendorRows(
+                columns=np.array([index[name] for name in tickers[wanted]], dtype=np.intp),
+                sessions=days[wanted],
+                prices=np.column_stack([numbers[name] for name in PRICES])[wanted],
+                volume=numbers["volume"][wanted],
+                adj_close=numbers["adj_close"][wanted],
+                **{name: _action(table, names)[wanted] for name, names in ACTIONS.items()},
+            )
+        )
+        by_symbol = split_by_symbol(tickers[wanted], days[wanted], restated.table)
+        rows = BarRows(by_symbol=by_symbol, notes={**notes, **restated.notes(symbols)})
         made = assemble(rows, symbols, self._calendar)
         self.notes = made.notes
         return made.panel
@@ -95,6 +112,10 @@ class ParquetBars:
         """Give no quotes: the file holds daily bars."""
         return {}
 
+    def actions(self) -> ActionTable:
+        """Return none: recorded bars are total return, dividends are in the prices."""
+        return NO_ACTIONS
+
     def recorded_end(self) -> RecordedEnd:
         """Give the file's last session and its close, where the engine's clock stands.
 
@@ -111,6 +132,14 @@ class ParquetBars:
         if not sessions:
             raise DataError(f"{self._path} ends on {newest}, with no session of the exchange near it.")
         return RecordedEnd(sessions[-1][0], sessions[-1][2])
+
+
+def _action(table: RecordedTable, names: Sequence[str]) -> Floats:
+    """Return the first of these columns that the file has; zeros without."""
+    for name in names:
+        if name in table.table.column_names:
+            return table.numbers(name)
+    return np.zeros(len(table.table))
 
 
 def _few(names: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from adapters.parquet.dates import (
     moments_of_texts,
 )
 from core.errors import DataError
+from core.plain_words import plain_reason
 from core.types import Floats
 
 DATES = "a date, text in ISO 8601, 20240102, or seconds, milli-, micro- or nanoseconds since 1970"
@@ -180,13 +181,15 @@ class RecordedTable:
         return DataError(f"{self.path}: column {name} is of type {column.type}, {found}, and {why}.")
 
 
-def read_columns(path: Path, columns: Sequence[str], hint: str) -> RecordedTable:
+def read_columns(path: Path, columns: Sequence[str], hint: str, *, optional: Sequence[str] = ()) -> RecordedTable:
     """Read columns of a parquet file.
 
     Parameters
     ----------
     hint : str
         What to do when it cannot be read.
+    optional : sequence of str
+        Columns read where the file has them.
 
     Raises
     ------
@@ -207,9 +210,10 @@ def read_columns(path: Path, columns: Sequence[str], hint: str) -> RecordedTable
             )
         if twice := [name for name in columns if names.count(name) > 1]:
             raise DataError(f"{path} has the column {', '.join(twice)} twice.", hint="Write each column once.")
-        return RecordedTable(path, pq.read_table(path, columns=list(columns)))
+        read = [*columns, *(name for name in optional if name in names)]
+        return RecordedTable(path, pq.read_table(path, columns=read))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as parquet: {error!s:.300}.", hint=hint) from error
+        raise DataError(f"{path} cannot be read as parquet: {plain_reason(error)}.", hint=hint) from error
 
 
 def _is_number(text: str) -> bool:

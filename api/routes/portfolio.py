@@ -8,10 +8,12 @@ from api.dependencies import Limit, ServiceDependency
 from api.openapi import problems
 from api.schemas.base import Data
 from api.schemas.portfolio import (
+    CashMovementAnswer,
     FillAnswer,
     OrderAnswer,
     OrdersAnswer,
     PositionsAnswer,
+    RefusalAnswer,
     TradeAnswer,
     TradesAnswer,
 )
@@ -21,23 +23,28 @@ router = APIRouter(tags=["portfolio"])
 
 @router.get("/orders", responses=problems(422, 503))
 async def orders(service: ServiceDependency, limit: Limit = 50) -> OrdersAnswer:
-    """List orders, newest first."""
+    """List orders and what became of them and why, and what limits stopped; newest first."""
     return OrdersAnswer(
-        orders=[OrderAnswer.of(record) for record in service.ledger.orders(limit)], data=Data.of_now(service)
+        orders=[OrderAnswer.of(record) for record in service.ledger.orders(limit)],
+        refused=[RefusalAnswer.of(record) for record in service.ledger.refusals(limit)],
+        data=Data.of_now(service),
     )
 
 
 @router.get("/positions", responses=problems(503))
 async def positions(service: ServiceDependency) -> PositionsAnswer:
     """Give cash, positions and how the day goes."""
-    return PositionsAnswer.of(service.portfolio(), service.levels(), Data.of_now(service))
+    portfolio = service.portfolio()
+    filled = service.ledger.fill_count(portfolio.session) if portfolio.session else 0
+    return PositionsAnswer.of(portfolio, service.levels(), Data.of_now(service), fill_count=filled)
 
 
 @router.get("/trades", responses=problems(422, 503))
 async def trades(service: ServiceDependency, limit: Limit = 50) -> TradesAnswer:
-    """List closed round trips, and the single fills."""
+    """List closed round trips, the single fills, and cash that came or went without a trade."""
     return TradesAnswer(
         trades=[TradeAnswer.of(trade) for trade in service.ledger.trades(limit)],
         fills=[FillAnswer.of(fill) for fill in service.ledger.fills(limit)],
+        cash_movements=[CashMovementAnswer.of(movement) for movement in service.ledger.cash_movements(limit)],
         data=Data.of_now(service),
     )

@@ -14,6 +14,7 @@ import structlog
 
 from config.drift import DriftSettings
 from core.errors import ArtefactError
+from core.plain_words import plain_reason
 from core.ports import EventSink
 from core.types import BarPanel, MarketView
 
@@ -63,7 +64,7 @@ class DriftMonitor:
             self.found, causes = self._measure(view, factors, artefact)
         except Exception as error:  # whatever is wrong with the monitor, it must not stop the trading
             log.exception("drift.not_judged")
-            self.found, causes = {"state": f"not judged: {error}", "alarms": []}, ()
+            self.found, causes = {"state": f"not judged: {plain_reason(error)}", "alarms": []}, ()
         if (alarms := (artefact.model_id, *causes)) != self._alerted:
             for message in self.found["alarms"]:
                 log.warning("drift.alarm", model_id=artefact.model_id, reason=message)
