@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapters.ledger.database import Cursor
+from adapters.ledger.kept_records import reading
 from core.errors import LedgerError
+from core.trading import tighter
 from core.types import ApprovedOrder, OrderStatus, StepReport, TradingState
 
 HINT = "Something changes the ledger's file as it is written (a trigger?). Put that right, then POST /resume."
@@ -34,9 +36,11 @@ def require_recorded(cursor: Cursor, report: StepReport, body: bytes, portfolio:
         if _one(cursor, sql, str(order.quantity), order.client_order_id) != 1:
             raise _lost(f"the order {order.client_order_id}")
     if portfolio is not None:
-        state = report.plan.state.value
-        if _one(cursor, "SELECT portfolio = ? AND trading_state = ? FROM book", portfolio, state) != 1:
+        if _one(cursor, "SELECT portfolio = ? FROM book", portfolio) != 1:
             raise _lost(f"the portfolio after {name}")
+        state = _state(cursor)
+        if tighter(state, report.plan.state) is not state:  # a halt that was written down meanwhile stands
+            raise _lost(f"the trading state {report.plan.state.value}")
 
 
 def require_known(cursor: Cursor, report: StepReport) -> None:
@@ -55,8 +59,13 @@ def require_sending(cursor: Cursor, approved: Sequence[ApprovedOrder], status: O
 
 def require_state(cursor: Cursor, state: TradingState) -> None:
     """Read back the trading state; as `require_recorded`."""
-    if _one(cursor, "SELECT trading_state FROM book") != state.value:
+    if _state(cursor) is not state:
         raise _lost(f"the trading state {state.value}")
+
+
+def _state(cursor: Cursor) -> TradingState:
+    with reading("The recorded trading state of ledger.sqlite"):
+        return TradingState(str(_one(cursor, "SELECT trading_state FROM book")))
 
 
 def _one(cursor: Cursor, sql: str, *values: object) -> object:
