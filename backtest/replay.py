@@ -143,9 +143,8 @@ def _portfolios(recorded: Recorded, initial_cash: Decimal) -> Iterator[Portfolio
     last = recorded.before.plan.portfolio if recorded.before else opening_portfolio(initial_cash)
     own = {approved.order.client_order_id for approved in report.plan.approved} if report.cycle.submits else set()
     pending = tuple(o for o in report.plan.portfolio.pending if o.client_order_id not in own)
-    rebased = replace(last, session_open_equity=last.equity, peak_equity=last.equity)
     settled = Settlement(fills=report.fills, cash_movements=report.cash_movements, actions=report.actions)
-    for portfolio in (last, rebased):
+    for portfolio in (last, last.rebased()):
         after = replace(apply_settlement(portfolio, settled, market_date), pending=pending)
         yield after
         yield replace(after, trades_today=report.plan.portfolio.trades_today - len(own))

@@ -11,13 +11,9 @@ from config.drift import DriftSettings
 from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
 from config.memory import MemorySettings
+from config.notify import HeartbeatSettings, NotifySettings
 from config.sectors import STOCKS
-
-
-class ServerSettings(Frozen):
-    """Where the daemon listens."""
-
-    port: Annotated[int, Field(ge=1, le=65535)] = 8787
+from config.server import ServerSettings
 
 
 class BrokerSettings(Frozen):
@@ -117,7 +113,7 @@ class DataSettings(Frozen):
     history_years: Annotated[int, Field(ge=2, le=30)] = 5
     quote_age_max_seconds: Annotated[float, Field(gt=0)] = 900.0
     missing_symbols_max_pct: Fraction = 0.2
-    split_jump_pct_max: Annotated[float, Field(gt=0)] = 0.45
+    split_jump_pct_max: Annotated[float, Field(gt=0)] = 0.15
     timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
 
 
@@ -297,3 +293,5 @@ class TradingSettings(Frozen):
     scheduler: SchedulerSettings = SchedulerSettings()
     drift: DriftSettings = DriftSettings()
     memory: MemorySettings = MemorySettings()
+    notify: NotifySettings = NotifySettings()
+    heartbeat: HeartbeatSettings = HeartbeatSettings()

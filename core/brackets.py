@@ -71,34 +71,30 @@ class Bracket(Struct, frozen=True, kw_only=True, gc=False):
 
         While the ATR stays the same the stop never falls, since the peak never does.
         """
-        stop = self._nearest_stop(entry_price)
-        target = self._nearest_target(entry_price)
+        stop = None if self.stop_loss_pct is None else entry_price * (ONE + self.stop_loss_pct)
+        target = None if self.take_profit_pct is None else entry_price * (ONE + self.take_profit_pct)
+        stop_rule, target_rule = "stop_loss", "take_profit"
+        if self.atr:
+            stop, stop_rule = self._nearest_stop(entry_price, stop)
+            if self.take_profit_atr:
+                dynamic = entry_price + self.take_profit_atr * self.atr
+                if target is None or dynamic < target:
+                    target, target_rule = dynamic, "atr_target"
         return Levels(
-            stop_price=stop[0].quantize(PRICE_TICK, ROUND_HALF_EVEN) if stop else None,
-            stop_rule=stop[1] if stop else None,
-            target_price=target[0].quantize(PRICE_TICK, ROUND_HALF_EVEN) if target else None,
-            target_rule=target[1] if target else None,
+            stop_price=None if stop is None else stop.quantize(PRICE_TICK, ROUND_HALF_EVEN),
+            stop_rule=None if stop is None else stop_rule,
+            target_price=None if target is None else target.quantize(PRICE_TICK, ROUND_HALF_EVEN),
+            target_rule=None if target is None else target_rule,
         )
 
-    def _nearest_stop(self, entry_price: Decimal) -> tuple[Decimal, str] | None:
-        stops = []
-        if self.stop_loss_pct is not None:
-            stops.append((entry_price * (ONE + self.stop_loss_pct), "stop_loss"))
-        if self.atr and self.stop_loss_atr:
-            stops.append((entry_price - self.stop_loss_atr * self.atr, "atr_stop"))
-        if self.atr and self.trailing_stop_atr:
-            peak = max(self.peak_price or entry_price, entry_price)
-            stops.append((peak - self.trailing_stop_atr * self.atr, "trailing_stop"))
-        return max(stops, key=_price, default=None)
-
-    def _nearest_target(self, entry_price: Decimal) -> tuple[Decimal, str] | None:
-        targets = []
-        if self.take_profit_pct is not None:
-            targets.append((entry_price * (ONE + self.take_profit_pct), "take_profit"))
-        if self.atr and self.take_profit_atr:
-            targets.append((entry_price + self.take_profit_atr * self.atr, "atr_target"))
-        return min(targets, key=_price, default=None)
-
-
-def _price(level: tuple[Decimal, str]) -> Decimal:
-    return level[0]
+    def _nearest_stop(self, entry_price: Decimal, static: Decimal | None) -> tuple[Decimal | None, str]:
+        stop, rule = static, "stop_loss"
+        if self.stop_loss_atr:
+            dynamic = entry_price - self.stop_loss_atr * self.atr
+            if stop is None or dynamic > stop:
+                stop, rule = dynamic, "atr_stop"
+        if self.trailing_stop_atr:
+            trailing = max(self.peak_price or entry_price, entry_price) - self.trailing_stop_atr * self.atr
+            if stop is None or trailing > stop:
+                stop, rule = trailing, "trailing_stop"
+        return stop, rule

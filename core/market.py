@@ -131,12 +131,18 @@ class Quote:
         When it was seen, UTC.
     session_open : float or None
         The session's opening price, when the feed knows it.
+    bid, ask, bid_ask_at : float, float and datetime, or None
+        The best bid and ask and when they were quoted, where the vendor has them: evidence for or against the
+        price, for the feed only; no view holds them.
     """
 
     symbol: str
     price: float
     at: datetime
     session_open: float | None = None
+    bid: float | None = None
+    ask: float | None = None
+    bid_ask_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from core.brackets import Bracket
+from core.notifications import Notification
 from core.service import OrderRecord
 from core.types import (
     ApprovedOrder,
@@ -260,6 +261,14 @@ class EventSink(Protocol):
         ...
 
 
+class Notifier(Protocol):
+    """Tells a person."""
+
+    def notify(self, notification: Notification) -> None:
+        """Keep a notification until its receivers have it; never waits for them, never raises."""
+        ...
+
+
 class MemoryWriter(Protocol):
     """Remembers reports for later recall, best effort."""
 
@@ -274,5 +283,5 @@ class MemoryWriter(Protocol):
 
 __all__ = [
     "BarSource", "Broker", "Calendar", "Clock", "EventSink", "Feed", "Ledger", "MemoryWriter",
-    "NewsSource", "RiskManager", "Team",
+    "NewsSource", "Notifier", "RiskManager", "Team",
 ]  # fmt: skip

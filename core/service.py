@@ -14,7 +14,17 @@ from core.memory import Recollection
 from core.round_trips import RoundTrip
 from core.schedule import Timetable
 from core.trading import ZERO
-from core.types import CashMovement, Cycle, Fill, MarketAnalysis, OrderStatus, Portfolio, Side, StepReport
+from core.types import (
+    CashMovement,
+    Cycle,
+    Fill,
+    MarketAnalysis,
+    OrderStatus,
+    Portfolio,
+    RefusedOrder,
+    Side,
+    StepReport,
+)
 
 
 class JobStatus(StrEnum):
@@ -84,6 +94,15 @@ class OrderRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalRecord:
+    """An order that a limit stopped before it was made, and the step that recorded it."""
+
+    decision_id: str
+    at: datetime
+    refused: RefusedOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EquityMark:
     """The portfolio's equity after a session's last step.
 
@@ -131,12 +150,13 @@ class EquityPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """What executing a decision did, or (dry run) would do."""
+    """What executing a decision did, or (dry run) would do, and what a person should know about it."""
 
     decision_id: str
     dry_run: bool
     route: str
     orders: tuple[OrderRecord, ...]
+    warnings: tuple[str, ...] = ()
 
 
 class LedgerQueries(Protocol):
@@ -158,8 +178,16 @@ class LedgerQueries(Protocol):
         """Return the orders of one decision, in the order they are sent."""
         ...
 
+    def refusals(self, limit: int) -> Sequence[RefusalRecord]:
+        """Return what limits stopped in the newest steps, newest first."""
+        ...
+
     def fills(self, limit: int) -> Sequence[Fill]:
         """Return fills, newest first."""
+        ...
+
+    def fill_count(self, session: date) -> int:
+        """Return how many fills a session had; a split is none."""
         ...
 
     def cash_movements(self, limit: int) -> Sequence[CashMovement]:

@@ -4,48 +4,32 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import Processor
 
+from core.masking import NO_SECRETS, SecretMask
 from core.orders import SPLIT
 from core.types import Side, StepReport
+from daemon.log_stream import LogStream
 from pipeline.report_events import action_data, movement_data
 
 DIGEST_CHARACTERS = 12
-MASK = "[secret]"
 
 
-class Masked:
-    """A text stream that never writes a secret, whoever put it into a message.
+def configure_logging(mask: SecretMask = NO_SECRETS) -> LogStream:
+    """Send structlog and the standard library's warnings to standard error, without secrets.
 
-    Parameters
-    ----------
-    secrets : collection of str
-        What is written as `[secret]` wherever it occurs.
+    Returns
+    -------
+    LogStream
+        Standard error itself from now on, so that a traceback nobody caught is masked too.
     """
-
-    def __init__(self, stream: TextIO, secrets: Collection[str]) -> None:
-        self._stream = stream
-        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
-
-    def write(self, text: str) -> int:
-        """Write text without the secrets."""
-        for secret in self._secrets:
-            text = text.replace(secret, MASK)
-        return self._stream.write(text)
-
-    def flush(self) -> None:
-        """Flush the stream."""
-        self._stream.flush()
-
-
-def configure_logging(secrets: Collection[str] = ()) -> None:
-    """Send structlog and the standard library's warnings to standard error, without `secrets`."""
-    masked = cast(TextIO, Masked(sys.stderr, secrets))
-    if sys.stderr.isatty():
+    stream = LogStream(sys.stderr, mask)
+    target = cast(TextIO, stream)
+    if stream.isatty():
         rendering: list[Processor] = [structlog.dev.ConsoleRenderer()]
     else:
         rendering = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
@@ -57,9 +41,10 @@ def configure_logging(secrets: Collection[str] = ()) -> None:
             *rendering,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(masked),
+        logger_factory=structlog.PrintLoggerFactory(target),
     )
-    logging.basicConfig(level=logging.WARNING, stream=masked, format="%(levelname)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, stream=target, format="%(levelname)s %(name)s %(message)s")
+    return stream
 
 
 def settlement_lines(report: StepReport) -> Iterator[tuple[str, Mapping[str, Any]]]:

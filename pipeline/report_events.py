@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from core.orders import SPLIT
 from core.ports import EventSink
 from core.types import (
     Action,
-    ApprovedOrder,
     CashMovement,
     CorporateAction,
     Fill,
@@ -25,10 +26,17 @@ EventContent = tuple[str, dict[str, Any]]
 
 
 def publish_events_to(events: EventSink) -> Callable[[StepReport, TradingState], None]:
-    """Return the function that publishes a report's events to `events`."""
+    """Return the function that publishes a report's events to `events`.
+
+    An alert that the last step of the same cycle had too is not published again: it goes on.
+    """
+    alerted: dict[str, tuple[str, ...]] = {}
 
     def publish_events(report: StepReport, before: TradingState) -> None:
-        for topic, data in events_of(report, before):
+        known = alerted.get(report.cycle.name, ())
+        alerted[report.cycle.name] = report.plan.alerts
+        fresh = tuple(alert for alert in report.plan.alerts if alert not in known)
+        for topic, data in events_of(replace(report, plan=replace(report.plan, alerts=fresh)), before):
             events.publish(topic, report.as_of, data)
 
     return publish_events
@@ -96,22 +104,6 @@ def _settled(report: StepReport, data: Mapping[str, Any]) -> Iterator[EventConte
         yield "cash.movement", {**data, **movement_data(movement)}
 
 
-def submitted(approved: ApprovedOrder, status: str, route: str, reason: str = "") -> EventContent:
-    """Return the event of a sent order: the broker's status, and its reason where it was refused."""
-    order = approved.order
-    return "order.submitted", {
-        "client_order_id": order.client_order_id,
-        "ticker": order.symbol,
-        "side": order.side.value,
-        "quantity": str(order.quantity),
-        "reference_price": str(order.reference_price),
-        "rule": order.rule,
-        "status": status,
-        "reason": reason,
-        "route": route,
-    }
-
-
 def filled(fill: Fill) -> dict[str, Any]:
     """Return a fill as plain values."""
     return {
@@ -121,6 +113,8 @@ def filled(fill: Fill) -> dict[str, Any]:
         "quantity": str(fill.quantity),
         "price": str(fill.price),
         "fee": str(fill.fee),
+        "rule": fill.rule,
+        "fill_id": fill.fill_id,
         "at": fill.at.isoformat(),
     }
 
@@ -181,4 +175,6 @@ def portfolio_data(portfolio: Portfolio) -> dict[str, Any]:
         },
         "daily_return": round(portfolio.daily_return, 6),
         "drawdown": round(portfolio.drawdown, 6),
+        "breaker_daily_return": round(portfolio.breaker_daily_return, 6),
+        "breaker_drawdown": round(portfolio.breaker_drawdown, 6),
     }

@@ -104,7 +104,6 @@ class RuleBasedRiskManager:
             unchanged |= {decision.symbol for decision, order in outcomes if order is None}
         approved = tuple(o for o in reviewed if isinstance(o, ApprovedOrder))
         counted = len(approved) if cycle.submits else 0
-        unprotected = exits.unprotected(view, portfolio, analysis, cycle)
         return Plan(
             decisions=tuple(decisions),
             approved=approved,
@@ -113,7 +112,7 @@ class RuleBasedRiskManager:
             analysis=analysis,
             portfolio=replace(portfolio, trades_today=portfolio.trades_today + counted) if counted else portfolio,
             state=state,
-            alerts=(*alerts, *unprotected, *_unscaled(analysis, decisions)),
+            alerts=alerts + _alerts(view, portfolio, analysis, cycle, decisions),
             protections=_brackets(decision_id, portfolio, analysis, approved, settings, cycle),
         )
 
@@ -170,10 +169,18 @@ def _sells(decision: Decision, portfolio: Portfolio) -> bool:
     return decision.action is Action.EXIT
 
 
-def _unscaled(analysis: MarketAnalysis, decisions: Sequence[Decision]) -> tuple[str, ...]:
-    if analysis.regime or not any(decision.action is Action.ENTER for decision in decisions):
-        return ()
-    return ("No regime is known: exposure is not scaled by it. See /status for the regime model.",)
+def _alerts(
+    view: MarketView,
+    portfolio: Portfolio,
+    analysis: MarketAnalysis,
+    cycle: Cycle,
+    decisions: Sequence[Decision],
+) -> tuple[str, ...]:
+    """Return what a person should know of positions without exit rules and of exposure without a regime."""
+    out = list(exits.unprotected(view, portfolio, analysis, cycle))
+    if not analysis.regime and any(decision.action is Action.ENTER for decision in decisions):
+        out.append("No regime is known: exposure is not scaled by it. See /status for the regime model.")
+    return tuple(out)
 
 
 def _brackets(

@@ -15,6 +15,7 @@ import numpy as np
 
 from adapters.alpaca.http import ask_data_api, limit_time, quiet_import
 from adapters.feeds.action_table import NO_ACTIONS, ActionTable
+from adapters.feeds.quality import restate_tables
 from adapters.feeds.rows import DAY, BarRows, SymbolBars
 from core.errors import DataError
 from core.ports import Calendar
@@ -74,10 +75,12 @@ class AlpacaBars:
             feed=DataFeed(self._bars_feed),
         )
         answer = ask_data_api(lambda: self._client.get_stock_bars(query))
-        return BarRows(by_symbol=_tables(answer))
+        tables, findings = restate_tables(_tables(answer))
+        by_symbol = {name: SymbolBars(*table) for name, table in tables.items()}
+        return BarRows(by_symbol=by_symbol, notes=findings)
 
     def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
-        """Fetch the last trade and today's opening price of each symbol.
+        """Fetch each symbol's last trade, best bid and ask, and today's opening price.
 
         Raises
         ------
@@ -140,9 +143,22 @@ def _quote(name: str, snapshot: Mapping[str, Any], today: date) -> Quote | None:
     return Quote(
         symbol=name,
         price=float(trade["p"]),
-        at=datetime.fromisoformat(str(trade["t"])[:26].rstrip("Z") + "+00:00"),
+        at=_moment(trade["t"]),
         session_open=float(daily["o"]) if daily is not None and is_today else None,
+        **_bid_and_ask(snapshot.get("latestQuote") or {}),
     )
+
+
+def _bid_and_ask(quoted: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the best bid and ask; a side without an order is 0, and says nothing."""
+    if not (quoted.get("bp") and quoted.get("ap") and quoted.get("t")):
+        return {}
+    return {"bid": float(quoted["bp"]), "ask": float(quoted["ap"]), "bid_ask_at": _moment(quoted["t"])}
+
+
+def _moment(text: Any) -> datetime:
+    """Read a time in RFC 3339 with nanoseconds, UTC."""
+    return datetime.fromisoformat(str(text)[:26].rstrip("Z") + "+00:00")
 
 
 def _midnight(day: date) -> datetime:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -19,6 +18,7 @@ from core.types import CorporateAction
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 ASKED_FROM = b"asked_from"
+FIRST_DAY, LAST_DAY = np.datetime64("1900-01-01", "D"), np.datetime64("2099-12-31", "D")
 CORPORATE_ACTIONS = b"corporate_actions"
 
 
@@ -82,15 +82,22 @@ class BarStore:
         import pyarrow as pa  # noqa: PLC0415
         import pyarrow.parquet as pq  # noqa: PLC0415
 
-        if not self._path.exists():
+        if not os.path.lexists(self._path):
             return StoredBars(note=self.fault)
         try:
+            if not self._path.is_file():  # a FIFO would be waited for without end
+                raise ValueError("it is no regular file")
             return _read(pq.read_table(self._path))
-        except (pa.ArrowException, msgspec.MsgspecError, OSError, KeyError, ValueError, TypeError) as error:
+        except (
+            pa.ArrowException, msgspec.MsgspecError, OSError, LookupError, ValueError, TypeError, RecursionError
+        ) as error:  # fmt: skip
             aside = self._path.with_name(f"{self._path.name}.corrupt")
-            self._path.replace(aside)
             why = " ".join(str(error).split())[:120]
             self.fault = f"{self._path.name} was corrupt ({why}): moved to {aside.name}, bars fetched anew"
+            try:
+                self._path.replace(aside)
+            except OSError as stuck:
+                self.fault = f"{self._path.name} is corrupt ({why}) and cannot be moved away: {stuck}"
             return StoredBars(note=self.fault)
 
     def save(self, stored: StoredBars) -> None:
@@ -116,10 +123,19 @@ class BarStore:
 
 
 def _read(table: Any) -> StoredBars:
-    since: Mapping[str, str] = json.loads(table.schema.metadata[ASKED_FROM])
+    since = json.loads(table.schema.metadata[ASKED_FROM])
+    if not isinstance(since, dict):
+        raise TypeError("its metadata is no object")
+    if any(table[name].null_count for name in ("symbol", "session")):
+        raise ValueError("a row without symbol or session")
     symbols = table["symbol"].to_numpy(zero_copy_only=False).astype(str)
     values = np.column_stack([table[name].to_numpy() for name in COLUMNS]).astype(np.float64)
     bars = split_by_symbol(symbols, table["session"].to_numpy().astype(DAY), values)
+    for name, (sessions, _) in bars.items():
+        if (np.diff(sessions) <= np.timedelta64(0, "D")).any():
+            raise ValueError(f"the sessions of {name} are not in order, each once")
+        if not FIRST_DAY <= sessions[0] <= sessions[-1] <= LAST_DAY:
+            raise ValueError(f"the sessions of {name} reach from {sessions[0]} to {sessions[-1]}")
     body = table.schema.metadata.get(CORPORATE_ACTIONS)
     listed = msgspec.json.decode(body, type=_Listed) if body else _Listed()
     return StoredBars(

@@ -15,6 +15,7 @@ from adapters.feeds.listed_actions import compare, learn, table_of
 from adapters.feeds.rows import BarRows, SymbolBars
 from adapters.feeds.source import RowSource
 from core.errors import DataError
+from core.plain_words import plain_reason
 from core.ports import Calendar
 from core.types import Quote
 
@@ -100,7 +101,7 @@ class CachedBars:
         try:
             self.store.save(stored)
         except OSError as error:
-            return {"cache": f"bars could not be kept on disk: {error}"}
+            return {"cache": f"bars could not be kept on disk: {plain_reason(error)}"}
         return {}
 
     def _wanted(

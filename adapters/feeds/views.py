@@ -64,11 +64,11 @@ def compose(
     """Build the view: the bars known at `as_of`, who is left out and why, and what is wrong with the feed."""
     panel = inspection.panel
     rows = panel.rows_known(as_of)
-    verdict = inspection.verdict(rows - 1)
-    stale = {**stale_quotes, **verdict.left_out} if stale_quotes else verdict.left_out
+    found = inspection.row_quality(rows - 1)
+    stale = {**stale_quotes, **found.left_out} if stale_quotes else found.left_out
     if admitted.frozen:
         stale = {**stale, **admitted.frozen}
-    all_faults = (verdict.feed_fault, _overdue(inspection, rows, status), *faults)
+    all_faults = (found.feed_fault, _overdue(inspection, rows, status), *faults)
     return MarketView(
         as_of=as_of,
         bars=panel.prefix(rows),

@@ -11,6 +11,7 @@ from decimal import Decimal
 import msgspec
 
 from adapters.ledger.database import Database
+from adapters.ledger.kept_records import RecordDecoder, reading
 from core.service import EquityMark
 from core.times import market_date
 from core.trading import ZERO
@@ -57,7 +58,7 @@ class _Report(msgspec.Struct):
     plan: _Plan
 
 
-_decoder = msgspec.json.Decoder(_Report)
+_decoder = RecordDecoder(_Report, "A recorded report of ledger.sqlite")
 
 
 class EquityMarks:
@@ -83,7 +84,9 @@ class EquityMarks:
     def _read_on(self) -> None:
         by_day: dict[date, list[tuple[int, str]]] = {}
         for sequence, as_of in self._database.read(_STEPS_AFTER, (self._until,)):
-            by_day.setdefault(market_date(datetime.fromisoformat(as_of)), []).append((sequence, as_of))
+            with reading("A recorded moment of ledger.sqlite"):
+                day = market_date(datetime.fromisoformat(as_of))
+            by_day.setdefault(day, []).append((sequence, as_of))
             self._until = sequence
         for day, steps in by_day.items():
             for sequence, as_of in reversed(steps):

@@ -8,12 +8,15 @@ from pathlib import Path
 import msgspec
 
 from adapters.ledger.database import Cursor, Database, Survives
+from adapters.ledger.read_back import require_known, require_recorded, require_sending, require_state
 from adapters.ledger.reader import LedgerReader
 from adapters.ledger.rows import ORDER_COLUMNS, encode_portfolio, encode_report, order_row, stamp
 from adapters.ledger.schema import LEDGER, TABLES
 from adapters.ledger.settlements import advance, write_settlement
 from config.environment import OrderRoute
 from core.errors import InvariantError
+from core.masking import NO_SECRETS, SecretMask
+from core.trading import tighter
 from core.types import ApprovedOrder, OrderStatus, Portfolio, StepReport, TradingState
 
 _INSERT_STEP = """
@@ -22,13 +25,14 @@ _INSERT_STEP = """
 """
 _INSERT_TRADING_STEP = "INSERT INTO trading_steps (sequence) VALUES (?)"
 _INSERT_ORDER = f"INSERT INTO orders ({ORDER_COLUMNS}, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')"  # noqa: S608  constants
-_SET_PORTFOLIO = """
+_SEVERITY = " ".join(f"WHEN '{state.value}' THEN {rank}" for rank, state in enumerate(TradingState))
+_TIGHTENS = f"CASE excluded.trading_state {_SEVERITY} END > CASE trading_state {_SEVERITY} END"
+_SET_PORTFOLIO = f"""
     INSERT INTO book (id, as_of, portfolio, trading_state, state_reason) VALUES (1, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET as_of = excluded.as_of, portfolio = excluded.portfolio,
-        state_reason = CASE trading_state WHEN excluded.trading_state THEN state_reason
-                       ELSE excluded.state_reason END,
-        trading_state = excluded.trading_state
-"""
+        state_reason = CASE WHEN {_TIGHTENS} THEN excluded.state_reason ELSE state_reason END,
+        trading_state = CASE WHEN {_TIGHTENS} THEN excluded.trading_state ELSE trading_state END
+"""  # noqa: S608  constants
 _SET_STATE = """
     INSERT INTO book (id, as_of, portfolio, trading_state, state_reason) VALUES (1, '', NULL, ?, ?)
     ON CONFLICT (id) DO UPDATE SET trading_state = excluded.trading_state,
@@ -56,6 +60,8 @@ class SqliteLedger(LedgerReader):
     route : OrderRoute
         Where this process sends orders. Orders of a step that submits are recorded as `recorded`, on the
         dry-run route as `dry_run`; those of other steps as `proposed`.
+    mask : SecretMask
+        Taken out of every text that is written.
 
     Raises
     ------
@@ -63,8 +69,16 @@ class SqliteLedger(LedgerReader):
         When the file cannot be used; every method raises it when reading or writing fails.
     """
 
-    def __init__(self, path: Path | None, *, route: OrderRoute, database: Database | None = None) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        route: OrderRoute,
+        database: Database | None = None,
+        mask: SecretMask = NO_SECRETS,
+    ) -> None:
         super().__init__(database or Database(path, LEDGER))
+        self._mask = mask
         self._route = route
         self._sent_as = OrderStatus.DRY_RUN if route is OrderRoute.DRY_RUN else OrderStatus.RECORDED
 
@@ -77,7 +91,7 @@ class SqliteLedger(LedgerReader):
         """Write a step down before anything of it is sent. Writing the same step twice changes nothing.
 
         The portfolio and the state follow the step, except one decided at a past moment (`cycle.as_of`): that
-        one had an empty portfolio.
+        one had an empty portfolio. A step only tightens the state: a halt written down meanwhile stands.
 
         Raises
         ------
@@ -85,24 +99,27 @@ class SqliteLedger(LedgerReader):
             When the report holds what cannot be read again, such as NaN.
         """
         at = stamp(report.as_of)
-        body = encode_report(report)
+        body = self._mask.json(encode_report(report))
         sends = bool(report.plan.approved) and report.cycle.submits
         settles = bool(report.fills or report.cash_movements or report.actions)
         must_survive = sends or settles or report.plan.state is not self._state
         with self._database.transaction(Survives.POWER_CUT if must_survive else Survives.KILL) as cursor:
             cursor.execute(_INSERT_STEP, (report.decision_id, report.cycle.name, at, body))
             if not cursor.rowcount:
+                require_known(cursor, report)
                 return
             if settles or report.plan.approved:
                 cursor.execute(_INSERT_TRADING_STEP, (cursor.lastrowid,))
             self._write_orders(cursor, report, at)
+            portfolio = None
             if report.cycle.as_of is None:
-                reason = "; ".join(report.plan.alerts)
+                reason = self._mask.text("; ".join(report.plan.alerts))
                 portfolio = encode_portfolio(report.plan.portfolio)
                 cursor.execute(_SET_PORTFOLIO, (at, portfolio, report.plan.state.value, reason))
             write_settlement(cursor, report)
+            require_recorded(cursor, report, body, portfolio)
         if report.cycle.as_of is None:
-            self._state = report.plan.state
+            self._state = tighter(self._state, report.plan.state)
 
     def save_portfolio(self, portfolio: Portfolio) -> None:
         """Write down the portfolio as it stands between two steps; on the disk with the next forced write."""
@@ -126,6 +143,7 @@ class SqliteLedger(LedgerReader):
                         f"The order {order.client_order_id} does not wait to be sent.",
                         hint="See its status: GET /orders.",
                     )
+            require_sending(cursor, approved, self._sent_as)
 
     def update_status(self, statuses: Mapping[str, str], reasons: Mapping[str, str] | None = None) -> None:
         """Write down what became of orders, by client_order_id, with the broker's reasons if it gave any.
@@ -138,12 +156,13 @@ class SqliteLedger(LedgerReader):
         news = {name: _status(text) for name, text in statuses.items()}
         sends = OrderStatus.RECORDED in news.values()
         with self._database.transaction(Survives.POWER_CUT if sends else Survives.KILL) as cursor:
-            advance(cursor, news, reasons or {})
+            advance(cursor, news, self._mask.value(reasons or {}))
 
     def set_state(self, state: TradingState, reason: str) -> None:
         """Write down a trading state that a person or the start-up set, and why."""
         with self._database.transaction(Survives.POWER_CUT) as cursor:
-            cursor.execute(_SET_STATE, (state.value, reason))
+            cursor.execute(_SET_STATE, (state.value, self._mask.text(reason)))
+            require_state(cursor, state)
         self._state = state
 
     def dump(self) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from itertools import islice
 
 from adapters.ledger.database import Database, SqlRow
@@ -14,13 +14,19 @@ from adapters.ledger.rows import (
     MOVEMENT_COLUMNS,
     ORDER_COLUMNS,
     decode_portfolio,
+    decode_refusals,
     decode_report,
     fill_of,
+    moment_of,
     movement_of,
     order_record,
+    stamp,
+    trading_state_of,
 )
+from core.orders import SPLIT
 from core.round_trips import RoundTrip, RoundTripTracker
-from core.service import EquityMark, OrderRecord
+from core.service import EquityMark, OrderRecord, RefusalRecord
+from core.times import NEW_YORK
 from core.types import CashMovement, CorporateAction, Fill, Portfolio, StepReport, TradingState
 
 _ORDERS = f"SELECT {ORDER_COLUMNS}, reason FROM orders"  # noqa: S608  constants
@@ -28,6 +34,7 @@ _FILLS = f"SELECT {FILL_COLUMNS} FROM fills"  # noqa: S608  constants
 _MOVEMENTS = f"SELECT {MOVEMENT_COLUMNS} FROM cash_movements"  # noqa: S608  constants
 _MOVEMENTS_AFTER = f"SELECT {MOVEMENT_COLUMNS}, sequence FROM cash_movements WHERE sequence > ? ORDER BY sequence"  # noqa: S608  constants
 STEPS_A_READ = 32
+REFUSAL_STEPS_MAX = 100  # about a session: they are read whole
 _FILLS_AFTER = f"SELECT {FILL_COLUMNS}, sequence FROM fills WHERE sequence > ? ORDER BY sequence"  # noqa: S608  constants
 
 
@@ -52,7 +59,7 @@ class LedgerReader:
     def trading_state(self) -> TradingState:
         """Return the trading state last recorded; ACTIVE in a new ledger."""
         rows = self._database.read("SELECT trading_state FROM book")
-        return TradingState(rows[0][0]) if rows else TradingState.ACTIVE
+        return trading_state_of(rows[0]) if rows else TradingState.ACTIVE
 
     def state_reason(self) -> str:
         """Return why the trading state is what it is."""
@@ -112,6 +119,13 @@ class LedgerReader:
         """Return the orders of one decision, in the order they are sent; by the index, however old it is."""
         return self._orders(f"{_ORDERS} WHERE decision_id = ? ORDER BY sequence", decision_id)
 
+    def refusals(self, limit: int) -> Sequence[RefusalRecord]:
+        """Return what limits stopped in the newest steps, newest first; what-ifs are left out."""
+        rows = self._database.read(
+            "SELECT report FROM steps ORDER BY sequence DESC LIMIT ?", (REFUSAL_STEPS_MAX,)
+        )
+        return tuple(islice((found for (body,) in rows for found in decode_refusals(body)), limit))
+
     def order_counts(self) -> Mapping[str, int]:
         """Return how many orders there are in each status."""
         return dict(self._database.read("SELECT status, count(*) FROM orders GROUP BY status ORDER BY status"))
@@ -133,12 +147,20 @@ class LedgerReader:
     def portfolio_as_of(self) -> datetime | None:
         """Return the moment of the step that last wrote the portfolio; None when there is none."""
         rows = self._database.read("SELECT as_of FROM book WHERE portfolio IS NOT NULL")
-        return datetime.fromisoformat(rows[0][0]) if rows else None
+        return moment_of(rows[0]) if rows else None
 
     def fills(self, limit: int) -> Sequence[Fill]:
         """Return fills, newest first."""
         rows = self._database.read(f"{_FILLS} ORDER BY sequence DESC LIMIT ?", (limit,))
         return tuple(fill_of(row) for row in rows)
+
+    def fill_count(self, session: date) -> int:
+        """Return how many fills a session had; a split is none."""
+        begins, ends = (
+            stamp(datetime.combine(day, time.min, NEW_YORK)) for day in (session, session + timedelta(days=1))
+        )
+        sql = "SELECT count(*) FROM fills WHERE at >= ? AND at < ? AND rule != ?"
+        return int(self._database.read(sql, (begins, ends, SPLIT))[0][0])
 
     def new_fills(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
         """Return those fills that the ledger does not hold yet, each once."""

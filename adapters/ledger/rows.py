@@ -10,19 +10,24 @@ from typing import Any
 import msgspec
 
 from adapters.ledger.database import SqlRow
-from core.errors import InvariantError, LedgerError
-from core.service import OrderRecord
+from adapters.ledger.kept_records import RecordDecoder, reading
+from core.errors import InvariantError
+from core.plain_words import plain_reason
+from core.service import OrderRecord, RefusalRecord
 from core.types import (
     CashKind,
     CashMovement,
     CorporateAction,
+    Cycle,
     Fill,
     MarketAnalysis,
     Order,
     OrderStatus,
     Portfolio,
+    RefusedOrder,
     Side,
     StepReport,
+    TradingState,
 )
 
 ORDER_COLUMNS = (
@@ -52,7 +57,7 @@ def encode_report(report: StepReport) -> bytes:
             _report_decoder.decode(body)
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
         raise InvariantError(
-            f"The report {report.decision_id} cannot be written down: {error}.",
+            f"The report {report.decision_id} cannot be written down: {plain_reason(error)}.",
             hint="Reports hold finite numbers, text and aware times only.",
         ) from error
     return body
@@ -60,10 +65,20 @@ def encode_report(report: StepReport) -> bytes:
 
 def decode_report(body: bytes) -> StepReport:
     """Return the report that was encoded."""
-    try:
+    with reading("A recorded report of ledger.sqlite"):
         return _report_decoder.decode(body)
-    except (msgspec.MsgspecError, InvariantError) as error:
-        raise LedgerError(f"A recorded report cannot be read: {error}.", hint=_HINT) from error
+
+
+def decode_refusals(body: bytes) -> tuple[RefusalRecord, ...]:
+    """Return what a recorded step refused, without decoding the rest of it; nothing of a what-if."""
+    with reading("A recorded report of ledger.sqlite"):
+        step = _refusals_decoder.decode(body)
+    if step.cycle.as_of is not None:
+        return ()
+    return tuple(
+        RefusalRecord(decision_id=step.decision_id, at=step.as_of, refused=refused)
+        for refused in step.plan.refused
+    )
 
 
 def encode_portfolio(portfolio: Portfolio) -> bytes:
@@ -73,10 +88,7 @@ def encode_portfolio(portfolio: Portfolio) -> bytes:
 
 def decode_portfolio(body: bytes) -> Portfolio:
     """Return the portfolio that was encoded."""
-    try:
-        return _portfolio_decoder.decode(body)
-    except msgspec.MsgspecError as error:
-        raise LedgerError(f"The recorded portfolio cannot be read: {error}.", hint=_HINT) from error
+    return _portfolio_decoder.decode(body)
 
 
 def stamp(at: datetime) -> str:
@@ -92,6 +104,7 @@ def order_row(order: Order, *, status: OrderStatus, route: str, at: str) -> SqlR
     )  # fmt: skip
 
 
+@reading("A recorded order of ledger.sqlite")
 def order_record(row: SqlRow) -> OrderRecord:
     """Read an order's row: `ORDER_COLUMNS` and the reason."""
     return OrderRecord(
@@ -118,6 +131,7 @@ def fill_row(fill: Fill) -> SqlRow:
     )  # fmt: skip
 
 
+@reading("A recorded fill of ledger.sqlite")
 def fill_of(row: SqlRow) -> Fill:
     """Read a fill's row."""
     return Fill(
@@ -133,6 +147,18 @@ def fill_of(row: SqlRow) -> Fill:
     )
 
 
+def trading_state_of(row: SqlRow) -> TradingState:
+    """Read the trading state."""
+    with reading("The recorded trading state of ledger.sqlite"):
+        return TradingState(row[0])
+
+
+def moment_of(row: SqlRow) -> datetime:
+    """Read a moment."""
+    with reading("A recorded moment of ledger.sqlite"):
+        return datetime.fromisoformat(row[0])
+
+
 def movement_row(movement: CashMovement) -> SqlRow:
     """Return a cash movement's row, in the order of `MOVEMENT_COLUMNS`."""
     return (
@@ -141,6 +167,7 @@ def movement_row(movement: CashMovement) -> SqlRow:
     )  # fmt: skip
 
 
+@reading("A recorded cash movement of ledger.sqlite")
 def movement_of(row: SqlRow) -> CashMovement:
     """Read a cash movement's row."""
     return CashMovement(
@@ -170,9 +197,22 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
+class _RefusingPlan(msgspec.Struct):
+    refused: tuple[RefusedOrder, ...] = ()
+
+
+class _RefusingStep(msgspec.Struct):
+    """The part of a step report that refusals are read from."""
+
+    decision_id: str
+    cycle: Cycle
+    as_of: datetime
+    plan: _RefusingPlan
+
+
 _NOTHING_PAID = b',"cash_movements":[],"actions":[]}'
 """The end of a report without any: left out, so that such a step is written as it was before there were any."""
-_HINT = "The file was changed by other means; put a backup in its place."
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
 _report_decoder = msgspec.json.Decoder(StepReport)
-_portfolio_decoder = msgspec.json.Decoder(Portfolio)
+_refusals_decoder = msgspec.json.Decoder(_RefusingStep)
+_portfolio_decoder = RecordDecoder(Portfolio, "The recorded portfolio of ledger.sqlite")

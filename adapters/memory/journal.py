@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from core.errors import LedgerError
+from core.plain_words import plain_reason
 from core.types import CashMovement, Cycle, Decision, Fill, Order, RefusedOrder, TradingState
 
 
@@ -107,7 +108,9 @@ def _decoded(rows: Sequence[tuple[int, bytes]], place: int) -> list[tuple[int, S
     try:
         return [(at, _decoder.decode(body)) for at, body in rows]
     except msgspec.MsgspecError as error:
-        raise LedgerError(f"A recorded report after step {place} cannot be read: {error}.") from error
+        raise LedgerError(
+            f"A recorded report after step {place} cannot be read: {plain_reason(error)}."
+        ) from error
 
 
 _decoder = msgspec.json.Decoder(Step)

@@ -11,8 +11,8 @@ from typing import Protocol
 import msgspec
 
 from adapters.ledger.database import Database, Schema, Survives
+from adapters.ledger.kept_records import RecordDecoder
 from adapters.paper.account import PaperAccount
-from core.errors import LedgerError
 from core.types import CashMovement, CorporateAction, Fill, Order, OrderStatus, Settlement
 
 PAPER = Schema(
@@ -185,22 +185,16 @@ class SqlitePaperStore:
         fills = self._database.read("SELECT fill FROM fills WHERE acknowledged = 0 ORDER BY sequence")
         movements = self._database.read("SELECT movement FROM movements WHERE acknowledged = 0 ORDER BY sequence")
         actions = self._database.read("SELECT action FROM actions WHERE acknowledged = 0 ORDER BY sequence")
-        try:
-            records = [_orders.decode(row[0]) for row in orders]
-            return Saved(
-                account=_accounts.decode(accounts[0][0]) if accounts else None,
-                open_orders={record.order.client_order_id: record for record in records},
-                waiting=Settlement(
-                    fills=tuple(_fills.decode(row[0]) for row in fills),
-                    cash_movements=tuple(_movements.decode(row[0]) for row in movements),
-                    actions=tuple(_actions.decode(row[0]) for row in actions),
-                ),
-            )
-        except msgspec.MsgspecError as error:
-            raise LedgerError(
-                f"The paper broker's account cannot be read: {error}.",
-                hint="The file was changed by other means; put a backup in its place.",
-            ) from error
+        records = [_orders.decode(row[0]) for row in orders]
+        return Saved(
+            account=_accounts.decode(accounts[0][0]) if accounts else None,
+            open_orders={record.order.client_order_id: record for record in records},
+            waiting=Settlement(
+                fills=tuple(_fills.decode(row[0]) for row in fills),
+                cash_movements=tuple(_movements.decode(row[0]) for row in movements),
+                actions=tuple(_actions.decode(row[0]) for row in actions),
+            ),
+        )
 
     def find(self, client_order_id: str) -> PaperOrder | None:
         """Look an order up."""
@@ -243,8 +237,16 @@ class SqlitePaperStore:
         self._database.close()
 
 
-_orders = msgspec.json.Decoder(PaperOrder)
-_accounts = msgspec.json.Decoder(PaperAccount)
-_fills = msgspec.json.Decoder(Fill)
-_movements = msgspec.json.Decoder(CashMovement)
-_actions = msgspec.json.Decoder(CorporateAction)
+def _account_fault(account: PaperAccount) -> str:
+    if account.cash < 0:
+        return f"cash is {account.cash}"
+    wrong = (name for name, held in account.holdings.items() if held.quantity <= 0 or held.cost < 0)
+    return next((f"the holding of {name} is none" for name in wrong), "")
+
+
+FILE = "paper_broker.sqlite"
+_orders = RecordDecoder(PaperOrder, f"An order of the paper broker in {FILE}")
+_accounts = RecordDecoder(PaperAccount, f"The paper broker's account in {FILE}", _account_fault)
+_fills = RecordDecoder(Fill, f"A fill of the paper broker in {FILE}")
+_movements = RecordDecoder(CashMovement, f"A cash movement of the paper broker in {FILE}")
+_actions = RecordDecoder(CorporateAction, f"A corporate action of the paper broker in {FILE}")

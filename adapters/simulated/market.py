@@ -107,7 +107,7 @@ class SimulatedMarket:
         terms = np.arange(1, noise.shape[0] + 1) * np.pi
         bridge = (np.sqrt(2.0) * np.sin(terms * elapsed) / terms) @ noise
         path = opening * np.exp(elapsed * np.log(close / opening) + bridge)
-        return np.clip(path, low, high), opening
+        return _reflected(path, low, high), opening
 
     def _path_of(self, day: date) -> tuple[Floats, Floats, Floats, Floats, Floats]:
         panel = self._until(day)
@@ -123,6 +123,14 @@ class SimulatedMarket:
 
 def _fields(panel: BarPanel) -> tuple[Floats, ...]:
     return panel.open, panel.high, panel.low, panel.close, panel.volume
+
+
+def _reflected(path: Floats, low: Floats, high: Floats) -> Floats:
+    """Fold a path back into [low, high]; cut off there, it would stand still for hours, as a stuck quote does."""
+    width = np.maximum(high - low, np.finfo(np.float64).tiny)
+    above = np.mod(path - low, 2 * width)
+    folded: Floats = np.clip(low + np.where(above > width, 2 * width - above, above), low, high)
+    return folded
 
 
 def _pick(array: Floats, panel: BarPanel, symbols: Sequence[str]) -> Floats:

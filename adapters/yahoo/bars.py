@@ -1,7 +1,8 @@
 """Yahoo's daily bars and quotes through yfinance.
 
-Bars are total return: open, high, low and close times adjclose / close (splits and dividends), volume adjusted
-for splits only. Quotes are the last minute's close, as traded. Both come with Yahoo's dividends and splits.
+Bars are adjusted for splits only and come with adjclose and the corporate actions, so that the adjustment can be
+checked; restated they are total return: open, high, low and close times adjclose / close. Quotes are the last
+minute's close, as traded. Both come with Yahoo's dividends and splits.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import pybreaker
 import tenacity
 
 from adapters.feeds.action_table import ActionTable
-from adapters.feeds.rows import BarRows
+from adapters.feeds.quality import restate_tables
+from adapters.feeds.rows import BarRows, SymbolBars
 from adapters.yahoo.deadline import within
 from adapters.yahoo.frames import actions_of, answered, daily_tables, latest_prices, traded_closes
 from adapters.yahoo.log import captured_log, pandas_warnings_ignored
@@ -101,7 +103,9 @@ class YfinanceBars:
         actions = {name: found for frame in frames for name, found in actions_of(frame, self.name).items()}
         self._keep(actions)
         closes = {name: close for frame in frames for name, close in traded_closes(frame).items()}
-        return BarRows(by_symbol=tables, actions=actions, traded_closes=closes)
+        restated, findings = restate_tables(tables)
+        by_symbol = {name: SymbolBars(*table) for name, table in restated.items()}
+        return BarRows(by_symbol=by_symbol, notes=findings, actions=actions, traded_closes=closes)
 
     def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
         """Fetch the newest price of each symbol: the last minute of today's chart, dated at its end or at `at`.

@@ -21,6 +21,7 @@ ACTIONS: Mapping[str, ActionKind] = {"Stock Splits": ActionKind.SPLIT, "Dividend
 
 COLUMNS = ("Open", "High", "Low", "Close", "Volume")
 ADJUSTED = "Adj Close"
+PAYMENTS = ("Dividends", "Capital Gains", "Stock Splits")
 RATIO_DENOMINATOR_MAX = 10_000
 CASH_TICK = Decimal("0.000001")
 
@@ -28,7 +29,7 @@ CASH_TICK = Decimal("0.000001")
 def daily_tables(frame: Any) -> dict[str, SymbolBars]:
     """Split a frame of daily bars by ticker into rows; empty tickers and rows without a price are left out.
 
-    The frame's prices are adjusted for splits only; times adjusted close / close they are total return.
+    The tables, shape (n, 9), hold open, high, low, close, volume, adj_close, dividend, capital_gain and split.
 
     Raises
     ------
@@ -38,14 +39,18 @@ def daily_tables(frame: Any) -> dict[str, SymbolBars]:
     if not len(frame):
         return {}
     check(frame, (*COLUMNS, ADJUSTED))
+    had_columns = set(frame.columns.get_level_values(0))
     days = frame.index.to_numpy().astype(DAY)
     out = {}
     for ticker in answered(frame):
-        table = np.column_stack([frame[name][ticker].to_numpy(dtype=np.float64) for name in COLUMNS])
-        adjusted = frame[ADJUSTED][ticker].to_numpy(dtype=np.float64)
-        with np.errstate(divide="ignore", invalid="ignore"):  # a close of zero is for the quality gate to name
-            table[:, :3] *= (adjusted / table[:, 3])[:, None]
-        table[:, 3] = adjusted
+        given = [frame[name][ticker].to_numpy(dtype=np.float64) for name in (*COLUMNS, ADJUSTED)]
+        paid = [
+            frame[name][ticker].fillna(0.0).to_numpy(dtype=np.float64)
+            if name in had_columns and ticker in frame[name].columns
+            else np.zeros(len(days))
+            for name in PAYMENTS
+        ]
+        table = np.column_stack([*given, *paid])
         had = ~np.isnan(table[:, :4]).all(axis=1)
         out[ticker] = SymbolBars(days[had], table[had])
     return out

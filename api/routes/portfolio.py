@@ -13,6 +13,7 @@ from api.schemas.portfolio import (
     OrderAnswer,
     OrdersAnswer,
     PositionsAnswer,
+    RefusalAnswer,
     TradeAnswer,
     TradesAnswer,
 )
@@ -22,16 +23,20 @@ router = APIRouter(tags=["portfolio"])
 
 @router.get("/orders", responses=problems(422, 503))
 async def orders(service: ServiceDependency, limit: Limit = 50) -> OrdersAnswer:
-    """List orders, newest first."""
+    """List orders and what became of them and why, and what limits stopped; newest first."""
     return OrdersAnswer(
-        orders=[OrderAnswer.of(record) for record in service.ledger.orders(limit)], data=Data.of_now(service)
+        orders=[OrderAnswer.of(record) for record in service.ledger.orders(limit)],
+        refused=[RefusalAnswer.of(record) for record in service.ledger.refusals(limit)],
+        data=Data.of_now(service),
     )
 
 
 @router.get("/positions", responses=problems(503))
 async def positions(service: ServiceDependency) -> PositionsAnswer:
     """Give cash, positions and how the day goes."""
-    return PositionsAnswer.of(service.portfolio(), service.levels(), Data.of_now(service))
+    portfolio = service.portfolio()
+    filled = service.ledger.fill_count(portfolio.session) if portfolio.session else 0
+    return PositionsAnswer.of(portfolio, service.levels(), Data.of_now(service), fill_count=filled)
 
 
 @router.get("/trades", responses=problems(422, 503))

@@ -11,7 +11,7 @@ from pydantic import Field
 from api.schemas.base import Data, ResponseSchema, example
 from core.brackets import Levels
 from core.round_trips import RoundTrip
-from core.service import Execution, OrderRecord
+from core.service import Execution, OrderRecord, RefusalRecord
 from core.types import CashMovement, Fill, Portfolio, Position
 
 
@@ -50,10 +50,36 @@ class OrderAnswer(ResponseSchema):
         )
 
 
+class RefusalAnswer(ResponseSchema):
+    """An order that a limit stopped before it was made, and when."""
+
+    decision_id: str
+    at: datetime
+    ticker: str
+    side: str
+    rule: str
+    limit: str
+    observed: str
+
+    @classmethod
+    def of(cls, record: RefusalRecord) -> RefusalAnswer:
+        """Describe a refusal."""
+        return cls(
+            decision_id=record.decision_id,
+            at=record.at,
+            ticker=record.refused.symbol,
+            side=record.refused.side.value,
+            rule=record.refused.rule,
+            limit=record.refused.limit,
+            observed=record.refused.observed,
+        )
+
+
 class OrdersAnswer(ResponseSchema):
-    """Orders, newest first."""
+    """Orders, and what limits stopped in the newest steps; both newest first."""
 
     orders: list[OrderAnswer]
+    refused: list[RefusalAnswer]
     data: Data
 
 
@@ -68,6 +94,7 @@ class ExecutionAnswer(ResponseSchema):
     dry_run: bool
     route: str
     orders: list[OrderAnswer]
+    warnings: list[str] = Field(description="What a person should know, such as that nobody watches the stops.")
     data: Data
 
     @classmethod
@@ -78,6 +105,7 @@ class ExecutionAnswer(ResponseSchema):
             dry_run=execution.dry_run,
             route=execution.route,
             orders=[OrderAnswer.of(record) for record in execution.orders],
+            warnings=list(execution.warnings),
             data=data,
         )
 
@@ -128,22 +156,30 @@ class PositionsAnswer(ResponseSchema):
 
     cash: Decimal
     equity: Decimal
-    daily_return: float
-    drawdown: float
-    trades_today: int
+    daily_return: float = Field(description="Return since the session began, as a fraction.")
+    drawdown: float = Field(description="Distance below the highest equity ever, at or below 0.")
+    breaker_daily_return: float = Field(description="What the daily limit sees: since the last resume, if later.")
+    breaker_drawdown: float = Field(description="What the drawdown limit sees: since the last resume, if later.")
+    trades_today: int = Field(description="Fills of the session.")
+    orders_today: int = Field(description="Orders approved to be sent: what `max_daily_trades` counts.")
     positions: list[PositionAnswer]
     pending: list[str] = Field(description="client_order_id of orders sent and not yet filled.")
     data: Data
 
     @classmethod
-    def of(cls, portfolio: Portfolio, levels: Mapping[str, Levels], data: Data) -> PositionsAnswer:
-        """Describe the portfolio."""
+    def of(
+        cls, portfolio: Portfolio, levels: Mapping[str, Levels], data: Data, *, fill_count: int
+    ) -> PositionsAnswer:
+        """Describe the portfolio, which had so many fills in its session."""
         return cls(
             cash=portfolio.cash,
             equity=portfolio.equity,
             daily_return=portfolio.daily_return,
             drawdown=portfolio.drawdown,
-            trades_today=portfolio.trades_today,
+            breaker_daily_return=portfolio.breaker_daily_return,
+            breaker_drawdown=portfolio.breaker_drawdown,
+            trades_today=fill_count,
+            orders_today=portfolio.trades_today,
             positions=[
                 PositionAnswer.of(held, levels.get(symbol))
                 for symbol, held in sorted(portfolio.positions.items())

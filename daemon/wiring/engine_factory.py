@@ -100,7 +100,7 @@ class EngineFactory:
 
         if self._ledger is None:
             path = self.environment.state_dir / "ledger.sqlite"
-            self._ledger = SqliteLedger(path, route=self.route)
+            self._ledger = SqliteLedger(path, route=self.route, mask=self.environment.secret_mask())
         return self._ledger
 
     def notes(self) -> list[str]:

@@ -137,3 +137,29 @@ def test_quotes_are_the_newest_minute_as_traded_and_carry_its_time(yahoo: Yahoo)
     assert set(quotes) == {"AAPL", "SPY"}
     assert (quotes["AAPL"].price, quotes["AAPL"].session_open, quotes["AAPL"].at) == (143.0, 141.0, at)
     assert quotes["SPY"].at == at.replace(second=0) - timedelta(minutes=29)
+
+
+def test_a_dividend_that_yahoo_did_not_adjust_for_is_adjusted_for(yahoo: Yahoo) -> None:
+    ex_date = DAYS[20]
+    cheaper = rows(94.0, dividend=1.0)
+    yahoo.rows["AAPL"] = [*rows(100.0, dividend=1.0)[:20], *cheaper[20:]]
+    yahoo.dividends = {"AAPL": {ex_date: 6.0}}
+    source = client(yahoo)
+    panel = source.bars(SYMBOLS, START, END)
+    before = yahoo.rows["AAPL"][19][4]
+    np.testing.assert_allclose(panel.close[19, 0], before * (1 - 6.0 / before), rtol=1e-9)
+    assert panel.close[20, 0] == yahoo.rows["AAPL"][20][4]
+    assert list(source.notes) == ["AAPL"] and str(ex_date) in source.notes["AAPL"]
+
+
+def test_a_split_that_yahoo_did_not_apply_is_applied(yahoo: Yahoo) -> None:
+    plain = rows(400.0, dividend=1.0)
+    applied = [(d, o / 4, h / 4, low / 4, c / 4, c / 4, v * 4) for d, o, h, low, c, _, v in plain]
+    yahoo.rows["MSFT"] = [*plain[:20], *applied[20:]]
+    yahoo.splits = {"MSFT": {DAYS[20]: (4, 1)}}
+    source = client(yahoo)
+    panel = source.bars(SYMBOLS, START, END)
+    held = [row for row in plain if row[0] <= END]
+    np.testing.assert_allclose(panel.close[:, 1], [row[4] / 4 for row in held], rtol=1e-9)
+    np.testing.assert_allclose(panel.volume[:, 1], [row[6] * 4 for row in held], rtol=1e-9)
+    assert "off by 4" in source.notes["MSFT"]

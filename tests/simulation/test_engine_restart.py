@@ -96,7 +96,8 @@ def test_a_halt_outlives_a_restart_and_a_resume_measures_losses_anew(tmp_path: P
         desk = open_desk(tmp_path, at=moments()[11][0])
         assert desk.engine.state is TradingState.ACTIVE
         book = desk.engine.portfolio
-        assert book.session_open_equity == book.peak_equity == book.equity
+        assert (book.breaker_daily_return, book.breaker_drawdown) == (0, 0)
+        assert book.drawdown < 0, "it had fallen, and a resume does not unmake that"
         desk.close()
 
     asyncio.run(halted_then_resumed())
