@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from adapters.ledger.database import Cursor
 from core.errors import LedgerError
+from core.trading import tighter
 from core.types import ApprovedOrder, OrderStatus, StepReport, TradingState
 
 HINT = "Something changes the ledger's file as it is written (a trigger?). Put that right, then POST /resume."
@@ -34,9 +35,11 @@ def require_recorded(cursor: Cursor, report: StepReport, body: bytes, portfolio:
         if _one(cursor, sql, str(order.quantity), order.client_order_id) != 1:
             raise _lost(f"the order {order.client_order_id}")
     if portfolio is not None:
-        state = report.plan.state.value
-        if _one(cursor, "SELECT portfolio = ? AND trading_state = ? FROM book", portfolio, state) != 1:
+        if _one(cursor, "SELECT portfolio = ? FROM book", portfolio) != 1:
             raise _lost(f"the portfolio after {name}")
+        state = TradingState(str(_one(cursor, "SELECT trading_state FROM book")))
+        if tighter(state, report.plan.state) is not state:  # a halt meanwhile stands: it may be tighter
+            raise _lost(f"the trading state after {name}")
 
 
 def require_known(cursor: Cursor, report: StepReport) -> None:

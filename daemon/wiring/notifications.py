@@ -100,21 +100,21 @@ class NotificationService:
             return
         try:
             with self._lock:
-                told = self._translator.notification(topic, at, data)
+                note = self._translator.notification(topic, at, data)
         except Exception as error:  # an event nobody foresaw must not break the step that published it
             log.exception("notify.unreadable_event", topic=topic, reason=plain_reason(error))
             return
         if topic == "order.filled" or "decision_id" in data:
-            self._keep_soon(told, str(data["decision_id"]) if topic == "portfolio.update" else "")
-        elif told is not None:
-            self._put([told])
+            self._keep_soon(note, str(data["decision_id"]) if topic == "portfolio.update" else "")
+        elif note is not None:
+            self._put([note])
 
     def flush(self) -> None:
         """Write down what came of steps; until then a killed process derives it again from the ledger."""
         with self._lock:
-            told, self._of_steps, place = self._of_steps, [], self._place
-        if told or place != self._place_kept:
-            self._put(told, place)
+            note, self._of_steps, place = self._of_steps, [], self._place
+        if note or place != self._place_kept:
+            self._put(note, place)
             self._place_kept = place
 
     def catch_up(self, ledger: SqliteLedger) -> None:
@@ -167,13 +167,13 @@ class NotificationService:
         if self._queue is not None:
             self._queue.close()
 
-    def _keep_soon(self, told: Notification | None, place: str) -> None:
+    def _keep_soon(self, note: Notification | None, place: str) -> None:
         """Leave what came of a recorded step to the sender's thread, so that the step writes nothing more."""
         with self._lock:
-            if told is not None:
-                self._of_steps.append(told)
+            if note is not None:
+                self._of_steps.append(note)
             self._place = place or self._place
-        if told is not None and self._sender is not None:
+        if note is not None and self._sender is not None:
             self._sender.wake()
 
     def _put(self, notifications: Sequence[Notification], place: str = "") -> None:

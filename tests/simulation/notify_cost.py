@@ -3,7 +3,7 @@
 Two engines step in turns through the same moments of the simulated market: a risk check every five minutes and a
 decision before the close. Prints one JSON line with the percentiles of a step of each, milliseconds.
 
-    python benchmarks/bench_notify.py [--sessions 20]
+    python -m tests.simulation.notify_cost [--sessions 20]
 """
 
 from __future__ import annotations
@@ -11,14 +11,11 @@ from __future__ import annotations
 import argparse
 import json
 import socket
-import sys
 import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
 CHECKS_A_SESSION = 60
 
 
