@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -12,14 +11,15 @@ import msgspec
 from adapters.ledger.database import SqlRow
 from core.errors import InvariantError, LedgerError
 from core.service import OrderRecord
-from core.types import Fill, MarketAnalysis, Order, OrderStatus, Portfolio, Side, StepReport
+from core.types import Fill, MarketAnalysis, Order, OrderStatus, Portfolio, StepReport
 
 ORDER_COLUMNS = (
     "client_order_id, decision_id, symbol, side, quantity, reference_price, rule, status, route, "
     "created_at, updated_at"
 )
 FILL_COLUMNS = "fill_id, client_order_id, symbol, side, quantity, price, fee, at, rule"
-
+_ORDER_NAMES = (*ORDER_COLUMNS.split(", "), "reason")
+_FILL_NAMES = tuple(FILL_COLUMNS.split(", "))
 NO_ANALYSIS = MarketAnalysis()
 
 
@@ -79,20 +79,7 @@ def order_row(order: Order, *, status: OrderStatus, route: str, at: str) -> SqlR
 
 def order_record(row: SqlRow) -> OrderRecord:
     """Read an order's row: `ORDER_COLUMNS` and the reason."""
-    return OrderRecord(
-        client_order_id=row[0],
-        decision_id=row[1],
-        symbol=row[2],
-        side=Side(row[3]),
-        quantity=row[4],
-        reference_price=row[5],
-        rule=row[6],
-        status=OrderStatus(row[7]),
-        route=row[8],
-        created_at=datetime.fromisoformat(row[9]),
-        updated_at=datetime.fromisoformat(row[10]),
-        reason=row[11],
-    )
+    return msgspec.convert(dict(zip(_ORDER_NAMES, row, strict=True)), OrderRecord)
 
 
 def fill_row(fill: Fill) -> SqlRow:
@@ -104,18 +91,8 @@ def fill_row(fill: Fill) -> SqlRow:
 
 
 def fill_of(row: SqlRow) -> Fill:
-    """Read a fill's row."""
-    return Fill(
-        fill_id=row[0],
-        client_order_id=row[1],
-        symbol=row[2],
-        side=Side(row[3]),
-        quantity=Decimal(row[4]),
-        price=Decimal(row[5]),
-        fee=Decimal(row[6]),
-        at=datetime.fromisoformat(row[7]),
-        rule=row[8],
-    )
+    """Read a fill's row: `FILL_COLUMNS`, and whatever comes after them."""
+    return msgspec.convert(dict(zip(_FILL_NAMES, row, strict=False)), Fill)
 
 
 def _plain(value: Any) -> Any:

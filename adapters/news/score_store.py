@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from adapters.ledger.database import Database, Schema, Survives
+from core.errors import LedgerError
+
 LOG = logging.getLogger(__name__)
 ROWS_MAX = 500_000
 VALUES_A_QUERY = 500
-SCHEMA = """create table if not exists tones (
-    model text not null, text_hash blob not null, tone real not null, primary key (model, text_hash))"""
+SCORES = Schema(
+    name="store of sentiment scores",
+    application_id=0,  # as in every file there is
+    append_only="tones",
+    migrations=(
+        (
+            """create table if not exists tones (
+            model text not null, text_hash blob not null, tone real not null, primary key (model, text_hash))""",
+        ),
+    ),
+)
+_TRIM = "delete from tones where rowid in (select rowid from tones order by rowid desc limit -1 offset ?)"
 
 
 class SentimentScoreStore:
@@ -29,9 +41,8 @@ class SentimentScoreStore:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self._path = path
         self._lock = threading.Lock()
-        self._db = _opened(path)
+        self._database = _opened(path)
 
     def get(self, model_id: str, texts: Sequence[str]) -> Mapping[str, float]:
         """Give the scores that are known."""
@@ -39,15 +50,12 @@ class SentimentScoreStore:
         hashes = list(by_hash)
         found: dict[str, float] = {}
         try:
-            with self._lock:
-                for first in range(0, len(hashes), VALUES_A_QUERY):
-                    some = hashes[first : first + VALUES_A_QUERY]
-                    marks = ",".join("?" * len(some))
-                    query = f"select text_hash, tone from tones where model = ? and text_hash in ({marks})"  # noqa: S608  # question marks only
-                    found.update(
-                        (by_hash[key], score) for key, score in self._db.execute(query, (model_id, *some))
-                    )
-        except sqlite3.Error as error:
+            for first in range(0, len(hashes), VALUES_A_QUERY):
+                some = hashes[first : first + VALUES_A_QUERY]
+                marks = ",".join("?" * len(some))
+                query = f"select text_hash, tone from tones where model = ? and text_hash in ({marks})"  # noqa: S608  # question marks only
+                found |= {by_hash[key]: score for key, score in self._database.read(query, (model_id, *some))}
+        except LedgerError as error:
             LOG.warning("the store of sentiment scores cannot be read: %s", error)
         return found
 
@@ -55,50 +63,36 @@ class SentimentScoreStore:
         """Keep scores; a text that has one already keeps it."""
         rows = [(model_id, _hash(text), float(score)) for text, score in scores.items()]
         try:
-            with self._lock, self._db:
-                self._db.executemany("insert or ignore into tones values (?, ?, ?)", rows)
-        except sqlite3.Error as error:
+            with self._lock, self._database.transaction(Survives.KILL) as cursor:
+                cursor.executemany("insert or ignore into tones values (?, ?, ?)", rows)
+        except LedgerError as error:
             LOG.warning("the store of sentiment scores cannot be written: %s", error)
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            self._db.close()
+            self._database.close()
 
 
-def _opened(path: Path | None) -> sqlite3.Connection:
-    if path is None:
-        return _connected(":memory:")
+def _opened(path: Path | None) -> Database:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return _connected(str(path))
-    except (sqlite3.DatabaseError, OSError) as error:
-        LOG.warning("the store of sentiment scores %s is begun anew: %s", path.name, error)
+        return _trimmed(path)
+    except LedgerError as error:
+        LOG.warning("the store of sentiment scores is begun anew: %s", error)
+    for old in [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")] if path else []:
         with suppress(OSError):
-            path.replace(path.with_name(f"{path.name}.corrupt"))
+            old.replace(old.with_name(f"{old.name}.corrupt"))
     try:
-        return _connected(str(path))
-    except (sqlite3.DatabaseError, OSError):
-        return _connected(":memory:")
+        return _trimmed(path)
+    except LedgerError:
+        return _trimmed(None)
 
 
-def _connected(place: str) -> sqlite3.Connection:
-    db = sqlite3.connect(place, check_same_thread=False, timeout=2.0)
-    try:
-        db.execute("pragma journal_mode = wal")
-        db.execute("pragma synchronous = off")
-        with db:
-            db.execute(SCHEMA)
-            surplus = db.execute("select count(*) from tones").fetchone()[0] - ROWS_MAX
-            if surplus > 0:
-                db.execute(
-                    "delete from tones where rowid in (select rowid from tones order by rowid limit ?)",
-                    (surplus,),
-                )
-    except BaseException:
-        db.close()
-        raise
-    return db
+def _trimmed(path: Path | None) -> Database:
+    database = Database(path, SCORES)
+    with database.transaction(Survives.KILL) as cursor:
+        cursor.execute(_TRIM, (ROWS_MAX,))
+    return database
 
 
 def _hash(text: str) -> bytes:

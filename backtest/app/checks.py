@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,6 +17,7 @@ from adapters.feeds.open import open_feed
 from adapters.feeds.views import HeadlineFeed
 from adapters.ledger import SqliteLedger
 from adapters.ledger.rows import encode_report
+from adapters.news.score_store import SentimentScoreStore
 from agents.build import assemble_team
 from agents.sentiment import SentimentAgent
 from backtest.app.engine import BacktestEngine
@@ -163,16 +164,4 @@ def _feed(environment: Environment, chosen: Settings, scores: SentimentCache, no
 
 def _sentiment_scores(settings: SentimentSettings) -> SentimentCache:
     lexicon = Lexicon(settings.lexicon_confidence) if settings.without_model == "lexicon" else None
-    return SentimentCache(lexicon, _NoStore())
-
-
-class _NoStore:
-    """Tones of a replay: none are kept."""
-
-    def get(self, model_id: str, texts: Sequence[str]) -> Mapping[str, float]:
-        """Know none."""
-        del model_id, texts
-        return {}
-
-    def put(self, model_id: str, scores: Mapping[str, float]) -> None:
-        """Keep none."""
+    return SentimentCache(lexicon, SentimentScoreStore(None))
