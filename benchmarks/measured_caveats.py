@@ -24,8 +24,8 @@ from analysis.curves import simple_returns, worst_drawdown
 from analysis.overfitting import overfitting_probability
 from analysis.random_books import equal_weight_scaled
 from backtest.app.executors import executor_of, run_all, share
-from backtest.app.settings import settings_of, with_changes
-from backtest.app.strategies import BacktestSpec, load_panel
+from backtest.app.settings import BacktestSpec, settings_of, with_changes
+from backtest.app.strategies import load_panel
 from backtest.app.study import market_of
 from backtest.app.sweep import run_cell
 from backtest.market import SCALED_VOLATILITY

@@ -7,8 +7,8 @@ from itertools import islice
 
 from backtest.app.engine import BacktestEngine
 from backtest.app.executors import run_all, share
-from backtest.app.settings import Settings, settings_of, without_agent, without_exit_rules
-from backtest.app.strategies import BacktestSpec, run_pipeline
+from backtest.app.settings import BacktestSpec, Settings, settings_of, without_agent, without_exit_rules
+from backtest.app.strategies import run_pipeline
 from backtest.attribution import Ablation
 from backtest.progress import Progress
 from backtest.runner import Run

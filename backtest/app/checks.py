@@ -21,9 +21,8 @@ from adapters.news.score_store import SentimentScoreStore
 from agents.build import assemble_team
 from agents.sentiment import SentimentAgent
 from backtest.app.engine import BacktestEngine
-from backtest.app.settings import Settings, settings_of
+from backtest.app.settings import BacktestSpec, Settings, settings_of
 from backtest.app.strategies import (
-    BacktestSpec,
     decision_rows,
     run_pipeline,
     run_v8,

@@ -14,7 +14,8 @@ from rich.table import Table
 from backtest.app.checks import CUTS, find_lookahead, replay_recorded
 from backtest.app.executors import executor_of
 from backtest.app.output import progress_bars
-from backtest.app.strategies import BacktestSpec, load_panel, train
+from backtest.app.settings import BacktestSpec
+from backtest.app.strategies import load_panel, train
 from backtest.app.study import Strategy
 from backtest.app.sweep import Sweep, read_grid, run_sweep
 from backtest.lookahead import LookaheadResult

@@ -51,6 +51,7 @@ def build_backtest_engine(
     risk: RiskSettings,
     team_of: Callable[[BarPanel], Team],
     *,
+    exits: RiskSettings | None = None,
     source: str = "parquet",
     quotes: QuoteSource | None = None,
 ) -> BacktestEngine:
@@ -60,6 +61,8 @@ def build_backtest_engine(
     ----------
     team_of : callable
         Returns the team for the panel after the quality gate.
+    exits : RiskSettings or None
+        What the exit rules follow where that is not `risk`.
     quotes : callable or None
         Prices within the day; what it has none of is quoted at the session's opening price.
     """
@@ -74,7 +77,7 @@ def build_backtest_engine(
             broker=PaperBroker(trading.broker, clock, InMemoryPaperStore()),
             ledger=ledger,
             team=team_of(feed.panel),
-            risk=assemble_risk(trading, lambda: risk),
+            risk=assemble_risk(trading, lambda: risk, exits),
             events=NullEventBus(),
             publish_events=no_events,
             memory=NullMemory(),

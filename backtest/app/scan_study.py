@@ -10,8 +10,8 @@ from adapters.calendar import NyseCalendar
 from adapters.feeds.panel_feed import PanelFeed
 from agents.market import MarketAgent
 from backtest.app.engine import closes
-from backtest.app.settings import Settings, settings_of
-from backtest.app.strategies import BacktestSpec, decision_rows
+from backtest.app.settings import BacktestSpec, Settings, settings_of
+from backtest.app.strategies import decision_rows
 from backtest.progress import Progress, no_progress
 from backtest.report import HINDSIGHT
 from backtest.scan import ScanHistory, ScanWindow, by_year, forward_from_open, measure_scan

@@ -15,6 +15,7 @@ from backtest.app.ablation import run_ablations
 from backtest.app.engine import BacktestEngine
 from backtest.app.intraday import intraday_coverage
 from backtest.app.settings import (
+    BacktestSpec,
     Settings,
     one_way_cost_bps,
     settings_of,
@@ -24,7 +25,6 @@ from backtest.app.settings import (
 from backtest.app.strategies import (
     V8_EXPOSURE,
     V8_NAMES,
-    BacktestSpec,
     predict,
     run_pipeline,
     run_v8,

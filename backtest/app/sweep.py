@@ -13,8 +13,8 @@ from pathlib import Path
 from analysis.curves import simple_returns, worst_drawdown
 from analysis.overfitting import Overfitting
 from backtest.app.executors import run_all, share
-from backtest.app.settings import Change, Settings, settings_of, v8_settings_of, with_changes
-from backtest.app.strategies import BacktestSpec, decision_rows, run_pipeline, run_v8
+from backtest.app.settings import BacktestSpec, Change, Settings, settings_of, v8_settings_of, with_changes
+from backtest.app.strategies import decision_rows, run_pipeline, run_v8
 from backtest.attribution import overfitting_of
 from backtest.progress import Progress, StageProgress
 from backtest.runner import Run
