@@ -23,9 +23,8 @@ from agents.sentiment import SentimentAgent
 from backtest.app.engine import BacktestEngine
 from backtest.app.settings import BacktestSpec, Settings, settings_of
 from backtest.app.strategies import (
+    RUNS,
     decision_rows,
-    run_pipeline,
-    run_v8,
     with_feed,
 )
 from backtest.lookahead import LookaheadResult, check_lookahead
@@ -70,8 +69,7 @@ def find_lookahead(
     cuts : int
         How many, spread over the span.
     """
-    run = run_pipeline if strategy == "pipeline" else run_v8
-    whole, _ = run(spec, panel, artefacts, source=source)
+    whole, _ = RUNS[strategy](spec, panel, artefacts, source=source)
 
     def record(bars: BarPanel, rows: Sequence[int]) -> list[bytes]:
         return [_until(strategy, spec, bars, source, artefacts, row) for row in rows]
@@ -136,8 +134,7 @@ def _until(
     """Return the ledger of the run that ends at `row`, and the newest ranker by then, as bytes."""
     session: date = panel.sessions[row].astype("datetime64[D]").item()
     known = tuple(artefact for artefact in artefacts if artefact.labels_end <= session.isoformat())
-    run = run_pipeline if strategy == "pipeline" else run_v8
-    backtest_engine, _ = run(replace(spec, end=session), panel, known, source=source)
+    backtest_engine, _ = RUNS[strategy](replace(spec, end=session), panel, known, source=source)
     quant = settings_of(spec).trading.quant
     place = fold_rows(panel, row, row, spec.retrain_sessions)[0]
     newest = train_fold(fold_task(panel, FactorStore().history(panel), quant, place))

@@ -93,14 +93,22 @@ def decision_rows(spec: BacktestSpec, panel: BarPanel) -> tuple[int, int]:
 
 
 def train(
-    spec: BacktestSpec, panel: BarPanel, executor: Executor | None = None, progress: Progress = no_progress
+    spec: BacktestSpec,
+    panel: BarPanel,
+    executor: Executor | None = None,
+    progress: Progress = no_progress,
+    quant: QuantSettings | None = None,
 ) -> tuple[QuantArtefact, ...]:
-    """Train the rankers of a walk-forward, each on its own past; a stored artefact is never read."""
-    quant = settings_of(spec).trading.quant
-    first, last = decision_rows(spec, panel)
-    table = FactorStore().history(panel)
-    rows = fold_rows(panel, first, last, spec.retrain_sessions)
-    return walk_forward(panel, table, quant, rows, executor, progress)
+    """Train the rankers of a walk-forward, each on its own past; a stored artefact is never read.
+
+    Parameters
+    ----------
+    quant : QuantSettings or None
+        Others than the profile's.
+    """
+    chosen = quant or settings_of(spec).trading.quant
+    rows = fold_rows(panel, *decision_rows(spec, panel), spec.retrain_sessions)
+    return walk_forward(panel, FactorStore().history(panel), chosen, rows, executor, progress)
 
 
 def run_pipeline(
@@ -172,6 +180,22 @@ def run_v8(
     backtest_engine = build_backtest_engine(panel, chosen.trading, chosen.risk, team_of, source=source)
     each_close = _each_close(panel, decision_rows(spec, panel), replace(DECIDE, submits=True))
     return backtest_engine, _run_schedule(spec, backtest_engine, each_close, progress)
+
+
+RUNS = {"pipeline": run_pipeline, "quant_v8": run_v8}
+"""How each strategy is run."""
+
+
+def run_under(
+    strategy: str,
+    spec: BacktestSpec,
+    panel: BarPanel,
+    source: str,
+    artefacts: tuple[QuantArtefact, ...],
+    settings: Settings,
+) -> Run:
+    """Run a strategy under these settings; in a worker process too."""
+    return RUNS[strategy](spec, panel, artefacts, source=source, settings=settings)[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
