@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
@@ -132,7 +132,7 @@ def _until(
     strategy: str, spec: BacktestSpec, panel: BarPanel, source: str, artefacts: Iterable[QuantArtefact], row: int
 ) -> bytes:
     """Return the ledger of the run that ends at `row`, and the newest ranker by then, as bytes."""
-    session: date = panel.sessions[row].astype("datetime64[D]").item()
+    session = panel.dates[row]
     known = tuple(artefact for artefact in artefacts if artefact.labels_end <= session.isoformat())
     backtest_engine, _ = RUNS[strategy](replace(spec, end=session), panel, known, source=source)
     quant = settings_of(spec).trading.quant

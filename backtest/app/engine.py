@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-
-import numpy as np
 
 from adapters.calendar import NyseCalendar
 from adapters.clock import ManualClock
@@ -93,9 +91,3 @@ def build_backtest_engine(
 def rebuilt(made: BacktestEngine, **parts: Any) -> BacktestEngine:
     """Return a backtest engine that has taken no step yet, with other parts (fields of `EngineDependencies`)."""
     return replace(made, engine=Engine(replace(made.engine.parts, **parts)))
-
-
-def closes(panel: BarPanel, first: int, last: int) -> Sequence[datetime]:
-    """Return the closing times of rows first to last inclusive, aware UTC."""
-    stamps = panel.known_at[first : last + 1].astype("datetime64[us]").astype(datetime)
-    return [stamp.replace(tzinfo=UTC) for stamp in np.atleast_1d(stamps)]

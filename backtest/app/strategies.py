@@ -13,7 +13,7 @@ from adapters.feeds.choose import SourceRequest
 from adapters.feeds.open import read_panel
 from agents.build import team_for
 from agents.top_of_universe import TopNStrategy
-from backtest.app.engine import BacktestEngine, build_backtest_engine, closes, rebuilt
+from backtest.app.engine import BacktestEngine, build_backtest_engine, rebuilt
 from backtest.app.intraday import DECIDES, IntradayBroker, intraday_schedule
 from backtest.app.settings import BacktestSpec, Settings, settings_of, v8_settings_of
 from backtest.progress import Progress, no_progress
@@ -223,7 +223,8 @@ def predict(panel: BarPanel, artefacts: tuple[QuantArtefact, ...]) -> Prediction
 
 
 def _each_close(panel: BarPanel, rows: tuple[int, int], cycle: Cycle) -> list[ScheduledStep]:
-    return [(at, cycle) for at in closes(panel, *rows)]
+    first, last = rows
+    return [(at, cycle) for at in panel.closed_at[first : last + 1]]
 
 
 def _run_schedule(
