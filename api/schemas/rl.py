@@ -10,7 +10,6 @@ from pydantic import ConfigDict, Field
 from api.schemas.base import Abstained, Data, ResponseSchema, example
 from core.errors import RequestError
 from core.service import AnalysisReport
-from core.types import Signal
 
 AGENT = "rl"
 NO_MODELS_HINT = "POST /train"
@@ -75,17 +74,16 @@ class PredictAnswer(ResponseSchema):
             if signal.agent != AGENT:
                 member = MemberAction.of(signal, votes=signal.confidence > 0)
                 actions[signal.symbol][signal.agent.removeprefix("rl.")] = member
-        predictions = [_prediction(ticker, votes.get(ticker), actions[ticker]) for ticker in sorted(actions)]
+        predictions = [
+            Prediction(
+                ticker=ticker,
+                vote=vote.score if (vote := votes.get(ticker)) else None,
+                agreement=vote.confidence if vote else None,
+                members=members_of,
+            )
+            for ticker, members_of in sorted(actions.items())
+        ]
         return cls.of(analysis, predictions=predictions, models=members, data=Data.of(report))
-
-
-def _prediction(ticker: str, vote: Signal | None, members: dict[str, MemberAction]) -> Prediction:
-    return Prediction(
-        ticker=ticker,
-        vote=vote.score if vote else None,
-        agreement=vote.confidence if vote else None,
-        members=members,
-    )
 
 
 class TrainAnswer(ResponseSchema):

@@ -11,7 +11,7 @@ from adapters.calendar import NyseCalendar
 from adapters.paper.broker import PaperBroker
 from adapters.paper.store import InMemoryPaperStore
 from adapters.parquet.intraday_bars import BAR, FiveMinuteBars, footing_of
-from backtest.intraday_coverage import IntradayCoverage
+from backtest.report import IntradayCoverage
 from backtest.runner import ScheduledStep
 from config.sectors import STOCKS
 from config.trading import BrokerSettings
