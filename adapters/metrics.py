@@ -15,6 +15,7 @@ from core.types import StepReport, TradingState
 STEP_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 SECONDS_PER_DAY = 86_400
+ENDS = {"order.cancelled": "cancelled", "order.expired": "expired"}
 JOB_ENDS = ("done", "failed", "skipped")
 PREFIX = "trading_"
 
@@ -63,6 +64,10 @@ class Metrics:
             self._orders.labels(str(data.get("status"))).inc()
         elif topic == "order.filled":
             self._orders.labels("filled").inc()
+        elif topic in ENDS:
+            self._orders.labels(ENDS[topic]).inc()
+        elif topic == "order.refused" and "client_order_id" in data:
+            self._orders.labels("rejected").inc()
         elif topic == "order.refused":
             self._refusals.labels(str(data.get("rule")), str(data.get("side"))).inc()
         elif topic == "job.progress" and data.get("status") in JOB_ENDS:
@@ -124,7 +129,9 @@ GAUGES = {
     "cash_usd": "Cash.",
     "positions": "Positions held.",
     "daily_return_ratio": "Return since the session began.",
-    "drawdown_ratio": "Distance below the peak, at or below 0.",
+    "drawdown_ratio": "Distance below the highest equity ever, at or below 0.",
+    "breaker_daily_return_ratio": "The return that the daily loss limit sees: since the last resume, if later.",
+    "breaker_drawdown_ratio": "The drawdown that the breaker sees: since the last resume, if later.",
     "drawdown_limit_ratio": "The drawdown at which the breaker halts.",
     "daily_loss_limit_ratio": "The daily loss at which the breaker halts.",
     "stream_clients": "WebSocket clients.",
@@ -155,6 +162,8 @@ def _present(status: Mapping[str, Any], stream: Mapping[str, Any]) -> dict[str, 
         "positions": len(portfolio.get("positions", ())),
         "daily_return_ratio": portfolio.get("daily_return"),
         "drawdown_ratio": portfolio.get("drawdown"),
+        "breaker_daily_return_ratio": portfolio.get("breaker_daily_return"),
+        "breaker_drawdown_ratio": portfolio.get("breaker_drawdown"),
         "drawdown_limit_ratio": limits.get("max_drawdown_pct"),
         "daily_loss_limit_ratio": limits.get("max_daily_loss_pct"),
         "stream_clients": stream["connections"],

@@ -27,6 +27,7 @@ HINDSIGHT = (
     "The universe was picked with hindsight: today's leaders. Absolute returns on it are flattered, the "
     "strategy's and the equal-weight books' alike; compare them with each other, not with SPY."
 )
+TOTAL_RETURN = "Bars are total return: dividends are in the prices, and no cash is paid."
 HIGH_VOLATILITY = "high_vol"
 
 
@@ -258,6 +259,7 @@ def _candidates(ranking: Ranking) -> Candidates:
 def _caveats(about: About, run: Run) -> Sequence[str]:
     out = [
         HINDSIGHT,
+        TOTAL_RETURN,
         *about.caveats,
         f"Decided at the close, filled at the next open, {about.cost_bps:g} bps a trade; the first decision is "
         f"at the close of {run.sessions[0]}. Walk-forward: {about.models} rankers, each used only after the day "

@@ -1,6 +1,6 @@
 """Bench of the quality of bars: what of known and planted faults is repaired or left out, and what of sound bars.
 
-    python -m benchmarks.bench_bars_quality ../shared/data [--trials 200] [--seed 7]
+    python benchmarks/bench_bars_quality.py ../shared/data [--trials 200] [--seed 7]
 
 Three tables: pairs of broken series with their repaired twins, faults planted into sound series, and false alarms
 on series with nothing wrong. A row counts as caught when it is left out or within half a per cent of the truth.
@@ -9,12 +9,14 @@ on series with nothing wrong. A row counts as caught when it is left out or with
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -105,7 +107,9 @@ def score(broken: pd.DataFrame, right: pd.DataFrame) -> Score:
         there = np.isfinite(truth).all(axis=1)
         off = there & ~(np.abs(given / truth - 1) <= WITHIN).all(axis=1)
         good = (np.abs(got / truth - 1) <= WITHIN).all(axis=1)
-    out = np.array(["SPY" in seen.verdict(row).left_out for row in range(len(broken))]) | ~np.isfinite(got[:, 3])
+    out = np.array(["SPY" in seen.row_quality(row).left_out for row in range(len(broken))]) | ~np.isfinite(
+        got[:, 3]
+    )
     sound = there & ~off
     return Score(
         broken=int(off.sum()), caught=int((off & (good | out)).sum()), sound=int(sound.sum()),

@@ -13,7 +13,8 @@ from core.brackets import Levels
 from core.memory import Recollection
 from core.round_trips import RoundTrip
 from core.schedule import Timetable
-from core.types import Cycle, Fill, MarketAnalysis, OrderStatus, Portfolio, Side, StepReport
+from core.trading import ZERO
+from core.types import CashMovement, Cycle, Fill, MarketAnalysis, OrderStatus, Portfolio, Side, StepReport
 
 
 class JobStatus(StrEnum):
@@ -96,6 +97,8 @@ class EquityMark:
         Distance below the peak, a fraction at or below 0.
     regime : str or None
         The regime that the step saw.
+    external_flow : Decimal
+        What a person paid in (or, negative, took out) since the mark before: no profit, US dollars.
     """
 
     session: date
@@ -103,6 +106,7 @@ class EquityMark:
     equity: Decimal
     drawdown: float
     regime: str | None
+    external_flow: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +116,8 @@ class EquityPoint:
     Attributes
     ----------
     benchmark, equal_weight : float or None
-        What the same money would be worth in SPY, and in the universe at equal weight, US dollars.
+        What the same money, with what was paid in and out, would be worth in SPY, and in the universe at equal
+        weight, US dollars.
     """
 
     session: date
@@ -121,16 +126,18 @@ class EquityPoint:
     regime: str | None
     benchmark: float | None
     equal_weight: float | None
+    external_flow: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """What executing a decision did, or (dry run) would do."""
+    """What executing a decision did, or (dry run) would do, and what a person should know about it."""
 
     decision_id: str
     dry_run: bool
     route: str
     orders: tuple[OrderRecord, ...]
+    warnings: tuple[str, ...] = ()
 
 
 class LedgerQueries(Protocol):
@@ -154,6 +161,14 @@ class LedgerQueries(Protocol):
 
     def fills(self, limit: int) -> Sequence[Fill]:
         """Return fills, newest first."""
+        ...
+
+    def fill_count(self, session: date) -> int:
+        """Return how many fills a session had; a split is none."""
+        ...
+
+    def cash_movements(self, limit: int) -> Sequence[CashMovement]:
+        """Return cash that came or went without a trade, newest first."""
         ...
 
     def trades(self, limit: int) -> Sequence[RoundTrip]:

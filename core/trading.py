@@ -8,10 +8,11 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 from msgspec.structs import replace
 
 from core.brackets import Bracket
+from core.corporate_actions import CashMovement, CorporateAction
 from core.cycles import Cycle
 from core.market_analysis import MarketAnalysis, Signal
 from core.orders import ApprovedOrder, Fill, Order, RefusedOrder
@@ -34,6 +35,12 @@ class TradingState(StrEnum):
     ACTIVE = "active"
     REDUCING = "reducing"
     HALTED = "halted"
+
+
+def tighter(one: TradingState, other: TradingState) -> TradingState:
+    """Return the state that allows less."""
+    order = tuple(TradingState)
+    return max(one, other, key=order.index)
 
 
 class Vote(Struct, frozen=True, kw_only=True):
@@ -78,7 +85,8 @@ class Position(Struct, frozen=True, kw_only=True, gc=False):
     Attributes
     ----------
     average_price : Decimal
-        Mean entry price, US dollars.
+        Mean entry price, US dollars, in shares of today's size and less the dividends since, as vendors adjust:
+        the return since entry is total return, and no split or dividend sets off a stop.
     entry_at : datetime
         When the position was opened, UTC.
     entry_session : date
@@ -118,13 +126,16 @@ class Portfolio(Struct, frozen=True, kw_only=True, dict=True):
     Attributes
     ----------
     session_open_equity : Decimal
-        Equity when the current session began, for the daily loss.
+        Equity when the current session began, for the reported daily return.
     peak_equity : Decimal
-        Highest equity ever, for the drawdown.
+        Highest equity ever, for the reported drawdown.
+    session_base, peak_base : Decimal or UNSET
+        What the breakers measure from instead, since a person resumed; UNSET (left out of the JSON) where that
+        is `session_open_equity` and `peak_equity`.
     last_equity : Decimal
         Equity when it was last marked, before any fill since: what the next session opens with.
     trades_today : int
-        Orders approved in the current session.
+        Orders approved to be sent in the current session, for `max_daily_trades`; not what has filled.
     pending : tuple of Order
         Orders sent but not yet filled.
     """
@@ -137,6 +148,8 @@ class Portfolio(Struct, frozen=True, kw_only=True, dict=True):
     last_equity: Decimal = ZERO
     trades_today: int = 0
     pending: tuple[Order, ...] = ()
+    session_base: Decimal | UnsetType = UNSET
+    peak_base: Decimal | UnsetType = UNSET
 
     @cached_property
     def equity(self) -> Decimal:
@@ -146,12 +159,36 @@ class Portfolio(Struct, frozen=True, kw_only=True, dict=True):
     @property
     def daily_return(self) -> float:
         """Return since the session began, as a fraction."""
-        return float(self.equity / self.session_open_equity - 1) if self.session_open_equity else 0.0
+        return _change(self.session_open_equity, self.equity)
 
     @property
     def drawdown(self) -> float:
-        """Distance below the peak, as a fraction at or below 0."""
-        return min(0.0, float(self.equity / self.peak_equity - 1)) if self.peak_equity else 0.0
+        """Distance below the highest equity ever, as a fraction at or below 0."""
+        return min(0.0, _change(self.peak_equity, self.equity))
+
+    @property
+    def breaker_daily_return(self) -> float:
+        """Return since the session began or a person resumed in it, as a fraction: what the limits see."""
+        base = self.session_open_equity if self.session_base is UNSET else self.session_base
+        return _change(base, self.equity)
+
+    @property
+    def breaker_drawdown(self) -> float:
+        """Distance below the highest equity since a person last resumed, at or below 0: what the limits see."""
+        base = self.peak_equity if self.peak_base is UNSET else self.peak_base
+        return min(0.0, _change(base, self.equity))
+
+    def rebased(self) -> Portfolio:
+        """Give a copy whose breakers measure losses from the equity of now; what is reported stays."""
+        return self.with_bases(self.equity, self.equity)
+
+    def with_bases(self, session: Decimal | UnsetType, peak: Decimal | UnsetType) -> Portfolio:
+        """Give a copy with these bases of the breakers; one that equals the reported figure is UNSET."""
+        return replace(
+            self,
+            session_base=UNSET if session == self.session_open_equity else session,
+            peak_base=UNSET if peak == self.peak_equity else peak,
+        )
 
     def with_position(self, position: Position) -> Portfolio:
         """Give a copy that holds `position` (or has dropped it, when its quantity is 0)."""
@@ -159,6 +196,11 @@ class Portfolio(Struct, frozen=True, kw_only=True, dict=True):
         if position.quantity:
             kept[position.symbol] = position
         return replace(self, positions=kept)
+
+
+def _change(before: Decimal, now: Decimal) -> float:
+    """Return the change as a fraction; 0 from nothing."""
+    return float(now / before - 1) if before else 0.0
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -208,6 +250,10 @@ class StepReport(Struct, frozen=True, kw_only=True):
         Why the feed as a whole could not be trusted; empty when it could.
     notes : tuple of str
         What was degraded.
+    cash_movements : tuple of CashMovement
+        Cash booked without a trade.
+    actions : tuple of CorporateAction
+        Corporate actions that took effect on something held.
     """
 
     decision_id: str
@@ -222,3 +268,5 @@ class StepReport(Struct, frozen=True, kw_only=True):
     stale: Mapping[str, str] = field(default_factory=dict)
     feed_fault: str = ""
     notes: tuple[str, ...] = ()
+    cash_movements: tuple[CashMovement, ...] = ()
+    actions: tuple[CorporateAction, ...] = ()

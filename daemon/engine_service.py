@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -17,14 +18,16 @@ from core.errors import EngineError, LedgerError, Recoverable, RequestError
 from core.memory import Recollection
 from core.schedule import Timetable
 from core.service import AnalysisReport, EquityPoint, Execution, Job, LedgerQueries
-from core.types import Cycle, Portfolio, StepReport, TradingState
+from core.types import Cycle, Portfolio, Side, StepReport, TradingState
 from daemon.child_jobs import JobRunner
 from daemon.engine_thread import EngineThread
 from daemon.equity_comparison import compare_with_market
-from daemon.logs import step_line
+from daemon.halt_recorder import HaltRecorder
+from daemon.logs import settlement_lines, step_line
 from daemon.service_dependencies import ServiceDependencies
 from daemon.settle_trigger import SettleTrigger
-from daemon.start_retries import start_retries
+from daemon.start_retries import start_alert, start_retries
+from daemon.unwatched import UnwatchedLog, unwatched_reason
 from pipeline.engine import Engine
 from pipeline.execution import cancel_entries, execute, is_decision, newest_decision
 from pipeline.fault_policy import halting_on_fatal_faults, step_under_policy
@@ -57,7 +60,9 @@ class EngineService:
         self._thread = EngineThread()
         self._runner = JobRunner(given.clock, given.events, lambda finish: self._thread.submit(finish).result())
         self._settle_soon = SettleTrigger(self._thread, lambda: None if self._not_ready else self.engine)
+        self._halt_recorder = HaltRecorder()
         self._ledger: LedgerQueries | None = None
+        self._unwatched = UnwatchedLog(self.timetable)
         self._not_ready = "The engine is starting."
         self._start: Future[None] = Future()
         self._started = time.monotonic()
@@ -65,6 +70,7 @@ class EngineService:
 
     def start(self) -> None:
         """Begin building and recovering on the engine thread, and run the jobs once that is done."""
+        self._given.notifications.start(self)
         self._start = self._thread.submit(self._begin)
         self._given.scheduled_jobs.start(self)
 
@@ -78,6 +84,7 @@ class EngineService:
         """Let the running step finish (or be recovered at the next start), then let go of the files."""
         self.begin_stop()
         await self._thread.stop(self._given.close, STOP_SECONDS_MAX)
+        self._halt_recorder.stop()
 
     def now(self) -> datetime:
         """Return the engine's moment: with recorded bars it is not the wall clock's."""
@@ -128,15 +135,20 @@ class EngineService:
             if not dry_run:
                 self._step(engine, SETTLE)
             with halting_on_fatal_faults(engine):
-                return execute(engine, decision_id, dry_run=dry_run)
+                done = execute(engine, decision_id, dry_run=dry_run)
+            self._unwatched.note(engine)
+            buying = {order.symbol for order in done.orders if order.side is Side.BUY}
+            warning = unwatched_reason(engine, self.timetable(), buying)
+            return replace(done, warnings=(warning,)) if warning else done
 
         return await self._on_engine(settle_and_execute)
 
     async def halt(self, reason: str) -> None:
-        """Stop sending at once, even inside a running step; then write HALTED down."""
-        self._require_engine().sending.request_halt()
-        await self._on_engine(lambda engine: engine.set_state(TradingState.HALTED, reason))
+        """Go to HALTED at once, even inside a running step, and write it down; it never queues."""
+        engine = self._require_engine()
+        engine.sending.request_halt()
         self._status_cache = (-1.0, b"")
+        await self._halt_recorder.record(engine, reason)
 
     async def resume(self) -> None:
         """Go back to ACTIVE, unless a halt was asked for later; losses are measured from here on."""
@@ -235,6 +247,8 @@ class EngineService:
             if self._not_ready:
                 self._not_ready = f"The start failed: {error}"
             log.error("start.failed", reason=str(error), exc_info=not isinstance(error, EngineError))
+            alert = start_alert(error, tried_again=False)
+            self._given.events.publish("risk.alert", self._given.clock.now(), alert)
 
     def _build_and_recover(self) -> None:
         """Build and reconcile; called again while what failed may come back."""
@@ -246,11 +260,13 @@ class EngineService:
         self.last_decision = newest_decision(engine.parts.ledger)
         write = log.error if found.differences else log.info
         write("start.recovered", mended=found.mended, differences=found.differences)
+        self._unwatched.note(engine)
         self._not_ready = ""
 
     def _note_retry(self, error: Recoverable, wait_seconds: float) -> None:
         self._not_ready = f"The start waits for what failed, and tries again: {error}"
         log.warning("start.retry", reason=str(error), wait_seconds=wait_seconds)
+        self._given.events.publish("risk.alert", self._given.clock.now(), start_alert(error, tried_again=True))
 
     def _step(self, engine: Engine, cycle: Cycle) -> StepReport:
         began = time.perf_counter()
@@ -260,7 +276,10 @@ class EngineService:
             self.last_decision = report
         self._status_cache = (-1.0, b"")
         log.info("step", **step_line(report, seconds))
+        for event, fields in settlement_lines(report):
+            log.info(event, **fields)
         self._given.on_step(engine, report, seconds)
+        self._unwatched.note(engine)
         return report
 
     def _record_portfolio(self, engine: Engine) -> None:

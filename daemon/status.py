@@ -14,6 +14,7 @@ from core.types import StepReport, TradingState
 from daemon.child_jobs import job_data
 from daemon.engine_service import EngineService
 from daemon.process_memory import resident_mb
+from daemon.unwatched import unwatched_reason
 from pipeline.engine import Engine
 from pipeline.report_events import portfolio_data, regime_data
 from pipeline.reports import last_bar_age_seconds
@@ -31,6 +32,7 @@ def status_bytes(
     settings: Mapping[str, Any],
     timetable: Callable[[], Timetable],
     graph: Callable[[], Mapping[str, Any]] = lambda: NO_GRAPH,
+    notifications: Callable[[], Mapping[str, Any]] = dict,
 ) -> bytes:
     """Encode the status.
 
@@ -47,19 +49,24 @@ def status_bytes(
         Returns what runs by itself.
     graph : callable
         Describes each store of the memory: where it is, how far it is, what is wrong with it.
+    notifications : callable
+        Describes the receivers of messages and the heartbeat.
     """
-    now = service.now()
+    now, planned = service.now(), timetable()
+    unwatched = unwatched_reason(service.engine, planned)
     regime = _regime_card(service.last_decision, now, settings["regime_window_sessions"])
     return msgspec.json.encode(
         {
             "as_of": now.isoformat(),
             "health": service.health(),
             "not_ready": service.not_ready_reason(),
-            "degraded": [*_stopped(service), *degraded()],
+            "degraded": [*_stopped(service), *([unwatched] if unwatched else []), *degraded()],
+            "unwatched": unwatched,
             "models": {"regime": regime, **models(now)},
             "jobs": [job_data(job) for job in jobs_shown(service.jobs())],
-            "scheduler": timetable(),
+            "scheduler": planned,
             "memory": {"resident_mb": resident_mb(), "graph": graph()},
+            "notifications": notifications(),
             "profile": settings["profile"],
             "limits": settings["limits"],
             "market_open": settings["market_open"],

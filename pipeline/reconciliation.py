@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from core.cycles import RECOVER, SETTLE
 from core.errors import RequestError
+from core.money import to_price
 from core.times import market_date
 from core.trading import ZERO
-from core.types import OrderStatus, Portfolio, Position, Side, TradingState
+from core.types import MarketView, OrderStatus, Portfolio, Position, Side, TradingState
 from pipeline.engine import Engine
 
 MOVED_MAX = Decimal("1.1")
@@ -48,6 +49,11 @@ def recover(engine: Engine) -> Recovery:
     mended = [
         f"booked the fill {fill.fill_id} ({fill.side.value} {fill.quantity} {fill.symbol}) of while we were away"
         for fill in report.fills
+    ]
+    mended += [f"booked {action.description}" for action in report.actions]
+    mended += [
+        f"booked {movement.amount:+} USD: {movement.note or movement.movement_id}"
+        for movement in report.cash_movements
     ]
     account = parts.broker.account()
     mended += _settle_unsent(engine, unsent)
@@ -88,12 +94,17 @@ def accept(engine: Engine, found: Recovery | None) -> Recovery | None:
 
 
 def take_over(engine: Engine, theirs: Portfolio) -> None:
-    """Let the portfolio be the broker's account; a position not known before counts as opened now."""
+    """Let the portfolio be the broker's account; a position not known before counts as opened now.
+
+    It counts at the feed's price where there is one: what the broker says it trades at, nobody has checked.
+    """
     now = engine.parts.clock.now()
     fresh = {"entry_at": now, "entry_session": market_date(now)}
     ours = engine.portfolio.positions
     positions = {
-        symbol: _taken(ours[symbol], there) if symbol in ours else replace(there, **fresh)
+        symbol: _taken(ours[symbol], there)
+        if symbol in ours
+        else replace(there, **fresh, **_prices(engine.last_view, symbol))
         for symbol, there in theirs.positions.items()
         if there.quantity > 0
     }
@@ -128,6 +139,12 @@ def cash_to_come(portfolio: Portfolio) -> tuple[Decimal, Decimal]:
     for order in portfolio.pending:
         value[order.side] += order.quantity * order.reference_price * MOVED_MAX
     return -value[Side.BUY], value[Side.SELL]
+
+
+def _prices(view: MarketView | None, symbol: str) -> dict[str, Decimal]:
+    """Return the feed's price as last and highest of a position; nothing where it has none."""
+    price = view.price(symbol) if view is not None and symbol not in view.stale else None
+    return {} if price is None else dict.fromkeys(("last_price", "peak_price"), to_price(price))
 
 
 def _taken(mine: Position, there: Position) -> Position:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+from msgspec.structs import replace
 
 from core.orders import SPLIT
 from core.ports import EventSink
 from core.types import (
     Action,
-    ApprovedOrder,
+    CashMovement,
+    CorporateAction,
     Fill,
     Portfolio,
     Regime,
@@ -23,10 +26,17 @@ EventContent = tuple[str, dict[str, Any]]
 
 
 def publish_events_to(events: EventSink) -> Callable[[StepReport, TradingState], None]:
-    """Return the function that publishes a report's events to `events`."""
+    """Return the function that publishes a report's events to `events`.
+
+    An alert that the last step of the same cycle had too is not published again: it goes on.
+    """
+    alerted: dict[str, tuple[str, ...]] = {}
 
     def publish_events(report: StepReport, before: TradingState) -> None:
-        for topic, data in events_of(report, before):
+        known = alerted.get(report.cycle.name, ())
+        alerted[report.cycle.name] = report.plan.alerts
+        fresh = tuple(alert for alert in report.plan.alerts if alert not in known)
+        for topic, data in events_of(replace(report, plan=replace(report.plan, alerts=fresh)), before):
             events.publish(topic, report.as_of, data)
 
     return publish_events
@@ -36,12 +46,7 @@ def events_of(report: StepReport, before: TradingState) -> Iterator[EventContent
     """List a step's events, (topic, data), in the order in which things happened."""
     plan = report.plan
     data: dict[str, Any] = {"decision_id": report.decision_id, "source": report.source}
-    for fill in report.fills:
-        if fill.rule == SPLIT:
-            change = f"{'+' if fill.side is Side.BUY else '-'}{fill.quantity}"
-            yield "risk.alert", data | {"message": f"{fill.symbol} was split: {change} shares, no money moved"}
-        else:
-            yield "order.filled", filled(fill)
+    yield from _settled(report, data)
     if plan.analysis.regime is not None:
         yield "regime.update", data | regime_data(plan.analysis.regime)
     for sector in plan.analysis.sectors:
@@ -84,20 +89,19 @@ def events_of(report: StepReport, before: TradingState) -> Iterator[EventContent
     yield "portfolio.update", data | portfolio_data(plan.portfolio)
 
 
-def submitted(approved: ApprovedOrder, status: str, route: str, reason: str = "") -> EventContent:
-    """Return the event of a sent order: the broker's status, and its reason where it was refused."""
-    order = approved.order
-    return "order.submitted", {
-        "client_order_id": order.client_order_id,
-        "ticker": order.symbol,
-        "side": order.side.value,
-        "quantity": str(order.quantity),
-        "reference_price": str(order.reference_price),
-        "rule": order.rule,
-        "status": status,
-        "reason": reason,
-        "route": route,
-    }
+def _settled(report: StepReport, data: Mapping[str, Any]) -> Iterator[EventContent]:
+    """List what a step settled: corporate actions, fills, cash without a trade."""
+    for action in report.actions:
+        yield "corporate.action", {**data, **action_data(action)}
+    for fill in report.fills:
+        if fill.rule == SPLIT:
+            change = f"{'+' if fill.side is Side.BUY else '-'}{fill.quantity}"
+            message = f"{fill.symbol} was split: {change} shares, no money moved"
+            yield "risk.alert", {**data, "message": message}
+        else:
+            yield "order.filled", filled(fill)
+    for movement in report.cash_movements:
+        yield "cash.movement", {**data, **movement_data(movement)}
 
 
 def filled(fill: Fill) -> dict[str, Any]:
@@ -109,7 +113,35 @@ def filled(fill: Fill) -> dict[str, Any]:
         "quantity": str(fill.quantity),
         "price": str(fill.price),
         "fee": str(fill.fee),
+        "rule": fill.rule,
+        "fill_id": fill.fill_id,
         "at": fill.at.isoformat(),
+    }
+
+
+def action_data(action: CorporateAction) -> dict[str, Any]:
+    """Describe a corporate action."""
+    return {
+        "action_id": action.action_id,
+        "ticker": action.symbol,
+        "kind": action.kind.value,
+        "ex_date": action.ex_date.isoformat(),
+        "ratio": str(action.ratio),
+        "cash_per_share": str(action.cash_per_share),
+        "source": action.source,
+        "message": action.description,
+    }
+
+
+def movement_data(movement: CashMovement) -> dict[str, Any]:
+    """Describe a cash movement."""
+    return {
+        "movement_id": movement.movement_id,
+        "ticker": movement.symbol,
+        "kind": movement.kind.value,
+        "amount": str(movement.amount),
+        "at": movement.at.isoformat(),
+        "message": movement.note,
     }
 
 
@@ -143,4 +175,6 @@ def portfolio_data(portfolio: Portfolio) -> dict[str, Any]:
         },
         "daily_return": round(portfolio.daily_return, 6),
         "drawdown": round(portfolio.drawdown, 6),
+        "breaker_daily_return": round(portfolio.breaker_daily_return, 6),
+        "breaker_drawdown": round(portfolio.breaker_drawdown, 6),
     }

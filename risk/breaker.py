@@ -8,7 +8,8 @@
 
 A breaker set to `null` is off.
 
-A resume must measure peak and opening equity anew, or the same loss trips the breaker again.
+A resume lets both measure from the equity of then (`Portfolio.rebased`), or the same loss would trip the breaker
+again; the reported drawdown and daily return are other figures, which no resume changes.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ def next_state(portfolio: Portfolio, settings: RiskSettings, state: TradingState
     if loss_pct == 0:
         message = "max_daily_loss_pct is 0: all trading is halted. Restore it, then POST /resume."
         tripped.append((TradingState.HALTED, message))
-    elif loss_pct is not None and (day := portfolio.daily_return) <= loss_pct:
+    elif loss_pct is not None and (day := portfolio.breaker_daily_return) <= loss_pct:
         message = f"The session's return {day:.2%} is at or below {loss_pct:.2%}: exits only until POST /resume."
         tripped.append((TradingState.REDUCING, message))
-    if drawdown_pct is not None and (fall := portfolio.drawdown) <= drawdown_pct:
+    if drawdown_pct is not None and (fall := portfolio.breaker_drawdown) <= drawdown_pct:
         message = (
             f"The drawdown {fall:.2%} is at or below {drawdown_pct:.2%}: nothing is sent, stops neither. "
             "POST /flatten sells everything; POST /resume goes on."

@@ -42,7 +42,7 @@ def feed_fault(view: MarketView) -> Check:
 
 def max_daily_loss(portfolio: Portfolio, limits: DailyLimits) -> Check:
     """Stop entries once the session has lost its limit; a limit of 0 stops them at once."""
-    limit, day = limits.max_daily_loss_pct, portfolio.daily_return
+    limit, day = limits.max_daily_loss_pct, portfolio.breaker_daily_return
     passed = limit is None or (limit < 0 and day > limit)
     allowed = OFF if limit is None else f"above {limit:.3%}"
     return Check(rule="max_daily_loss_pct", limit=allowed, observed=f"{day:.3%}", passed=passed)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import lru_cache
 from math import inf
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from core.money import to_price
@@ -58,7 +59,8 @@ def mark_to_market(view: MarketView, portfolio: Portfolio, analysis: MarketAnaly
 
     With the first step of a session `trades_today` starts at 0 and `session_open_equity` is the equity as the
     session before left it (`last_equity`), so an overnight gap counts as today's loss, also that of a position
-    which is sold at the open, before this session's first mark.
+    which is sold at the open, before this session's first mark. A session's first step also ends the base that
+    a resume gave the daily loss; the base of the drawdown lasts until a new high.
 
     `missed_count` is the number of sessions counted since the name was last seen as a candidate. Daily bars name
     the same candidates all day, so a session counts once however many decisions it sees, and at the first
@@ -75,7 +77,7 @@ def mark_to_market(view: MarketView, portfolio: Portfolio, analysis: MarketAnaly
     if begun or not opening:
         opening = portfolio.last_equity or _carried_equity(portfolio, positions)
     equity = sum((held.value for held in positions.values()), portfolio.cash)
-    return replace(
+    marked = replace(
         portfolio,
         positions=positions,
         session=session,
@@ -84,6 +86,10 @@ def mark_to_market(view: MarketView, portfolio: Portfolio, analysis: MarketAnaly
         last_equity=equity,
         trades_today=0 if begun else portfolio.trades_today,
     )
+    if portfolio.session_base is UNSET and portfolio.peak_base is UNSET:
+        return marked
+    peak_base = UNSET if portfolio.peak_base is UNSET else max(portfolio.peak_base, equity)
+    return marked.with_bases(UNSET if begun else portfolio.session_base, peak_base)
 
 
 def _marked(

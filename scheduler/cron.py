@@ -13,6 +13,7 @@ import structlog
 
 from config.jobs import SchedulerSettings
 from core.errors import EngineError
+from core.plain_words import plain_reason
 from core.ports import Calendar, Clock, EventSink
 from core.schedule import LastRun, RunStore, ScheduledJob, Timetable
 from core.service import Service
@@ -111,7 +112,7 @@ class Cron:
         except EngineError as error:
             status, outcome = "failed", f"failed: {error}"
         except Exception as error:  # the job's edge: a bug in one run must not silence the runs to come
-            status, outcome = "failed", f"failed: {type(error).__name__}: {error}"
+            status, outcome = "failed", f"failed: a bug: {plain_reason(error)}"
             log.exception("jobs.bug", job=name)
         finally:
             deadline.cancel()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adapters.alpaca.http import ask_data_api, limit_time, quiet_import
+from adapters.feeds.action_table import NO_ACTIONS, ActionTable
 from adapters.feeds.quality import restate_tables
 from adapters.feeds.rows import DAY, BarRows, SymbolBars
 from core.errors import DataError
@@ -79,7 +80,7 @@ class AlpacaBars:
         return BarRows(by_symbol=by_symbol, notes=findings)
 
     def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
-        """Fetch the last trade and today's opening price of each symbol.
+        """Fetch each symbol's last trade, best bid and ask, and today's opening price.
 
         Raises
         ------
@@ -94,6 +95,10 @@ class AlpacaBars:
         today = at.astimezone(UTC).date()
         quotes = (_quote(name, snapshot, today) for name, snapshot in answer.items() if snapshot)
         return {quote.symbol: quote for quote in quotes if quote is not None}
+
+    def actions(self) -> ActionTable:
+        """Return none: Alpaca's account books them itself."""
+        return NO_ACTIONS
 
     def _close_of(self, end: date) -> datetime:
         sessions = self._calendar.sessions(end - timedelta(days=14), end)
@@ -138,9 +143,22 @@ def _quote(name: str, snapshot: Mapping[str, Any], today: date) -> Quote | None:
     return Quote(
         symbol=name,
         price=float(trade["p"]),
-        at=datetime.fromisoformat(str(trade["t"])[:26].rstrip("Z") + "+00:00"),
+        at=_moment(trade["t"]),
         session_open=float(daily["o"]) if daily is not None and is_today else None,
+        **_bid_and_ask(snapshot.get("latestQuote") or {}),
     )
+
+
+def _bid_and_ask(quoted: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the best bid and ask; a side without an order is 0, and says nothing."""
+    if not (quoted.get("bp") and quoted.get("ap") and quoted.get("t")):
+        return {}
+    return {"bid": float(quoted["bp"]), "ask": float(quoted["ap"]), "bid_ask_at": _moment(quoted["t"])}
+
+
+def _moment(text: Any) -> datetime:
+    """Read a time in RFC 3339 with nanoseconds, UTC."""
+    return datetime.fromisoformat(str(text)[:26].rstrip("Z") + "+00:00")
 
 
 def _midnight(day: date) -> datetime:

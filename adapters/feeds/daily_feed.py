@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
+from adapters.feeds.action_gate import ActionGate, Admitted
 from adapters.feeds.quality import Inspection, inspect, too_many_missing
+from adapters.feeds.quote_references import UNKNOWN, References, references_of
+from adapters.feeds.quotes import BelievedQuotes, believe
 from adapters.feeds.source import Source
 from adapters.feeds.views import NO_QUOTE, HeadlineFeed, SessionStatus, compose, session_status
 from config.trading import DataSettings
 from core.errors import DataError
 from core.ports import Calendar
-from core.types import MarketView, Quote
+from core.types import BarPanel, CorporateAction, MarketView, Quote
 
 LOG = logging.getLogger(__name__)
 RETRY_FIRST = timedelta(minutes=1)
@@ -20,17 +24,30 @@ RETRY_MAX = timedelta(minutes=15)
 QUOTES_KEPT = timedelta(seconds=30)
 
 
+class _Poll(NamedTuple):
+    """The quotes of a moment, and which of them are believed."""
+
+    at: datetime
+    believed: BelievedQuotes
+
+
 class DailyFeed:
     """Gives the view of a moment from a source that may fail, be late or be wrong.
 
     Bars are fetched when a session that must be out by `as_of` is not in the panel yet. After a failure the old
     panel is served, the fault is named (entries stop), and the source is asked again after 1, 2, 4 ... up to
-    15 minutes. Times come from `as_of` alone, so a moved clock moves everything.
+    15 minutes. A corporate action that becomes known with the quotes has its symbol's history fetched anew at
+    once. Times come from `as_of` alone, so a moved clock moves everything.
+
+    Each poll of quotes is judged by the ones before it and by the bars (`adapters.feeds.quotes`): a symbol whose
+    price is not believed is stale.
 
     Parameters
     ----------
     headlines : callable or None
         Headlines that were out at a moment.
+    said_actions : sequence of CorporateAction
+        What a person said of corporate actions; it counts before what the source lists.
 
     Attributes
     ----------
@@ -50,7 +67,9 @@ class DailyFeed:
         settings: DataSettings,
         *,
         headlines: HeadlineFeed | None = None,
+        said_actions: Sequence[CorporateAction] = (),
     ) -> None:
+        self._actions = ActionGate(said_actions)
         self._source = source
         self._calendar = calendar
         self._symbols = tuple(symbols)
@@ -62,7 +81,10 @@ class DailyFeed:
         self._failures = 0
         self._incomplete = False
         self._retry_at: datetime | None = None
-        self._quoted: tuple[datetime, Mapping[str, Quote]] | None = None
+        self._polled: _Poll | None = None
+        self._referred: tuple[BarPanel | None, int, References] | None = None
+        self._outdated: frozenset[str] = frozenset()
+        self._frozen: Mapping[str, str] = {}
         self.fault = ""
         self.fetched_at: datetime | None = None
         self.notes: tuple[str, ...] = ()
@@ -87,6 +109,8 @@ class DailyFeed:
             )
         status = session_status(self._calendar, as_of, self._source.publication_delay)
         quotes, stale, quote_fault = self._quotes(as_of, status)
+        self._refresh_outdated(as_of)
+        known = self._inspection.panel.prefix(self._inspection.panel.rows_known(as_of))
         return compose(
             as_of=as_of,
             status=status,
@@ -96,6 +120,7 @@ class DailyFeed:
             stale_quotes=stale,
             headlines=self._headlines(as_of) if self._headlines else (),
             faults=(self.fault if self._is_now(as_of) else "", quote_fault),
+            admitted=self._admitted(as_of, known, quotes),
         )
 
     def refresh(self, as_of: datetime) -> None:
@@ -110,12 +135,35 @@ class DailyFeed:
             LOG.warning("%s", self.fault)
         self._plan_retry(as_of)
 
+    def _admitted(self, as_of: datetime, known: BarPanel, quotes: Mapping[str, Quote]) -> Admitted:
+        """Sort the source's corporate actions, and log which symbols they freeze or free."""
+        admitted = self._actions.admit(as_of, self._source.actions(), known, quotes)
+        if self._is_now(as_of):
+            for name, reason in admitted.frozen.items():
+                if self._frozen.get(name) != reason:
+                    LOG.warning("%s is frozen. %s", name, reason)
+            for name in self._frozen.keys() - admitted.frozen.keys():
+                LOG.warning("%s is traded again.", name)
+            self._frozen = admitted.frozen
+        return admitted
+
+    def _refresh_outdated(self, as_of: datetime) -> None:
+        """Fetch anew at once what an action made outdated; the same one again only after the usual wait."""
+        outdated = self._source.actions().outdated
+        if outdated - self._outdated:
+            self._retry_at = None
+        self._outdated = outdated
+        if outdated:
+            self.refresh(as_of)
+
     def _due(self, as_of: datetime) -> bool:
         due = session_status(self._calendar, as_of, self._source.publication_delay).session_due
         if self._inspection is None or not len(self._inspection.panel.sessions):
             return True
         late = due is not None and bool(self._inspection.panel.sessions[-1] < due)
-        return late or (self._incomplete and self._is_now(as_of))
+        actions = self._source.actions()
+        unsettled = self._incomplete or bool(actions.outdated or actions.doubts)
+        return late or (unsettled and self._is_now(as_of))
 
     def _fetch(self, as_of: datetime) -> None:
         due = session_status(self._calendar, as_of, self._source.publication_delay).session_due
@@ -149,23 +197,57 @@ class DailyFeed:
         if status.opened_at is None or not (self._source.replays_quotes or self._is_now(as_of)):
             return {}, {}, ""
         try:
-            quotes = self._latest_quotes(as_of)
+            poll = self._latest_poll(as_of, status.opened_at)
         except DataError as error:
             fault = f"{self.source} gave no quotes: {error}"
             return {}, dict.fromkeys(self._symbols, fault), fault
         oldest = as_of - timedelta(seconds=self._settings.quote_age_max_seconds)
-        fresh = {name: quote for name, quote in quotes.items() if oldest <= quote.at <= as_of}
-        stale = {name: _why_stale(quotes.get(name), as_of) for name in self._symbols if name not in fresh}
+        fresh = {n: quote for n, quote in poll.believed.quotes.items() if oldest <= quote.at <= as_of}
+        stale = {
+            name: poll.believed.doubts.get(name) or _why_stale(poll.believed.quotes.get(name), as_of)
+            for name in self._symbols
+            if name not in fresh
+        }
         return fresh, stale, too_many_missing(len(stale), len(self._symbols), self._settings)
 
-    def _latest_quotes(self, as_of: datetime) -> Mapping[str, Quote]:
-        if self._quoted is None or not timedelta(0) <= as_of - self._quoted[0] <= self._kept:
-            self._quoted = as_of, self._source.quotes(self._symbols, as_of)
-        return self._quoted[1]
+    def _latest_poll(self, as_of: datetime, opened_at: datetime) -> _Poll:
+        """Give the poll kept, or a new one judged by it; one of the past is judged by itself and not kept."""
+        before = self._polled
+        if before is not None and timedelta(0) <= as_of - before.at <= self._kept:
+            return before
+        quotes = self._source.quotes(self._symbols, as_of)
+        self._refresh_outdated(as_of)  # first: a split that the quotes tell of restates what they are judged by
+        is_past = before is not None and as_of < before.at
+        history = before.believed.history if before is not None and not is_past else {}
+        poll = _Poll(as_of, believe(quotes, history, self._references(as_of), opened_at))
+        if not is_past:
+            _log_doubts(self.source, before.believed.doubts if before else {}, poll.believed.doubts)
+            self._polled = poll
+        return poll
+
+    def _references(self, as_of: datetime) -> References:
+        """Look up closes and volatilities in the bars known at a moment, computed once for the same bars."""
+        panel = self._inspection.panel if self._inspection else None
+        known = panel.prefix(panel.rows_known(as_of)) if panel else None
+        if known is None:
+            return lambda _: UNKNOWN
+        if self._referred is None or self._referred[:2] != (panel, len(known.sessions)):
+            self._referred = panel, len(known.sessions), references_of(known)
+        return self._referred[2]
 
     @property
     def _kept(self) -> timedelta:
         return timedelta(0) if self._source.replays_quotes else QUOTES_KEPT
+
+
+def _log_doubts(source: str, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Log each doubt once, when it begins and when it is over."""
+    for name, reason in now.items():
+        if name not in before:
+            LOG.warning("%s: %s has no price to act on: %s", source, name, reason)
+    for name in before:
+        if name not in now:
+            LOG.info("%s: %s has a believed price again", source, name)
 
 
 def _why_stale(quote: Quote | None, as_of: datetime) -> str:

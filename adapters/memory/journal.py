@@ -12,7 +12,8 @@ from typing import Protocol
 import msgspec
 
 from core.errors import LedgerError
-from core.types import Cycle, Decision, Fill, Order, RefusedOrder, TradingState
+from core.plain_words import plain_reason
+from core.types import CashMovement, Cycle, Decision, Fill, Order, RefusedOrder, TradingState
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -62,6 +63,7 @@ class Step(msgspec.Struct, frozen=True):
     source: str
     plan: Plan
     fills: tuple[Fill, ...] = ()
+    cash_movements: tuple[CashMovement, ...] = ()
     feed_fault: str = ""
     notes: tuple[str, ...] = ()
 
@@ -102,7 +104,9 @@ def _decoded(rows: Sequence[tuple[int, bytes]], place: int) -> list[tuple[int, S
     try:
         return [(at, _decoder.decode(body)) for at, body in rows]
     except msgspec.MsgspecError as error:
-        raise LedgerError(f"A recorded report after step {place} cannot be read: {error}.") from error
+        raise LedgerError(
+            f"A recorded report after step {place} cannot be read: {plain_reason(error)}."
+        ) from error
 
 
 _decoder = msgspec.json.Decoder(Step)

@@ -28,6 +28,7 @@ from adapters.memory.store import OutOfStep, foreign, lost_things
 from config.memory import MemorySettings
 from core.errors import RecallError
 from core.memory import Fact
+from core.plain_words import plain_reason
 
 if TYPE_CHECKING:
     from neo4j import AsyncDriver, AsyncTransaction
@@ -161,14 +162,15 @@ class Neo4jStore:
             ) from error
         except (ConfigurationError, ValueError) as error:
             raise RecallError(
-                f"NEO4J_URI={self.place} cannot be used: {error}.", hint="Use bolt://HOST:7687, then restart."
+                f"NEO4J_URI={self.place} cannot be used: {plain_reason(error)}.",
+                hint="Use bolt://HOST:7687, then restart.",
             ) from error
         except TimeoutError as error:
             raise RecallError(
                 f"Neo4j at {self.place} did not answer within {self._settings.timeout_seconds:g} s.", hint=_DOCKER
             ) from error
         except (DriverError, Neo4jError, OSError) as error:
-            raise RecallError(f"Neo4j at {self.place} failed: {_short(error)}", hint=_DOCKER) from error
+            raise RecallError(f"Neo4j at {self.place} failed: {plain_reason(error)}.", hint=_DOCKER) from error
 
 
 _DOCKER = "The daemon tries again by itself; see `docker ps | grep neo4j`, `docker restart neo4j`."
@@ -217,7 +219,3 @@ def _fact(row: dict[str, Any]) -> Fact:
 def _aware(at: datetime) -> datetime:
     """Return UTC to a time that the server kept without its zone (ArcadeDB does)."""
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _short(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else 'no reason given'}"

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from adapters.ledger.database import Cursor, Database, Schema, Survives
+from adapters.ledger.kept_records import reading
 from adapters.ledger.rows import stamp
 from adapters.memory.records import Page, as_properties, name_of
 from adapters.memory.store import OutOfStep, foreign, lost_things
@@ -111,7 +112,8 @@ class SqliteGraphStore:
         ticker = name_of("Ticker", symbol)
         with _translated():
             rows = self._opened.read(_FACTS, (ticker, ticker, limit))
-        return tuple(_fact(*row) for row in rows)
+            with reading(f"A fact of {self.place}"):
+                return tuple(_fact(*row) for row in rows)
 
     async def wipe(self) -> None:
         """Empty the tables: the file is ours alone."""

@@ -18,6 +18,7 @@ from adapters.news.dedup import HeadlineDeduplicator
 from adapters.news.text import clean
 from adapters.news.trading_day_cutoff import trading_day_cutoff
 from core.errors import DataError
+from core.plain_words import plain_reason
 from core.ports import Calendar
 from core.types import Headline
 
@@ -127,7 +128,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
         table = pc.read_csv(path) if path.suffix.lower() == ".csv" else pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise DataError(
-            f"The news archive {path} cannot be read: {error}.", hint="Check sentiment.archive."
+            f"The news archive {path} cannot be read: {plain_reason(error)}.", hint="Check sentiment.archive."
         ) from error
     columns = {name: name for name in OPTIONAL if name in table.column_names}
     for field, names in NAMES.items():

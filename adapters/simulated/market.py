@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from adapters.feeds.action_table import NO_ACTIONS, ActionTable
 from adapters.simulated.model import Paths, intraday_noise, simulate
 from adapters.simulated.news import headlines_of
 from config.sectors import UNIVERSE
@@ -75,6 +76,10 @@ class SimulatedMarket:
             if (i := column.get(name)) is not None
         }
 
+    def actions(self) -> ActionTable:
+        """Return none: simulated companies split nothing and pay nothing."""
+        return NO_ACTIONS
+
     def recorded_end(self) -> None:
         """Give no end: the market goes on."""
 
@@ -108,7 +113,7 @@ class SimulatedMarket:
         terms = np.arange(1, noise.shape[0] + 1) * np.pi
         bridge = (np.sqrt(2.0) * np.sin(terms * elapsed) / terms) @ noise
         path = opening * np.exp(elapsed * np.log(close / opening) + bridge)
-        return np.clip(path, low, high), opening
+        return _reflected(path, low, high), opening
 
     def _path_of(self, day: date) -> tuple[Floats, Floats, Floats, Floats, Floats]:
         panel = self._until(day)
@@ -120,6 +125,14 @@ class SimulatedMarket:
         panel = self._until(day)
         row = int(np.searchsorted(panel.sessions, np.datetime64(day, "D")))
         return headlines_of(self._seed, panel, row)
+
+
+def _reflected(path: Floats, low: Floats, high: Floats) -> Floats:
+    """Fold a path back into [low, high]; cut off there, it would stand still for hours, as a stuck quote does."""
+    width = np.maximum(high - low, np.finfo(np.float64).tiny)
+    above = np.mod(path - low, 2 * width)
+    folded: Floats = np.clip(low + np.where(above > width, 2 * width - above, above), low, high)
+    return folded
 
 
 def _pick(array: Floats, panel: BarPanel, symbols: Sequence[str]) -> Floats:

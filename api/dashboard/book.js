@@ -16,7 +16,7 @@ const COLUMNS = [
 
 export function show(book) {
   const cash = made("p", { class: "said" },
-    `Cash ${money(book.cash)} · today ${percent(book.daily_return, 2)} · ${book.trades_today} trades today · ${book.pending.length} orders pending`);
+    `Cash ${money(book.cash)} · today ${percent(book.daily_return, 2)} · ${book.trades_today} trades today (fills) · ${book.pending.length} orders pending`);
   const held = book.positions.length
     ? table("Positions, with the risk check's nearest stop and target", COLUMNS, book.positions)
     : made("p", { class: "empty" }, "Nothing is held.");

@@ -8,6 +8,9 @@ const RUNS_SHOWN = 5;
 export function show(status) {
   const { data, broker, regime } = status;
   by("source").textContent = data ? `${data.source ?? "no feed"} to ${data.bars_until ?? "–"} · ${broker.orders_go_to}` : "starting";
+  by("unwatched").textContent = status.unwatched ? "not automatic: nobody watches the stops" : "";
+  by("unwatched").title = status.unwatched ?? "";
+  by("unwatched").hidden = !status.unwatched;
   by("regime").textContent = regime
     ? `Regime ${words(regime.regime)}, probability ${percent(regime.probabilities[regime.regime]).replace("+", "")}, exposure scale ${regime.exposure_scale.toFixed(2)}`
     : "No regime has been judged yet.";

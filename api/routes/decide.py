@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path
 
-from api.dependencies import Limit, Now, ServiceDependency, StartedService, StrictRoute
+from api.dependencies import Limit, Now, ServiceDependency, StrictRoute, WaitingService
 from api.openapi import SERVICE_CALL, problems
 from api.schemas.base import Data
 from api.schemas.decision import DecisionAnswer, DecisionsAnswer, DecisionSummary
@@ -25,20 +25,20 @@ DecideBody = Annotated[DecideRequest, Body(default_factory=DecideRequest)]
 
 
 @router.post("/decide/v3", responses=SERVICE_CALL)
-async def decide_v3(service: StartedService, now: Now, body: DecideBody) -> DecisionAnswer:
+async def decide_v3(service: WaitingService, now: Now, body: DecideBody) -> DecisionAnswer:
     """Run the whole pipeline: market, ranker, RL, sentiment, synthesizer, risk."""
     return await _decide(service, DECIDE, body, now)
 
 
 @router.post("/decide", responses=SERVICE_CALL)
-async def decide_v2(service: StartedService, now: Now, body: DecideBody) -> DecisionAnswer:
+async def decide_v2(service: WaitingService, now: Now, body: DecideBody) -> DecisionAnswer:
     """Run the legacy v2 vote: six signals and no ranker."""
     return await _decide(service, DECIDE_V2, body, now)
 
 
 @router.post("/execute", responses=SERVICE_CALL)
 async def execute(
-    service: StartedService, body: Annotated[ExecuteRequest, Body(default_factory=ExecuteRequest)]
+    service: WaitingService, body: Annotated[ExecuteRequest, Body(default_factory=ExecuteRequest)]
 ) -> ExecutionAnswer:
     """Send a decision's approved orders; unless `dry_run` is false, only say what would be sent."""
     done = await service.execute(body.decision_id, dry_run=body.dry_run)

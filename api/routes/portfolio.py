@@ -21,11 +21,18 @@ async def orders(service: ServiceDependency, limit: Limit = 50) -> OrdersAnswer:
 @router.get("/positions", responses=problems(503))
 async def positions(service: ServiceDependency) -> PositionsAnswer:
     """Give cash, positions and how the day goes."""
-    return PositionsAnswer.of_portfolio(service.portfolio(), service.levels(), Data.of_now(service))
+    portfolio = service.portfolio()
+    filled = service.ledger.fill_count(portfolio.session) if portfolio.session else 0
+    return PositionsAnswer.of_portfolio(portfolio, service.levels(), Data.of_now(service), fill_count=filled)
 
 
 @router.get("/trades", responses=problems(422, 503))
 async def trades(service: ServiceDependency, limit: Limit = 50) -> TradesAnswer:
-    """List closed round trips, and the single fills."""
-    trades, fills = service.ledger.trades(limit), service.ledger.fills(limit)
-    return TradesAnswer.model_validate({"trades": trades, "fills": fills, "data": Data.of_now(service)})
+    """List closed round trips, the single fills, and cash that came or went without a trade."""
+    ledger = service.ledger
+    return TradesAnswer.model_validate(
+        {
+            "trades": ledger.trades(limit), "fills": ledger.fills(limit),
+            "cash_movements": ledger.cash_movements(limit), "data": Data.of_now(service),
+        }
+    )  # fmt: skip

@@ -18,6 +18,7 @@ class EquityPointAnswer(ResponseSchema):
     drawdown: float | None = Field(description="Distance below the peak, a fraction at or below 0.")
     regime: str | None = Field(description="`low_vol` or `high_vol`, as the session's last decision saw it.")
     spy: float | None = Field(validation_alias="benchmark", description="What the first equity would be in SPY.")
+    external_flow: Decimal = Field(description="What a person paid in (or, negative, took out): no profit.")
     equal_weight: float | None = Field(
         description="What the first equity would be, spread evenly over the universe, without costs."
     )
@@ -29,7 +30,7 @@ class EquityAnswer(ResponseSchema):
     model_config = example(
         points=[{
             "session": "2025-06-27", "equity": "101250.40", "drawdown": -0.012, "regime": "low_vol",
-            "spy": 102110.5,
+            "spy": 102110.5, "external_flow": "0",
             "equal_weight": 101730.2,
         }],
     )  # fmt: skip

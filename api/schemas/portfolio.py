@@ -50,6 +50,7 @@ class ExecutionAnswer(ResponseSchema):
     dry_run: bool
     route: str
     orders: list[OrderAnswer]
+    warnings: list[str] = Field(description="What a person should know, such as that nobody watches the stops.")
     data: Data
 
 
@@ -58,7 +59,9 @@ class PositionAnswer(ResponseSchema):
 
     ticker: str = TICKER
     quantity: Decimal
-    average_price: Decimal
+    average_price: Decimal = Field(
+        description="Mean entry price in today's shares, less the dividends since: the return is total return."
+    )
     last_price: Decimal
     value: Decimal
     profit_pct: float = Field(description="Return since entry, as a fraction.")
@@ -77,18 +80,25 @@ class PositionsAnswer(ResponseSchema):
 
     cash: Decimal
     equity: Decimal
-    daily_return: float
-    drawdown: float
-    trades_today: int
+    daily_return: float = Field(description="Return since the session began, as a fraction.")
+    drawdown: float = Field(description="Distance below the highest equity ever, at or below 0.")
+    breaker_daily_return: float = Field(description="What the daily limit sees: since the last resume, if later.")
+    breaker_drawdown: float = Field(description="What the drawdown limit sees: since the last resume, if later.")
+    trades_today: int = Field(description="Fills of the session.")
+    orders_today: int = Field(description="Orders approved to be sent: what `max_daily_trades` counts.")
     positions: list[PositionAnswer]
     pending: list[str] = Field(description="client_order_id of orders sent and not yet filled.")
     data: Data
 
     @classmethod
-    def of_portfolio(cls, portfolio: Portfolio, levels: Mapping[str, Levels], data: Data) -> PositionsAnswer:
-        """Describe the portfolio."""
+    def of_portfolio(
+        cls, portfolio: Portfolio, levels: Mapping[str, Levels], data: Data, *, fill_count: int
+    ) -> PositionsAnswer:
+        """Describe the portfolio, which had so many fills in its session."""
         return cls.of(
             portfolio,
+            trades_today=fill_count,
+            orders_today=portfolio.trades_today,
             positions=[
                 PositionAnswer.of(held, **levels.get(symbol, NO_LEVELS)._asdict())
                 for symbol, held in sorted(portfolio.positions.items())
@@ -110,6 +120,9 @@ class TradeAnswer(ResponseSchema):
     profit: Decimal = Field(validation_alias="profit_usd")
     profit_pct: float
     exit_rule: str
+    dividends: Decimal = Field(
+        validation_alias="dividends_usd", description="Cash it paid while it was held; part of the profit."
+    )
 
 
 class FillAnswer(ResponseSchema):
@@ -125,11 +138,23 @@ class FillAnswer(ResponseSchema):
     at: datetime
 
 
+class CashMovementAnswer(ResponseSchema):
+    """Cash that came or went without a trade, in US dollars."""
+
+    movement_id: str
+    kind: str = Field(description="`dividend`, `interest`, `fee`, `deposit`, `withdrawal` or `other`.")
+    ticker: str | None = TICKER
+    amount: Decimal
+    at: datetime
+    note: str
+
+
 class TradesAnswer(ResponseSchema):
-    """Closed round trips and single fills, newest first."""
+    """Closed round trips, single fills and cash movements, newest first."""
 
     trades: list[TradeAnswer]
     fills: list[FillAnswer]
+    cash_movements: list[CashMovementAnswer]
     data: Data
 
 

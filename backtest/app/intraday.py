@@ -20,7 +20,7 @@ from core.cycles import DECIDE, RISK_CHECK
 from core.errors import SettingsError
 from core.ports import Clock
 from core.times import market_date
-from core.types import BarPanel, Fill, MarketView
+from core.types import BarPanel, MarketView, Settlement
 
 DECIDES = replace(DECIDE, submits=True, protects=True)
 
@@ -42,7 +42,7 @@ class IntradayBroker(PaperBroker):
         self._resting = protections
         super().protect(protections)
 
-    def settle(self, view: MarketView) -> tuple[Fill, ...]:
+    def settle(self, view: MarketView) -> Settlement:
         """Trade on the view."""
         if view.market_open:
             checked = frozenset(self._five.tickers(market_date(view.as_of)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from backtest.app.strategies import run_under, train
 from backtest.attribution import overfitting_of
 from backtest.progress import StageProgress
 from backtest.runner import Run
+from config.json_file import read_object
 from config.trading import QuantSettings
 from core.errors import SettingsError
 from core.statistics import sharpe_ratio
@@ -83,14 +83,10 @@ def read_grid(path: Path) -> tuple[Change, ...]:
         When the file is no such object, names an unknown setting, or makes too many combinations.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"The grid {path} cannot be read: {error}.") from error
-    if (
-        not isinstance(content, dict)
-        or not all(isinstance(v, list) and v for v in content.values())
-        or not content
-    ):
+        content = read_object(path)
+    except FileNotFoundError as error:
+        raise SettingsError(f"The grid {path} cannot be read: there is no such file.") from error
+    if not all(isinstance(v, list) and v for v in content.values()) or not content:
         raise SettingsError(
             f"The grid {path} is no object of settings with lists of values.",
             hint='For example {"trading.quant.max_depth": [3, 4]}.',

@@ -57,6 +57,7 @@ export function executed(done) {
     `Sent to ${done.route}:`,
     ...some(done.orders.map((sent) => `${order(sent)}: ${sent.status}`), LINES_MAX),
     `Decision ${done.decision_id}`,
+    ...(done.warnings ?? []).map((warning) => `! ${short(warning)}`),
   ]);
 }
 

@@ -148,6 +148,7 @@ def test_execute_is_a_dry_run_unless_told_otherwise(client: httpx.Client) -> Non
     assert body["route"] == "built-in paper broker"
     assert [order["ticker"] for order in body["orders"]] == [order["ticker"] for order in made["orders"]]
     assert {order["status"] for order in body["orders"]} == {"proposed"}
+    assert body["warnings"][0].startswith("not automatic: nobody watches the stops of")
 
 
 def test_halt_stops_and_resume_goes_on(client: httpx.Client) -> None:
@@ -221,8 +222,15 @@ def test_execute_sends_each_order_once(client: httpx.Client) -> None:
     assert again["orders"] == sent["orders"]
     known = [order["client_order_id"] for order in client.get("/orders", params={"limit": 500}).json()["orders"]]
     assert all(known.count(order["client_order_id"]) == 1 for order in sent["orders"])
-    pending = client.get("/positions").json()["pending"]
-    assert set(pending) <= set(known)
+    held = client.get("/positions").json()
+    assert set(held["pending"]) <= set(known)
+    assert held["orders_today"] >= len(sent["orders"])
+    assert held["trades_today"] <= len(client.get("/trades", params={"limit": 500}).json()["fills"])
+    if held["pending"] or held["positions"]:
+        status = client.get("/status").json()
+        assert status["unwatched"].startswith("not automatic: nobody watches the stops of")
+        assert status["unwatched"] in status["degraded"]
+        assert sent["warnings"] == [status["unwatched"]]
 
 
 def test_a_risk_check_sells_only(client: httpx.Client) -> None:

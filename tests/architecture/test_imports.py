@@ -45,6 +45,7 @@ HOMES = {
     "apscheduler": ("scheduler/",),
     "matplotlib": ("charts/",),
     "prometheus_client": ("adapters/metrics.py",),
+    "apprise": ("adapters/notify/receivers.py",),
 }
 
 

@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -123,9 +124,14 @@ def sources() -> list[Path]:
     return [p for room in rooms for p in sorted((ROOT / room).rglob("*.py"))] + sorted(ROOT.glob("*.py"))
 
 
-def all_names() -> Iterator[Name]:
-    for path in sources():
-        yield from names_of(path.relative_to(ROOT).as_posix(), path.read_text("utf-8"))
+@cache
+def all_names() -> tuple[Name, ...]:
+    """Read every source once for all the words."""
+    return tuple(
+        name
+        for path in sources()
+        for name in names_of(path.relative_to(ROOT).as_posix(), path.read_text("utf-8"))
+    )
 
 
 @pytest.mark.parametrize("room", sorted({p.relative_to(ROOT).parts[0] for p in sources()}))

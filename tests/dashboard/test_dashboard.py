@@ -148,6 +148,16 @@ def test_a_decision_arrives_and_opens_to_its_why(opened: Open, daemon: Process) 
     assert page.locator("#log li").filter(has_text="decision.made").count()
 
 
+def test_the_header_says_that_nobody_watches_what_is_held(opened: Open, daemon: Process) -> None:
+    page, _ = opened()
+    made = daemon.answer("/decide/v3", "POST")
+    sent = daemon.answer("/execute", "POST", json={"decision_id": made["decision_id"], "dry_run": False})
+    assert sent["orders"]
+    said = page.locator("header #unwatched")
+    expect(said).to_have_text("not automatic: nobody watches the stops")
+    expect(page.locator("#trouble")).to_contain_text("POST /risk/check")
+
+
 def test_halt_and_resume_ask_first(opened: Open, daemon: Process) -> None:
     page, _ = opened()
     page.get_by_role("button", name="Halt", exact=True).click()

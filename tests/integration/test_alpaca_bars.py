@@ -87,13 +87,24 @@ def test_bars_without_a_field_are_refused_by_name(alpaca: AlpacaData) -> None:
 def test_quotes_are_the_last_trades_with_todays_opening(alpaca: AlpacaData) -> None:
     traded: dict[str, Any] = {"t": "2024-03-01T15:59:58.123456789Z", "p": 180.5, "s": 1}
     alpaca.snapshots = {
-        "AAPL": {"latestTrade": traded, "dailyBar": bar("2024-03-01", 181.0)},
-        "SPY": {"latestTrade": {**traded, "t": "2024-02-29T20:00:00Z"}, "dailyBar": bar("2024-02-29", 500.0)},
+        "AAPL": {
+            "latestTrade": traded,
+            "latestQuote": {"t": "2024-03-01T15:59:59.5Z", "bp": 180.4, "ap": 180.6, "bs": 1, "as": 2},
+            "dailyBar": bar("2024-03-01", 181.0),
+        },
+        "SPY": {
+            "latestTrade": {**traded, "t": "2024-02-29T20:00:00Z"},
+            "latestQuote": {"t": "2024-02-29T20:00:00Z", "bp": 0, "ap": 500.1},  # no buyer: no evidence
+            "dailyBar": bar("2024-02-29", 500.0),
+        },
         "MSFT": {"latestTrade": None, "dailyBar": None},
     }
     quotes = client(alpaca).quotes(("AAPL", "SPY", "MSFT", "GONE"), datetime(2024, 3, 1, 16, tzinfo=UTC))
     assert set(quotes) == {"AAPL", "SPY"}
     assert quotes["AAPL"].price == 180.5 and quotes["AAPL"].session_open == 180.0
     assert quotes["AAPL"].at == datetime(2024, 3, 1, 15, 59, 58, 123456, tzinfo=UTC)
+    assert (quotes["AAPL"].bid, quotes["AAPL"].ask) == (180.4, 180.6)
+    assert quotes["AAPL"].bid_ask_at == datetime(2024, 3, 1, 15, 59, 59, 500_000, tzinfo=UTC)
+    assert quotes["SPY"].bid is None and quotes["SPY"].ask is None
     assert quotes["SPY"].session_open is None and quotes["SPY"].at == datetime(2024, 2, 29, 20, tzinfo=UTC)
     assert alpaca.asked[0][1]["feed"] == "iex"

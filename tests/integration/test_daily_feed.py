@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from adapters.calendar import NyseCalendar
+from adapters.feeds.action_table import NO_ACTIONS, ActionTable
 from adapters.feeds.daily_feed import DailyFeed
 from adapters.feeds.panel_feed import PanelFeed
 from adapters.simulated.market import SimulatedMarket
@@ -37,6 +38,7 @@ class Vendor:
         self.failing = False
         self.withheld: date | None = None
         self.quote_ages: dict[str, timedelta] = {}
+        self.factors: dict[str, float] = {}
 
     def bars(self, symbols: Sequence[str], start: date, end: date) -> BarPanel:
         self.asked.append((start, end))
@@ -45,6 +47,9 @@ class Vendor:
         panel = MARKET.bars(symbols, start, end)
         hidden = self.withheld is not None and panel.sessions[-1] == np.datetime64(self.withheld, "D")
         return panel.prefix(len(panel.sessions) - 1) if hidden else panel
+
+    def actions(self) -> ActionTable:
+        return NO_ACTIONS
 
     def recorded_end(self) -> None:
         """It goes on."""
@@ -55,7 +60,12 @@ class Vendor:
             raise DataError("the line is dead.")
         seen = MARKET.quotes(symbols, at)
         return {
-            name: replace(quote, at=at - self.quote_ages.get(name, timedelta(0))) for name, quote in seen.items()
+            name: replace(
+                quote,
+                at=at - self.quote_ages.get(name, timedelta(0)),
+                price=quote.price * self.factors.get(name, 1.0),
+            )
+            for name, quote in seen.items()
         }
 
 
@@ -216,3 +226,25 @@ def test_a_view_is_a_prefix_without_copies() -> None:
     view = feed.view(datetime(2024, 1, 10, 16, tzinfo=UTC))
     assert np.shares_memory(view.bars.close, feed.panel.close)
     assert not view.bars.close.flags.writeable
+
+
+def test_a_wrong_quote_is_no_price_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    vendor, feed = make()
+    feed.view(MONDAY_OPEN + timedelta(minutes=55))
+    vendor.factors = {"AAPL": 100.0}
+    views = [feed.view(MONDAY_OPEN + timedelta(minutes=60 + 5 * k)) for k in range(3)]
+    assert all("AAPL" not in view.quotes and "nothing confirms it" in view.stale["AAPL"] for view in views)
+    assert len({view.stale["AAPL"] for view in views}) == 1
+    assert sum("AAPL has no price to act on" in line for line in caplog.messages) == 1
+    vendor.factors = {}
+    right = feed.view(MONDAY_OPEN + timedelta(minutes=75))
+    assert right.stale == {} and set(right.quotes) == set(SYMBOLS)
+
+
+def test_looking_twice_within_a_poll_confirms_nothing() -> None:
+    vendor, feed = make()
+    feed.view(MONDAY_OPEN + timedelta(minutes=55))
+    vendor.factors = {"AAPL": 0.8}
+    for seconds in (0, 10, 20, 31, 59):
+        assert "AAPL" in feed.view(MONDAY_OPEN + timedelta(minutes=60, seconds=seconds)).stale
+    assert "AAPL" in feed.view(MONDAY_OPEN + timedelta(minutes=65)).quotes, "a crash, at the second poll"

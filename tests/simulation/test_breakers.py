@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from core.cycles import DECIDE, RISK_CHECK
 from core.types import Side, StepReport, TradingState
@@ -84,6 +88,36 @@ def test_the_days_loss_counts_from_the_sessions_opening_equity_over_a_restart(tm
         assert service.portfolio().session_open_equity == book.session_open_equity
         limit(desk, "daily_limits", max_daily_loss_pct=-0.001)
         assert (await service.step(RISK_CHECK)).plan.state is REDUCING
+        await service.stop()
+
+    asyncio.run(go())
+
+
+def test_the_true_worst_drawdown_is_served_though_a_person_resumed_each_halt() -> None:
+    async def go() -> None:
+        desk = open_desk()
+        service = serve(desk)
+        await ready(service)
+        limit(desk, "circuit_breakers", max_drawdown_pct=-0.002)
+        served, equities, resumed = [], [desk.engine.portfolio.equity], 0
+        for moment in moments():
+            portfolio = (await live(desk, service, [moment]))[0].plan.portfolio
+            equities.append(portfolio.equity)
+            served.append(json.loads(service.status())["portfolio"]["drawdown"])
+            assert portfolio.breaker_drawdown >= portfolio.drawdown
+            if desk.engine.state is HALTED:
+                await service.resume()
+                resumed += 1
+                assert service.portfolio().breaker_drawdown == 0
+                assert service.portfolio().drawdown == portfolio.drawdown
+        peaks = accumulate(equities, max)
+        truth = [float(equity / peak - 1) for equity, peak in zip(equities, peaks, strict=True)][1:]
+        assert resumed > 1
+        assert min(truth) < -0.004, "it fell further than one halt"
+        assert served == pytest.approx(truth, abs=1e-6)
+        marks = service.ledger.equity_marks(400)
+        assert min(mark.drawdown for mark in marks) >= min(truth)
+        assert marks[-1].drawdown == pytest.approx(truth[-1])
         await service.stop()
 
     asyncio.run(go())

@@ -88,7 +88,7 @@ def test_a_cancelled_training_leaves_nothing(tmp_path: Path) -> None:
 def test_training_processes_end_with_whoever_started_them_even_if_it_is_killed(tmp_path: Path) -> None:
     program = tmp_path / "trains.py"
     program.write_text(
-        "from tests.unit.test_rl_training import a_task\n"
+        "from tests.unit.models.rl.test_training import a_task\n"
         "from models.rl.workers import train_side_by_side\n"
         "if __name__ == '__main__':\n"
         "    task = a_task('ppo', timesteps=50_000_000)\n"

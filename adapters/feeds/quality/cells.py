@@ -24,8 +24,8 @@ def repair_cells(series: Series) -> None:
         factor = FACTORS[off.argmin(axis=1)]
         if (off.min(axis=1) <= OFF_MAX).all():
             series.prices[row] *= factor
-            told = ", ".join(f"{value:g}" for value in factor if value != 1.0)
-            series.report(int(row), f"a single price in another unit, multiplied by {told}")
+            factors = ", ".join(f"{value:g}" for value in factor if value != 1.0)
+            series.report(int(row), f"a single price in another unit, multiplied by {factors}")
 
 
 def _usual(series: Series, row: int) -> float:

@@ -49,7 +49,7 @@ NAMED_MAX = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class RowQuality:
     """What the gate says of a view: symbols left out with the reason, and what is wrong with the feed."""
 
     left_out: Mapping[str, str]
@@ -57,7 +57,7 @@ class Verdict:
 
 
 class Inspection:
-    """A panel that went through the gate, and the verdict for each of its rows.
+    """A panel that went through the gate, and the quality of each of its rows.
 
     Attributes
     ----------
@@ -76,23 +76,23 @@ class Inspection:
         recent = (self._last_bad >= 0) & (rows - self._last_bad < RECENT_SESSIONS)
         self._out = recent | (codes == MISSING)
         self._clean = ~self._out.any(axis=1)
-        self._verdicts: dict[int, Verdict] = {}
+        self._rows: dict[int, RowQuality] = {}
         self.notes = (*_notes(panel, codes), *_note_widened(panel, wide))
 
-    def verdict(self, row: int) -> Verdict:
+    def row_quality(self, row: int) -> RowQuality:
         """Judge a view whose last row is `row`; -1 for a view without bars."""
-        if row not in self._verdicts:
-            self._verdicts[row] = self._judge(row)
-        return self._verdicts[row]
+        if row not in self._rows:
+            self._rows[row] = self._inspect_row(row)
+        return self._rows[row]
 
-    def _judge(self, row: int) -> Verdict:
+    def _inspect_row(self, row: int) -> RowQuality:
         if row < 0:
-            return Verdict(left_out={}, feed_fault="There are no bars at or before this moment.")
+            return RowQuality(left_out={}, feed_fault="There are no bars at or before this moment.")
         if self._clean[row] and BENCHMARK in self.panel.column:
-            return Verdict(left_out={}, feed_fault="")
+            return RowQuality(left_out={}, feed_fault="")
         out = np.flatnonzero(self._out[row])
         left_out = {self.panel.symbols[column]: self._reason(row, int(column)) for column in out}
-        return Verdict(left_out=left_out, feed_fault=self._fault(row, left_out))
+        return RowQuality(left_out=left_out, feed_fault=self._fault(row, left_out))
 
     def _reason(self, row: int, column: int) -> str:
         if self._codes[row, column] == MISSING:

@@ -35,11 +35,11 @@ class Restated:
 
     def notes(self, symbols: Sequence[str]) -> dict[str, str]:
         """Give the findings as text by symbol, the first few of each."""
-        told: dict[str, list[str]] = {}
+        messages: dict[str, list[str]] = {}
         for finding in self.findings:
-            told.setdefault(symbols[finding.column], []).append(f"{finding.session}: {finding.told}")
+            messages.setdefault(symbols[finding.column], []).append(f"{finding.session}: {finding.message}")
         return {name: "; ".join(said[:5]) + (f" and {len(said) - 5} more" if len(said) > 5 else "")
-                for name, said in told.items()}  # fmt: skip
+                for name, said in messages.items()}  # fmt: skip
 
 
 def restate(rows: VendorRows) -> Restated:

@@ -57,13 +57,13 @@ class Finding:
         The symbol, as an index.
     session : datetime.date
         The session where it begins.
-    told : str
+    message : str
         What is wrong and what was done.
     """
 
     column: int
     session: date
-    told: str
+    message: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,10 +98,10 @@ class Series:
     first: Flags
     findings: list[Finding]
 
-    def report(self, row: int, told: str) -> None:
+    def report(self, row: int, message: str) -> None:
         """Keep a finding that begins at a row."""
         session: date = self.sessions[row].astype("datetime64[D]").astype(object)
-        self.findings.append(Finding(column=int(self.columns[row]), session=session, told=told))
+        self.findings.append(Finding(column=int(self.columns[row]), session=session, message=message))
 
     def before(self) -> Floats:
         """Give each row's previous close, in US dollars; NaN in a symbol's first row."""

@@ -149,6 +149,19 @@ def test_a_quantity_that_nothing_explains_halts_until_a_person_takes_it_over(cha
     assert made.engine.portfolio.session_open_equity == made.engine.portfolio.peak_equity == equity
 
 
+def test_shares_taken_over_count_at_the_feeds_price_whatever_the_broker_says_they_trade_at() -> None:
+    made = bought(started())
+    view = made.engine.last_view
+    assert view is not None
+    wild = structs.replace(
+        made.engine.portfolio.positions["AAPL"],
+        symbol="XOM", last_price=Decimal(10**6), peak_price=Decimal(10**6),
+    )  # fmt: skip
+    take_over(made.engine, Portfolio(cash=CASH, positions={"XOM": wild}))
+    taken = made.engine.portfolio.positions["XOM"]
+    assert float(taken.last_price) == float(taken.peak_price) == view.price("XOM")
+
+
 def test_an_order_placed_by_hand_halts_and_is_named() -> None:
     made = bought(started())
     by_hand = ApprovedOrder(

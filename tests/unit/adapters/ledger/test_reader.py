@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from itertools import islice
 
+from msgspec import structs
+
 from adapters.ledger.reader import STEPS_A_READ
+from core.orders import SPLIT
+from core.types import Fill, Side
 from tests.ledger_rows import CHECKS, DECIDES, START, ledger_of, report
 
 MANY = 3 * STEPS_A_READ + 5
@@ -37,3 +43,23 @@ def test_the_orders_of_a_decision_are_found_behind_a_thousand_others() -> None:
     assert [order.symbol for order in ledger.orders_of("step-0")] == ["MSFT", "AAPL"]
     assert {order.created_at for order in ledger.orders_of("step-0")} == {START}
     assert ledger.order_counts() == {"proposed": 1002}
+
+
+def test_a_sessions_fills_are_counted_by_new_yorks_date_and_no_split_is_one() -> None:
+    moments = {
+        "late the day before": datetime(2024, 3, 5, 4, 59, tzinfo=UTC),
+        "first": datetime(2024, 3, 5, 5, 0, tzinfo=UTC),
+        "split": datetime(2024, 3, 5, 15, 0, tzinfo=UTC),
+        "last": datetime(2024, 3, 6, 4, 59, tzinfo=UTC),
+        "the day after": datetime(2024, 3, 6, 5, 0, tzinfo=UTC),
+    }
+    fills = tuple(
+        Fill(
+            fill_id=name, client_order_id=name, symbol="AAPL", side=Side.BUY, quantity=Decimal(1),
+            price=Decimal(1), fee=Decimal(0), at=at, rule=SPLIT if name == "split" else "score",
+        )
+        for name, at in moments.items()
+    )  # fmt: skip
+    ledger = ledger_of([structs.replace(report(0, DECIDES, ("AAPL",)), fills=fills)])
+    assert ledger.fill_count(date(2024, 3, 5)) == 2
+    assert [ledger.fill_count(date(2024, 3, day)) for day in (4, 6, 7)] == [1, 1, 0]

@@ -30,7 +30,7 @@ def test_an_open_a_little_outside_the_range_widens_it_and_is_noted(share: float)
     panel = with_open(share)
     seen = inspect(panel, DataSettings(), fetched_at=LATER)
     assert seen.panel.high[ROW, 0] == panel.open[ROW, 0] and seen.panel.close[ROW, 0] == PANEL.close[ROW, 0]
-    assert seen.verdict(ROW).left_out == {} and seen.verdict(ROW + 1).left_out == {}
+    assert seen.row_quality(ROW).left_out == {} and seen.row_quality(ROW + 1).left_out == {}
     assert len(seen.notes) == 1 and seen.notes[0].startswith(
         "AAPL: open or close a little outside the range in 1"
     )
@@ -38,7 +38,7 @@ def test_an_open_a_little_outside_the_range_widens_it_and_is_noted(share: float)
 
 def test_an_open_far_outside_the_range_leaves_the_symbol_out() -> None:
     seen = inspect(with_open(0.06), DataSettings(), fetched_at=LATER)
-    assert "contradict" in seen.verdict(ROW).left_out["AAPL"]
+    assert "contradict" in seen.row_quality(ROW).left_out["AAPL"]
 
 
 @pytest.mark.parametrize(("share", "wide"), [(0.009, True), (0.011, False)])

@@ -54,7 +54,7 @@ def test_a_clean_panel_passes_unchanged() -> None:
     seen = gate(PANEL)
     assert seen.panel.digest == PANEL.digest
     assert seen.notes == ()
-    assert seen.verdict(LAST).left_out == {} and seen.verdict(LAST).feed_fault == ""
+    assert seen.row_quality(LAST).left_out == {} and seen.row_quality(LAST).feed_fault == ""
 
 
 @pytest.mark.parametrize(
@@ -79,13 +79,13 @@ def test_a_broken_bar_is_masked_and_its_symbol_named_until_no_feature_sees_it(
     column = PANEL.column["AAPL"]
     assert all(np.isnan(getattr(seen.panel, name)[row, column]) for name in FIELDS)
     assert np.isfinite(np.delete(seen.panel.close, row, axis=0)).all()
-    assert seen.verdict(row - 1).left_out == {}
+    assert seen.row_quality(row - 1).left_out == {}
     for later in (row, row + 1, row + RECENT_SESSIONS - 1):
-        assert list(seen.verdict(later).left_out) == ["AAPL"]
-        assert reason in seen.verdict(later).left_out["AAPL"]
-        assert str(PANEL.sessions[row]) in seen.verdict(later).left_out["AAPL"]
-        assert seen.verdict(later).feed_fault == ""
-    assert seen.verdict(row + RECENT_SESSIONS).left_out == {}
+        assert list(seen.row_quality(later).left_out) == ["AAPL"]
+        assert reason in seen.row_quality(later).left_out["AAPL"]
+        assert str(PANEL.sessions[row]) in seen.row_quality(later).left_out["AAPL"]
+        assert seen.row_quality(later).feed_fault == ""
+    assert seen.row_quality(row + RECENT_SESSIONS).left_out == {}
     assert len(seen.notes) == 1 and "AAPL" in seen.notes[0]
 
 
@@ -93,7 +93,7 @@ def test_a_broken_bar_is_masked_and_its_symbol_named_until_no_feature_sees_it(
 def test_an_unadjusted_split_is_found_and_nothing_of_it_is_served(ratio: float) -> None:
     row = quiet_session()
     seen = gate(split_at(row, "AAPL", ratio))
-    assert "unadjusted split" in seen.verdict(row).left_out["AAPL"]
+    assert "unadjusted split" in seen.row_quality(row).left_out["AAPL"]
     assert np.isnan(seen.panel.close[row : row + RECENT_SESSIONS, 0]).all()
     assert np.isfinite(seen.panel.close[:row, 0]).all()
     assert np.isfinite(seen.panel.close[:, 1:]).all()
@@ -103,7 +103,7 @@ def test_a_crash_within_the_day_is_no_split() -> None:
     row = 200
     before = float(PANEL.close[row - 1, 0])
     crashed = edited(row, "AAPL", {"open": before, "high": before, "low": before * 0.45, "close": before * 0.5})
-    assert gate(crashed).verdict(row).left_out == {}
+    assert gate(crashed).row_quality(row).left_out == {}
 
 
 @pytest.mark.parametrize(
@@ -127,37 +127,37 @@ def test_real_moves_of_the_past_are_no_splits(
     usual = float(np.median(PANEL.volume[row - 20 : row, 0]))
     values = {"open": before * opening, "high": high, "low": low, "close": before * closing}
     moved = edited(row, "AAPL", {**values, "volume": volume * usual})
-    assert "AAPL" not in gate(moved).verdict(row).left_out
+    assert "AAPL" not in gate(moved).row_quality(row).left_out
 
 
 @pytest.mark.parametrize("ratio", [100.0, 0.01, 7 / 5, 7 / 4, 9 / 4, 3.7])
 def test_a_jump_that_no_market_makes_is_left_out_from_its_own_session_on(ratio: float) -> None:
     row = quiet_session()
     seen = gate(edited(row, "AAPL", {name: ratio * float(getattr(PANEL, name)[row, 0]) for name in FIELDS[:4]}))
-    assert "jump" in seen.verdict(row).left_out["AAPL"] and seen.verdict(row - 1).left_out == {}
+    assert "jump" in seen.row_quality(row).left_out["AAPL"] and seen.row_quality(row - 1).left_out == {}
     assert len(seen.notes) == 1 and "jump" in seen.notes[0]
 
 
 def test_a_symbol_without_todays_bar_is_left_out_today_only() -> None:
     row = 300
     seen = gate(edited(row, "JPM", dict.fromkeys(FIELDS, float("nan"))))
-    assert seen.verdict(row).left_out == {"JPM": f"no bar for the session {PANEL.sessions[row]}"}
-    assert seen.verdict(row + 1).left_out == {}
+    assert seen.row_quality(row).left_out == {"JPM": f"no bar for the session {PANEL.sessions[row]}"}
+    assert seen.row_quality(row + 1).left_out == {}
 
 
 def test_without_the_benchmark_the_feed_is_at_fault() -> None:
     seen = gate(edited(LAST, "SPY", {"close": float("nan")}))
-    assert "SPY has no good bar" in seen.verdict(LAST).feed_fault
-    assert seen.verdict(LAST - 1).feed_fault == ""
+    assert "SPY has no good bar" in seen.row_quality(LAST).feed_fault
+    assert seen.row_quality(LAST - 1).feed_fault == ""
     without = SimulatedMarket(CALENDAR).bars(("AAPL",), date(2023, 1, 3), date(2023, 6, 30))
-    assert "SPY" in gate(without).verdict(10).feed_fault
+    assert "SPY" in gate(without).row_quality(10).feed_fault
 
 
 def test_too_many_missing_symbols_are_a_fault_of_the_feed() -> None:
     panel = edited(LAST, "AAPL", {"close": float("nan")})
-    assert gate(panel).verdict(LAST).feed_fault == ""
+    assert gate(panel).row_quality(LAST).feed_fault == ""
     panel = edited(LAST, "MSFT", {"close": 0.0}, panel)
-    assert gate(panel).verdict(LAST).feed_fault == "2 of 8 symbols are left out, more than 20%."
+    assert gate(panel).row_quality(LAST).feed_fault == "2 of 8 symbols are left out, more than 20%."
 
 
 def test_the_unfinished_session_is_dropped() -> None:
@@ -167,7 +167,7 @@ def test_the_unfinished_session_is_dropped() -> None:
 
 
 def test_no_bars_at_all_is_a_fault() -> None:
-    assert "no bars" in gate(PANEL.prefix(0)).verdict(-1).feed_fault
+    assert "no bars" in gate(PANEL.prefix(0)).row_quality(-1).feed_fault
 
 
 @settings(max_examples=25, deadline=None)
