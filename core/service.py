@@ -14,7 +14,17 @@ from core.memory import Recollection
 from core.round_trips import RoundTrip
 from core.schedule import Timetable
 from core.trading import ZERO
-from core.types import CashMovement, Cycle, Fill, MarketAnalysis, OrderStatus, Portfolio, Side, StepReport
+from core.types import (
+    CashMovement,
+    Cycle,
+    Fill,
+    MarketAnalysis,
+    OrderStatus,
+    Portfolio,
+    RefusedOrder,
+    Side,
+    StepReport,
+)
 
 
 class JobStatus(StrEnum):
@@ -81,6 +91,15 @@ class OrderRecord:
     created_at: datetime
     updated_at: datetime
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalRecord:
+    """An order that a limit stopped before it was made, and the step that recorded it."""
+
+    decision_id: str
+    at: datetime
+    refused: RefusedOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +176,10 @@ class LedgerQueries(Protocol):
 
     def orders_of(self, decision_id: str) -> Sequence[OrderRecord]:
         """Return the orders of one decision, in the order they are sent."""
+        ...
+
+    def refusals(self, limit: int) -> Sequence[RefusalRecord]:
+        """Return what limits stopped in the newest steps, newest first."""
         ...
 
     def fills(self, limit: int) -> Sequence[Fill]:

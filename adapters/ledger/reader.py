@@ -14,6 +14,7 @@ from adapters.ledger.rows import (
     MOVEMENT_COLUMNS,
     ORDER_COLUMNS,
     decode_portfolio,
+    decode_refusals,
     decode_report,
     fill_of,
     moment_of,
@@ -24,7 +25,7 @@ from adapters.ledger.rows import (
 )
 from core.orders import SPLIT
 from core.round_trips import RoundTrip, RoundTripTracker
-from core.service import EquityMark, OrderRecord
+from core.service import EquityMark, OrderRecord, RefusalRecord
 from core.times import NEW_YORK
 from core.types import CashMovement, CorporateAction, Fill, Portfolio, StepReport, TradingState
 
@@ -33,6 +34,7 @@ _FILLS = f"SELECT {FILL_COLUMNS} FROM fills"  # noqa: S608  constants
 _MOVEMENTS = f"SELECT {MOVEMENT_COLUMNS} FROM cash_movements"  # noqa: S608  constants
 _MOVEMENTS_AFTER = f"SELECT {MOVEMENT_COLUMNS}, sequence FROM cash_movements WHERE sequence > ? ORDER BY sequence"  # noqa: S608  constants
 STEPS_A_READ = 32
+REFUSAL_STEPS_MAX = 100  # about a session: they are read whole
 _FILLS_AFTER = f"SELECT {FILL_COLUMNS}, sequence FROM fills WHERE sequence > ? ORDER BY sequence"  # noqa: S608  constants
 
 
@@ -116,6 +118,13 @@ class LedgerReader:
     def orders_of(self, decision_id: str) -> Sequence[OrderRecord]:
         """Return the orders of one decision, in the order they are sent; by the index, however old it is."""
         return self._orders(f"{_ORDERS} WHERE decision_id = ? ORDER BY sequence", decision_id)
+
+    def refusals(self, limit: int) -> Sequence[RefusalRecord]:
+        """Return what limits stopped in the newest steps, newest first; what-ifs are left out."""
+        rows = self._database.read(
+            "SELECT report FROM steps ORDER BY sequence DESC LIMIT ?", (REFUSAL_STEPS_MAX,)
+        )
+        return tuple(islice((found for (body,) in rows for found in decode_refusals(body)), limit))
 
     def order_counts(self) -> Mapping[str, int]:
         """Return how many orders there are in each status."""

@@ -12,15 +12,17 @@ from adapters.ledger.database import SqlRow
 from adapters.ledger.kept_records import RecordDecoder, reading
 from core.errors import InvariantError
 from core.plain_words import plain_reason
-from core.service import OrderRecord
+from core.service import OrderRecord, RefusalRecord
 from core.types import (
     CashMovement,
     CorporateAction,
+    Cycle,
     Fill,
     MarketAnalysis,
     Order,
     OrderStatus,
     Portfolio,
+    RefusedOrder,
     StepReport,
     TradingState,
 )
@@ -63,6 +65,18 @@ def decode_report(body: bytes) -> StepReport:
     """Return the report that was encoded."""
     with reading("A recorded report of ledger.sqlite"):
         return _report_decoder.decode(body)
+
+
+def decode_refusals(body: bytes) -> tuple[RefusalRecord, ...]:
+    """Return what a recorded step refused, without decoding the rest of it; nothing of a what-if."""
+    with reading("A recorded report of ledger.sqlite"):
+        step = _refusals_decoder.decode(body)
+    if step.cycle.as_of is not None:
+        return ()
+    return tuple(
+        RefusalRecord(decision_id=step.decision_id, at=step.as_of, refused=refused)
+        for refused in step.plan.refused
+    )
 
 
 def encode_portfolio(portfolio: Portfolio) -> bytes:
@@ -151,8 +165,22 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
+class _RefusingPlan(msgspec.Struct):
+    refused: tuple[RefusedOrder, ...] = ()
+
+
+class _RefusingStep(msgspec.Struct):
+    """The part of a step report that refusals are read from."""
+
+    decision_id: str
+    cycle: Cycle
+    as_of: datetime
+    plan: _RefusingPlan
+
+
 _NOTHING_PAID = b',"cash_movements":[],"actions":[]}'
 """The end of a report without any: left out, so that such a step is written as it was before there were any."""
 _encoder = msgspec.json.Encoder(enc_hook=_plain)
 _report_decoder = msgspec.json.Decoder(StepReport)
+_refusals_decoder = msgspec.json.Decoder(_RefusingStep)
 _portfolio_decoder = RecordDecoder(Portfolio, "The recorded portfolio of ledger.sqlite")

@@ -14,8 +14,9 @@ router = APIRouter(tags=["portfolio"])
 
 @router.get("/orders", responses=problems(422, 503))
 async def orders(service: ServiceDependency, limit: Limit = 50) -> OrdersAnswer:
-    """List orders, newest first."""
-    return OrdersAnswer.model_validate({"orders": service.ledger.orders(limit), "data": Data.of_now(service)})
+    """List orders and what became of them and why, and what limits stopped; newest first."""
+    found, refused = service.ledger.orders(limit), service.ledger.refusals(limit)
+    return OrdersAnswer.model_validate({"orders": found, "refused": refused, "data": Data.of_now(service)})
 
 
 @router.get("/positions", responses=problems(503))

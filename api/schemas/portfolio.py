@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
-from pydantic import Field
+from pydantic import AliasPath, Field
 
 from api.schemas.base import TICKER, Data, ResponseSchema, example
 from core.brackets import Levels
@@ -32,10 +32,23 @@ class OrderAnswer(ResponseSchema):
     reason: str
 
 
+class RefusalAnswer(ResponseSchema):
+    """An order that a limit stopped before it was made, and when."""
+
+    decision_id: str
+    at: datetime
+    ticker: str = Field(validation_alias=AliasPath("refused", "symbol"))
+    side: str = Field(validation_alias=AliasPath("refused", "side"))
+    rule: str = Field(validation_alias=AliasPath("refused", "rule"))
+    limit: str = Field(validation_alias=AliasPath("refused", "limit"))
+    observed: str = Field(validation_alias=AliasPath("refused", "observed"))
+
+
 class OrdersAnswer(ResponseSchema):
-    """Orders, newest first."""
+    """Orders, and what limits stopped in the newest steps; both newest first."""
 
     orders: list[OrderAnswer]
+    refused: list[RefusalAnswer]
     data: Data
 
 
