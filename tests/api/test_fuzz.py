@@ -10,19 +10,13 @@ from typing import Any, cast
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from api.app import create_app
 from config.environment import read_environment
 from tests.api.conftest import Daemon
 
 CASES = int(os.environ.get("FUZZ_CASES", "12"))  # of each operation; `make fuzz` asks for many more
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 OPERATIONS_MIN = 20
 TOO_LONG_TO_FUZZ = ["/quant/retrain", "/train"]  # each call trains; test_endpoints.py and test_rl.py have them
 
@@ -44,7 +38,8 @@ def sent() -> Iterator[Counter[str]]:
 @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_no_input_breaks_it(case: Any, daemon: Daemon, sent: Counter[str]) -> None:
     sent[case.operation.label] += 1
-    case.call_and_validate(base_url=daemon.url, checks=CHECKS)
+    # all checks but one: a schema cannot say that a what-if is never executed, or from when on there are bars
+    case.call_and_validate(base_url=daemon.url, excluded_checks=[positive_data_acceptance])
 
 
 def test_the_document_is_complete() -> None:

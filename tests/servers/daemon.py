@@ -68,7 +68,7 @@ class Process:
 
     def __init__(self, state: Path, settings: Path | None = None, **variables: str) -> None:
         asked = variables.get("TRADING_PORT", "")
-        self.port = int(asked) if asked.isdigit() else free_port()
+        self.port = int(asked) if asked.isascii() and asked.isdigit() else free_port()
         command = ["server.py"] if settings is None else ["-c", WITH_SETTINGS, str(settings)]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         ours = {"STATE_DIR": str(state), "TRADING_PORT": str(self.port), "DATA_PROVIDER": "simulated"}
