@@ -9,10 +9,12 @@ import pytest
 from msgspec.structs import replace
 
 from adapters.ledger import SqliteLedger
+from adapters.ledger.database import Survives
 from adapters.ledger.deferred import DeferredLedger
 from adapters.memory.journal import steps_after
 from adapters.memory.round_trips import PositionTracker
 from config.environment import OrderRoute
+from core.errors import LedgerError
 from core.orders import SPLIT
 from core.times import opening
 from core.types import (
@@ -115,3 +117,15 @@ def test_what_a_person_pays_in_is_no_flow_of_the_first_mark_and_one_of_the_next(
     ledger.record(settled(2, "1404.60", START + timedelta(days=1), cash_movements=moved))
     ledger.record(settled(3, "1404.60", START + timedelta(days=2)))
     assert [mark.external_flow for mark in ledger.equity_marks(9)] == [0, 400, 0]
+
+
+@pytest.mark.parametrize("table", ["fills", "cash_movements", "corporate_actions"])
+def test_money_that_does_not_stay_where_it_was_written_stops_the_step(tmp_path: Path, table: str) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.db", route=OrderRoute.PAPER_BUILTIN)
+    with ledger._database.transaction(Survives.KILL) as cursor:
+        cursor.execute(f"CREATE TRIGGER drop_it AFTER INSERT ON {table} BEGIN DELETE FROM {table}; END")
+    bought = fill("b", Side.BUY, "10", "100", 0)
+    with pytest.raises(LedgerError, match="does not hold it"):
+        ledger.record(settled(1, fills=(bought,), cash_movements=(PAID,), actions=(SPLIT_OF,)))
+    assert ledger.decisions(5) == ()
+    ledger.close()
