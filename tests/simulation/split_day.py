@@ -1,7 +1,7 @@
 """The whole daemon on the default route over a split: `python -m tests.simulation.split_day` prints its log.
 
-Yahoo is a stand-in that shows the simulated market. The daemon trades as it likes for a morning; what it holds
-the most of splits 4-for-1 on the next day, with a dividend on top.
+Yahoo is a stand-in that shows the simulated market. The daemon trades as it likes for a morning; the largest of
+its positions splits 4-for-1 on the next day, with a dividend on top.
 """
 
 from __future__ import annotations
