@@ -37,7 +37,8 @@ class ClockGap:
         since, until = (f"{moment:%Y-%m-%d %H:%M:%S}Z" for moment in (self.since, self.until))
         awake = timedelta(seconds=self.awake_seconds)
         if self.until - self.since < awake - TOLERANCE:
-            return f"The clock was set back by {(awake - (self.until - self.since)).total_seconds():.0f} s, at {until}."
+            back_seconds = (awake - (self.until - self.since)).total_seconds()
+            return f"The clock was set back by {back_seconds:.0f} s, at {until}."
         if self.until - self.since <= awake + TOLERANCE:
             return f"The process was held up from {since} to {until}."
         return f"The machine slept, or its clock was set forward, from {since} to {until}."
