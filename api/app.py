@@ -55,6 +55,12 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
+ROUTES = (
+    health, market, decide, portfolio, control, train, rl, backtest, equity, memory, metrics_route, dashboard,
+    docs, endpoint,
+)  # fmt: skip
+
+
 def create_app(
     service: Service,
     hub: Hub[Any],
@@ -70,10 +76,8 @@ def create_app(
     ----------
     service : Service
         The engine; started with the application and stopped with it.
-    hub : Hub
-        Where the stream's events come from.
-    environment : Environment
-        Which hosts are ours, and the token.
+    hub, environment : Hub, Environment
+        Where the stream's events come from; which hosts are ours, and the token.
     metrics : MetricsExporter
         The figures that `/metrics` gives.
     clock : callable
@@ -104,12 +108,13 @@ def create_app(
     app.add_middleware(HeadMiddleware)  # the outermost
     problems.install(app)
     openapi.install(app)
-    for routes in (
-        health, market, decide, portfolio, control, train, rl, backtest, equity, memory, metrics_route, dashboard,
-        docs, endpoint,
-    ):  # fmt: skip
-        app.include_router(routes.router)
+    _include_routes(app)
     return app
+
+
+def _include_routes(app: FastAPI) -> None:
+    for routes in ROUTES:
+        app.include_router(routes.router)
 
 
 @asynccontextmanager

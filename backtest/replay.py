@@ -14,7 +14,7 @@ from core.errors import RequestError
 from core.ports import Feed, Ledger, RiskManager, Team
 from core.times import market_date
 from core.types import MarketView, Plan, Portfolio, Settlement, StepReport, TradingState
-from pipeline.engine import opening_portfolio, with_pending_orders
+from pipeline.account import opening_portfolio, with_pending_orders
 from pipeline.portfolio_changes import apply_settlement
 from pipeline.step import decide, fingerprint, name_of
 

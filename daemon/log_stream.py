@@ -37,7 +37,7 @@ class LogStream:
         self._mask = mask
         self._descriptor = _descriptor(stream)
         self._lock = threading.RLock()
-        self._untold = 0  # lost since the log last worked
+        self._lost_writes = 0  # lost since the log last worked
         self._cut_off = False  # a line was written in part
         self.lost_writes = 0
 
@@ -45,10 +45,10 @@ class LogStream:
         """Write text without the secrets, or lose it."""
         masked = self._mask.text(text)
         with self._lock:
-            if self._untold and self._put(f'{{"event":"log.lost","writes":{self._untold}}}\n'):
-                self._untold = 0
-            if self._untold or not self._put(masked):
-                self._untold += 1
+            if self._lost_writes and self._put(f'{{"event":"log.lost","writes":{self._lost_writes}}}\n'):
+                self._lost_writes = 0
+            if self._lost_writes or not self._put(masked):
+                self._lost_writes += 1
                 self.lost_writes += 1
         return len(text)
 

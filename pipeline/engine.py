@@ -27,7 +27,7 @@ from core.types import (
     StepReport,
     TradingState,
 )
-from pipeline.account import with_account
+from pipeline.account import opening_portfolio, with_account, with_pending_orders
 from pipeline.order_events import OrderEvents
 from pipeline.past_views import past_view_notes, require_bars
 from pipeline.reports import analysis_report, step_report
@@ -295,17 +295,3 @@ class Engine:
     ) -> tuple[str, Plan]:
         parts = self._parts
         return decide(view, portfolio, parts.team, parts.risk, state, cycle, parts.config_digest())
-
-
-def opening_portfolio(cash: Decimal) -> Portfolio:
-    """Return a portfolio that holds only cash."""
-    return Portfolio(cash=cash, session_open_equity=cash, peak_equity=cash)
-
-
-def with_pending_orders(plan: Plan, cycle: Cycle) -> Plan:
-    """Write into the portfolio, before the send, which orders are on their way."""
-    if not cycle.submits or not plan.approved:
-        return plan
-    orders = tuple(approved.order for approved in plan.approved)
-    portfolio = replace(plan.portfolio, pending=(*plan.portfolio.pending, *orders))
-    return replace(plan, portfolio=portfolio)

@@ -37,6 +37,8 @@ FIRST, LAST = date(2024, 1, 2), date(2024, 3, 15)
 SESSIONS = [day for day, *_ in CALENDAR.sessions(FIRST, LAST)]
 BOUGHT, EX_DATE = date(2024, 3, 11), date(2024, 3, 12)
 ENTRY = 2631.2264
+CLOSES = {day: ENTRY * (1 + (day < BOUGHT) * 0.01 * (-1) ** k) for k, day in enumerate(SESSIONS)}
+"""It moves by 2 % a day, so that a price is plausible or not as that of a real stock is."""
 OTHERS = {"JPM": 190.0, "SPY": 510.0, "XOM": 110.0}
 DECIDE_AND_PROTECT = replace(DECIDE, submits=True, protects=True)
 CHECK_AND_PROTECT = replace(RISK_CHECK, protects=True)
@@ -68,7 +70,7 @@ class Market:
     listed: bool = True
     restated: bool = True
     live: bool = True
-    closes: dict[date, float] = field(default_factory=lambda: dict.fromkeys(SESSIONS, ENTRY))
+    closes: dict[date, float] = field(default_factory=lambda: dict(CLOSES))
 
     @property
     def ratio(self) -> float:

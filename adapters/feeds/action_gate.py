@@ -85,7 +85,7 @@ class ActionGate:
             return ""  # a session in new shares is over, and the history was found to be on them
         quote, close = quotes.get(action.symbol), _last_close(panel, action.symbol)
         if quote is None:
-            return f"{action.description}: it waits for the first live price in new shares"
+            return f"{action.description}: no live price in new shares is believed yet. {WHAT_TO_DO}"
         if not agrees_with(float(action.ratio), quote.price / close):
             return (
                 f"{action.description}, says the list; the live price {quote.price:g} against the last close "

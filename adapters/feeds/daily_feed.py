@@ -25,9 +25,10 @@ QUOTES_KEPT = timedelta(seconds=30)
 
 
 class _Poll(NamedTuple):
-    """The quotes of a moment, and which of them are believed."""
+    """The quotes of a moment as the source gave them, and which of them are believed."""
 
     at: datetime
+    given: Mapping[str, Quote]
     believed: BelievedQuotes
 
 
@@ -120,7 +121,7 @@ class DailyFeed:
             stale_quotes=stale,
             headlines=self._headlines(as_of) if self._headlines else (),
             faults=(self.fault if self._is_now(as_of) else "", quote_fault),
-            admitted=self._admitted(as_of, known, quotes),
+            admitted=self._admitted(as_of, known, self._witnesses(as_of, status)),
         )
 
     def refresh(self, as_of: datetime) -> None:
@@ -134,6 +135,13 @@ class DailyFeed:
             self.fault = f"{self.source} failed: {error}"
             LOG.warning("%s", self.fault)
         self._plan_retry(as_of)
+
+    def _witnesses(self, as_of: datetime, status: SessionStatus) -> Mapping[str, Quote]:
+        """Return the session's quotes as given: one that is not believed may still contradict a split."""
+        if self._polled is None or status.opened_at is None or not self._is_now(as_of):
+            return {}
+        oldest = as_of - timedelta(seconds=self._settings.quote_age_max_seconds)
+        return {name: quote for name, quote in self._polled.given.items() if oldest <= quote.at <= as_of}
 
     def _admitted(self, as_of: datetime, known: BarPanel, quotes: Mapping[str, Quote]) -> Admitted:
         """Sort the source's corporate actions, and log which symbols they freeze or free."""
@@ -219,7 +227,7 @@ class DailyFeed:
         self._refresh_outdated(as_of)  # first: a split that the quotes tell of restates what they are judged by
         is_past = before is not None and as_of < before.at
         history = before.believed.history if before is not None and not is_past else {}
-        poll = _Poll(as_of, believe(quotes, history, self._references(as_of), opened_at))
+        poll = _Poll(as_of, quotes, believe(quotes, history, self._references(as_of), opened_at))
         if not is_past:
             _log_doubts(self.source, before.believed.doubts if before else {}, poll.believed.doubts)
             self._polled = poll

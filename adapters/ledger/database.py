@@ -84,17 +84,16 @@ class Database:
         self._path = path
         self._lock = threading.Lock()
         self._writing = threading.Lock()
-        self._reader: sqlite3.Connection | None = None
         self._level = Survives.KILL
         with self._translated("open"):
             self.found = "in memory" if path is None else _prepare(path, schema)
-            self._writer = _connect(":memory:" if path is None else str(path))
+            self._writer = self._reader = _connect(":memory:" if path is None else str(path))
             try:
-                if path is None:
-                    self._reader = self._writer
-                else:
+                if path is not None:
                     _verify(self._writer, schema)
                 _migrate(self._writer, schema)
+                if path is not None:
+                    self._reader = _connect(f"{path.resolve().as_uri()}?mode=ro")
                 self._schema_version = _pragma(self._writer, "schema_version")
             except BaseException:
                 self._writer.close()
@@ -120,16 +119,12 @@ class Database:
     def read(self, sql: str, values: Sequence[Any] = ()) -> list[SqlRow]:
         """Return the rows of a query over what is committed."""
         with self._translated("read"), self._lock:
-            if self._reader is None:
-                self._reader = _connect(f"{self._required_path.resolve().as_uri()}?mode=ro")
             return self._reader.execute(sql, values).fetchall()
 
     def close(self) -> None:
         """Close both connections; the write-ahead log is folded into the file."""
         with self._lock:
-            if self._reader is not None and self._reader is not self._writer:
-                self._reader.close()
-            self._reader = None
+            self._reader.close()
             self._writer.close()
 
     def _require_own_schema(self) -> None:
@@ -140,12 +135,6 @@ class Database:
         if version != self._schema_version:
             require_own_schema(self._writer, self._schema.name, self._schema.migrations)
             self._schema_version = version
-
-    @property
-    def _required_path(self) -> Path:
-        if self._path is None:
-            raise LedgerError(f"The {self._schema.name} in memory was used after it was closed.")
-        return self._path
 
     @contextmanager
     def _without_readers(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ HINT = "Something changes the ledger's file as it is written (a trigger?). Put t
 
 
 def require_recorded(cursor: Cursor, report: StepReport, body: bytes, portfolio: bytes | None) -> None:
-    """Read back a step, its orders and the portfolio after it.
+    """Read back a step, its orders, what it settled and the portfolio after it.
 
     Parameters
     ----------
@@ -35,12 +35,25 @@ def require_recorded(cursor: Cursor, report: StepReport, body: bytes, portfolio:
         sql = "SELECT quantity = ? FROM orders WHERE client_order_id = ?"
         if _one(cursor, sql, str(order.quantity), order.client_order_id) != 1:
             raise _lost(f"the order {order.client_order_id}")
+    _require_money(cursor, report)
     if portfolio is not None:
         if _one(cursor, "SELECT portfolio = ? FROM book", portfolio) != 1:
             raise _lost(f"the portfolio after {name}")
         state = _state(cursor)
-        if tighter(state, report.plan.state) is not state:  # a halt that was written down meanwhile stands
-            raise _lost(f"the trading state {report.plan.state.value}")
+        if tighter(state, report.plan.state) is not state:  # a halt may have come while the step ran
+            raise _lost(f"the trading state after {name}")
+
+
+def _require_money(cursor: Cursor, report: StepReport) -> None:
+    for fill in report.fills:
+        if _one(cursor, "SELECT 1 FROM fills WHERE fill_id = ?", fill.fill_id) != 1:
+            raise _lost(f"the fill {fill.fill_id}")
+    for moved in report.cash_movements:
+        if _one(cursor, "SELECT 1 FROM cash_movements WHERE movement_id = ?", moved.movement_id) != 1:
+            raise _lost(f"the cash movement {moved.movement_id}")
+    for action in report.actions:
+        if _one(cursor, "SELECT 1 FROM corporate_actions WHERE action_id = ?", action.action_id) != 1:
+            raise _lost(f"the corporate action {action.action_id}")
 
 
 def require_known(cursor: Cursor, report: StepReport) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -15,7 +14,6 @@ from core.errors import InvariantError
 from core.plain_words import plain_reason
 from core.service import OrderRecord, RefusalRecord
 from core.types import (
-    CashKind,
     CashMovement,
     CorporateAction,
     Cycle,
@@ -25,7 +23,6 @@ from core.types import (
     OrderStatus,
     Portfolio,
     RefusedOrder,
-    Side,
     StepReport,
     TradingState,
 )
@@ -37,7 +34,8 @@ ORDER_COLUMNS = (
 FILL_COLUMNS = "fill_id, client_order_id, symbol, side, quantity, price, fee, at, rule"
 MOVEMENT_COLUMNS = "movement_id, kind, symbol, amount, at, note"
 ACTION_COLUMNS = "action_id, symbol, kind, ex_date, ratio, cash_per_share, close_before, new_symbol, source"
-
+_ORDER_NAMES = (*ORDER_COLUMNS.split(", "), "reason")
+_FILL_NAMES, _MOVEMENT_NAMES = FILL_COLUMNS.split(", "), MOVEMENT_COLUMNS.split(", ")
 NO_ANALYSIS = MarketAnalysis()
 
 
@@ -107,20 +105,7 @@ def order_row(order: Order, *, status: OrderStatus, route: str, at: str) -> SqlR
 @reading("A recorded order of ledger.sqlite")
 def order_record(row: SqlRow) -> OrderRecord:
     """Read an order's row: `ORDER_COLUMNS` and the reason."""
-    return OrderRecord(
-        client_order_id=row[0],
-        decision_id=row[1],
-        symbol=row[2],
-        side=Side(row[3]),
-        quantity=row[4],
-        reference_price=row[5],
-        rule=row[6],
-        status=OrderStatus(row[7]),
-        route=row[8],
-        created_at=datetime.fromisoformat(row[9]),
-        updated_at=datetime.fromisoformat(row[10]),
-        reason=row[11],
-    )
+    return msgspec.convert(dict(zip(_ORDER_NAMES, row, strict=True)), OrderRecord)
 
 
 def fill_row(fill: Fill) -> SqlRow:
@@ -133,18 +118,8 @@ def fill_row(fill: Fill) -> SqlRow:
 
 @reading("A recorded fill of ledger.sqlite")
 def fill_of(row: SqlRow) -> Fill:
-    """Read a fill's row."""
-    return Fill(
-        fill_id=row[0],
-        client_order_id=row[1],
-        symbol=row[2],
-        side=Side(row[3]),
-        quantity=Decimal(row[4]),
-        price=Decimal(row[5]),
-        fee=Decimal(row[6]),
-        at=datetime.fromisoformat(row[7]),
-        rule=row[8],
-    )
+    """Read a fill's row: `FILL_COLUMNS`, and whatever comes after them."""
+    return msgspec.convert(dict(zip(_FILL_NAMES, row, strict=False)), Fill)
 
 
 def trading_state_of(row: SqlRow) -> TradingState:
@@ -170,14 +145,7 @@ def movement_row(movement: CashMovement) -> SqlRow:
 @reading("A recorded cash movement of ledger.sqlite")
 def movement_of(row: SqlRow) -> CashMovement:
     """Read a cash movement's row."""
-    return CashMovement(
-        movement_id=row[0],
-        kind=CashKind(row[1]),
-        symbol=row[2],
-        amount=Decimal(row[3]),
-        at=datetime.fromisoformat(row[4]),
-        note=row[5],
-    )
+    return msgspec.convert(dict(zip(_MOVEMENT_NAMES, row, strict=False)), CashMovement)
 
 
 def action_row(action: CorporateAction) -> SqlRow:

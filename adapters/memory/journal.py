@@ -68,19 +68,15 @@ class Step(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-class TradingJournal(Protocol):
-    """The ledger's steps in order, those left out that neither approved nor filled anything."""
-
-    def trading_journal(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
-        """Return up to `limit` such steps after a place, oldest first, each one's place and report as JSON."""
-        ...
-
-
-class Journal(TradingJournal, Protocol):
-    """The ledger's steps in order."""
+class Journal(Protocol):
+    """The ledger's steps in order, each one's place and its report as JSON."""
 
     def journal(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
-        """Return up to `limit` steps after a place, oldest first: each one's place and its report as JSON."""
+        """Return up to `limit` steps after a place, oldest first."""
+        ...
+
+    def trading_journal(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Return the same of those steps only that approved or filled something."""
         ...
 
     def last_step(self) -> int:
@@ -88,7 +84,7 @@ class Journal(TradingJournal, Protocol):
         ...
 
 
-def trading_steps_after(journal: TradingJournal, place: int, limit: int) -> list[tuple[int, Step]]:
+def trading_steps_after(journal: Journal, place: int, limit: int) -> list[tuple[int, Step]]:
     """Read up to `limit` steps after a place that approved or filled something; as `steps_after`."""
     return _decoded(journal.trading_journal(place, limit), place)
 

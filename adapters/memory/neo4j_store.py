@@ -78,10 +78,10 @@ class Neo4jStore:
             await session.begin_transaction() as transaction,
         ):
             await self._take(transaction, after)
-            times = Times()
+            times: dict[datetime, int] = {}
             for statement, rows in statements(page, times):
                 if rows:
-                    await self._run(transaction, statement, {"rows": rows, "times": times.all})
+                    await self._run(transaction, statement, {"rows": rows, "times": list(times)})
             await transaction.run(cypher.MOVE_MARK, {"id": GROUP_ID, "sequence": page.until})
             await transaction.commit()
 
@@ -176,29 +176,17 @@ class Neo4jStore:
 _DOCKER = "The daemon tries again by itself; see `docker ps | grep neo4j`, `docker restart neo4j`."
 
 
-class Times:
-    """The times of a page, each once."""
+def statements(page: Page, times: dict[datetime, int]) -> Iterator[tuple[LiteralString, CypherRows]]:
+    """Return what writes a page, things before what relates them; `times` gets each time once, with its place."""
 
-    def __init__(self) -> None:
-        self.all: list[datetime] = []
-        self._index: dict[datetime, int] = {}
-
-    def index(self, at: datetime) -> int:
-        """Return a time's place in the list."""
-        if at not in self._index:
-            self._index[at] = len(self.all)
-            self.all.append(at)
-        return self._index[at]
-
-
-def statements(page: Page, times: Times) -> Iterator[tuple[LiteralString, CypherRows]]:
-    """Return what writes a page: things before what relates them."""
+    def place(at: datetime) -> int:
+        return times.setdefault(at, len(times))
 
     def row(thing: Entity | Episode | Relation | Mention) -> dict[str, Any]:
         own = as_properties(thing)
         own.pop("reference_time", None)
         return {
-            **{name: times.index(own.pop(name)) for name in ("created_at", "valid_at") if name in own},
+            **{name: place(own.pop(name)) for name in ("created_at", "valid_at") if name in own},
             "own": own,
         }
 
@@ -213,7 +201,7 @@ def statements(page: Page, times: Times) -> Iterator[tuple[LiteralString, Cypher
     yield (
         cypher.CLOSINGS,
         [
-            {"relation": c.relation, "source": c.source, "invalid_at": times.index(c.invalid_at)}
+            {"relation": c.relation, "source": c.source, "invalid_at": place(c.invalid_at)}
             for c in page.closings.values()
         ],
     )

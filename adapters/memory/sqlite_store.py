@@ -136,25 +136,19 @@ class SqliteGraphStore:
 
 def _write(cursor: Cursor, page: Page) -> None:
     """Write what is not there yet."""
-    cursor.executemany(
-        "INSERT INTO entities VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        [(e.uuid, e.label, e.name, _json(as_properties(e))) for e in page.entities.values()],
-    )
-    cursor.executemany(
-        "INSERT INTO episodes VALUES (?, ?) ON CONFLICT DO NOTHING",
-        [(e.uuid, _json(as_properties(e))) for e in page.episodes.values()],
-    )
-    cursor.executemany(
-        "INSERT INTO relations VALUES (?, ?, ?, ?, NULL, ?) ON CONFLICT DO NOTHING",
-        [
-            (r.uuid, r.source, r.target, stamp(r.valid_at), _json(as_properties(r)))
+    tables: dict[str, list[tuple[str | None, ...]]] = {
+        "entities": [(e.uuid, e.label, e.name, _json(as_properties(e))) for e in page.entities.values()],
+        "episodes": [(e.uuid, _json(as_properties(e))) for e in page.episodes.values()],
+        "relations": [
+            (r.uuid, r.source, r.target, stamp(r.valid_at), None, _json(as_properties(r)))
             for r in page.relations.values()
         ],
-    )
-    cursor.executemany(
-        "INSERT INTO mentions VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        [(m.uuid, m.episode, m.entity, _json(as_properties(m))) for m in page.mentions.values()],
-    )
+        "mentions": [(m.uuid, m.episode, m.entity, _json(as_properties(m))) for m in page.mentions.values()],
+    }
+    for table, rows in tables.items():
+        if rows:
+            marks = ", ".join("?" * len(rows[0]))
+            cursor.executemany(f"INSERT INTO {table} VALUES ({marks}) ON CONFLICT DO NOTHING", rows)  # noqa: S608  our own names
 
 
 def _json(properties: dict[str, Any]) -> str:

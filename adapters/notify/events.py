@@ -129,7 +129,7 @@ def _refused(at: datetime, data: Data) -> Notification | None:
 
 
 def _not_executed(ended: str) -> Callable[[datetime, Data], Notification | None]:
-    def tell(at: datetime, data: Data) -> Notification:
+    def made(at: datetime, data: Data) -> Notification:
         sale = data["side"] == "sell"
         reason = plain_text(data.get("reason") or "").rstrip(".")
         meaning = (
@@ -146,7 +146,7 @@ def _not_executed(ended: str) -> Callable[[datetime, Data], Notification | None]
             f"{f' ({reason})' if reason else ''}. {meaning}",
         )
 
-    return tell
+    return made
 
 
 def _state_changed(at: datetime, data: Data) -> Notification:

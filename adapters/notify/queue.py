@@ -151,13 +151,13 @@ class NotificationQueue:
                 since = _stamp(datetime.fromisoformat(at) - repeat_after)
                 repeats = 0
                 if cause:
-                    told = cursor.execute(
+                    shown_at = cursor.execute(
                         "SELECT max(sequence), max(at) FROM notifications "
                         "WHERE cause_key = ? AND repeats >= 0 AND sequence < ?",
                         (cause, sequence),
                     ).fetchone()
-                    recent = told[0] is not None and told[1] > since
-                    repeats = -1 if recent else _folded(cursor, told[0], sequence, cause)
+                    recent = shown_at[0] is not None and shown_at[1] > since
+                    repeats = -1 if recent else _folded(cursor, shown_at[0], sequence, cause)
                 cursor.execute("UPDATE notifications SET repeats = ? WHERE sequence = ?", (repeats, sequence))
 
     def pending(self, target: str, level_min: NotificationLevel, limit: int) -> tuple[QueuedNotification, ...]:
@@ -200,12 +200,12 @@ class NotificationQueue:
             self._database.close()
 
 
-def _folded(cursor: Cursor, told: int | None, sequence: int, cause: str) -> int:
+def _folded(cursor: Cursor, shown_at: int | None, sequence: int, cause: str) -> int:
     """Count the rows of a cause that came after it was last told."""
     row = cursor.execute(
         "SELECT count(*) FROM notifications "
         "WHERE cause_key = ? AND repeats = -1 AND sequence > ? AND sequence < ?",
-        (cause, told or 0, sequence),
+        (cause, shown_at or 0, sequence),
     ).fetchone()
     return int(row[0])
 

@@ -54,7 +54,8 @@ class NotificationSender:
     Parameters
     ----------
     due : callable
-        Returns what is to be told at a moment by itself, such as the day's summary; called twice a minute.
+        Returns what is to be told at a moment by itself, such as the day's summary; called before each look at
+        the queue, at least twice a minute.
     """
 
     def __init__(
@@ -174,6 +175,8 @@ class NotificationSender:
                 self.send_waiting()
                 self.fault = ""
             except LedgerError as error:
+                if self._stopping.is_set():  # the queue was closed while a receiver was waited for
+                    return
                 if not self.fault:
                     log.error("notify.queue_failed", reason=str(error))
                 self.fault = str(error)

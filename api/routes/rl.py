@@ -51,7 +51,7 @@ async def predict(
     service: WaitingService, body: Annotated[PredictRequest, Body(default_factory=PredictRequest)]
 ) -> PredictAnswer:
     """Ask the ensemble for each member's action, its weight, and the vote."""
-    return PredictAnswer.of(await service.analyse(replace(PREDICT, symbols=tuple(body.tickers or ()))))
+    return PredictAnswer.of_analysis(await service.analyse(replace(PREDICT, symbols=tuple(body.tickers or ()))))
 
 
 @router.post("/train", responses=STARTED_OR_DONE, response_model=TrainAnswer)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
 from pydantic import Field
 
 from api.schemas.base import Data, ResponseSchema, example
-from core.service import EquityPoint
 
 
 class EquityPointAnswer(ResponseSchema):
@@ -19,24 +17,11 @@ class EquityPointAnswer(ResponseSchema):
     equity: Decimal | None = Field(description="Cash plus market value after the session's last step.")
     drawdown: float | None = Field(description="Distance below the peak, a fraction at or below 0.")
     regime: str | None = Field(description="`low_vol` or `high_vol`, as the session's last decision saw it.")
-    spy: float | None = Field(description="What the first equity would be in SPY.")
+    spy: float | None = Field(validation_alias="benchmark", description="What the first equity would be in SPY.")
     external_flow: Decimal = Field(description="What a person paid in (or, negative, took out): no profit.")
     equal_weight: float | None = Field(
         description="What the first equity would be, spread evenly over the universe, without costs."
     )
-
-    @classmethod
-    def of(cls, point: EquityPoint) -> EquityPointAnswer:
-        """Describe a session."""
-        return cls(
-            session=point.session,
-            equity=point.equity,
-            drawdown=point.drawdown,
-            regime=point.regime,
-            spy=point.benchmark,
-            equal_weight=point.equal_weight,
-            external_flow=point.external_flow,
-        )
 
 
 class EquityAnswer(ResponseSchema):
@@ -52,8 +37,3 @@ class EquityAnswer(ResponseSchema):
 
     points: list[EquityPointAnswer]
     data: Data
-
-    @classmethod
-    def of(cls, points: Sequence[EquityPoint], data: Data) -> EquityAnswer:
-        """Describe sessions."""
-        return cls(points=[EquityPointAnswer.of(point) for point in points], data=data)

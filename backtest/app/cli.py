@@ -9,7 +9,7 @@ import re
 import sys
 from calendar import monthrange
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from backtest.app.cli_tools import add_tools, run_tool, wants_tool
 from backtest.app.executors import executor_of
 from backtest.app.intraday import read_five_minute_bars
 from backtest.app.output import CHARTS, progress_bars, save, show, to_json
-from backtest.app.strategies import BacktestSpec, load_panel, with_feed
+from backtest.app.settings import BacktestSpec
+from backtest.app.strategies import load_panel, with_feed
 from backtest.app.study import Strategy, run_study
 from backtest.to_json import figures
 from config.environment import Environment, read_environment
@@ -77,20 +78,10 @@ def run(strategy: Strategy, arguments: argparse.Namespace, spec: BacktestSpec, e
 
 
 def spec_of(arguments: argparse.Namespace, folder: Path) -> BacktestSpec:
-    """Turn the command line into a specification."""
-    return BacktestSpec(
-        start=arguments.start,
-        end=arguments.end,
-        feed=arguments.feed,
-        profile=arguments.profile,
-        seed=arguments.seed,
-        books=arguments.books,
-        trials=arguments.trials,
-        retrain_sessions=arguments.retrain_sessions,
-        rebalance_sessions=getattr(arguments, "rebalance_sessions", BacktestSpec().rebalance_sessions),
-        folder=folder,
-        changes=dict(arguments.changes),
-    )
+    """Turn the command line into a specification; what a script has no argument for keeps its default."""
+    names = {field.name for field in fields(BacktestSpec)} - {"intraday"}
+    given = {name: value for name, value in vars(arguments).items() if name in names}
+    return BacktestSpec(**given | {"folder": folder, "changes": dict(arguments.changes)})
 
 
 def with_intraday(arguments: argparse.Namespace, spec: BacktestSpec, environment: Environment) -> BacktestSpec:

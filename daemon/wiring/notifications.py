@@ -62,6 +62,8 @@ class NotificationService:
         self._queue: NotificationQueue | None = None
         self._sender: NotificationSender | None = None
         self._service: EngineService | None = None
+        self._of_steps: list[Notification] = []  # not written down yet
+        self._place = self._place_kept = ""
         self._summarised: date | None = None
         self._fault = ""
 
@@ -71,7 +73,7 @@ class NotificationService:
         self.open()
         if self._queue is not None:
             self._sender = NotificationSender(
-                self._queue, self._receivers, self._settings, self._clock, self._summary_due
+                self._queue, self._receivers, self._settings, self._clock, self._due
             )
             self._sender.start()
         if self._heartbeat is not None:
@@ -98,13 +100,22 @@ class NotificationService:
             return
         try:
             with self._lock:
-                told = self._translator.notification(topic, at, data)
+                note = self._translator.notification(topic, at, data)
         except Exception as error:  # an event nobody foresaw must not break the step that published it
             log.exception("notify.unreadable_event", topic=topic, reason=plain_reason(error))
             return
-        place = str(data.get("decision_id", "")) if topic == "portfolio.update" else ""
-        if told is not None or place:
-            self._put([] if told is None else [told], place)
+        if topic == "order.filled" or "decision_id" in data:
+            self._keep_soon(note, str(data["decision_id"]) if topic == "portfolio.update" else "")
+        elif note is not None:
+            self._put([note])
+
+    def flush(self) -> None:
+        """Write down what came of steps; until then a killed process derives it again from the ledger."""
+        with self._lock:
+            note, self._of_steps, place = self._of_steps, [], self._place
+        if note or place != self._place_kept:
+            self._put(note, place)
+            self._place_kept = place
 
     def catch_up(self, ledger: SqliteLedger) -> None:
         """Keep what the last process recorded and could not tell any more: its events are derived again."""
@@ -118,6 +129,7 @@ class NotificationService:
                 self.hear(topic, report.as_of, data)
             for topic, data in ended_orders(before.plan.portfolio, report.plan.portfolio, ledger):
                 self.hear(topic, report.as_of, data)
+        self.flush()
         portfolio = ledger.portfolio()
         if portfolio is not None:
             self._translator.know_positions(portfolio_data(portfolio))
@@ -151,8 +163,18 @@ class NotificationService:
             self._heartbeat.stop()
         if self._sender is not None:
             self._sender.stop()
+        self.flush()
         if self._queue is not None:
             self._queue.close()
+
+    def _keep_soon(self, note: Notification | None, place: str) -> None:
+        """Leave what came of a recorded step to the sender's thread, so that the step writes nothing more."""
+        with self._lock:
+            if note is not None:
+                self._of_steps.append(note)
+            self._place = place or self._place
+        if note is not None and self._sender is not None:
+            self._sender.wake()
 
     def _put(self, notifications: Sequence[Notification], place: str = "") -> None:
         if self._queue is None:
@@ -169,8 +191,9 @@ class NotificationService:
         if wanted and self._sender is not None:
             self._sender.wake()
 
-    def _summary_due(self, now: datetime) -> Sequence[Notification]:
-        """Return the day's summary once its session has closed; the queue takes it once."""
+    def _due(self, now: datetime) -> Sequence[Notification]:
+        """Write down what came of steps; return the day's summary once its session has closed."""
+        self.flush()
         from adapters.calendar import NyseCalendar  # noqa: PLC0415  # heavy: imported at first use
 
         service, day = self._service, market_date(now)

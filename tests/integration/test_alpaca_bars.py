@@ -11,7 +11,9 @@ import pytest
 
 from adapters.alpaca.bars import AlpacaBars, connect
 from adapters.calendar import NyseCalendar
+from adapters.feeds.daily_feed import DailyFeed
 from adapters.feeds.vendor_bars import VendorBars
+from config.trading import DataSettings
 from core.errors import DataError
 from tests.servers.alpaca_data import AlpacaData, alpaca_data_server, bar
 
@@ -108,3 +110,36 @@ def test_quotes_are_the_last_trades_with_todays_opening(alpaca: AlpacaData) -> N
     assert quotes["SPY"].bid is None and quotes["SPY"].ask is None
     assert quotes["SPY"].session_open is None and quotes["SPY"].at == datetime(2024, 2, 29, 20, tzinfo=UTC)
     assert alpaca.asked[0][1]["feed"] == "iex"
+
+
+@pytest.mark.parametrize(
+    ("price", "bid", "ask", "reason"),
+    [
+        (1.33, 132.9, 133.1, "lies outside its bid 132.9 and ask 133.1"),
+        (13300.0, 132.9, 133.1, "lies outside"),
+        (13300.0, 0, 0, "nothing confirms it"),
+        (133.0, 133.2, 132.9, "its bid 133.2 is above its ask 132.9"),
+        (105.0, 104.9, 105.1, ""),
+        (133.0, 0, 0, ""),
+    ],
+    ids=["unit", "unit up", "unit, no bid", "crossed", "a crash that bid and ask confirm", "the right price"],
+)
+def test_a_wrong_last_trade_is_no_price(
+    alpaca: AlpacaData, price: float, bid: float, ask: float, reason: str
+) -> None:
+    at = datetime(2024, 2, 16, 16, tzinfo=UTC)
+    spy = {"latestTrade": {"t": "2024-02-16T15:59:50Z", "p": 433.0}, "dailyBar": None}
+    alpaca.snapshots = {
+        "SPY": spy,
+        "AAPL": {
+            "latestTrade": {"t": "2024-02-16T15:59:50Z", "p": price},
+            "latestQuote": {"t": "2024-02-16T15:59:55Z", "bp": bid, "ap": ask},
+            "dailyBar": None,
+        },
+    }
+    settings = DataSettings(history_years=2, missing_symbols_max_pct=0.6)
+    feed = DailyFeed(client(alpaca), CALENDAR, ("AAPL", "SPY"), settings)
+    view = feed.view(at)
+    assert "SPY" in view.quotes
+    assert ("AAPL" in view.quotes) is (reason == "")
+    assert reason in view.stale.get("AAPL", "")

@@ -94,13 +94,15 @@ class TrueMarket:
         self.paths: Floats = np.exp(start + moves.reshape(-1, len(NAMES)).cumsum(axis=0)).reshape(shape).round(2)
 
     def panel(self) -> BarPanel:
-        """Return the daily bars."""
+        """Return the daily bars; a session trades in proportion to its range and its gap, as a crash does."""
         days, paths = calendar_days(), self.paths
+        before = np.vstack([paths[:1, 0], paths[:-1, -1]])
+        moved = np.log(np.maximum(paths.max(axis=1), before) / np.minimum(paths.min(axis=1), before))
         return BarPanel(
             sessions=np.array([day for day, *_ in days], dtype="datetime64[D]"),
             known_at=np.array([closes.replace(tzinfo=None) for *_, closes in days], dtype="datetime64[us]"),
             symbols=NAMES, open=paths[:, 0], high=paths.max(axis=1), low=paths.min(axis=1),
-            close=paths[:, -1], volume=np.full(paths[:, 0].shape, 5e6),
+            close=paths[:, -1], volume=3e8 * moved,
         )  # fmt: skip
 
     def prices(self, place: Place) -> Mapping[str, float]:
@@ -231,6 +233,7 @@ def run(seed: int) -> Outcome:
         doubted=sum(len(m.report.stale) for m in week),
         honest_doubted=sum(len(set(m.report.stale) - {t.symbol for t in script.ticks_at(m.place)}) for m in week),
     )
+    counts.update(_crash_counts(week, script.crash))
     broken = [*_untrue(week, script), *(_late_stops(week) if script.crash else _stopped(seed, week))]
     return Outcome(
         seed=seed, kind="crash" if script.crash else script.kind, broken=tuple(broken[:5]), counts=counts
@@ -270,6 +273,19 @@ def _stopped(seed: int, week: Sequence[Moment]) -> list[str]:
     clean = live(seed, QuoteScript())
     states = (week[-1].report.plan.state, clean[-1].report.plan.state)
     return [] if states[0] is states[1] else [f"{states[0]} where the clean week ends {states[1]}"]
+
+
+def _crash_counts(week: Sequence[Moment], crash: Crash | None) -> Mapping[str, int]:
+    """Count whether what crashed was held, and after how many polls its sale was approved."""
+    if crash is None:
+        return {}
+    first = crash.session * POLLS + crash.poll
+    if not first or crash.symbol not in week[first - 1].report.plan.portfolio.positions:
+        return {"crash_not_held": 1}
+    for late, moment in enumerate(week[first:]):
+        if any(a.order.symbol == crash.symbol and a.order.side is Side.SELL for a in moment.report.plan.approved):
+            return {f"crash_sold_after_{late}": 1}
+    return {"crash_never_sold": 1}
 
 
 def _late_stops(week: Sequence[Moment]) -> list[str]:

@@ -93,10 +93,10 @@ def script_of(seed: int, symbols: Sequence[str], *, sessions: int, polls: int) -
     for _ in range(TICKS_A_WEEK):
         symbol, session, first = dice.choice(symbols), dice.randrange(sessions), dice.randrange(polls)
         tick, duration = DRAWN[kind](dice, symbol, symbols, (session, first))
-        for poll in range(first, min(first + duration, polls)):
-            taken = ticks.setdefault((session, poll), [])
-            if all(other.symbol != symbol for other in taken):
-                taken.append(tick)
+        places = [(session, poll) for poll in range(first, min(first + duration, polls))]
+        if all(other.symbol != symbol for place in places for other in ticks.get(place, ())):
+            for place in places:
+                ticks.setdefault(place, []).append(tick)
     return QuoteScript(kind=kind, ticks={place: tuple(wrong) for place, wrong in ticks.items()})
 
 

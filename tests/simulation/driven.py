@@ -74,13 +74,7 @@ class Driven:
 
 @asynccontextmanager
 async def driven(
-    state: Path,
-    at: datetime,
-    *,
-    settings: Path,
-    hear: Hear | None = None,
-    clock: ManualClock | None = None,
-    **variables: str,
+    state: Path, at: datetime, *, settings: Path, hear: Hear | None = None, **variables: str
 ) -> AsyncIterator[Driven]:
     """Start a daemon at a moment and wait until it is ready, its first ranker trained and its jobs caught up.
 
@@ -90,12 +84,10 @@ async def driven(
         The configuration folder (`tests.servers.daemon.own_settings`).
     hear : callable or None
         Told every event, in order, on the event loop.
-    clock : ManualClock or None
-        The daemon's, where somebody else looks at it too.
     variables : str
         Of the environment; the simulated market and the built-in broker unless they say otherwise.
     """
-    clock = clock or ManualClock(at)
+    clock = ManualClock(at)
     ours = {"STATE_DIR": str(state), "DATA_PROVIDER": "simulated", "ENABLE_CRON": "true"}
     daemon = build_daemon(read_environment({**ours, **variables}), settings, clock)
     listening = asyncio.create_task(_listen(daemon, hear)) if hear else None

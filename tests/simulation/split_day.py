@@ -1,7 +1,7 @@
 """The whole daemon on the default route over a split: `python -m tests.simulation.split_day` prints its log.
 
-Yahoo is a stand-in that shows the simulated market. The daemon trades as it likes for a day; what it holds most of
-then splits 4-for-1 with a dividend on top, and its log from the evening before to noon is printed.
+Yahoo is a stand-in that shows the simulated market. The daemon trades as it likes for a morning; the largest of
+its positions splits 4-for-1 on the next day, with a dividend on top.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -36,9 +36,10 @@ RATIO, DIVIDEND_PCT = 4, 0.01
 
 @dataclass
 class SplittingMarket:
-    """Shows the simulated market as Yahoo would at the clock's moment; one symbol splits and pays on `SPLIT_DAY`."""
+    """Shows the simulated market as Yahoo would by the clock; one symbol splits and pays on `SPLIT_DAY`."""
 
     yahoo: Yahoo
+    begins: datetime
     clock: ManualClock | None = None
     symbol: str = ""
     market: SimulatedMarket = field(default_factory=lambda: SimulatedMarket(CALENDAR))
@@ -46,8 +47,7 @@ class SplittingMarket:
 
     def show(self, _: str) -> int:
         """Bring what Yahoo answers up to the clock's moment."""
-        assert self.clock is not None
-        now = self.clock.now()
+        now = self.clock.now() if self.clock else self.begins
         effective = bool(self.symbol) and now >= opening(SPLIT_DAY)
         panel = self.market.bars(UNIVERSE, date(2020, 11, 2), market_date(now))
         rows = panel.rows_known(now)
@@ -86,18 +86,17 @@ def _quantities(positions: Mapping[str, Position]) -> str:
 
 async def show(folder: Path, yahoo: Yahoo) -> None:
     """Live through the evening before and the morning of the split."""
-    market = SplittingMarket(yahoo)
+    begins = in_new_york(DAY_BEFORE, 9, 10)
+    market = SplittingMarket(yahoo, begins)
     yahoo.status = market.show
     choose._yahoo = lambda _: YfinanceBars(  # type: ignore[assignment]  # the one place that leads to Yahoo
         vendor_folder=VENDOR_FOLDER, timeout_seconds=30.0, session=yahoo.session()
     )
     (folder / "config").mkdir()
     own_settings(folder / "config")
-    begins = in_new_york(DAY_BEFORE, 9, 10)
-    market.clock = ManualClock(begins)
-    async with driven(
-        folder / "state", begins, settings=folder / "config", DATA_PROVIDER="yfinance", clock=market.clock
-    ) as it:
+    settings = folder / "config"
+    async with driven(folder / "state", begins, settings=settings, DATA_PROVIDER="yfinance") as it:
+        market.clock = it.clock
         await it.run_until(in_new_york(DAY_BEFORE, 10, 35))
         engine = it.daemon.service.engine
         assert engine is not None

@@ -30,6 +30,7 @@ def notifications(folder: Path, desk: Desk, url: str = NOWHERE) -> NotificationS
 
 def keys(service: NotificationService) -> set[str]:
     assert service._queue is not None
+    service.flush()
     rows = service._queue._database.read("SELECT key FROM notifications")
     return {key for (key,) in rows}
 

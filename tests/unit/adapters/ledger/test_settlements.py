@@ -9,10 +9,13 @@ import pytest
 from msgspec.structs import replace
 
 from adapters.ledger import SqliteLedger
+from adapters.ledger.database import Survives
 from adapters.ledger.deferred import DeferredLedger
+from adapters.ledger.read_back import require_recorded
 from adapters.memory.journal import steps_after
 from adapters.memory.round_trips import PositionTracker
 from config.environment import OrderRoute
+from core.errors import LedgerError
 from core.orders import SPLIT
 from core.times import opening
 from core.types import (
@@ -115,3 +118,16 @@ def test_what_a_person_pays_in_is_no_flow_of_the_first_mark_and_one_of_the_next(
     ledger.record(settled(2, "1404.60", START + timedelta(days=1), cash_movements=moved))
     ledger.record(settled(3, "1404.60", START + timedelta(days=2)))
     assert [mark.external_flow for mark in ledger.equity_marks(9)] == [0, 400, 0]
+
+
+@pytest.mark.parametrize("lost", ["fills", "cash_movements", "actions"])
+def test_money_that_is_not_where_it_was_written_is_missed(ledger: SqliteLedger, lost: str) -> None:
+    bought = fill("b", Side.BUY, "10", "100", 0)
+    step = settled(1, fills=(bought,), cash_movements=(PAID,), actions=(SPLIT_OF,))
+    ledger.record(replace(step, **{lost: ()}))
+    (_, body), *_ = ledger.journal(0, 1)
+    with (
+        pytest.raises(LedgerError, match="does not hold it"),
+        ledger._database.transaction(Survives.KILL) as cursor,
+    ):
+        require_recorded(cursor, step, body, None)
