@@ -42,6 +42,7 @@ HOMES = {
     "neo4j": ("adapters/memory/neo4j_store.py",),
     "fastapi": ("api/",),
     "uvicorn": ("server.py", "api/connections/"),
+    "httptools": ("api/connections/http.py",),
     "apscheduler": ("scheduler/",),
     "matplotlib": ("charts/",),
     "prometheus_client": ("adapters/metrics.py",),

@@ -14,6 +14,7 @@ from adapters.ledger import SqliteLedger, database
 from adapters.ledger.deferred import DeferredLedger
 from config.environment import OrderRoute
 from core.errors import InvariantError, LedgerError
+from core.masking import SecretMask
 from core.types import (
     ApprovedOrder,
     Cycle,
@@ -237,6 +238,22 @@ def test_a_step_never_loosens_what_was_halted_while_it_ran(ledger: SqliteLedger,
     ledger.record(report(1, state=state))
     assert (ledger.trading_state(), ledger.state_reason()) == (TradingState.HALTED, "a person said so")
     assert len(ledger.decisions(5)) == 1
+
+
+def test_no_secret_is_written_and_the_rest_is_read_back(tmp_path: Path) -> None:
+    path, secret = tmp_path / "masked.sqlite", 'hush "12345678" ü'
+    ledger = SqliteLedger(path, route=OrderRoute.PAPER_BUILTIN, mask=SecretMask([secret]))
+    first = order(1)
+    ledger.record(replace(report(1, (first,)), notes=(f"denied: {secret}",)))
+    ledger.update_status({first.client_order_id: "rejected"}, {first.client_order_id: f"key {secret}"})
+    ledger.set_state(TradingState.HALTED, f"for {secret}")
+    assert ledger.decisions(1)[0].notes == ("denied: [secret]",)
+    assert ledger.orders(1)[0].reason == "key [secret]"
+    assert ledger.state_reason() == "for [secret]"
+    dump = ledger.dump().decode()
+    assert "12345678" not in dump
+    assert "[secret]" in dump
+    ledger.close()
 
 
 def test_nan_is_refused_before_anything_is_written(ledger: SqliteLedger) -> None:
