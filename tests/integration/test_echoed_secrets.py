@@ -31,7 +31,7 @@ class Echo(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_POST = do_DELETE = do_PATCH = do_GET  # noqa: N815  # the base class's names
+    do_POST = do_DELETE = do_PATCH = do_GET  # the base class's names
 
     def log_message(self, *_: object) -> None:
         """Stay silent."""
