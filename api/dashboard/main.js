@@ -72,7 +72,11 @@ const ON = {
     chart.extend(new Intl.DateTimeFormat("en-CA", { timeZone: "America/New_York" }).format(new Date(at)), equity, drawdown);
     soon("book", readBook);
   },
-  "order.filled": () => soon("book", readBook),
+  "order.submitted": () => soon("status", readStatus), // who watches what is now to be held
+  "order.filled": () => {
+    soon("book", readBook);
+    soon("status", readStatus);
+  },
   "job.progress": () => soon("status", readStatus),
   "model.updated": () => soon("status", readStatus),
   "risk.alert": () => soon("status", readStatus),

@@ -88,7 +88,7 @@ def test_the_status_names_the_members(trained: dict[str, Any], client: httpx.Cli
         ({"algorithms": []}, "algorithms"),
         ({"timesteps": 0}, "timesteps"),
         ({"timesteps": 10**12}, "timesteps"),
-        ({"timesteps": 1e4}, "timesteps"),
+        ({"timesteps": 1e4 + 0.5}, "timesteps"),
         ({"tickers": ["NVDIA"]}, "NVDIA"),
         ({"tickers": []}, "tickers"),
         ({"seed": -1}, "seed"),

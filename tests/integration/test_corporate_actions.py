@@ -149,7 +149,7 @@ def test_who_sold_before_the_news_of_a_dividend_is_paid_and_who_bought_on_the_ex
 WITNESSES = [
     ({"restated": False}, "its past prices are not restated for it"),
     ({"listed": False}, "no listed action explains it"),
-    ({"live": False}, "no live price in new shares is believed yet"),
+    ({"live": False}, "the live price 2631.23 against the last close 657.807 contradicts it"),
 ]
 
 

@@ -121,7 +121,7 @@ def test_a_sweep_runs_every_combination_and_trains_once_for_each_set_of_ranker_s
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ([], "no object of settings"),
+        ([], "not an object of settings"),
         ({}, "no object of settings"),
         ({"trading.quant.max_depth": 3}, "no object of settings"),
         ({"trading.quant.max_depth": list(range(40)), "trading.quant.seed": list(range(40))}, "more than 1000"),
