@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -9,15 +10,24 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from types import FrameType
+from typing import TextIO, cast
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
 from api.app import create_app
-from config.environment import Environment, read_environment, secrets_in
+from api.connections.http import HeaderRefusal, LimitedHttpProtocol
+from api.connections.websocket import LimitedWebSocketProtocol
+from api.security import Gate
+from api.stream.endpoint import MESSAGE_BYTES_MAX
+from config.environment import SECRETS, Environment, read_environment, secrets_in
+from config.server import ServerSettings
 from core.errors import SettingsError
+from core.masking import SecretMask
+from daemon.log_stream import drop_unwritten_output, hold_standard_descriptors
 from daemon.logs import configure_logging
 from daemon.wiring import build_daemon
 
@@ -25,6 +35,7 @@ EXIT_SETTINGS = 2
 SHUTDOWN_SECONDS_MAX = 2  # for open requests; the engine's step has as long again
 BACKLOG = 2048
 PING_SECONDS = 20.0
+PRIVATE = 0o077  # files that this process and its children make are its user's alone
 STDIN = 0  # the raw descriptor: a thread that blocks in sys.stdin makes the interpreter abort at its end
 log = structlog.get_logger("start")
 
@@ -45,16 +56,22 @@ class Server(uvicorn.Server):
 def main() -> int:
     """Parse, build, run; return the exit code."""
     on_signal(lambda: sys.exit(0))
-    configure_logging(secrets_in(os.environ))
+    hold_standard_descriptors()
+    os.umask(PRIVATE)
+    sys.stderr = cast(TextIO, configure_logging(SecretMask(secrets_in(os.environ))))
     try:
         environment = read_environment(os.environ)
+        for name in SECRETS:  # no child needs one
+            os.environ.pop(name, None)
         daemon = build_daemon(environment)
         listening = listen(environment, daemon.port)
     except SettingsError as error:
         print(f"trading-engine cannot start: {error}", file=sys.stderr)  # noqa: T201  # before any log reader
         return EXIT_SETTINGS
-    app = create_app(daemon.service, daemon.hub, environment, daemon.metrics)
-    server = Server(configuration(app), daemon.service.begin_stop)
+    for what in environment.unknown:
+        log.warning("environment.unknown", reason=what)
+    app = create_app(daemon.service, daemon.hub, environment, daemon.metrics, limits=daemon.server)
+    server = Server(configuration(app, Gate(environment).refusal, daemon.server), daemon.service.begin_stop)
     on_signal(lambda: setattr(server, "should_exit", True))
     if environment.leave_with_stdin:
         on_end_of_stdin(lambda: setattr(server, "should_exit", True))
@@ -70,17 +87,27 @@ def main() -> int:
     return 0
 
 
-def configuration(app: ASGIApp) -> uvicorn.Config:
-    """Return the server's settings.
+def configuration(
+    app: ASGIApp,
+    header_refusal: HeaderRefusal = lambda scope, headers: None,  # noqa: ARG005  # the shape of one
+    limits: ServerSettings = ServerSettings(),  # noqa: B008  # frozen
+) -> uvicorn.Config:
+    """Return the server's settings: connections that no client can hold up the others by.
 
     Messages are not deflated: that would cost more than the send itself for each client. Pings close the
     connections of clients that are gone.
     """
     return uvicorn.Config(
         app,
-        log_level="warning",
+        log_config=None,  # ours masks secrets
         access_log=False,
-        ws="websockets-sansio",
+        http=cast(
+            type[asyncio.Protocol],
+            partial(LimitedHttpProtocol, limits=limits, header_refusal=header_refusal, unfinished={}),
+        ),
+        ws=cast(type[asyncio.Protocol], partial(LimitedWebSocketProtocol, limits=limits)),
+        ws_max_size=MESSAGE_BYTES_MAX,
+        timeout_keep_alive=limits.idle_seconds_max,
         ws_per_message_deflate=False,
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=PING_SECONDS,
@@ -139,8 +166,9 @@ def listen(environment: Environment, port: int) -> socket.socket:
 
 def leave(code: int) -> None:
     """End the process now, even when a step still waits on the network: the next start recovers it."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with suppress(OSError, ValueError, AttributeError):  # nobody reads, no room, or closed
+        sys.stdout.flush()
+    drop_unwritten_output()
     if any(thread.name.startswith("engine") for thread in threading.enumerate()):
         os._exit(code)
     sys.exit(code)

@@ -15,6 +15,7 @@ from core.types import StepReport, TradingState
 STEP_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 SECONDS_PER_DAY = 86_400
+ENDS = {"order.cancelled": "cancelled", "order.expired": "expired"}
 JOB_ENDS = ("done", "failed", "skipped")
 PREFIX = "trading_"
 
@@ -63,6 +64,10 @@ class Metrics:
             self._orders.labels(str(data.get("status"))).inc()
         elif topic == "order.filled":
             self._orders.labels("filled").inc()
+        elif topic in ENDS:
+            self._orders.labels(ENDS[topic]).inc()
+        elif topic == "order.refused" and "client_order_id" in data:
+            self._orders.labels("rejected").inc()
         elif topic == "order.refused":
             self._refusals.labels(str(data.get("rule")), str(data.get("side"))).inc()
         elif topic == "job.progress" and data.get("status") in JOB_ENDS:

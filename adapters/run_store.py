@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from config.bounded_file import read_bounded
+from core.errors import DataError
 from core.schedule import LastRun
 
 LOG = logging.getLogger(__name__)
+BYTES_MAX = 1_000_000
 
 
 class FileRunStore:
@@ -26,13 +30,16 @@ class FileRunStore:
     def load(self) -> Mapping[str, LastRun]:
         """Give each job's last run; a damaged file is kept beside and begun anew, with a warning."""
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, LastRun])
+            body = read_bounded(self._path, BYTES_MAX, DataError)
+            return _aware(msgspec.json.decode(body, type=dict[str, LastRun]))
         except FileNotFoundError:
             return {}
-        except (OSError, msgspec.MsgspecError) as error:
+        except (DataError, msgspec.MsgspecError, RecursionError, ValueError) as error:
             aside = self._path.with_suffix(".refused")
-            LOG.warning("The jobs' last runs cannot be read (%s); no run is caught up. Kept as %s.", error, aside)
-            self._path.replace(aside)
+            message = "The jobs' last runs in %s cannot be read (%s); no run is caught up. Kept as %s."
+            LOG.warning(message, self._path, error, aside)
+            with suppress(OSError):  # then it is refused again at the next start
+                self._path.replace(aside)
             return {}
 
     def save(self, runs: Mapping[str, LastRun]) -> None:
@@ -44,3 +51,11 @@ class FileRunStore:
             draft.replace(self._path)
         except OSError as error:
             LOG.warning("The jobs' last runs cannot be written: %s. A restart may repeat one.", error)
+
+
+def _aware(runs: dict[str, LastRun]) -> dict[str, LastRun]:
+    """Return the runs if each moment has its time zone: one without cannot be compared with the clock."""
+    for name, run in runs.items():
+        if any(at is not None and at.tzinfo is None for at in (run.due_at, run.run_at)):
+            raise ValueError(f"{name} has a moment without a time zone")
+    return runs

@@ -115,58 +115,34 @@ def random_targets(
         yield Target(row, wanted)
 
 
-def equal_weight(open_: Floats, close: Floats, *, first: int, cost_bps: float = 10.0) -> Floats:
-    """Return the daily returns (T - first,) of all names in equal parts, fully invested, evened out weekly.
-
-    Five equal parts of the money take turns, one a session, so the result does not hang on a weekday.
-    """
-    targets = even_targets(close, first=first, target_volatility=np.inf, exposure_max=1.0)
-    return _added_up(hold(open_, close, targets, portfolios=WEEK_SESSIONS, first=first, cost_bps=cost_bps))
-
-
-def equal_weight_scaled(
-    open_: Floats,
-    close: Floats,
-    *,
-    first: int,
-    target_volatility: float = 0.12,
-    exposure_max: float = 1.0,
-    cost_bps: float = 10.0,
+def equal_weight(
+    open_: Floats, close: Floats, *, first: int, target_volatility: float = np.inf, cost_bps: float = 10.0
 ) -> Floats:
     """Return the daily returns (T - first,) of all names in equal parts, scaled weekly to the target volatility.
 
-    Decided at the close from the 21 sessions up to it, traded at the next open; five equal parts of the
-    money take turns, one a session, so the result does not hang on a weekday.
+    Fully invested where the target is infinite. Decided at the close from the 21 sessions up to it, traded at the
+    next open; five equal parts of the money take turns, one a session, so the result does not hang on a weekday.
     """
-    targets = even_targets(close, first=first, target_volatility=target_volatility, exposure_max=exposure_max)
-    return _added_up(hold(open_, close, targets, portfolios=WEEK_SESSIONS, first=first, cost_bps=cost_bps))
+    targets = even_targets(close, first=first, target_volatility=target_volatility)
+    returns = hold(open_, close, targets, portfolios=WEEK_SESSIONS, first=first, cost_bps=cost_bps)
+    equity = np.cumprod(1.0 + returns, axis=1).mean(axis=0)
+    return np.asarray(equity / np.append(1.0, equity[:-1]) - 1.0)
 
 
-def even_targets(close: Floats, *, first: int, target_volatility: float, exposure_max: float) -> Iterator[Target]:
+def even_targets(close: Floats, *, first: int, target_volatility: float) -> Iterator[Target]:
     """Return what the five equal-weight portfolios should hold after each session, from `first` - 1 on."""
     moves = _moves(close, first)
     for row in range(first - 1, len(close) - 1):
         window, due = _window(moves, row), _turns(row, first, WEEK_SESSIONS)
-        scaled = _scaled(_even(window), window, target_volatility, exposure_max)
-        yield Target(row, np.where(due[:, None], scaled, np.nan))
+        eligible = _eligible(window)
+        even = np.asarray(eligible / max(int(eligible.sum()), 1))[None, :]
+        yield Target(row, np.where(due[:, None], _scaled(even, window, target_volatility, 1.0), np.nan))
 
 
 def percentile(sharpe: float, books: RandomBooks) -> float:
     """Share of the books below `sharpe`, ties a half, in [0, 100]."""
     below = np.mean(books.sharpe < sharpe) + np.mean(books.sharpe <= sharpe)
     return float(below / 2 * 100)
-
-
-def _added_up(returns: Floats) -> Floats:
-    """Daily returns (T,) of the money of all portfolios (B, T) together, equal parts at the start."""
-    equity = np.cumprod(1.0 + returns, axis=1).mean(axis=0)
-    return np.asarray(equity / np.append(1.0, equity[:-1]) - 1.0)
-
-
-def _even(window: Floats) -> Floats:
-    """Equal weights (1, N) of the names with a full window."""
-    eligible = _eligible(window)
-    return np.asarray(eligible / max(int(eligible.sum()), 1))[None, :]
 
 
 def _moves(close: Floats, first: int) -> Floats:

@@ -52,9 +52,9 @@ def auc(scores: Floats, labels: Floats) -> float | None:
 
 
 def ranking_by_year(
-    predictions: Floats, forward: Floats, sessions: NDArray[np.datetime64], *, share: float = 0.25
+    predictions: Floats, forward: Floats, sessions: NDArray[np.datetime64]
 ) -> tuple[YearOfRanking, ...]:
-    """Return each year's rank IC and AUC (label: the session's best `share` by forward return).
+    """Return each year's rank IC and AUC (label: the session's top group by forward return).
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def ranking_by_year(
         A session counts in the year the prediction was made.
     """
     daily = rank_ic(predictions, forward)
-    labels = top_group(forward, share=share)
+    labels = top_group(forward)
     years = sessions.astype("datetime64[Y]").astype(int) + 1970
     return tuple(
         _year(int(year), daily[years == year], predictions[years == year], labels[years == year])

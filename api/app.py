@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from api import openapi, problems
 from api.dependencies import Clock
 from api.head_requests import HeadMiddleware
 from api.identity import Identity
+from api.masked_answers import MaskMiddleware
 from api.routes import (
     backtest,
     control,
@@ -33,7 +35,10 @@ from api.routes.metrics import MetricsExporter, sample_lag
 from api.security import SecurityMiddleware
 from api.stream import endpoint
 from api.stream.endpoint import Hub, StreamMiddleware
+from api.token_attempts import TokenAttempts
+from api.waiting_places import WaitingPlaces
 from config.environment import Environment
+from config.server import ServerSettings
 from config.version import engine_version
 from core.service import Service
 
@@ -50,6 +55,12 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
+ROUTES = (
+    health, market, decide, portfolio, control, train, rl, backtest, equity, memory, metrics_route, dashboard,
+    docs, endpoint,
+)  # fmt: skip
+
+
 def create_app(
     service: Service,
     hub: Hub[Any],
@@ -57,6 +68,7 @@ def create_app(
     metrics: MetricsExporter,
     clock: Clock = system_clock,
     start_wait_seconds_max: float = START_WAIT_SECONDS_MAX,
+    limits: ServerSettings = ServerSettings(),  # noqa: B008  # frozen
 ) -> FastAPI:
     """Build the application.
 
@@ -64,16 +76,16 @@ def create_app(
     ----------
     service : Service
         The engine; started with the application and stopped with it.
-    hub : Hub
-        Where the stream's events come from.
-    environment : Environment
-        Which hosts are ours, and the token.
+    hub, environment : Hub, Environment
+        Where the stream's events come from; which hosts are ours, and the token.
     metrics : MetricsExporter
         The figures that `/metrics` gives.
     clock : callable
         The wall clock, against which `as_of` may not lie in the future.
     start_wait_seconds_max : float
         How long a call that needs the engine waits for its start to end, before it is answered 503.
+    limits : ServerSettings
+        What clients may cost: how many wait for the engine, how many wrong tokens are answered.
     """
     app = FastAPI(
         title="Trading engine",
@@ -88,17 +100,21 @@ def create_app(
     app.state.service, app.state.hub, app.state.clock, app.state.metrics = service, hub, clock, metrics
     app.state.start_wait_seconds_max = start_wait_seconds_max
     app.state.identity = Identity(environment)
+    app.state.waiting_places = WaitingPlaces(limits.waiting_requests_max)
+    attempts = TokenAttempts(limits.wrong_tokens_max, limits.wrong_tokens_seconds, time.monotonic)
     app.add_middleware(StreamMiddleware, hub=hub)
-    app.add_middleware(SecurityMiddleware, environment=environment)
+    app.add_middleware(SecurityMiddleware, environment=environment, attempts=attempts)
+    app.add_middleware(MaskMiddleware, mask=environment.secret_mask())
     app.add_middleware(HeadMiddleware)  # the outermost
     problems.install(app)
     openapi.install(app)
-    for routes in (
-        health, market, decide, portfolio, control, train, rl, backtest, equity, memory, metrics_route, dashboard,
-        docs, endpoint,
-    ):  # fmt: skip
-        app.include_router(routes.router)
+    _include_routes(app)
     return app
+
+
+def _include_routes(app: FastAPI) -> None:
+    for routes in ROUTES:
+        app.include_router(routes.router)
 
 
 @asynccontextmanager

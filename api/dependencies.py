@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import datetime
 from typing import Annotated, Any, NoReturn
 
@@ -12,6 +12,7 @@ from fastapi import Body, Depends, HTTPException, Query, Request, Response
 from fastapi.routing import APIRoute
 
 from api.schemas.requests import NothingAsked
+from api.waiting_places import WaitingPlaces
 from core.service import Service
 
 START_POLL_SECONDS = 0.05
@@ -33,6 +34,13 @@ async def _started_service(request: Request) -> Service:
     return service
 
 
+async def _waiting_service(request: Request) -> AsyncIterator[Service]:
+    """Return the started service to a caller with a place in the engine's queue; 429 when there is none."""
+    places: WaitingPlaces = request.app.state.waiting_places
+    async with places.hold(request.receive):
+        yield await _started_service(request)
+
+
 async def _now(request: Request) -> datetime:
     clock: Clock = request.app.state.clock
     return clock()
@@ -40,6 +48,7 @@ async def _now(request: Request) -> datetime:
 
 ServiceDependency = Annotated[Service, Depends(_service)]
 StartedService = Annotated[Service, Depends(_started_service)]
+WaitingService = Annotated[Service, Depends(_waiting_service, scope="function")]
 Now = Annotated[datetime, Depends(_now)]
 Nothing = Annotated[NothingAsked, Body(default_factory=NothingAsked)]
 Limit = Annotated[int, Query(ge=1, le=500, description="How many, newest first.")]

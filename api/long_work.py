@@ -47,7 +47,7 @@ async def answer_when_done(
     """
     job = await run_in_threadpool(service.start_job, kind, parameters)
     if not wait:
-        body = JobAnswer.of_now(job, Data.of_now(service)).model_dump_json()
+        body = JobAnswer.of(job, data=Data.of_now(service)).model_dump_json()
         location = {"Location": f"/jobs/{job.job_id}"}
         return Response(body, 202, headers=location, media_type="application/json")
     job = await service.finished(job.job_id)

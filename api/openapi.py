@@ -19,6 +19,7 @@ MEANINGS = {
     415: "The body is not JSON.",
     421: "The Host header names another server.",
     422: "A field is wrong.",
+    429: "Too many callers wait for the engine, or too many wrong tokens came from one address: try later.",
     503: "The engine is not ready, or its feed or broker failed: try again.",
 }
 Responses = dict[int | str, dict[str, Any]]
@@ -30,7 +31,7 @@ def problems(*statuses: int) -> Responses:
     return {status: {"description": MEANINGS[status], "content": content} for status in statuses}
 
 
-ANYWHERE = problems(400, 401, 403, 413, 415, 421)
+ANYWHERE = problems(400, 401, 403, 413, 415, 421, 429)
 SERVICE_CALL = problems(404, 409, 422, 503)
 
 

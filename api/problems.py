@@ -75,7 +75,7 @@ def install(app: FastAPI) -> None:
 async def _engine(_: Request, error: Exception) -> Response:
     if isinstance(error, RequestError):
         hint = error.hint or "Correct the request and send it again."
-        headers = {"Retry-After": RETRY_AFTER_SECONDS} if error.status == 503 else None
+        headers = {"Retry-After": RETRY_AFTER_SECONDS} if error.status in (429, 503) else None
         return problem(error.status, error.message, hint, headers=headers)
     if isinstance(error, EngineError) and not isinstance(error, Fatal):
         hint = error.hint or "Try again in a moment; GET /status says what is degraded."

@@ -17,10 +17,13 @@ class Refusal:
     status: int
     detail: str
     hint: str
+    retry_after_seconds: int = 0
 
     def response(self) -> Response:
         """Say it as a problem."""
-        headers = {"WWW-Authenticate": "Bearer"} if self.status == 401 else None
+        headers = {"WWW-Authenticate": "Bearer"} if self.status == 401 else {}
+        if self.retry_after_seconds:
+            headers["Retry-After"] = str(self.retry_after_seconds)
         return problem(self.status, self.detail, self.hint, headers=headers)
 
 

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.refusal import Refusal, refuse
 from api.response_headers import with_security_headers
+from api.token_attempts import TokenAttempts
 from config.environment import LOOPBACK, Environment
 
 BODY_BYTES_MAX = 1024 * 1024
@@ -78,7 +79,7 @@ class Gate:
         if headers.get(b"sec-fetch-site", FETCH_SITES[0]) not in FETCH_SITES and not _is_link(scope, headers):
             return FOREIGN_ORIGIN
         if self._credentials and not _open(scope["path"]):
-            given = headers.get(b"authorization") or _offered(scope, headers)
+            given = offered_token(scope, headers)
             if not secrets.compare_digest(given, self._credentials):
                 return WRONG_TOKEN
         return None
@@ -97,6 +98,11 @@ class Gate:
 
 def _open(path: str) -> bool:
     return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
+
+
+def offered_token(scope: Scope, headers: dict[bytes, bytes]) -> bytes:
+    """Return what a request offers as its authorization; empty when it offers none."""
+    return headers.get(b"authorization") or _offered(scope, headers)
 
 
 def _offered(scope: Scope, headers: dict[bytes, bytes]) -> bytes:
@@ -134,9 +140,10 @@ def _is_address(name: str) -> bool:
 class SecurityMiddleware:
     """Lets in what the gate lets in, with a body that is small and JSON."""
 
-    def __init__(self, app: ASGIApp, environment: Environment) -> None:
+    def __init__(self, app: ASGIApp, environment: Environment, attempts: TokenAttempts) -> None:
         self._app = app
         self._gate = Gate(environment)
+        self._attempts = attempts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer with the refusal."""
@@ -149,6 +156,8 @@ class SecurityMiddleware:
         refusal = _check_repeated(scope["headers"]) or self._gate.refusal(scope, headers)
         if refusal is None and scope["type"] == "http":
             refusal = _check_body(headers)
+        if refusal is WRONG_TOKEN and offered_token(scope, headers):
+            refusal = self._attempts.refusal((scope.get("client") or ("unknown",))[0], WRONG_TOKEN)
         if refusal is not None:
             await refuse(refusal, scope, receive, send)
         elif b"transfer-encoding" in headers:

@@ -17,6 +17,7 @@ from core.types import BarPanel, Floats
 
 Record = Callable[[BarPanel, Sequence[int]], Sequence[bytes]]
 Future = Callable[[BarPanel, int, int], BarPanel]
+SEED = 7
 DAILY_VOLATILITY = 0.02
 BAR_RANGE = 0.01
 REPORT_COLUMN = 5
@@ -108,8 +109,6 @@ def check_lookahead(
     record: Record,
     cuts: Sequence[int],
     *,
-    seed: int = 7,
-    futures: Mapping[str, Future] = FUTURES,
     progress: Progress = no_progress,
 ) -> LookaheadResult:
     """Compare the ledger of a panel, as it stood at each cut, with that of panels that differ only after it.
@@ -133,15 +132,15 @@ def check_lookahead(
     rows = sorted(set(cuts))
     if not rows or rows[-1] >= len(panel.sessions) - 1:
         raise InvariantError(f"The cuts {rows} leave no future in a panel of {len(panel.sessions)} sessions.")
-    runs = len(rows) * len(futures) + 1
+    runs = len(rows) * len(FUTURES) + 1
     true = record(panel, rows)
     progress(1, runs)
     if not true[0]:
         raise InvariantError(f"Nothing was recorded by {panel.sessions[rows[0]]}: nothing can be compared.")
     leaks = []
-    for done, (place, name) in enumerate(((p, n) for p in range(len(rows)) for n in futures), start=2):
+    for done, (place, name) in enumerate(((p, n) for p in range(len(rows)) for n in FUTURES), start=2):
         row = rows[place]
-        (changed,) = record(futures[name](panel, row, seed), [row])
+        (changed,) = record(FUTURES[name](panel, row, SEED), [row])
         if changed != true[place]:
             first = first_difference(true[place], changed)
             leaks.append(Leak(session=str(panel.sessions[row]), future=name, difference=first))
@@ -149,7 +148,7 @@ def check_lookahead(
     return LookaheadResult(
         sessions=tuple(str(panel.sessions[row]) for row in rows),
         comparisons=runs - 1,
-        bytes_compared=len(futures) * sum(len(body) for body in true),
+        bytes_compared=len(FUTURES) * sum(len(body) for body in true),
         leaks=tuple(leaks),
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.holding import filled_forward
-from analysis.random_books import PortfolioLimits, equal_weight, equal_weight_scaled
+from analysis.random_books import PortfolioLimits, equal_weight
 from core.market import Floats
 
 SCALED_VOLATILITY = 0.12
@@ -78,13 +78,11 @@ def benchmark_curves(market: Market) -> Mapping[str, Floats]:
     The equal-weight portfolios pay the strategy's costs; the index fund pays nothing.
     """
     held = filled_forward(market.benchmark_close[:, None])[market.first - 1 :, 0]
-    even = equal_weight(market.open, market.close, first=market.first, cost_bps=market.cost_bps)
-    scaled = equal_weight_scaled(
-        market.open,
-        market.close,
-        first=market.first,
-        target_volatility=SCALED_VOLATILITY,
-        cost_bps=market.cost_bps,
+    even, scaled = (
+        equal_weight(
+            market.open, market.close, first=market.first, target_volatility=target, cost_bps=market.cost_bps
+        )
+        for target in (np.inf, SCALED_VOLATILITY)
     )
     return {
         market.benchmark: held / held[0],

@@ -13,9 +13,9 @@ from backtest.lookahead import differences
 from core.errors import RequestError
 from core.ports import Feed, Ledger, RiskManager, Team
 from core.times import market_date
-from core.types import MarketView, Plan, Portfolio, StepReport, TradingState
-from pipeline.engine import opening_portfolio, with_pending_orders
-from pipeline.fills import apply_fills
+from core.types import MarketView, Plan, Portfolio, Settlement, StepReport, TradingState
+from pipeline.account import opening_portfolio, with_pending_orders
+from pipeline.portfolio_changes import apply_settlement
 from pipeline.step import decide, fingerprint, name_of
 
 SHOWN_MAX = 200
@@ -143,8 +143,9 @@ def _portfolios(recorded: Recorded, initial_cash: Decimal) -> Iterator[Portfolio
     last = recorded.before.plan.portfolio if recorded.before else opening_portfolio(initial_cash)
     own = {approved.order.client_order_id for approved in report.plan.approved} if report.cycle.submits else set()
     pending = tuple(o for o in report.plan.portfolio.pending if o.client_order_id not in own)
+    settled = Settlement(fills=report.fills, cash_movements=report.cash_movements, actions=report.actions)
     for portfolio in (last, last.rebased()):
-        after = replace(apply_fills(portfolio, report.fills, market_date), pending=pending)
+        after = replace(apply_settlement(portfolio, settled, market_date), pending=pending)
         yield after
         yield replace(after, trades_today=report.plan.portfolio.trades_today - len(own))
 

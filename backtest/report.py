@@ -14,7 +14,6 @@ from analysis.random_books import random_books
 from analysis.ranking import YearOfRanking, ranking_by_year
 from analysis.trades import activity_of, round_trips
 from backtest.attribution import Contribution
-from backtest.intraday_coverage import IntradayCoverage
 from backtest.market import Market, Null, benchmark_curves
 from backtest.phases import spread_of
 from backtest.runner import Run
@@ -28,7 +27,41 @@ HINDSIGHT = (
     "The universe was picked with hindsight: today's leaders. Absolute returns on it are flattered, the "
     "strategy's and the equal-weight books' alike; compare them with each other, not with SPY."
 )
+TOTAL_RETURN = "Bars are total return: dividends are in the prices, and no cash is paid."
 HIGH_VOLATILITY = "high_vol"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntradayCoverage:
+    """The sessions and tickers whose risk check ran on five-minute bars; all others had daily brackets.
+
+    Attributes
+    ----------
+    file : str
+        Name of the file the bars came from.
+    checks : int
+        Steps taken within the days.
+    tickers : mapping of str to int
+        In how many sessions each was checked on them.
+    sessions : tuple of str
+        ISO dates.
+    """
+
+    file: str
+    checks: int
+    tickers: Mapping[str, int]
+    sessions: tuple[str, ...]
+
+    @property
+    def description(self) -> str:
+        """The same in a sentence."""
+        if not self.sessions:
+            return f"The 5-minute bars of {self.file} have no session of this span: stops and targets are daily."
+        return (
+            f"The risk check walked the 5-minute bars of {', '.join(self.tickers)} in {len(self.sessions)} "
+            f"sessions from {self.sessions[0]} to {self.sessions[-1]} ({self.file}, {self.checks:,} checks); "
+            "elsewhere stops and targets were held against the daily bar, the stop first."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +259,7 @@ def _candidates(ranking: Ranking) -> Candidates:
 def _caveats(about: About, run: Run) -> Sequence[str]:
     out = [
         HINDSIGHT,
+        TOTAL_RETURN,
         *about.caveats,
         f"Decided at the close, filled at the next open, {about.cost_bps:g} bps a trade; the first decision is "
         f"at the close of {run.sessions[0]}. Walk-forward: {about.models} rankers, each used only after the day "

@@ -79,8 +79,12 @@ def _luck(window: Window) -> Text:
     lines = [
         f"Among {luck.books} random books: percentile {show(luck.percentile, '{:.0f}')} (their Sharpe 5 % "
         f"{luck.sharpe_p05:.2f}, median {luck.sharpe_median:.2f}, 95 % {luck.sharpe_p95:.2f})",
-        f"Sharpe 95 % interval {between}; probability above 0: {show(found.probabilistic, PERCENT)}; deflated "
-        f"for {found.trials} trials (hurdle {found.hurdle:.2f}): {show(found.deflated, PERCENT)}",
+        f"Sharpe 95 % interval {between} (bootstrap in blocks of a month: what runs in series is kept)",
+        f"Probability that the Sharpe is above 0: {show(found.probabilistic, PERCENT)}; deflated for "
+        f"{found.trials} trials (hurdle {found.hurdle:.2f}): {show(found.deflated, PERCENT)} (a formula for "
+        "independent sessions, with skew and fat tails)",
+        "Those are two methods: where one sees a Sharpe above 0 (interval all above 0, probability of 97.5 % or "
+        "more) and the other does not, it is not shown",
     ]
     if window.ranking:
         ranking = window.ranking

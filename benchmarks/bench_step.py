@@ -63,7 +63,7 @@ def run_once(path: Path) -> dict[str, Any]:
     import numpy as np
 
     from agents.top_of_universe import TopNStrategy
-    from backtest.app.engine import build_backtest_engine, closes
+    from backtest.app.engine import build_backtest_engine
     from backtest.runner import run
     from benchmarks.panels import FIELDS
     from config.risk import RiskSettings
@@ -96,7 +96,7 @@ def run_once(path: Path) -> dict[str, Any]:
     done = run(
         backtest_engine.engine,
         backtest_engine.clock,
-        [(at, cycle) for at in closes(backtest_engine.panel, 0, SESSIONS - 1)],
+        [(at, cycle) for at in backtest_engine.panel.closed_at[:SESSIONS]],
         resume_after_sessions=0,
     )
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu

@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from backtest.app.settings import settings_of
-from backtest.app.strategies import BacktestSpec, decision_rows, load_panel
+from backtest.app.settings import BacktestSpec, settings_of
+from backtest.app.strategies import decision_rows, load_panel
 from config.environment import read_environment
 from core.types import BarPanel
 from models.factors.store import FactorStore

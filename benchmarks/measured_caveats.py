@@ -22,13 +22,11 @@ import numpy as np
 
 from analysis.curves import simple_returns, worst_drawdown
 from analysis.overfitting import overfitting_probability
-from analysis.random_books import equal_weight_scaled
 from backtest.app.executors import executor_of, run_all, share
-from backtest.app.settings import settings_of, with_changes
-from backtest.app.strategies import BacktestSpec, load_panel
+from backtest.app.settings import BacktestSpec, settings_of, with_changes
+from backtest.app.strategies import load_panel, run_under
 from backtest.app.study import market_of
-from backtest.app.sweep import run_cell
-from backtest.market import SCALED_VOLATILITY
+from backtest.market import SCALED_VOLATILITY, benchmark_curves
 from backtest.runner import Run
 from backtest.spans import windows_of
 from config.environment import read_environment
@@ -61,7 +59,7 @@ def runs_of(spec: BacktestSpec, panel: BarPanel, changes: list[Change], executor
     base = settings_of(spec)
     ground = ("pipeline", share(executor, spec), share(executor, panel), "parquet", ())
     asked = [(*ground, with_changes(base, change)) for change in changes]
-    return list(run_all(executor, run_cell, asked, lambda done, of: print(f"{done} of {of}", file=sys.stderr)))
+    return list(run_all(executor, run_under, asked, lambda done, of: print(f"{done} of {of}", file=sys.stderr)))
 
 
 def yardstick(spec: BacktestSpec, panel: BarPanel, change: Change, run: Run) -> Floats:
@@ -69,14 +67,7 @@ def yardstick(spec: BacktestSpec, panel: BarPanel, change: Change, run: Run) -> 
     days = panel.sessions.astype("datetime64[D]")
     first, last = np.searchsorted(days, run.sessions[[0, -1]])
     market = market_of(panel, with_changes(settings_of(spec), change), int(first), int(last))
-    returns = equal_weight_scaled(
-        market.open,
-        market.close,
-        first=market.first,
-        target_volatility=SCALED_VOLATILITY,
-        cost_bps=market.cost_bps,
-    )
-    return np.append(1.0, np.cumprod(1.0 + returns))
+    return benchmark_curves(market)[f"equal weight at {SCALED_VOLATILITY:.0%} volatility"]
 
 
 def cell(equity: Floats) -> str:

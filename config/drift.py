@@ -17,8 +17,11 @@ class DriftSettings(Frozen):
     recent_sessions : int
         The newest sessions, whose factors are held against the training window's.
     psi_max : float
-        Of any one factor; by the usual reading below 0.10 is stable and above 0.25 has shifted. A factor that
-        moved no further than it did within the training window raises no alarm.
+        Of any one factor; by the usual reading below 0.10 is stable and above 0.25 has shifted. Less raises no
+        alarm, however unusual.
+    false_alarms_month_max : float
+        The declared rate of false alarms: the probability that a month without any shift raises one. The limit of
+        each factor follows from it and from how the factor moved within the training window.
     rank_ic_sessions_min : int
         So many evaluated live sessions at least, before the live rank IC is held against the promised one.
     rank_ic_standard_errors_max : float
@@ -27,5 +30,6 @@ class DriftSettings(Frozen):
 
     recent_sessions: Annotated[int, Field(ge=5, le=252)] = 63
     psi_max: Annotated[float, Field(gt=0)] = 0.25
+    false_alarms_month_max: Annotated[float, Field(gt=0, le=0.5)] = 0.01
     rank_ic_sessions_min: Annotated[int, Field(ge=1)] = 21
     rank_ic_standard_errors_max: Annotated[float, Field(gt=0)] = 2.0

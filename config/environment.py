@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, cast
@@ -12,9 +13,12 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from config.trading import TradingSettings
+from config.unknown_variables import AskedFor, unknown_variables
 from core.errors import SettingsError
+from core.masking import SecretMask
 
 ROOT = Path(__file__).parent.parent
+TOKEN_CHARACTERS_MIN = 16  # off loopback
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DATA_PROVIDERS = ("auto", "yfinance", "alpaca", "simulated")
 Provider = Literal["auto", "yfinance", "alpaca", "parquet", "simulated"]
@@ -45,8 +49,14 @@ class Environment:
         Where Alpaca's API is instead of at Alpaca: a stand-in on this machine, for tests.
     artefact_dir : Path
         Trained models; the project's own `models/` unless STATE_DIR is set.
+    notify_urls : tuple of SecretStr
+        Who is told; none: those of `notify.urls`.
+    heartbeat_url : SecretStr or None
+        The dead man's switch; None: that of `heartbeat.url`.
     leave_with_stdin : bool
         Stop when standard input ends: a parent holds its other end, and is gone then.
+    unknown : tuple of str
+        What was set that looks like a variable of the engine and is none, in words.
     """
 
     host: str = "127.0.0.1"
@@ -66,11 +76,20 @@ class Environment:
     neo4j_uri: str | None = None
     neo4j_user: str | None = None
     neo4j_password: SecretStr | None = field(default=None, repr=False)
+    notify_urls: tuple[SecretStr, ...] = ()
+    heartbeat_url: SecretStr | None = None
+    unknown: tuple[str, ...] = ()
 
     @property
     def has_alpaca_keys(self) -> bool:
         """Whether both Alpaca keys are set."""
         return self.alpaca_key is not None and self.alpaca_secret is not None
+
+    def secret_mask(self) -> SecretMask:
+        """Return what masks the secrets at an edge."""
+        held = (self.token, self.alpaca_key, self.alpaca_secret, self.neo4j_password)
+        in_address = urlsplit(self.neo4j_uri or "").password
+        return SecretMask([*(one.get_secret_value() for one in held if one), in_address or ""])
 
 
 def read_environment(variables: Mapping[str, str]) -> Environment:
@@ -81,6 +100,10 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     SettingsError
         For a value that cannot be used, half a pair of keys, or an open host without a token.
     """
+    given = variables
+    variables = AskedFor(
+        {name: value.strip() for name, value in given.items() if value.strip()}
+    )  # blank: not set
     env = Environment(
         host=variables.get("TRADING_HOST") or "127.0.0.1",
         port=_port(variables),
@@ -99,6 +122,8 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         neo4j_uri=variables.get("NEO4J_URI") or None,
         neo4j_user=variables.get("NEO4J_USER") or None,
         neo4j_password=_secret(variables, "NEO4J_PASSWORD"),
+        notify_urls=tuple(SecretStr(url) for url in _urls(variables)),
+        heartbeat_url=_secret(variables, "HEARTBEAT_URL"),
     )
     if (env.alpaca_key is None) != (env.alpaca_secret is None):
         missing = "ALPACA_SECRET_KEY" if env.alpaca_secret is None else "ALPACA_API_KEY"
@@ -111,9 +136,11 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
             f"TRADING_HOST={env.host} is reachable by others and TRADING_API_TOKEN is not set.",
             hint="Set TRADING_API_TOKEN, or listen on 127.0.0.1.",
         )
+    if env.host not in LOOPBACK and env.token is not None:
+        _require_strong(env.token)
     if env.provider == "alpaca" and not env.has_alpaca_keys:
         raise SettingsError("DATA_PROVIDER=alpaca needs ALPACA_API_KEY and ALPACA_SECRET_KEY.")
-    return env
+    return replace(env, unknown=unknown_variables(given, variables.names))
 
 
 def order_route(env: Environment, trading: TradingSettings) -> OrderRoute:
@@ -153,12 +180,28 @@ def _flag(variables: Mapping[str, str], name: str, *, default: str) -> bool:
     raise SettingsError(f"{name}={value} is neither true nor false.", hint=f"Set {name}=true or {name}=false.")
 
 
-SECRETS = ("TRADING_API_TOKEN", "ALPACA_API_KEY", "ALPACA_SECRET_KEY", "NEO4J_PASSWORD")
+def _require_strong(token: SecretStr) -> None:
+    """Refuse a token that strangers could guess."""
+    if len(token.get_secret_value()) < TOKEN_CHARACTERS_MIN:
+        raise SettingsError(
+            f"TRADING_API_TOKEN is shorter than {TOKEN_CHARACTERS_MIN} characters; TRADING_HOST is open to all.",
+            hint="Make one (python -c 'import secrets; print(secrets.token_urlsafe())'), or listen on 127.0.0.1.",
+        )
+
+
+SECRETS = ("TRADING_API_TOKEN", "ALPACA_API_KEY", "ALPACA_SECRET_KEY", "NEO4J_PASSWORD", "HEARTBEAT_URL")
 
 
 def secrets_in(variables: Mapping[str, str]) -> tuple[str, ...]:
     """Give the secrets' texts, for those who must leave them out of what they write."""
-    return tuple(variables[name] for name in SECRETS if variables.get(name))
+    set_ones = (variables[name] for name in SECRETS if variables.get(name, "").strip())
+    in_address = urlsplit(variables.get("NEO4J_URI", "")).password
+    return (*set_ones, *([in_address] if in_address else []), *_urls(variables))
+
+
+def _urls(variables: Mapping[str, str]) -> list[str]:
+    """Read the receivers of NOTIFY_URLS, with white space between them: an address may hold a comma."""
+    return (variables.get("NOTIFY_URLS") or "").split()
 
 
 def _secret(variables: Mapping[str, str], name: str) -> SecretStr | None:
@@ -184,7 +227,7 @@ def _port(variables: Mapping[str, str]) -> int | None:
     value = variables.get("TRADING_PORT")
     if not value:
         return None
-    if not (value.isdigit() and 1 <= int(value) <= 65535):
+    if not (re.fullmatch("[0-9]{1,5}", value) and 1 <= int(value) <= 65535):  # isdigit() takes ² for one
         raise SettingsError(f"TRADING_PORT={value} is not a port.", hint="Use a number from 1 to 65535.")
     return int(value)
 

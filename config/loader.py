@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from config.json_file import HINT, NESTING_MAX, read_object, shown, written_twice
 from config.risk import RiskSettings
 from config.trading import TradingSettings
 from core.errors import SettingsError
@@ -51,30 +52,43 @@ def load_risk(folder: Path = FOLDER, profile: str = "runbook") -> RiskSettings:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read one file's object, dotted keys unfolded; a missing file is an empty layer."""
+    """Read one file's object, dotted keys unfolded; a missing file is an empty layer.
+
+    Raises
+    ------
+    SettingsError
+        For whatever the file is that is not clean JSON in UTF-8, naming the file and what is wrong with it.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        content = read_object(path)
     except FileNotFoundError:
+        if path.is_symlink():
+            raise SettingsError(f"{path} is a link to a file that there is not.", hint=HINT) from None
         return {}
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {error}.", hint="Mend its permissions.") from error
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise SettingsError(f"{path} is not JSON: {error}.", hint="Mend the file, then start again.") from error
-    if not isinstance(content, dict):
-        raise SettingsError(f"{path} holds a {type(content).__name__}, not an object of settings.")
-    return _unfold(content)
-
-
-def _unfold(content: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for key, value in content.items():
-        head, _, rest = key.partition(".")
-        leaf = {rest: value} if rest else value
-        leaf = _unfold(leaf) if isinstance(leaf, dict) else leaf
-        out = merge(out, {head: leaf})
+    _unfold(content, out, (), path)
     return out
+
+
+def _unfold(content: Mapping[str, Any], into: dict[str, Any], above: tuple[str, ...], path: Path) -> None:
+    """Lay an object's members under the keys that their dots name; `a.b` and b within a are the same key."""
+    for key, value in content.items():
+        parts = key.split(".")
+        keys = (*above, *parts)
+        if len(keys) > NESTING_MAX:
+            raise SettingsError(f"{path} is nested deeper than {NESTING_MAX}: {shown(keys)}.", hint=HINT)
+        place = into
+        for part in parts[:-1]:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise written_twice(path, keys)
+        leaf = parts[-1]
+        if leaf in place and not (isinstance(value, dict) and isinstance(place[leaf], dict)):
+            raise written_twice(path, keys)
+        if isinstance(value, dict):
+            _unfold(value, place.setdefault(leaf, {}), keys, path)
+        else:
+            place[leaf] = value
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,10 +115,9 @@ def validate(model: type[Model], content: Mapping[str, Any], file: str) -> Model
 
 
 def _explain(model: type[BaseModel], error: Any) -> str:
-    path = [str(part) for part in error["loc"]]
-    dotted = ".".join(path)
+    dotted = shown([str(part) for part in error["loc"]])
     if error["type"] != "extra_forbidden":
-        return f"{dotted or 'the file'}: {error['msg']} (given: {error['input']!r})"
+        return f"{dotted or 'the file'}: {error['msg']} (given: {error['input']!r:.200})"
     near = difflib.get_close_matches(dotted, key_paths(model), n=1, cutoff=0.0)
     return f"unknown key {dotted}; the nearest known name is {near[0]}"
 

@@ -6,17 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from config.corporate_actions import SaidAction
 from config.drift import DriftSettings
 from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
 from config.memory import MemorySettings
+from config.notify import HeartbeatSettings, NotifySettings
 from config.sectors import STOCKS
-
-
-class ServerSettings(Frozen):
-    """Where the daemon listens."""
-
-    port: Annotated[int, Field(ge=1, le=65535)] = 8787
+from config.server import ServerSettings
 
 
 class BrokerSettings(Frozen):
@@ -266,8 +263,7 @@ class SynthesizerSettings(Frozen):
     Attributes
     ----------
     allocation : str
-        `votes`: weighted votes buy and sell. `diversified`: the least-correlated portfolio is held and the votes
-        are shown beside it without weight.
+        `votes`: weighted votes decide. `diversified`: the least-correlated portfolio, votes shown without weight.
     """
 
     allocation: Literal["votes", "diversified"] = "votes"
@@ -288,6 +284,7 @@ class TradingSettings(Frozen):
     rl: RlSettings = RlSettings()
     watchlist: WatchlistSettings = WatchlistSettings()
     data: DataSettings = DataSettings()
+    corporate_actions: tuple[SaidAction, ...] = ()
     regime: RegimeSettings = RegimeSettings()
     quant: QuantSettings = QuantSettings()
     sentiment: SentimentSettings = SentimentSettings()
@@ -296,3 +293,5 @@ class TradingSettings(Frozen):
     scheduler: SchedulerSettings = SchedulerSettings()
     drift: DriftSettings = DriftSettings()
     memory: MemorySettings = MemorySettings()
+    notify: NotifySettings = NotifySettings()
+    heartbeat: HeartbeatSettings = HeartbeatSettings()

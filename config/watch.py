@@ -50,13 +50,14 @@ class WatchedRisk:
             self.fault = f"The risk file's edit is refused and the old limits stay in force: {error}"
         return True
 
-    def _look(self) -> tuple[tuple[int, int] | None, ...]:
+    def _look(self) -> tuple[tuple[int, ...], ...]:
         return tuple(_stamp(self._folder / name) for name in ("risk.default.json", "risk.json"))
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Return what changes when a file does: a copy that keeps its time and size is another file all the same."""
     try:
         stat = path.stat()
-    except FileNotFoundError:
-        return None
-    return stat.st_mtime_ns, stat.st_size
+    except OSError as error:  # there is none, or it cannot be looked at: reading it says which
+        return (error.errno or 0,)
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino, stat.st_ctime_ns

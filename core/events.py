@@ -10,7 +10,7 @@ from typing import Any
 TOPICS = (
     "regime.update", "sector.hot", "signal.buy", "signal.sell", "decision.made", "order.submitted",
     "order.filled", "order.refused", "risk.alert", "portfolio.update", "job.progress", "model.updated",
-    "state.changed",
+    "state.changed", "order.cancelled", "order.expired", "corporate.action", "cash.movement",
 )  # fmt: skip
 
 

@@ -14,7 +14,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from core.corporate_actions import CorporateAction
 from core.errors import InvariantError
+from core.times import market_date
 
 Floats = NDArray[np.float64]
 FIELDS = ("open", "high", "low", "close", "volume")
@@ -181,6 +183,9 @@ class MarketView:
         `yfinance`, `alpaca`, `parquet` or `simulated`.
     market_open : bool
         Whether the exchange is in its regular session at `as_of`.
+    actions : tuple of CorporateAction
+        Corporate actions in effect by `as_of` of which the feed is certain, in order of `ex_date`; the bars and
+        quotes of their symbols are in shares of after them. A symbol with a doubtful one is in `stale`.
     """
 
     as_of: datetime
@@ -192,6 +197,7 @@ class MarketView:
     feed_fault: str = ""
     source: str = ""
     market_open: bool = False
+    actions: tuple[CorporateAction, ...] = ()
 
     def __post_init__(self) -> None:
         if self.as_of.tzinfo is None:
@@ -199,6 +205,8 @@ class MarketView:
         late = [q.symbol for q in self.quotes.values() if q.at > self.as_of]
         late += [h.text for h in self.headlines if max(h.received_at, h.published_at) > self.as_of]
         late += [m.fact for m in self.memories if m.valid_at > self.as_of]
+        if self.actions:
+            late += [a.action_id for a in self.actions if a.ex_date > market_date(self.as_of)]
         if late or self._bars_reach_beyond():
             raise InvariantError(f"The view as of {self.as_of} holds something later: {late[:3] or 'bars'}.")
 
@@ -235,7 +243,7 @@ class MarketView:
         return closes
 
     def digest(self) -> str:
-        """Return the fingerprint of the view: SHA-256 over bars, quotes, news, memories and exclusions."""
+        """Return the fingerprint of the view: SHA-256 of bars, quotes, news, memories, exclusions, actions."""
         return self._digest
 
     @cached_property
@@ -249,4 +257,6 @@ class MarketView:
             [(m.symbol, m.fact, m.valid_at.isoformat()) for m in self.memories],
         )  # fmt: skip
         digest.update(repr(parts).encode())
+        if self.actions:  # apart, so that a view without any keeps the digest it always had
+            digest.update(repr([(a.action_id, a.ratio, a.cash_per_share) for a in self.actions]).encode())
         return digest.hexdigest()

@@ -13,6 +13,11 @@ from core.money import to_cents
 SPLIT = "split"
 """The rule of a fill that is a split: shares that came (a buy) or went (a sell) at price 0."""
 
+DELISTED = "delisting"
+"""The rule of a sale that takes delisted shares out of the portfolio; the only one whose price may be 0."""
+CASH_IN_LIEU = "cash_in_lieu"
+"""The rule of a sale of the fraction of a share that a split left over."""
+
 
 class Side(StrEnum):
     """Which way an order trades."""

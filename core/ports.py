@@ -8,10 +8,13 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from core.brackets import Bracket
+from core.notifications import Notification
 from core.service import OrderRecord
 from core.types import (
     ApprovedOrder,
     BarPanel,
+    CashMovement,
+    CorporateAction,
     Cycle,
     Decision,
     Event,
@@ -23,6 +26,7 @@ from core.types import (
     Plan,
     Portfolio,
     Quote,
+    Settlement,
     StepReport,
     TradingState,
 )
@@ -102,8 +106,8 @@ class Broker(Protocol):
 
     name: str
 
-    def settle(self, view: MarketView) -> tuple[Fill, ...]:
-        """Give the fills that happened up to the view's moment and were not given before."""
+    def settle(self, view: MarketView) -> Settlement:
+        """Give the fills, cash movements and corporate actions up to the view's moment, not acknowledged yet."""
         ...
 
     def submit(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:
@@ -118,8 +122,8 @@ class Broker(Protocol):
         """Cancel an order if it is still open; give its status."""
         ...
 
-    def acknowledge(self, fill_ids: Sequence[str]) -> None:
-        """Take note that the ledger has these fills: they need not be given again."""
+    def acknowledge(self, ids: Sequence[str]) -> None:
+        """Take note that the ledger has these fills, movements and actions: they need not be given again."""
         ...
 
     def statuses(self, client_order_ids: Sequence[str]) -> Mapping[str, str]:
@@ -176,6 +180,14 @@ class Ledger(Protocol):
 
     def new_fills(self, fills: Sequence[Fill]) -> tuple[Fill, ...]:
         """Keep the fills that no recorded step has booked yet."""
+        ...
+
+    def new_cash_movements(self, movements: Sequence[CashMovement]) -> tuple[CashMovement, ...]:
+        """Keep the cash movements that no recorded step has booked yet."""
+        ...
+
+    def new_actions(self, actions: Sequence[CorporateAction]) -> tuple[CorporateAction, ...]:
+        """Keep the corporate actions that no recorded step has booked yet."""
         ...
 
     def set_state(self, state: TradingState, reason: str) -> None:
@@ -249,6 +261,14 @@ class EventSink(Protocol):
         ...
 
 
+class Notifier(Protocol):
+    """Tells a person."""
+
+    def notify(self, notification: Notification) -> None:
+        """Keep a notification until its receivers have it; never waits for them, never raises."""
+        ...
+
+
 class MemoryWriter(Protocol):
     """Remembers reports for later recall, best effort."""
 
@@ -263,5 +283,5 @@ class MemoryWriter(Protocol):
 
 __all__ = [
     "BarSource", "Broker", "Calendar", "Clock", "EventSink", "Feed", "Ledger", "MemoryWriter",
-    "NewsSource", "RiskManager", "Team",
+    "NewsSource", "Notifier", "RiskManager", "Team",
 ]  # fmt: skip

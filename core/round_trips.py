@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from core.money import PRICE_TICK
-from core.orders import Fill, Side
+from core.corporate_actions import CashKind, CashMovement
+from core.money import PRICE_TICK, SHARE_TICK
+from core.orders import SPLIT, Fill, Side
 from core.trading import ZERO
 
 
@@ -22,7 +23,7 @@ class RoundTrip:
     Attributes
     ----------
     quantity : Decimal
-        Shares bought.
+        Shares bought, in shares of the size they were sold in.
     entry_at, exit_at : datetime
         When the first buy and the last sale filled.
     entry_price, exit_price : Decimal
@@ -33,6 +34,8 @@ class RoundTrip:
         Cash that all sales brought, less their fees.
     exit_rule : str
         The rule of the last sale.
+    dividends_usd : Decimal
+        Cash it paid while it was held.
     """
 
     symbol: str
@@ -44,11 +47,12 @@ class RoundTrip:
     cost_usd: Decimal
     proceeds_usd: Decimal
     exit_rule: str
+    dividends_usd: Decimal = ZERO
 
     @property
     def profit_usd(self) -> Decimal:
         """Cash it earned after fees; the sum over all is the change of cash when nothing is held."""
-        return self.proceeds_usd - self.cost_usd
+        return self.proceeds_usd + self.dividends_usd - self.cost_usd
 
     @property
     def profit_pct(self) -> float:
@@ -67,13 +71,20 @@ class _OpenPosition:
     sold_usd: Decimal = ZERO
     cost_usd: Decimal = ZERO
     proceeds_usd: Decimal = ZERO
+    dividends_usd: Decimal = ZERO
+
+    def split(self, change: Decimal) -> None:
+        """Count what was bought and sold in new shares, of which `change` more (or fewer) are held."""
+        held = self.bought - self.sold
+        self.sold = (self.sold * (held + change) / held).quantize(SHARE_TICK)
+        self.bought = self.sold + held + change
 
 
 class RoundTripTracker:
     """Pairs fills into round trips, one fill after the other, in the order in which they happened.
 
     A round trip begins with the first buy and ends when as much was sold as was bought. A sale of what was never
-    bought here (a foreign position) is passed over.
+    bought here (a foreign position) is passed over. A split changes the number of shares and nothing else.
     """
 
     def __init__(self) -> None:
@@ -81,6 +92,10 @@ class RoundTripTracker:
 
     def add(self, fill: Fill) -> RoundTrip | None:
         """Take the next fill; give the round trip that it ends, if it ends one."""
+        if fill.rule == SPLIT:
+            if fill.symbol in self._open:
+                self._open[fill.symbol].split(fill.quantity if fill.side is Side.BUY else -fill.quantity)
+            return None
         if fill.side is Side.BUY:
             position = self._open.setdefault(fill.symbol, _OpenPosition(fill.at))
             position.bought += fill.quantity
@@ -97,6 +112,12 @@ class RoundTripTracker:
             return None
         del self._open[fill.symbol]
         return _closed(position, fill)
+
+    def pay(self, movement: CashMovement) -> None:
+        """Take the next dividend: it is earned by the position that is open, if one is."""
+        position = self._open.get(movement.symbol or "")
+        if position is not None and movement.kind is CashKind.DIVIDEND:
+            position.dividends_usd += movement.amount
 
     def held(self, symbol: str) -> Decimal:
         """Give the shares of a symbol that are held, 0 when it is flat."""
@@ -115,4 +136,5 @@ def _closed(position: _OpenPosition, last: Fill) -> RoundTrip:
         cost_usd=position.cost_usd,
         proceeds_usd=position.proceeds_usd,
         exit_rule=last.rule,
+        dividends_usd=position.dividends_usd,
     )

@@ -13,7 +13,18 @@ from core.brackets import Levels
 from core.memory import Recollection
 from core.round_trips import RoundTrip
 from core.schedule import Timetable
-from core.types import Cycle, Fill, MarketAnalysis, OrderStatus, Portfolio, Side, StepReport
+from core.trading import ZERO
+from core.types import (
+    CashMovement,
+    Cycle,
+    Fill,
+    MarketAnalysis,
+    OrderStatus,
+    Portfolio,
+    RefusedOrder,
+    Side,
+    StepReport,
+)
 
 
 class JobStatus(StrEnum):
@@ -83,6 +94,15 @@ class OrderRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalRecord:
+    """An order that a limit stopped before it was made, and the step that recorded it."""
+
+    decision_id: str
+    at: datetime
+    refused: RefusedOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EquityMark:
     """The portfolio's equity after a session's last step.
 
@@ -96,6 +116,8 @@ class EquityMark:
         Distance below the peak, a fraction at or below 0.
     regime : str or None
         The regime that the step saw.
+    external_flow : Decimal
+        What a person paid in (or, negative, took out) since the mark before: no profit, US dollars.
     """
 
     session: date
@@ -103,6 +125,7 @@ class EquityMark:
     equity: Decimal
     drawdown: float
     regime: str | None
+    external_flow: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +135,8 @@ class EquityPoint:
     Attributes
     ----------
     benchmark, equal_weight : float or None
-        What the same money would be worth in SPY, and in the universe at equal weight, US dollars.
+        What the same money, with what was paid in and out, would be worth in SPY, and in the universe at equal
+        weight, US dollars.
     """
 
     session: date
@@ -121,6 +145,7 @@ class EquityPoint:
     regime: str | None
     benchmark: float | None
     equal_weight: float | None
+    external_flow: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,12 +178,20 @@ class LedgerQueries(Protocol):
         """Return the orders of one decision, in the order they are sent."""
         ...
 
+    def refusals(self, limit: int) -> Sequence[RefusalRecord]:
+        """Return what limits stopped in the newest steps, newest first."""
+        ...
+
     def fills(self, limit: int) -> Sequence[Fill]:
         """Return fills, newest first."""
         ...
 
     def fill_count(self, session: date) -> int:
         """Return how many fills a session had; a split is none."""
+        ...
+
+    def cash_movements(self, limit: int) -> Sequence[CashMovement]:
+        """Return cash that came or went without a trade, newest first."""
         ...
 
     def trades(self, limit: int) -> Sequence[RoundTrip]:

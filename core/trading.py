@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 from msgspec.structs import replace
 
 from core.brackets import Bracket
+from core.corporate_actions import CashMovement, CorporateAction
 from core.cycles import Cycle
 from core.market_analysis import MarketAnalysis, Signal
 from core.orders import ApprovedOrder, Fill, Order, RefusedOrder
@@ -34,6 +35,12 @@ class TradingState(StrEnum):
     ACTIVE = "active"
     REDUCING = "reducing"
     HALTED = "halted"
+
+
+def tighter(one: TradingState, other: TradingState) -> TradingState:
+    """Return the state that allows less."""
+    order = tuple(TradingState)
+    return max(one, other, key=order.index)
 
 
 class Vote(Struct, frozen=True, kw_only=True):
@@ -78,7 +85,8 @@ class Position(Struct, frozen=True, kw_only=True, gc=False):
     Attributes
     ----------
     average_price : Decimal
-        Mean entry price, US dollars.
+        Mean entry price, US dollars, in shares of today's size and less the dividends since, as vendors adjust:
+        the return since entry is total return, and no split or dividend sets off a stop.
     entry_at : datetime
         When the position was opened, UTC.
     entry_session : date
@@ -242,6 +250,10 @@ class StepReport(Struct, frozen=True, kw_only=True):
         Why the feed as a whole could not be trusted; empty when it could.
     notes : tuple of str
         What was degraded.
+    cash_movements : tuple of CashMovement
+        Cash booked without a trade.
+    actions : tuple of CorporateAction
+        Corporate actions that took effect on something held.
     """
 
     decision_id: str
@@ -256,3 +268,5 @@ class StepReport(Struct, frozen=True, kw_only=True):
     stale: Mapping[str, str] = field(default_factory=dict)
     feed_fault: str = ""
     notes: tuple[str, ...] = ()
+    cash_movements: tuple[CashMovement, ...] = ()
+    actions: tuple[CorporateAction, ...] = ()

@@ -1,5 +1,6 @@
 """The nouns of the engine, in one place to import from."""
 
+from core.corporate_actions import ActionKind, CashKind, CashMovement, CorporateAction, Settlement
 from core.cycles import Cycle
 from core.events import Event
 from core.market import BarPanel, Floats, Headline, MarketView, Memory, Quote
@@ -17,8 +18,8 @@ from core.trading import (
 )
 
 __all__ = [
-    "Abstention", "Action", "ApprovedOrder", "BarPanel", "Check", "Cycle", "Decision", "Event", "Fill",
-    "Floats", "Headline", "MarketAnalysis", "MarketView", "Memory", "Order", "OrderStatus", "Plan", "Portfolio",
-    "Position", "Quote", "RankedStock", "RefusedOrder", "Regime", "SectorScore", "Side", "Signal",
-    "StepReport", "TradingState", "Vote",
+    "Abstention", "Action", "ActionKind", "ApprovedOrder", "BarPanel", "CashKind", "CashMovement", "Check",
+    "CorporateAction", "Cycle", "Decision", "Event", "Fill", "Floats", "Headline", "MarketAnalysis", "MarketView",
+    "Memory", "Order", "OrderStatus", "Plan", "Portfolio", "Position", "Quote", "RankedStock", "RefusedOrder",
+    "Regime", "SectorScore", "Settlement", "Side", "Signal", "StepReport", "TradingState", "Vote",
 ]  # fmt: skip

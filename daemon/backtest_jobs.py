@@ -12,7 +12,7 @@ from core.service import Job
 from core.types import BarPanel
 
 if TYPE_CHECKING:
-    from backtest.app.strategies import BacktestSpec
+    from backtest.app.settings import BacktestSpec
     from daemon.child_jobs import JobRunner, ReportProgress
     from pipeline.engine import Engine
 
@@ -110,7 +110,8 @@ def _bars(engine: Engine) -> tuple[BarPanel, str]:
 
 
 def _spec(folder: Path, bars: BarPanel, parameters: Mapping[str, Any]) -> BacktestSpec:
-    from backtest.app.strategies import BacktestSpec, decision_rows  # noqa: PLC0415  # heavy: at first use
+    from backtest.app.settings import BacktestSpec  # noqa: PLC0415  # heavy: at first use
+    from backtest.app.strategies import decision_rows  # noqa: PLC0415  # heavy: at first use
 
     given = {name: parameters[name] for name in ("seed", "books", "profile") if parameters.get(name) is not None}
     spec = BacktestSpec(

@@ -7,6 +7,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +15,12 @@ from dataclasses import replace
 from datetime import datetime
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, TextIO, cast
 
 from core.errors import EngineError, RequestError
 from core.ports import Clock, EventSink
 from core.service import Job, JobStatus
+from daemon.log_stream import LogStream
 from daemon.process_memory import release_memory
 
 ReportProgress = Callable[[float, str], None]
@@ -200,6 +202,7 @@ def _child(parent: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its children
     if hasattr(os, "nice"):
         os.nice(CHILD_NICENESS)  # the engine and the event loop come first
+    sys.stdout = sys.stderr = cast(TextIO, LogStream(sys.stderr))  # a lost log costs no work
 
     def progress(fraction: float, message: str) -> None:
         parent.send(("progress", fraction, message))

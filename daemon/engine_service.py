@@ -22,10 +22,11 @@ from core.types import Cycle, Portfolio, Side, StepReport, TradingState
 from daemon.child_jobs import JobRunner
 from daemon.engine_thread import EngineThread
 from daemon.equity_comparison import compare_with_market
-from daemon.logs import step_line
+from daemon.halt_recorder import HaltRecorder
+from daemon.logs import settlement_lines, step_line
 from daemon.service_dependencies import ServiceDependencies
 from daemon.settle_trigger import SettleTrigger
-from daemon.start_retries import start_retries
+from daemon.start_retries import start_alert, start_retries
 from daemon.unwatched import UnwatchedLog, unwatched_reason
 from pipeline.engine import Engine
 from pipeline.execution import cancel_entries, execute, is_decision, newest_decision
@@ -59,6 +60,7 @@ class EngineService:
         self._thread = EngineThread()
         self._runner = JobRunner(given.clock, given.events, lambda finish: self._thread.submit(finish).result())
         self._settle_soon = SettleTrigger(self._thread, lambda: None if self._not_ready else self.engine)
+        self._halt_recorder = HaltRecorder()
         self._ledger: LedgerQueries | None = None
         self._unwatched = UnwatchedLog(self.timetable)
         self._not_ready = "The engine is starting."
@@ -68,6 +70,7 @@ class EngineService:
 
     def start(self) -> None:
         """Begin building and recovering on the engine thread, and run the jobs once that is done."""
+        self._given.notifications.start(self)
         self._start = self._thread.submit(self._begin)
         self._given.scheduled_jobs.start(self)
 
@@ -81,6 +84,7 @@ class EngineService:
         """Let the running step finish (or be recovered at the next start), then let go of the files."""
         self.begin_stop()
         await self._thread.stop(self._given.close, STOP_SECONDS_MAX)
+        self._halt_recorder.stop()
 
     def now(self) -> datetime:
         """Return the engine's moment: with recorded bars it is not the wall clock's."""
@@ -140,10 +144,11 @@ class EngineService:
         return await self._on_engine(settle_and_execute)
 
     async def halt(self, reason: str) -> None:
-        """Stop sending at once, even inside a running step; then write HALTED down."""
-        self._require_engine().sending.request_halt()
-        await self._on_engine(lambda engine: engine.set_state(TradingState.HALTED, reason))
+        """Go to HALTED at once, even inside a running step, and write it down; it never queues."""
+        engine = self._require_engine()
+        engine.sending.request_halt()
         self._status_cache = (-1.0, b"")
+        await self._halt_recorder.record(engine, reason)
 
     async def resume(self) -> None:
         """Go back to ACTIVE, unless a halt was asked for later; losses are measured from here on."""
@@ -242,6 +247,8 @@ class EngineService:
             if self._not_ready:
                 self._not_ready = f"The start failed: {error}"
             log.error("start.failed", reason=str(error), exc_info=not isinstance(error, EngineError))
+            alert = start_alert(error, tried_again=False)
+            self._given.events.publish("risk.alert", self._given.clock.now(), alert)
 
     def _build_and_recover(self) -> None:
         """Build and reconcile; called again while what failed may come back."""
@@ -259,6 +266,7 @@ class EngineService:
     def _note_retry(self, error: Recoverable, wait_seconds: float) -> None:
         self._not_ready = f"The start waits for what failed, and tries again: {error}"
         log.warning("start.retry", reason=str(error), wait_seconds=wait_seconds)
+        self._given.events.publish("risk.alert", self._given.clock.now(), start_alert(error, tried_again=True))
 
     def _step(self, engine: Engine, cycle: Cycle) -> StepReport:
         began = time.perf_counter()
@@ -268,6 +276,8 @@ class EngineService:
             self.last_decision = report
         self._status_cache = (-1.0, b"")
         log.info("step", **step_line(report, seconds))
+        for event, fields in settlement_lines(report):
+            log.info(event, **fields)
         self._given.on_step(engine, report, seconds)
         self._unwatched.note(engine)
         return report

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.market import BarPanel, Floats
 from core.service import EquityMark, EquityPoint
+from core.trading import ZERO
 
 Sessions = NDArray[np.datetime64]
 
@@ -21,7 +22,8 @@ def compare_with_market(
     """Return the portfolio's equity marks beside the index and the equal-weight universe.
 
     Both are scaled to the portfolio's equity at its first mark in the window (or to 1 where there is no mark), so
-    that the three lines meet where the engine began. They pay no costs.
+    that the three lines meet where the engine began. What a person pays in or takes out later is paid into them
+    too, at that session's close: a deposit is no profit over the market. They pay no costs.
 
     Parameters
     ----------
@@ -44,14 +46,19 @@ def compare_with_market(
     even = _on(days, known, _even(bars, universe))
     start = int(np.searchsorted(days, np.datetime64(marks[0].session, "D"))) if marks else 0
     scale = float(marks[0].equity) if marks else 1.0
+    paid = np.zeros(len(days))
+    for mark in marks:
+        paid[np.searchsorted(days, np.datetime64(mark.session, "D"))] = float(mark.external_flow)
+    paid[start : start + 1] = scale
     return tuple(
         EquityPoint(
             session=day,
             equity=held[day].equity if day in held else None,
             drawdown=held[day].drawdown if day in held else None,
             regime=held[day].regime if day in held else None,
-            benchmark=_scaled(index, row, start, scale),
-            equal_weight=_scaled(even, row, start, scale),
+            benchmark=_grown(index, paid, row, start),
+            equal_weight=_grown(even, paid, row, start),
+            external_flow=held[day].external_flow if day in held else ZERO,
         )
         for row, day in enumerate(_dates(days))
     )
@@ -94,6 +101,9 @@ def _on(days: Sessions, known: Sessions, values: Floats) -> Floats:
     return np.where(rows >= 0, values[np.maximum(rows, 0)], np.nan)
 
 
-def _scaled(values: Floats, row: int, start: int, scale: float) -> float | None:
-    scaled = values[row] / values[start] * scale
-    return float(scaled) if np.isfinite(scaled) else None
+def _grown(values: Floats, paid: Floats, row: int, start: int) -> float | None:
+    """Return what all that was paid in from `start` on has become; before it, what would have grown to it."""
+    since = slice(start, max(row, start) + 1)
+    paying = paid[since] != 0
+    grown = float((values[row] / values[since][paying] * paid[since][paying]).sum())
+    return grown if np.isfinite(grown) else None

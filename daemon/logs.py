@@ -4,46 +4,32 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import Processor
 
-from core.types import StepReport
+from core.masking import NO_SECRETS, SecretMask
+from core.orders import SPLIT
+from core.types import Side, StepReport
+from daemon.log_stream import LogStream
+from pipeline.report_events import action_data, movement_data
 
 DIGEST_CHARACTERS = 12
-MASK = "[secret]"
 
 
-class Masked:
-    """A text stream that never writes a secret, whoever put it into a message.
+def configure_logging(mask: SecretMask = NO_SECRETS) -> LogStream:
+    """Send structlog and the standard library's warnings to standard error, without secrets.
 
-    Parameters
-    ----------
-    secrets : collection of str
-        What is written as `[secret]` wherever it occurs.
+    Returns
+    -------
+    LogStream
+        Standard error itself from now on, so that a traceback nobody caught is masked too.
     """
-
-    def __init__(self, stream: TextIO, secrets: Collection[str]) -> None:
-        self._stream = stream
-        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
-
-    def write(self, text: str) -> int:
-        """Write text without the secrets."""
-        for secret in self._secrets:
-            text = text.replace(secret, MASK)
-        return self._stream.write(text)
-
-    def flush(self) -> None:
-        """Flush the stream."""
-        self._stream.flush()
-
-
-def configure_logging(secrets: Collection[str] = ()) -> None:
-    """Send structlog and the standard library's warnings to standard error, without `secrets`."""
-    masked = cast(TextIO, Masked(sys.stderr, secrets))
-    if sys.stderr.isatty():
+    stream = LogStream(sys.stderr, mask)
+    target = cast(TextIO, stream)
+    if stream.isatty():
         rendering: list[Processor] = [structlog.dev.ConsoleRenderer()]
     else:
         rendering = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
@@ -55,9 +41,27 @@ def configure_logging(secrets: Collection[str] = ()) -> None:
             *rendering,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(masked),
+        logger_factory=structlog.PrintLoggerFactory(target),
     )
-    logging.basicConfig(level=logging.WARNING, stream=masked, format="%(levelname)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, stream=target, format="%(levelname)s %(name)s %(message)s")
+    return stream
+
+
+def settlement_lines(report: StepReport) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Return what the log says of each corporate action and cash movement of a step: the event, its fields."""
+    changes = {fill.fill_id: fill for fill in report.fills if fill.rule == SPLIT}
+    for action in report.actions:
+        held = report.plan.portfolio.positions.get(action.symbol)
+        change = changes.get(action.action_id)
+        yield (
+            "corporate_action",
+            action_data(action)
+            | {"share_change": f"{'-' if change.side is Side.SELL else '+'}{change.quantity}" if change else "0"}
+            | {"quantity": str(held.quantity) if held else "0"}
+            | {"average_price": f"{held.average_price:.4f}" if held else ""},
+        )
+    for movement in report.cash_movements:
+        yield "cash_movement", movement_data(movement) | {"cash": str(report.plan.portfolio.cash)}
 
 
 def step_line(report: StepReport, seconds: float) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from core.brackets import Levels
@@ -70,6 +70,21 @@ class RankerInUse(Protocol):
         ...
 
 
+class Notifications(Protocol):
+    """Who is told of the engine."""
+
+    def start(self, service: EngineService) -> None:
+        """Begin to send."""
+        ...
+
+
+class NullNotifications:
+    """Nobody is told; implements `Notifications`."""
+
+    def start(self, service: EngineService) -> None:
+        """Send nothing."""
+
+
 class ComparedMarket(NamedTuple):
     """What the equity is compared with: an index, and the stocks of the equal-weight portfolio."""
 
@@ -113,3 +128,4 @@ class ServiceDependencies:
     market: ComparedMarket
     levels_of: Callable[[Engine], Mapping[str, Levels]]
     status_of: Callable[[EngineService], bytes]
+    notifications: Notifications = field(default_factory=NullNotifications)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import tenacity
 
 from core.errors import Recoverable
+from core.plain_words import plain_reason
 
 WAIT_SECONDS_FIRST = 1.0
 WAIT_SECONDS_MAX = 60.0
@@ -39,6 +40,18 @@ def start_retries(
         before_sleep=before_sleep,
         retry_error_callback=_give_up,
     )
+
+
+def start_alert(error: Exception, *, tried_again: bool) -> Mapping[str, str]:
+    """Return the alert of a start that failed, as plain values."""
+    next_steps = (
+        "It tries again by itself." if tried_again else "Mend the cause (the log has more), then start it again."
+    )
+    return {
+        "message": f"The engine has not started: {plain_reason(error)}. Until it has, nothing is traded and what "
+        f"is held has only the stops that rest at the broker. {next_steps}",
+        "level": "warning" if tried_again else "critical",
+    }
 
 
 def _give_up(_: tenacity.RetryCallState) -> None:

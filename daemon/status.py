@@ -32,6 +32,7 @@ def status_bytes(
     settings: Mapping[str, Any],
     timetable: Callable[[], Timetable],
     graph: Callable[[], Mapping[str, Any]] = lambda: NO_GRAPH,
+    notifications: Callable[[], Mapping[str, Any]] = dict,
 ) -> bytes:
     """Encode the status.
 
@@ -48,6 +49,8 @@ def status_bytes(
         Returns what runs by itself.
     graph : callable
         Describes each store of the memory: where it is, how far it is, what is wrong with it.
+    notifications : callable
+        Describes the receivers of messages and the heartbeat.
     """
     now, planned = service.now(), timetable()
     unwatched = unwatched_reason(service.engine, planned)
@@ -63,6 +66,7 @@ def status_bytes(
             "jobs": [job_data(job) for job in jobs_shown(service.jobs())],
             "scheduler": planned,
             "memory": {"resident_mb": resident_mb(), "graph": graph()},
+            "notifications": notifications(),
             "profile": settings["profile"],
             "limits": settings["limits"],
             "market_open": settings["market_open"],

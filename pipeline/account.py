@@ -1,4 +1,4 @@
-"""The broker's account in the portfolio's place: what is reported is not falsified by it."""
+"""The portfolio as an engine keeps it: how it opens, with orders on their way, with the broker's account."""
 
 from __future__ import annotations
 
@@ -8,7 +8,21 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from core.money import to_cents
-from core.types import Portfolio, Position
+from core.types import Cycle, Plan, Portfolio, Position
+
+
+def opening_portfolio(cash: Decimal) -> Portfolio:
+    """Return a portfolio that holds only cash."""
+    return Portfolio(cash=cash, session_open_equity=cash, peak_equity=cash)
+
+
+def with_pending_orders(plan: Plan, cycle: Cycle) -> Plan:
+    """Write into the portfolio, before the send, which orders are on their way."""
+    if not cycle.submits or not plan.approved:
+        return plan
+    orders = tuple(approved.order for approved in plan.approved)
+    portfolio = replace(plan.portfolio, pending=(*plan.portfolio.pending, *orders))
+    return replace(plan, portfolio=portfolio)
 
 
 def with_account(ours: Portfolio, cash: Decimal, positions: Mapping[str, Position]) -> Portfolio:

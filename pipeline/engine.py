@@ -5,6 +5,7 @@ Single writer: one thread owns it, so two jobs can never sell the same position 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 from core.errors import BrokerError, Recoverable
 from core.ports import Broker, Clock, EventSink, Feed, Ledger, MemoryWriter, RiskManager, Team
 from core.service import AnalysisReport
+from core.trading import tighter
 from core.types import (
     ApprovedOrder,
     Cycle,
@@ -25,15 +27,16 @@ from core.types import (
     StepReport,
     TradingState,
 )
-from pipeline.account import with_account
+from pipeline.account import opening_portfolio, with_account, with_pending_orders
+from pipeline.order_events import OrderEvents
 from pipeline.past_views import past_view_notes, require_bars
-from pipeline.report_events import submitted
 from pipeline.reports import analysis_report, step_report
 from pipeline.sending_switch import SendingSwitch
 from pipeline.settlement import record_statuses, settle
 from pipeline.step import decide
 
-NOTHING_DECIDED = "The step failed and nothing was decided"
+HALT_CAME_FIRST = "trading was halted before it was sent"
+NOTHING_DECIDED = "The step failed, so nothing was decided or sent, and the next one tries again"
 NOT_SENT = (
     "The step is recorded, but its orders could not be sent; what became of them is asked at the next step, and "
     "none is sent again"
@@ -81,7 +84,8 @@ class EngineDependencies:
 class Engine:
     """Decides, records, sends and publishes; what it keeps, the ledger has too.
 
-    Its state is read from any thread and changed by its own methods only, which one thread calls.
+    Its state is read from any thread and changed by its own methods only, which one thread calls; a person's
+    halt alone (`sending.request_halt`, then `record_halt`) comes from any thread and waits for no step.
 
     Parameters
     ----------
@@ -98,9 +102,11 @@ class Engine:
         self._parts = parts
         self._portfolio = parts.ledger.portfolio() or opening_portfolio(parts.initial_cash)
         self._state = parts.ledger.trading_state()
+        self._state_lock = threading.RLock()
         self._last_report: StepReport | None = None
         self._last_view = first_view
         self._faults = 0
+        self._orders = OrderEvents(events=parts.events, clock=parts.clock, ledger=parts.ledger, route=parts.route)
         self.sending = SendingSwitch()
 
     @property
@@ -115,8 +121,8 @@ class Engine:
 
     @property
     def state(self) -> TradingState:
-        """The trading state in force."""
-        return self._state
+        """The trading state in force; HALTED from the moment a person asked for it."""
+        return TradingState.HALTED if self.sending.is_halted else self._state
 
     @property
     def last_report(self) -> StepReport | None:
@@ -152,22 +158,26 @@ class Engine:
         with parts.memory.during_step():
             alerts = tuple(parts.refresh_limits())
             view = self._last_view = parts.feed.view(parts.clock.now())
-            fills, portfolio = settle(parts.broker, parts.ledger, self._portfolio, view)
-            name, plan = self._decide(view, portfolio, self._state, cycle)
-            before = self._state
+            held = self._portfolio
+            settlement, portfolio = settle(parts.broker, parts.ledger, self._portfolio, view)
+            name, plan = self._decide(view, portfolio, self.state, cycle)
+            before = self.state
             report = step_report(
                 name,
                 view,
                 cycle,
                 with_pending_orders(plan, cycle),
                 parts.config_digest(),
-                fills=fills,
+                settlement=settlement,
                 notes=(*notes, *alerts),
             )
             parts.ledger.record(report)
-            parts.broker.acknowledge([fill.fill_id for fill in fills])
-            self._portfolio, self._state, self._last_report = report.plan.portfolio, report.plan.state, report
+            parts.broker.acknowledge(settlement.ids)
+            self._portfolio, self._last_report = report.plan.portfolio, report
+            with self._state_lock:  # a halt meanwhile stands: a step only tightens
+                self._state = tighter(self._state, report.plan.state)
             parts.publish_events(report, before)
+            self._orders.publish_ended(held, self._portfolio)
             if cycle.submits:
                 self._send(plan.approved)
             if cycle.protects:
@@ -198,20 +208,35 @@ class Engine:
         self._send(approved)
 
     def set_state(self, state: TradingState, reason: str) -> None:
-        """Change the trading state, written down first, and publish it."""
-        before, self._state = self._state, state
-        self._parts.ledger.set_state(state, reason)
+        """Change the trading state, write it down, then publish it."""
+        with self._state_lock:
+            before, self._state = self._state, state
+            self._parts.ledger.set_state(state, reason)
         data = {"from": before.value, "to": state.value, "reason": reason}
         self._parts.events.publish("state.changed", self._parts.clock.now(), data)
 
     def resume(self, reason: str) -> None:
         """Go back to ACTIVE: faults are forgotten, and losses are measured from here on.
 
-        Else the breaker that a person resumes from would trip again at once.
+        Else the breaker that a person resumes from would trip again at once. Nothing changes when a halt was
+        requested later than the resume.
         """
-        self._faults = 0
-        self._portfolio = self._portfolio.rebased()
-        self.set_state(TradingState.ACTIVE, reason)
+        with self._state_lock:
+            if self.sending.is_halted:
+                return
+            self._faults = 0
+            self._portfolio = self._portfolio.rebased()
+            self.set_state(TradingState.ACTIVE, reason)
+
+    def record_halt(self, reason: str) -> None:
+        """Write down the halt that a person requested; from any thread, beside a running step.
+
+        Raises
+        ------
+        core.errors.LedgerError
+            It holds in this process, and the next start would not know of it.
+        """
+        self.set_state(TradingState.HALTED, reason)
 
     def take_over_cash(self, cash: Decimal) -> None:
         """Let cash be what the broker says, US dollars."""
@@ -254,35 +279,19 @@ class Engine:
             return
         if self.sending.is_closed:
             statuses = {a.order.client_order_id: OrderStatus.CANCELLED.value for a in approved}
+            reasons: Mapping[str, str] = dict.fromkeys(statuses, HALT_CAME_FIRST)
+            self._parts.ledger.update_status(statuses, reasons)
         else:
             try:
                 statuses = dict(self._parts.broker.submit(approved))
             except BrokerError as error:
                 self.record_fault(error, NOT_SENT)
                 return
-        reasons = record_statuses(self._parts.broker, self._parts.ledger, statuses)
-        at = self._parts.clock.now()
-        for order in approved:
-            name = order.order.client_order_id
-            topic, data = submitted(order, statuses[name], self._parts.route, reasons.get(name, ""))
-            self._parts.events.publish(topic, at, data)
+            reasons = record_statuses(self._parts.broker, self._parts.ledger, statuses)
+        self._orders.publish_sent(approved, statuses, reasons)
 
     def _decide(
         self, view: MarketView, portfolio: Portfolio, state: TradingState, cycle: Cycle
     ) -> tuple[str, Plan]:
         parts = self._parts
         return decide(view, portfolio, parts.team, parts.risk, state, cycle, parts.config_digest())
-
-
-def opening_portfolio(cash: Decimal) -> Portfolio:
-    """Return a portfolio that holds only cash."""
-    return Portfolio(cash=cash, session_open_equity=cash, peak_equity=cash)
-
-
-def with_pending_orders(plan: Plan, cycle: Cycle) -> Plan:
-    """Write into the portfolio, before the send, which orders are on their way."""
-    if not cycle.submits or not plan.approved:
-        return plan
-    orders = tuple(approved.order for approved in plan.approved)
-    portfolio = replace(plan.portfolio, pending=(*plan.portfolio.pending, *orders))
-    return replace(plan, portfolio=portfolio)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import structlog
 
 from core.errors import EngineError, Fatal, InvariantError, LedgerError, Recoverable, RequestError
+from core.plain_words import plain_reason
 from core.types import Cycle, StepReport, TradingState
 from pipeline.engine import Engine
 
@@ -32,11 +33,11 @@ def halting_on_fatal_faults(engine: Engine) -> Iterator[None]:
         raise
     except Exception as error:
         bug = InvariantError(
-            f"An unexpected {type(error).__name__} ({error}): a bug in the engine.",
+            f"A bug in the engine ({type(error).__name__}: {plain_reason(error)}).",
             hint="The log has the traceback. Mend the cause, then POST /resume.",
         )
-        log.exception("engine.bug")
         halt(engine, bug)
+        log.exception("engine.bug")
         raise bug from error
 
 
@@ -57,15 +58,18 @@ def step_under_policy(engine: Engine, cycle: Cycle) -> StepReport:
 
 
 def halt(engine: Engine, error: EngineError) -> None:
-    """Send nothing more, go to HALTED and say why; even when the ledger cannot be written."""
+    """Send nothing more, go to HALTED and only then say why; even when the ledger cannot be written."""
     engine.sending.close()
-    reason = f"{type(error).__name__}: {error}"
-    log.error("engine.halted", reason=reason)
-    engine.parts.events.publish("risk.alert", engine.parts.clock.now(), {"message": f"Halted. {reason}"})
+    reason, not_recorded = str(error), ""
     try:
         engine.set_state(TradingState.HALTED, reason)
     except LedgerError as broken:
-        log.error("engine.halt_not_recorded", reason=str(broken))
+        not_recorded = str(broken)
+    log.error("engine.halted", reason=reason, kind=type(error).__name__)
+    if not_recorded:
+        log.error("engine.halt_not_recorded", reason=not_recorded)
+    alert = {"message": f"Halted. {reason}", "level": "critical"}
+    engine.parts.events.publish("risk.alert", engine.parts.clock.now(), alert)
 
 
 def _what_if(engine: Engine, cycle: Cycle) -> StepReport:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from core.errors import InvariantError
-from core.orders import SPLIT
+from core.orders import DELISTED, SPLIT
 from core.trading import ZERO
 from core.types import Fill, Order, Portfolio, Position, Side
 
@@ -65,7 +65,8 @@ def drop_foreign_fills(portfolio: Portfolio, fills: tuple[Fill, ...]) -> tuple[F
 def _after(held: Position | None, fill: Fill, session_of: SessionOf) -> Position:
     if fill.rule == SPLIT and held is not None:
         return _split(held, fill)
-    if fill.quantity <= 0 or fill.price <= 0:
+    worthless = fill.rule == DELISTED and fill.side is Side.SELL and not fill.price
+    if fill.quantity <= 0 or not (fill.price > 0 or worthless):
         raise InvariantError(f"The fill {fill.fill_id} trades {fill.quantity} shares at {fill.price} USD.")
     return _sold(held, fill) if fill.side is Side.SELL else _bought(held, fill, session_of)
 

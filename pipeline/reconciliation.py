@@ -50,6 +50,11 @@ def recover(engine: Engine) -> Recovery:
         f"booked the fill {fill.fill_id} ({fill.side.value} {fill.quantity} {fill.symbol}) of while we were away"
         for fill in report.fills
     ]
+    mended += [f"booked {action.description}" for action in report.actions]
+    mended += [
+        f"booked {movement.amount:+} USD: {movement.note or movement.movement_id}"
+        for movement in report.cash_movements
+    ]
     account = parts.broker.account()
     mended += _settle_unsent(engine, unsent)
     if parts.follows_account:

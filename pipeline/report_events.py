@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -11,7 +11,8 @@ from core.orders import SPLIT
 from core.ports import EventSink
 from core.types import (
     Action,
-    ApprovedOrder,
+    CashMovement,
+    CorporateAction,
     Fill,
     Portfolio,
     Regime,
@@ -45,12 +46,7 @@ def events_of(report: StepReport, before: TradingState) -> Iterator[EventContent
     """List a step's events, (topic, data), in the order in which things happened."""
     plan = report.plan
     data: dict[str, Any] = {"decision_id": report.decision_id, "source": report.source}
-    for fill in report.fills:
-        if fill.rule == SPLIT:
-            change = f"{'+' if fill.side is Side.BUY else '-'}{fill.quantity}"
-            yield "risk.alert", data | {"message": f"{fill.symbol} was split: {change} shares, no money moved"}
-        else:
-            yield "order.filled", filled(fill)
+    yield from _settled(report, data)
     if plan.analysis.regime is not None:
         yield "regime.update", data | regime_data(plan.analysis.regime)
     for sector in plan.analysis.sectors:
@@ -93,20 +89,19 @@ def events_of(report: StepReport, before: TradingState) -> Iterator[EventContent
     yield "portfolio.update", data | portfolio_data(plan.portfolio)
 
 
-def submitted(approved: ApprovedOrder, status: str, route: str, reason: str = "") -> EventContent:
-    """Return the event of a sent order: the broker's status, and its reason where it was refused."""
-    order = approved.order
-    return "order.submitted", {
-        "client_order_id": order.client_order_id,
-        "ticker": order.symbol,
-        "side": order.side.value,
-        "quantity": str(order.quantity),
-        "reference_price": str(order.reference_price),
-        "rule": order.rule,
-        "status": status,
-        "reason": reason,
-        "route": route,
-    }
+def _settled(report: StepReport, data: Mapping[str, Any]) -> Iterator[EventContent]:
+    """List what a step settled: corporate actions, fills, cash without a trade."""
+    for action in report.actions:
+        yield "corporate.action", {**data, **action_data(action)}
+    for fill in report.fills:
+        if fill.rule == SPLIT:
+            change = f"{'+' if fill.side is Side.BUY else '-'}{fill.quantity}"
+            message = f"{fill.symbol} was split: {change} shares, no money moved"
+            yield "risk.alert", {**data, "message": message}
+        else:
+            yield "order.filled", filled(fill)
+    for movement in report.cash_movements:
+        yield "cash.movement", {**data, **movement_data(movement)}
 
 
 def filled(fill: Fill) -> dict[str, Any]:
@@ -118,7 +113,35 @@ def filled(fill: Fill) -> dict[str, Any]:
         "quantity": str(fill.quantity),
         "price": str(fill.price),
         "fee": str(fill.fee),
+        "rule": fill.rule,
+        "fill_id": fill.fill_id,
         "at": fill.at.isoformat(),
+    }
+
+
+def action_data(action: CorporateAction) -> dict[str, Any]:
+    """Describe a corporate action."""
+    return {
+        "action_id": action.action_id,
+        "ticker": action.symbol,
+        "kind": action.kind.value,
+        "ex_date": action.ex_date.isoformat(),
+        "ratio": str(action.ratio),
+        "cash_per_share": str(action.cash_per_share),
+        "source": action.source,
+        "message": action.description,
+    }
+
+
+def movement_data(movement: CashMovement) -> dict[str, Any]:
+    """Describe a cash movement."""
+    return {
+        "movement_id": movement.movement_id,
+        "ticker": movement.symbol,
+        "kind": movement.kind.value,
+        "amount": str(movement.amount),
+        "at": movement.at.isoformat(),
+        "message": movement.note,
     }
 
 

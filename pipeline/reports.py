@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from core.service import AnalysisReport
-from core.types import Cycle, Fill, MarketAnalysis, MarketView, Plan, StepReport
+from core.types import Cycle, MarketAnalysis, MarketView, Plan, Settlement, StepReport
+
+NOTHING_SETTLED = Settlement()
 
 
 def step_report(
@@ -15,7 +17,7 @@ def step_report(
     plan: Plan,
     config_digest: str,
     *,
-    fills: tuple[Fill, ...] = (),
+    settlement: Settlement = NOTHING_SETTLED,
     notes: tuple[str, ...] = (),
 ) -> StepReport:
     """Return the record of a step: what it saw, what it was configured with, what it decided and booked."""
@@ -28,10 +30,12 @@ def step_report(
         view_digest=view.digest(),
         config_digest=config_digest,
         plan=plan,
-        fills=fills,
+        fills=settlement.fills,
         stale=view.stale,
         feed_fault=view.feed_fault,
         notes=notes,
+        cash_movements=settlement.cash_movements,
+        actions=settlement.actions,
     )
 
 

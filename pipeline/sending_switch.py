@@ -18,6 +18,7 @@ class SendingSwitch:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._closed = False
+        self._halted = False
         self.halt_requests = 0
 
     @property
@@ -25,10 +26,15 @@ class SendingSwitch:
         """Whether nothing may be sent."""
         return self._closed
 
+    @property
+    def is_halted(self) -> bool:
+        """Whether a person's halt is in force."""
+        return self._halted
+
     def request_halt(self) -> None:
         """Close on a person's word: it outlasts every `open` that was asked for before."""
         with self._lock:
-            self._closed = True
+            self._closed = self._halted = True
             self.halt_requests += 1
 
     def close(self) -> None:
@@ -40,4 +46,4 @@ class SendingSwitch:
         """Let orders be sent again, unless a halt was requested after `halt_requests` of them were counted."""
         with self._lock:
             if self.halt_requests == halt_requests:
-                self._closed = False
+                self._closed = self._halted = False

@@ -1,4 +1,4 @@
-"""The settlement of a step: fills not booked yet, and what became of orders that are no longer open."""
+"""The settlement of a step: what is not booked yet, and what became of orders that are no longer open."""
 
 from __future__ import annotations
 
@@ -8,28 +8,29 @@ from msgspec.structs import replace
 
 from core.ports import Broker, Ledger
 from core.times import market_date
-from core.types import Fill, MarketView, OrderStatus, Portfolio
-from pipeline.fills import apply_fills, drop_foreign_fills
+from core.types import MarketView, OrderStatus, Portfolio, Settlement
+from pipeline.fills import drop_foreign_fills
+from pipeline.portfolio_changes import apply_settlement
 
 NOT_EXECUTED = frozenset({OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.EXPIRED})
 
 
 def settle(
     broker: Broker, ledger: Ledger, portfolio: Portfolio, view: MarketView
-) -> tuple[tuple[Fill, ...], Portfolio]:
-    """Book the broker's fills up to the view's moment.
+) -> tuple[Settlement, Portfolio]:
+    """Book what the broker tells up to the view's moment.
 
-    The broker may deliver a fill again, the ledger's word is that it is booked once.
+    The broker may deliver a fill, a movement or an action again, the ledger's word is that it is booked once.
 
     Returns
     -------
-    tuple of (tuple of Fill, Portfolio)
-        The fills that are new, and the portfolio after them.
+    tuple of (Settlement, Portfolio)
+        What is new, and the portfolio after it.
     """
-    fills = drop_foreign_fills(portfolio, ledger.new_fills(broker.settle(view)))
-    pending = broker.open_orders()
-    if not fills and pending == portfolio.pending:
-        return fills, portfolio
+    settlement = _new_in(broker.settle(view), ledger, portfolio)
+    fills, pending = settlement.fills, broker.open_orders()
+    if not settlement.ids and pending == portfolio.pending:
+        return settlement, portfolio
     open_ids = {order.client_order_id for order in pending}
     gone = [o.client_order_id for o in portfolio.pending if o.client_order_id not in open_ids]
     if gone:
@@ -38,7 +39,18 @@ def settle(
         booked = {fill.client_order_id for fill in fills}  # the ledger writes "filled" with the fill
         filled = [n for n, status in became.items() if status == OrderStatus.FILLED and n in booked]
         record_statuses(broker, ledger, {name: s for name, s in became.items() if name not in filled})
-    return fills, replace(apply_fills(portfolio, fills, market_date), pending=pending)
+    return settlement, replace(apply_settlement(portfolio, settlement, market_date), pending=pending)
+
+
+def _new_in(given: Settlement, ledger: Ledger, portfolio: Portfolio) -> Settlement:
+    fills = drop_foreign_fills(portfolio, ledger.new_fills(given.fills))
+    if not given.cash_movements and not given.actions:
+        return given if fills == given.fills else Settlement(fills=fills)
+    return Settlement(
+        fills=fills,
+        cash_movements=ledger.new_cash_movements(given.cash_movements),
+        actions=ledger.new_actions(given.actions),
+    )
 
 
 def record_statuses(broker: Broker, ledger: Ledger, statuses: Mapping[str, str]) -> Mapping[str, str]:

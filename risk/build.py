@@ -11,12 +11,17 @@ from core.ports import RiskManager
 from risk.manager import RuleBasedRiskManager
 
 
-def assemble_risk(trading: TradingSettings, settings_of: Callable[[], RiskSettings]) -> RiskManager:
-    """Return the risk manager of the settings; the same for the daemon and the backtest."""
+def assemble_risk(
+    trading: TradingSettings,
+    settings_of: Callable[[], RiskSettings],
+    exits: RiskSettings | None = None,
+) -> RiskManager:
+    """Return the risk manager of the settings; its exits follow `exits` where those are given."""
     broker = trading.broker
     return RuleBasedRiskManager(
         settings_of=settings_of,
         sector_of=SECTOR_OF,
         fractional_shares=broker.fractional_shares,
         cost_bps=broker.spread_bps / 2 + broker.slippage_bps + broker.fee_bps,
+        exit_settings_of=lambda settings: exits or settings,
     )

@@ -48,12 +48,16 @@ class RuleBasedRiskManager:
         Whether the broker takes fractions of a share.
     cost_bps : float
         What a buy costs beyond the reference price (half the spread, slippage, fees), basis points.
+    exit_settings_of : callable
+        Gives, for the settings in force, those that exits and brackets follow. Others switch an exit rule off and
+        leave the sizes: Kelly's bet follows from the swing exit's target over its stop.
     """
 
     settings_of: Callable[[], RiskSettings]
     sector_of: Mapping[str, str]
     fractional_shares: bool
     cost_bps: float
+    exit_settings_of: Callable[[RiskSettings], RiskSettings] = lambda settings: settings
 
     def mark_to_market(
         self, view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle
@@ -65,7 +69,7 @@ class RuleBasedRiskManager:
         self, view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle
     ) -> tuple[Decision, ...]:
         """Return the exits that the cycle's rules demand; see `risk.exits.exits`."""
-        return exits.exits(view, portfolio, analysis, cycle, self.settings_of())
+        return exits.exits(view, portfolio, analysis, cycle, self.exit_settings_of(self.settings_of()))
 
     def review(
         self,
@@ -113,7 +117,9 @@ class RuleBasedRiskManager:
             portfolio=replace(portfolio, trades_today=portfolio.trades_today + counted) if counted else portfolio,
             state=state,
             alerts=alerts + _alerts(view, portfolio, analysis, cycle, decisions),
-            protections=_brackets(decision_id, portfolio, analysis, approved, settings, cycle),
+            protections=_brackets(
+                decision_id, portfolio, analysis, approved, self.exit_settings_of(settings), cycle
+            ),
         )
 
     def on_consecutive_errors(self, faults: int, state: TradingState) -> tuple[TradingState, tuple[str, ...]]:

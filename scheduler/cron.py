@@ -13,11 +13,13 @@ import structlog
 
 from config.jobs import SchedulerSettings
 from core.errors import EngineError
+from core.plain_words import plain_reason
 from core.ports import Calendar, Clock, EventSink
 from core.schedule import LastRun, RunStore, ScheduledJob, Timetable
 from core.service import Service
 from core.times import NEW_YORK
 from scheduler.alarms import Alarms
+from scheduler.clock_watch import LOOK_SECONDS, ClockGap, ClockWatch
 from scheduler.jobs import WORK, Work
 from scheduler.timetable import JOBS, Admission, JobSpec, admit
 
@@ -29,6 +31,8 @@ READY_POLL_SECONDS = 0.2
 LOOK_BACK = timedelta(days=7)
 LOOK_AHEAD = timedelta(days=14)
 STARTING = "waits until the engine is ready"
+NO_PROCESS, NO_RUN = "no process ran", "nothing ran"
+OVERDUE = timedelta(seconds=60)
 INTERRUPTED = "interrupted: the process ended before it did"
 
 
@@ -77,6 +81,7 @@ class Cron:
         self._running: set[str] = set()
         self._alarm: AsyncIOScheduler | None = None
         self._beginning: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Set the alarms, on the running event loop, once the engine is ready."""
@@ -86,6 +91,8 @@ class Cron:
         """Begin nothing more; a step that runs is the engine's to finish."""
         if self._beginning is not None:
             self._beginning.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
         if self._alarm is not None and self._alarm.running:
             self._alarm.shutdown(wait=False)
 
@@ -96,6 +103,29 @@ class Cron:
     async def catch_up(self) -> None:
         """Run what came due while no process was there and is within its grace; a first start missed nothing."""
         await asyncio.gather(*(self.fire(name) for name in self._specs if name in self._runs))
+
+    async def wake(self, gap: ClockGap) -> None:
+        """Go on after a gap in time: say so, write down what fell into it, and run once what is still due."""
+        now = gap.until
+        log.warning("jobs.gap", since=gap.since.isoformat(), until=now.isoformat())
+        message = f"{gap.text} No job ran in it and no stop was watched; what is due now runs, once."
+        self._events.publish("risk.alert", now, {"message": message})
+        for name, run in list(self._runs.items()):
+            if name not in self._running:
+                self._note_missed(name, run, now, NO_RUN)
+        self._next = {name: self._next_run(name, now) for name in self._specs}
+        if self._alarm is not None:
+            self._alarm.wakeup()
+        await asyncio.gather(*(self.fire(name) for name in self._specs if self._is_due_since(name, gap)))
+
+    def overdue(self) -> list[str]:
+        """Return the jobs whose next run should have begun a while ago, in words."""
+        late = self._clock.now() - OVERDUE
+        return [
+            f"jobs: {name} was due at {_at(due)} New York and has not begun"
+            for name, due in self._next.items()
+            if due < late and name not in self._running
+        ]
 
     async def fire(self, name: str) -> None:
         """Run what is due of a job now, once; else write down why not."""
@@ -111,7 +141,7 @@ class Cron:
         except EngineError as error:
             status, outcome = "failed", f"failed: {error}"
         except Exception as error:  # the job's edge: a bug in one run must not silence the runs to come
-            status, outcome = "failed", f"failed: {type(error).__name__}: {error}"
+            status, outcome = "failed", f"failed: a bug: {plain_reason(error)}"
             log.exception("jobs.bug", job=name)
         finally:
             deadline.cancel()
@@ -133,7 +163,7 @@ class Cron:
     def _take_up(self, now: datetime) -> None:
         self._runs = {name: run for name, run in self._store.load().items() if name in self._specs}
         for name, run in list(self._runs.items()):
-            self._note_missed(name, run, now)
+            self._note_missed(name, run, now, NO_PROCESS)
         self._next = {name: self._next_run(name, now) for name in self._specs}
 
     async def _begin(self) -> None:
@@ -143,7 +173,21 @@ class Cron:
         self._alarm = self.alarms.scheduler(self.fire, self.skip, self._settings)
         self._alarm.start()
         log.info("jobs.ring", next={name: at.isoformat() for name, at in self._next.items()})
+        self._watching = asyncio.get_running_loop().create_task(self._watch())
         await self.catch_up()
+
+    async def _watch(self) -> None:
+        watch = ClockWatch(self._clock, time.monotonic)
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            gap = watch.look()
+            if gap is not None:
+                await self.wake(gap)
+
+    def _is_due_since(self, name: str, gap: ClockGap) -> bool:
+        grace = timedelta(seconds=self._settings.of(name).grace_seconds)
+        due = self.alarms.last_due(name, gap.until, grace)
+        return due is not None and (name in self._runs or due > gap.since)
 
     def _begin_run(self, name: str) -> DueRun | None:
         """Return the run of a job that begins now; None when none does, with the reason written down."""
@@ -179,8 +223,8 @@ class Cron:
         log.warning("jobs.deadline_passed", job=name, deadline_seconds=seconds)
         self._events.publish("risk.alert", self._clock.now(), {"message": message, "job": name})
 
-    def _note_missed(self, name: str, run: LastRun, now: datetime) -> None:
-        """Write down which runs fell into the time that no process was there, beyond what is still caught up."""
+    def _note_missed(self, name: str, run: LastRun, now: datetime, why: str) -> None:
+        """Write down which runs fell into a time in which none could begin, beyond what is still caught up."""
         if not run.finished:
             self._keep(name, replace(run, outcome=INTERRUPTED))
         grace = timedelta(seconds=self._settings.of(name).grace_seconds)
@@ -191,7 +235,7 @@ class Cron:
             self._skip(
                 name,
                 gone[-1],
-                f"missed: no process ran at {_at(missed[0])}"
+                f"missed: {why} at {_at(missed[0])}"
                 + (f" and {len(missed) - 1} times since" if len(missed) > 1 else ""),
             )
 

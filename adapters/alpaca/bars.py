@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adapters.alpaca.http import ask_data_api, limit_time, quiet_import
+from adapters.feeds.action_table import NO_ACTIONS, ActionTable
 from adapters.feeds.quality import restate_tables
 from adapters.feeds.rows import DAY, BarRows, SymbolBars
 from core.errors import DataError
@@ -94,6 +95,10 @@ class AlpacaBars:
         today = at.astimezone(UTC).date()
         quotes = (_quote(name, snapshot, today) for name, snapshot in answer.items() if snapshot)
         return {quote.symbol: quote for quote in quotes if quote is not None}
+
+    def actions(self) -> ActionTable:
+        """Return none: Alpaca's account books them itself."""
+        return NO_ACTIONS
 
     def _close_of(self, end: date) -> datetime:
         sessions = self._calendar.sessions(end - timedelta(days=14), end)

@@ -25,7 +25,7 @@ from adapters.alpaca.trading_client import AlpacaApi, JsonObject, RequestRefused
 from core.brackets import Bracket
 from core.errors import BrokerError
 from core.times import market_date
-from core.types import ApprovedOrder, Fill, MarketView, Order, OrderStatus, Portfolio, Side
+from core.types import ApprovedOrder, MarketView, Order, OrderStatus, Portfolio, Settlement, Side
 
 FOREIGN = "foreign"
 """The rule of an open order that somebody else placed."""
@@ -83,14 +83,14 @@ class AlpacaBroker:
         self._reasons: dict[str, str] = {}
 
     @readable()
-    def settle(self, view: MarketView) -> tuple[Fill, ...]:
+    def settle(self, view: MarketView) -> Settlement:
         """Give the fills and splits that were not acknowledged, oldest first."""
         if market_date(view.as_of) != self._session:
             self._begin(view)
         fills = self._tracker.poll(view.as_of)
         if self._stream is not None:
             self._stream.compare(fill.client_order_id for fill in fills if fill.client_order_id)
-        return fills
+        return Settlement(fills=fills)
 
     def submit(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:
         """Send orders, each at most once by its client_order_id; give each one's status.
@@ -146,9 +146,9 @@ class AlpacaBroker:
             found = self._tracker.find(client_order_id) or found
         return self._tracker.status(client_order_id, found).value
 
-    def acknowledge(self, fill_ids: Sequence[str]) -> None:
+    def acknowledge(self, ids: Sequence[str]) -> None:
         """Take note that the ledger has these fills."""
-        self._tracker.acknowledge(fill_ids)
+        self._tracker.acknowledge(ids)
 
     @readable()
     def statuses(self, client_order_ids: Sequence[str]) -> Mapping[str, str]:

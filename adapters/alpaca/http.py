@@ -11,6 +11,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from core.errors import DataError
+from core.plain_words import plain_reason, plain_text
 
 
 @contextmanager
@@ -41,12 +42,12 @@ def ask_data_api(ask: Callable[[], Any]) -> dict[str, Any]:
         answer = ask()
     except APIError as error:
         raise DataError(
-            f"Alpaca refused ({error.status_code}): {error}.", hint=_hint(error.status_code)
+            f"Alpaca refused ({error.status_code}): {plain_text(str(error))}.", hint=_hint(error.status_code)
         ) from error
     except requests.RequestException as error:
-        raise DataError(f"Alpaca can't be reached: {error}.", hint="Check the network.") from error
+        raise DataError(f"Alpaca can't be reached: {plain_reason(error)}.", hint="Check the network.") from error
     except (ValueError, AttributeError, TypeError) as error:  # what the client's parsing raises on a strange body
-        raise DataError(f"Alpaca's answer cannot be read: {error}.") from error
+        raise DataError(f"Alpaca's answer cannot be read: {plain_reason(error)}.") from error
     if not isinstance(answer, dict):
         raise DataError(f"Alpaca answered with {type(answer).__name__}, not with symbols.")
     return answer

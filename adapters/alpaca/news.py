@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from adapters.alpaca.http import ask_data_api, limit_time, quiet_import
 from adapters.news.text import clean
 from core.errors import DataError
+from core.plain_words import plain_reason
 from core.types import Headline
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def headline(row: Mapping[str, Any]) -> Headline | None:
         created, updated = _timestamp(row["created_at"]), _timestamp(row["updated_at"])
         publisher = clean(row.get("source"))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DataError(f"Alpaca's answer is no news: {error!r}.") from error
+        raise DataError(f"Alpaca's answer is no news: {plain_reason(error)}.") from error
     if not text or not symbols:
         return None
     return Headline(

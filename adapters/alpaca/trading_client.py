@@ -11,6 +11,7 @@ import tenacity
 
 from adapters.alpaca.http import limit_time, quiet_import
 from core.errors import BrokerError
+from core.plain_words import plain_reason, plain_text
 
 if TYPE_CHECKING:
     from alpaca.trading.client import TradingClient
@@ -212,9 +213,9 @@ def _translating(ask: Callable[[], Any]) -> Any:
     except APIError as error:
         raise _translated(error) from error
     except requests.RequestException as error:
-        raise Unanswered(f"Alpaca can't be reached: {error}.", hint="Check the network.") from error
+        raise Unanswered(f"Alpaca can't be reached: {plain_reason(error)}.", hint="Check the network.") from error
     except ValueError as error:  # a body that is no JSON
-        raise Unanswered(f"Alpaca's answer cannot be read: {error}.") from error
+        raise Unanswered(f"Alpaca's answer cannot be read: {plain_reason(error)}.") from error
 
 
 def _shaped(shape: type[Result], answer: Any) -> Result:
@@ -228,7 +229,8 @@ def _translated(error: Any) -> Exception:
     try:
         code, message = int(error.code), str(error.message)
     except (ValueError, KeyError, TypeError):  # a body that is no JSON, or without these fields
-        code, message = 0, str(error)[:200]
+        code, message = 0, str(error)
+    message = plain_text(message).rstrip(".")
     if status == TOO_MANY or status >= 500:
         return Unanswered(f"Alpaca answered {status}: {message}.", retry_after_seconds=_retry_after(error))
     return RequestRefused(status, code, message)
@@ -236,7 +238,7 @@ def _translated(error: Any) -> Exception:
 
 def _retry_after(error: Any) -> float:
     value = error.response.headers.get("Retry-After", "") if error.response is not None else ""
-    return float(value) if value.isdigit() else 0.0
+    return float(value) if value.isascii() and value.isdigit() else 0.0
 
 
 def _unreadable(refused: RequestRefused) -> BrokerError:

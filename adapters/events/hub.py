@@ -14,8 +14,10 @@ import msgspec
 
 from adapters.events.subscriber import StreamEvent, Subscriber, matching
 from core.events import TOPICS
+from core.masking import NO_SECRETS, SecretMask
 
 Count = Callable[[str, Mapping[str, Any]], None]
+Listener = Callable[[str, datetime, Mapping[str, Any]], None]
 
 
 class EventHub:
@@ -32,12 +34,20 @@ class EventHub:
         How many events wait for one subscriber; a slower one loses its oldest.
     count : callable or None
         Called with each event's topic and data, for the metrics.
+    mask : SecretMask
+        Taken out of every event's data.
     """
 
     def __init__(
-        self, log_events_max: int = 10_000, queue_events_max: int = 1_000, count: Count | None = None
+        self,
+        log_events_max: int = 10_000,
+        queue_events_max: int = 1_000,
+        count: Count | None = None,
+        mask: SecretMask = NO_SECRETS,
     ) -> None:
         self._count = count
+        self._mask = mask
+        self._listeners: tuple[Listener, ...] = ()
         self._log: deque[StreamEvent] = deque(maxlen=log_events_max)
         self._queue_events_max = queue_events_max
         self._sequence = 0
@@ -51,8 +61,11 @@ class EventHub:
 
         Data that is not JSON is replaced by a note that says so.
         """
+        data = self._mask.value(data)
         if self._count is not None:
             self._count(topic, data)
+        for listen in self._listeners:
+            listen(topic, at, data)
         with self._lock:
             self._sequence += 1
             event = _event(topic, self._sequence, at, data)
@@ -62,6 +75,10 @@ class EventHub:
                     subscriber.offer(event)
                 self._call(loop)
         return event
+
+    def add_listener(self, listen: Listener) -> None:
+        """Give each event to a function at once, on the thread that publishes it; it must not raise or wait."""
+        self._listeners = (*self._listeners, listen)
 
     def subscribe(self, topics: Collection[str] | None = None, since: int | None = None) -> Subscriber:
         """Return a new subscriber, read on the running event loop.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 
@@ -64,7 +64,7 @@ def settle(rows: BarRows, symbols: Sequence[str], calendar: Calendar) -> BarRows
     present, first = np.unique(columns[order], return_index=True)
     days, values = np.split(sessions[order], first[1:]), np.split(table[order], first[1:])
     by_symbol = {symbols[column]: SymbolBars(days[k], values[k]) for k, column in enumerate(present)}
-    return BarRows(by_symbol=by_symbol, notes={**settled.notes, **rows.notes})
+    return replace(rows, by_symbol=by_symbol, notes={**settled.notes, **rows.notes})
 
 
 def _settle(given: BarRows, symbols: Sequence[str], calendar: Calendar) -> _Settled:

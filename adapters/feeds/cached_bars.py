@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import numpy as np
 
+from adapters.feeds.action_table import NO_ACTIONS, ActionTable
 from adapters.feeds.assembly import settle
 from adapters.feeds.bar_store import BarStore, StoredBars
+from adapters.feeds.listed_actions import compare, learn, table_of
 from adapters.feeds.rows import BarRows, SymbolBars
 from adapters.feeds.source import RowSource
 from core.errors import DataError
+from core.plain_words import plain_reason
 from core.ports import Calendar
 from core.types import Quote
 
@@ -23,7 +27,8 @@ class CachedBars:
     """Implements `RowSource`: serves a vendor's rows from disk and fetches the sessions since.
 
     A dividend or split changes adjusted prices backwards. So each fetch overlaps the last five sessions stored;
-    where a close differs, the symbol's whole history is fetched again.
+    where a close differs, the symbol's whole history is fetched again; so is that of a symbol whose action came
+    with the quotes, at once, and of one whose restated history and listed actions contradict each other.
 
     Parameters
     ----------
@@ -39,6 +44,7 @@ class CachedBars:
         self._calendar = calendar
         self.name = vendor.name
         self.publication_delay = vendor.publication_delay
+        self._table = NO_ACTIONS
 
     def rows(self, symbols: Sequence[str], start: date, end: date) -> BarRows:
         """Give the sessions from start to end inclusive; `end` must be over, since bars are kept for good.
@@ -52,21 +58,39 @@ class CachedBars:
         """
         stored = self.store.load()
         notes = {"cache": stored.note} if stored.note else {}
-        wanted = self._wanted(stored, symbols, start, end)
+        learn(stored, (action for action in self._vendor.actions().known if action.symbol in symbols))
+        outdated = self._table.outdated
+        wanted = self._wanted(stored, symbols, start, end, whole={*outdated, *table_of(stored, outdated).doubts})
+        fetched: set[str] = set()
         if wanted:
             try:
-                notes |= self._fetch(stored, wanted, start, end)
+                notes |= self._fetch(stored, wanted, start, end, fetched)
             except DataError as error:
                 if not any(name in stored.bars for name in symbols):
                     raise
                 notes[self.name] = f"bars could not be fetched, those on disk are used: {error}"
             notes |= self._save(stored)
+        self._table = table_of(stored, outdated - fetched)
         found = {name: _cut(stored.bars[name], start, end) for name in symbols if name in stored.bars}
         return BarRows(by_symbol=found, notes=notes)
 
     def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
         """Fetch the newest price of each symbol from the vendor."""
-        return self._vendor.quotes(symbols, at)
+        quotes = self._vendor.quotes(symbols, at)
+        known = {action.action_id for action in self._table.known}
+        fresh = [
+            action
+            for action in self._vendor.actions().known
+            if action.symbol in symbols and action.action_id not in known
+        ]
+        if fresh:
+            outdated = self._table.outdated.union(action.symbol for action in fresh)
+            self._table = replace(self._table, known=(*self._table.known, *fresh), outdated=outdated)
+        return quotes
+
+    def actions(self) -> ActionTable:
+        """Return what is listed, what of it the bars contradict, and whose bars are from before one."""
+        return self._table
 
     def lacking(self, symbols: Sequence[str], start: date, end: date) -> set[str]:
         """Name the symbols that are not stored from start to the last session, and would have to be fetched."""
@@ -77,48 +101,65 @@ class CachedBars:
         try:
             self.store.save(stored)
         except OSError as error:
-            return {"cache": f"bars could not be kept on disk: {error}"}
+            return {"cache": f"bars could not be kept on disk: {plain_reason(error)}"}
         return {}
 
     def _wanted(
-        self, stored: StoredBars, symbols: Sequence[str], start: date, end: date
+        self,
+        stored: StoredBars,
+        symbols: Sequence[str],
+        start: date,
+        end: date,
+        whole: Collection[str] = (),
     ) -> dict[date, list[str]]:
-        """Group the symbols that lack sessions by the day to fetch from."""
+        """Group the symbols that lack sessions, or are to be fetched whole, by the day to fetch from."""
         sessions = self._calendar.sessions(end - timedelta(days=14), end)
         last = np.datetime64(sessions[-1][0] if sessions else start, "D")
         groups: dict[date, list[str]] = {}
         for name in symbols:
-            since = _fetch_from(stored, name, start, last)
+            since = start if name in whole else _fetch_from(stored, name, start, last)
             if since is not None:
                 groups.setdefault(since, []).append(name)
         return groups
 
     def _fetch(
-        self, stored: StoredBars, wanted: Mapping[date, list[str]], start: date, end: date
+        self,
+        stored: StoredBars,
+        wanted: Mapping[date, list[str]],
+        start: date,
+        end: date,
+        fetched: set[str],
     ) -> dict[str, str]:
+        """Fetch what is wanted into what is stored, and name in `fetched` whose bars are of now."""
         notes: dict[str, str] = {}
         changed: list[str] = []
         for since, names in sorted(wanted.items(), key=lambda group: -len(group[1])):
-            fetched = self._ask(names, since, end)
-            notes |= fetched.notes
-            for name, fresh in fetched.by_symbol.items():
-                if stored.asked_from.get(name, date.max) > start:
-                    _replace(stored, name, fresh, start)
+            rows = self._ask(stored, names, since, end)
+            notes |= rows.notes
+            for name, fresh in rows.by_symbol.items():
+                if since == start:
+                    notes |= _replace(stored, name, rows, start)
+                    fetched.add(name)
                 elif _same_adjustment(stored.bars[name], fresh):
-                    stored.bars[name] = _merge(stored.bars[name], fresh)
+                    merged = _merge(stored.bars[name], fresh)
+                    compare(stored, name, merged, rows.traded_closes.get(name))
+                    stored.bars[name] = merged
                 else:
                     changed.append(name)
         if changed:
-            fetched = self._ask(changed, start, end)
-            notes |= fetched.notes
-            for name, fresh in fetched.by_symbol.items():
-                _replace(stored, name, fresh, start)
-                notes[name] = "its past prices were adjusted anew (dividend or split): fetched whole"
+            rows = self._ask(stored, changed, start, end)
+            notes |= rows.notes
+            for name in rows.by_symbol:
+                anew = "its past prices were adjusted anew (dividend or split): fetched whole"
+                notes |= {name: anew} | _replace(stored, name, rows, start)
         return notes
 
-    def _ask(self, names: Sequence[str], since: date, end: date) -> BarRows:
-        """Fetch rows in order and each once, which is how they are stored."""
-        return settle(self._vendor.rows(names, since, end), names, self._calendar)
+    def _ask(self, stored: StoredBars, names: Sequence[str], since: date, end: date) -> BarRows:
+        """Fetch rows in order and each once, which is how they are stored, and keep the actions among them."""
+        rows = settle(self._vendor.rows(names, since, end), names, self._calendar)
+        for actions in rows.actions.values():
+            learn(stored, actions)
+        return rows
 
 
 def _fetch_from(stored: StoredBars, name: str, start: date, last: np.datetime64) -> date | None:
@@ -131,9 +172,13 @@ def _fetch_from(stored: StoredBars, name: str, start: date, last: np.datetime64)
     return since
 
 
-def _replace(stored: StoredBars, name: str, fresh: SymbolBars, start: date) -> None:
+def _replace(stored: StoredBars, name: str, rows: BarRows, start: date) -> dict[str, str]:
+    """Take a symbol's whole history as it is now; return what is odd about how it was restated."""
+    fresh = rows.by_symbol[name]
+    note = compare(stored, name, fresh, rows.traded_closes.get(name))
     stored.bars[name] = fresh
     stored.asked_from[name] = start
+    return {name: note} if note else {}
 
 
 def _same_adjustment(old: SymbolBars, new: SymbolBars) -> bool:

@@ -24,6 +24,7 @@ from config.trading import DataSettings
 from core.errors import DataError, SettingsError
 from core.ports import Calendar
 from core.registry import Registry
+from core.types import CorporateAction
 
 LOG = logging.getLogger(__name__)
 PROBE_SECONDS = 6.0
@@ -37,6 +38,8 @@ class SourceRequest:
     ----------
     route_is_builtin : bool
         Whether orders go to the built-in paper broker: only that one may see simulated or recorded prices.
+    said_actions : sequence of CorporateAction
+        What a person said of corporate actions.
     session : requests.Session or None
         For tests only: what yfinance asks through.
     """
@@ -47,6 +50,7 @@ class SourceRequest:
     route_is_builtin: bool
     now: datetime
     symbols: Sequence[str] = UNIVERSE
+    said_actions: Sequence[CorporateAction] = ()
     session: Any = field(default=None, repr=False)
 
 

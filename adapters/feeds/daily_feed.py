@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
+from adapters.feeds.action_gate import ActionGate, Admitted
 from adapters.feeds.quality import Inspection, inspect, too_many_missing
 from adapters.feeds.quote_references import UNKNOWN, References, references_of
 from adapters.feeds.quotes import BelievedQuotes, believe
@@ -15,7 +16,7 @@ from adapters.feeds.views import NO_QUOTE, HeadlineFeed, SessionStatus, compose,
 from config.trading import DataSettings
 from core.errors import DataError
 from core.ports import Calendar
-from core.types import BarPanel, MarketView, Quote
+from core.types import BarPanel, CorporateAction, MarketView, Quote
 
 LOG = logging.getLogger(__name__)
 RETRY_FIRST = timedelta(minutes=1)
@@ -24,9 +25,10 @@ QUOTES_KEPT = timedelta(seconds=30)
 
 
 class _Poll(NamedTuple):
-    """The quotes of a moment, and which of them are believed."""
+    """The quotes of a moment as the source gave them, and which of them are believed."""
 
     at: datetime
+    given: Mapping[str, Quote]
     believed: BelievedQuotes
 
 
@@ -35,7 +37,8 @@ class DailyFeed:
 
     Bars are fetched when a session that must be out by `as_of` is not in the panel yet. After a failure the old
     panel is served, the fault is named (entries stop), and the source is asked again after 1, 2, 4 ... up to
-    15 minutes. Times come from `as_of` alone, so a moved clock moves everything.
+    15 minutes. A corporate action that becomes known with the quotes has its symbol's history fetched anew at
+    once. Times come from `as_of` alone, so a moved clock moves everything.
 
     Each poll of quotes is judged by the ones before it and by the bars (`adapters.feeds.quotes`): a symbol whose
     price is not believed is stale.
@@ -44,6 +47,8 @@ class DailyFeed:
     ----------
     headlines : callable or None
         Headlines that were out at a moment.
+    said_actions : sequence of CorporateAction
+        What a person said of corporate actions; it counts before what the source lists.
 
     Attributes
     ----------
@@ -63,7 +68,9 @@ class DailyFeed:
         settings: DataSettings,
         *,
         headlines: HeadlineFeed | None = None,
+        said_actions: Sequence[CorporateAction] = (),
     ) -> None:
+        self._actions = ActionGate(said_actions)
         self._source = source
         self._calendar = calendar
         self._symbols = tuple(symbols)
@@ -77,6 +84,8 @@ class DailyFeed:
         self._retry_at: datetime | None = None
         self._polled: _Poll | None = None
         self._referred: tuple[BarPanel | None, int, References] | None = None
+        self._outdated: frozenset[str] = frozenset()
+        self._frozen: Mapping[str, str] = {}
         self.fault = ""
         self.fetched_at: datetime | None = None
         self.notes: tuple[str, ...] = ()
@@ -101,6 +110,8 @@ class DailyFeed:
             )
         status = session_status(self._calendar, as_of, self._source.publication_delay)
         quotes, stale, quote_fault = self._quotes(as_of, status)
+        self._refresh_outdated(as_of)
+        known = self._inspection.panel.prefix(self._inspection.panel.rows_known(as_of))
         return compose(
             as_of=as_of,
             status=status,
@@ -110,6 +121,7 @@ class DailyFeed:
             stale_quotes=stale,
             headlines=self._headlines(as_of) if self._headlines else (),
             faults=(self.fault if self._is_now(as_of) else "", quote_fault),
+            admitted=self._admitted(as_of, known, self._witnesses(as_of, status)),
         )
 
     def refresh(self, as_of: datetime) -> None:
@@ -124,12 +136,42 @@ class DailyFeed:
             LOG.warning("%s", self.fault)
         self._plan_retry(as_of)
 
+    def _witnesses(self, as_of: datetime, status: SessionStatus) -> Mapping[str, Quote]:
+        """Return the session's quotes as given: one that is not believed may still contradict a split."""
+        if self._polled is None or status.opened_at is None or not self._is_now(as_of):
+            return {}
+        oldest = as_of - timedelta(seconds=self._settings.quote_age_max_seconds)
+        return {name: quote for name, quote in self._polled.given.items() if oldest <= quote.at <= as_of}
+
+    def _admitted(self, as_of: datetime, known: BarPanel, quotes: Mapping[str, Quote]) -> Admitted:
+        """Sort the source's corporate actions, and log which symbols they freeze or free."""
+        admitted = self._actions.admit(as_of, self._source.actions(), known, quotes)
+        if self._is_now(as_of):
+            for name, reason in admitted.frozen.items():
+                if self._frozen.get(name) != reason:
+                    LOG.warning("%s is frozen. %s", name, reason)
+            for name in self._frozen.keys() - admitted.frozen.keys():
+                LOG.warning("%s is traded again.", name)
+            self._frozen = admitted.frozen
+        return admitted
+
+    def _refresh_outdated(self, as_of: datetime) -> None:
+        """Fetch anew at once what an action made outdated; the same one again only after the usual wait."""
+        outdated = self._source.actions().outdated
+        if outdated - self._outdated:
+            self._retry_at = None
+        self._outdated = outdated
+        if outdated:
+            self.refresh(as_of)
+
     def _due(self, as_of: datetime) -> bool:
         due = session_status(self._calendar, as_of, self._source.publication_delay).session_due
         if self._inspection is None or not len(self._inspection.panel.sessions):
             return True
         late = due is not None and bool(self._inspection.panel.sessions[-1] < due)
-        return late or (self._incomplete and self._is_now(as_of))
+        actions = self._source.actions()
+        unsettled = self._incomplete or bool(actions.outdated or actions.doubts)
+        return late or (unsettled and self._is_now(as_of))
 
     def _fetch(self, as_of: datetime) -> None:
         due = session_status(self._calendar, as_of, self._source.publication_delay).session_due
@@ -182,9 +224,10 @@ class DailyFeed:
         if before is not None and timedelta(0) <= as_of - before.at <= self._kept:
             return before
         quotes = self._source.quotes(self._symbols, as_of)
+        self._refresh_outdated(as_of)  # first: a split that the quotes tell of restates what they are judged by
         is_past = before is not None and as_of < before.at
         history = before.believed.history if before is not None and not is_past else {}
-        poll = _Poll(as_of, believe(quotes, history, self._references(as_of), opened_at))
+        poll = _Poll(as_of, quotes, believe(quotes, history, self._references(as_of), opened_at))
         if not is_past:
             _log_doubts(self.source, before.believed.doubts if before else {}, poll.believed.doubts)
             self._polled = poll

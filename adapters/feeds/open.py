@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -12,11 +13,14 @@ from adapters.clock import ManualClock
 from adapters.feeds.choose import ChosenSource, SourceRequest, choose_source
 from adapters.feeds.daily_feed import DailyFeed
 from adapters.feeds.panel_feed import PanelFeed
+from adapters.feeds.source import Source
 from adapters.feeds.views import HeadlineFeed
 from core.errors import RequestError
 from core.ports import Clock, Feed
 from core.types import BarPanel
 
+LOG = logging.getLogger(__name__)
+NOTES_LOGGED_MAX = 10
 HeadlinesOf = Callable[[ChosenSource, Clock], HeadlineFeed | None]
 
 
@@ -63,12 +67,21 @@ def open_feed(request: SourceRequest, clock: Clock, headlines: HeadlinesOf) -> O
     source = chosen.source
     end = source.recorded_end()
     if end is None:
-        feed = DailyFeed(source, calendar, request.symbols, settings, headlines=headlines(chosen, clock))
+        feed = DailyFeed(
+            source,
+            calendar,
+            request.symbols,
+            settings,
+            headlines=headlines(chosen, clock),
+            said_actions=request.said_actions,
+        )
         return OpenFeed(feed=feed, clock=clock, notes=chosen.notes)
     clock = ManualClock(end.closes_at) if clock.is_real_time else clock
     news = headlines(chosen, clock)
     panel = source.bars(request.symbols, FIRST_DAY, end.session)
-    fixed = PanelFeed(panel, settings, calendar, source=source.name, headlines=news)
+    fixed = PanelFeed(
+        panel, settings, calendar, source=source.name, headlines=news, source_notes=source_notes(source)
+    )
     return OpenFeed(feed=fixed, clock=clock, notes=chosen.notes)
 
 
@@ -94,4 +107,14 @@ def read_panel(request: SourceRequest, first: date, last: date | None) -> tuple[
     panel = source.bars(request.symbols, first, last)
     if not len(panel.sessions):
         raise RequestError(f"{source.name} has no bars from {first} to {last}.", status=422)
-    return PanelFeed(panel, request.settings, request.calendar, source=source.name).panel, source.name
+    feed = PanelFeed(
+        panel, request.settings, request.calendar, source=source.name, source_notes=source_notes(source)
+    )
+    for note in feed.notes[:NOTES_LOGGED_MAX]:
+        LOG.warning("%s: %s", source.name, note)
+    return feed.panel, source.name
+
+
+def source_notes(source: Source) -> tuple[str, ...]:
+    """Return what the source found odd in the bars that it gave last."""
+    return tuple(f"{what}: {note}" for what, note in source.notes.items())

@@ -28,11 +28,13 @@ class PanelFeed:
         known since the open, and the next price an order of the evening before can fill at.
     headlines : callable or None
         Headlines that were out at a moment.
+    source_notes : tuple of str
+        What the source found odd in these bars.
 
     Attributes
     ----------
     notes : tuple of str
-        What the gate found, for the log.
+        What the source and the gate found, for the log.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class PanelFeed:
         source: str,
         quotes: QuoteSource | None = None,
         headlines: HeadlineFeed | None = None,
+        source_notes: tuple[str, ...] = (),
     ) -> None:
         finished_at = panel.known_at[-1].astype(datetime).replace(tzinfo=UTC) if len(panel.sessions) else _epoch()
         self._inspection = inspect(panel, settings, fetched_at=finished_at)
@@ -54,7 +57,7 @@ class PanelFeed:
         self._source = source
         self._quotes = quotes or _no_quotes
         self._headlines = headlines or _no_headlines
-        self.notes = self._inspection.notes
+        self.notes = (*source_notes, *self._inspection.notes)
 
     @property
     def panel(self) -> BarPanel:

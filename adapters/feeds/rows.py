@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core.types import Floats
+from core.types import CorporateAction, Floats
 
 DAY = "datetime64[D]"
 
@@ -39,10 +39,16 @@ class BarRows:
         A symbol not had is left out.
     notes : mapping of str to str
         What was odd: by symbol, or by the source's own name for the whole.
+    actions : mapping of str to tuple of CorporateAction
+        By symbol what the vendor lists within these sessions.
+    traded_closes : mapping of str to float
+        By symbol the last row's close as traded, adjusted for splits only; empty where the vendor does not say.
     """
 
     by_symbol: Mapping[str, SymbolBars]
     notes: Mapping[str, str] = field(default_factory=dict)
+    actions: Mapping[str, tuple[CorporateAction, ...]] = field(default_factory=dict)
+    traded_closes: Mapping[str, float] = field(default_factory=dict)
 
 
 def split_by_symbol(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple, Protocol
 
+from adapters.feeds.action_table import ActionTable
 from adapters.feeds.rows import BarRows
 from core.ports import BarSource
 from core.types import Quote
@@ -44,6 +45,10 @@ class RowSource(Protocol):
         """Fetch the newest price of each symbol; a symbol not had is left out."""
         ...
 
+    def actions(self) -> ActionTable:
+        """Return the corporate actions that came with the rows and quotes so far."""
+        ...
+
 
 class Source(BarSource, Protocol):
     """A source of daily bars and quotes, as a feed needs it.
@@ -61,6 +66,10 @@ class Source(BarSource, Protocol):
     notes: Mapping[str, str]
     publication_delay: timedelta
     replays_quotes: bool
+
+    def actions(self) -> ActionTable:
+        """Return the corporate actions that came with the bars and quotes so far."""
+        ...
 
     def recorded_end(self) -> RecordedEnd | None:
         """Give where the bars end for good, which is where a clock on them stands; None when they go on.

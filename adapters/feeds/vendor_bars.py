@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
+from adapters.feeds.action_table import ActionTable
 from adapters.feeds.assembly import assemble
 from adapters.feeds.source import RowSource
 from core.ports import Calendar
@@ -49,6 +50,10 @@ class VendorBars:
     def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
         """Fetch the newest price of each symbol; a symbol not had is left out."""
         return self._vendor.quotes(symbols, at)
+
+    def actions(self) -> ActionTable:
+        """Return the corporate actions that came with the bars and quotes so far."""
+        return self._vendor.actions()
 
     def recorded_end(self) -> None:
         """Give no end: the vendor's bars go on."""

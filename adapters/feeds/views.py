@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from adapters.feeds.action_gate import Admitted
 from adapters.feeds.quality import Inspection
 from core.ports import Calendar
 from core.types import Headline, MarketView, Quote
@@ -15,6 +16,7 @@ from core.types import Headline, MarketView, Quote
 QuoteSource = Callable[[datetime], Mapping[str, Quote]]
 HeadlineFeed = Callable[[datetime], tuple[Headline, ...]]
 NO_QUOTE = "no quote while the exchange is open"
+NONE_ADMITTED = Admitted((), {})
 LOOK_BACK = timedelta(days=14)  # longer than any closure of the exchange since 2001
 
 
@@ -57,21 +59,26 @@ def compose(
     stale_quotes: Mapping[str, str],
     headlines: tuple[Headline, ...],
     faults: Sequence[str],
+    admitted: Admitted = NONE_ADMITTED,
 ) -> MarketView:
     """Build the view: the bars known at `as_of`, who is left out and why, and what is wrong with the feed."""
     panel = inspection.panel
     rows = panel.rows_known(as_of)
     found = inspection.row_quality(rows - 1)
+    stale = {**stale_quotes, **found.left_out} if stale_quotes else found.left_out
+    if admitted.frozen:
+        stale = {**stale, **admitted.frozen}
     all_faults = (found.feed_fault, _overdue(inspection, rows, status), *faults)
     return MarketView(
         as_of=as_of,
         bars=panel.prefix(rows),
         quotes=quotes,
         headlines=headlines,
-        stale={**stale_quotes, **found.left_out} if stale_quotes else found.left_out,
+        stale=stale,
         feed_fault=" ".join(part for part in all_faults if part),
         source=source,
         market_open=status.opened_at is not None,
+        actions=admitted.actions,
     )
 
 

@@ -12,7 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from adapters.ledger.own_schema import require_own_schema
 from core.errors import LedgerError
+from core.plain_words import plain_reason
 
 SqlRow = tuple[Any, ...]
 Cursor = sqlite3.Cursor
@@ -57,7 +59,8 @@ class Schema:
 class Database:
     """One SQLite file in WAL mode with one writing connection and one read-only connection.
 
-    The writer belongs to one thread at a time (the engine's); `read` may be called from any thread.
+    Transactions are short and come one after the other, whichever threads they come from (a halt does not wait
+    for the engine's); `read` may be called from any thread.
 
     Parameters
     ----------
@@ -80,17 +83,18 @@ class Database:
         self._schema = schema
         self._path = path
         self._lock = threading.Lock()
-        self._reader: sqlite3.Connection | None = None
+        self._writing = threading.Lock()
         self._level = Survives.KILL
         with self._translated("open"):
             self.found = "in memory" if path is None else _prepare(path, schema)
-            self._writer = _connect(":memory:" if path is None else str(path))
+            self._writer = self._reader = _connect(":memory:" if path is None else str(path))
             try:
-                if path is None:
-                    self._reader = self._writer
-                else:
+                if path is not None:
                     _verify(self._writer, schema)
                 _migrate(self._writer, schema)
+                if path is not None:
+                    self._reader = _connect(f"{path.resolve().as_uri()}?mode=ro")
+                self._schema_version = _pragma(self._writer, "schema_version")
             except BaseException:
                 self._writer.close()
                 raise
@@ -98,12 +102,13 @@ class Database:
     @contextmanager
     def transaction(self, survives: Survives) -> Iterator[Cursor]:
         """Return a cursor whose statements are written together or not at all."""
-        with self._translated("write"), self._without_readers():
+        with self._translated("write"), self._writing, self._without_readers():
             if survives is not self._level and self._path is not None:
                 self._writer.execute(f"PRAGMA synchronous = {survives.value}")
                 self._level = survives
             cursor = self._writer.execute("BEGIN IMMEDIATE")
             try:
+                self._require_own_schema()
                 yield cursor
                 self._writer.execute("COMMIT")
             except BaseException:
@@ -114,23 +119,22 @@ class Database:
     def read(self, sql: str, values: Sequence[Any] = ()) -> list[SqlRow]:
         """Return the rows of a query over what is committed."""
         with self._translated("read"), self._lock:
-            if self._reader is None:
-                self._reader = _connect(f"{self._required_path.resolve().as_uri()}?mode=ro")
             return self._reader.execute(sql, values).fetchall()
 
     def close(self) -> None:
         """Close both connections; the write-ahead log is folded into the file."""
         with self._lock:
-            if self._reader is not None and self._reader is not self._writer:
-                self._reader.close()
-            self._reader = None
+            self._reader.close()
             self._writer.close()
 
-    @property
-    def _required_path(self) -> Path:
+    def _require_own_schema(self) -> None:
+        """Refuse to write through a trigger or view that somebody has put in since the opening."""
         if self._path is None:
-            raise LedgerError(f"The {self._schema.name} in memory was used after it was closed.")
-        return self._path
+            return
+        version = _pragma(self._writer, "schema_version")
+        if version != self._schema_version:
+            require_own_schema(self._writer, self._schema.name, self._schema.migrations)
+            self._schema_version = version
 
     @contextmanager
     def _without_readers(self) -> Iterator[None]:
@@ -147,7 +151,7 @@ class Database:
             yield
         except (sqlite3.Error, OSError) as error:
             raise LedgerError(
-                f"The {self._schema.name} at {self._path} could not be {_PAST[verb]}: {error}.",
+                f"The {self._schema.name} at {self._path} could not be {_PAST[verb]}: {plain_reason(error)}.",
                 hint=_HINT_DAMAGED if _is_damage(error) else _HINT_DISK,
             ) from error
 
@@ -178,6 +182,8 @@ def _connect(target: str) -> sqlite3.Connection:
 
 def _prepare(path: Path, schema: Schema) -> str:
     """Make the file when there is none, and say what was found."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        _require_regular(path.with_name(path.name + suffix), schema)
     log = path.with_name(f"{path.name}-wal")
     left_over = log.stat().st_size if log.exists() else 0
     if not path.exists():
@@ -196,6 +202,12 @@ def _prepare(path: Path, schema: Schema) -> str:
             "taken over; whatever was committed is there, an unfinished write never was"
         )
     return "closed in order"
+
+
+def _require_regular(path: Path, schema: Schema) -> None:
+    """Refuse what is no regular file: a FIFO would be waited for without end."""
+    if os.path.lexists(path) and not path.is_file():
+        raise LedgerError(f"The {schema.name} {path} is no regular file.", hint=_HINT_DAMAGED)
 
 
 def _create(path: Path, schema: Schema) -> None:
@@ -230,6 +242,7 @@ def _verify(connection: sqlite3.Connection, schema: Schema) -> None:
             f"The {schema.name} has version {version}; this code knows {len(schema.migrations)} at most.",
             hint="Start the newer release that wrote it.",
         )
+    require_own_schema(connection, schema.name, schema.migrations[:version])
     faults = _faults(connection, schema)
     if faults:
         raise LedgerError(f"The {schema.name} is damaged: {'; '.join(faults[:5])}.", hint=_HINT_DAMAGED)

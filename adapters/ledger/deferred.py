@@ -9,7 +9,7 @@ from adapters.ledger.database import Database, SqlRow
 from adapters.ledger.ledger import SqliteLedger
 from adapters.ledger.schema import LEDGER
 from config.environment import OrderRoute
-from core.types import ApprovedOrder, Fill, Portfolio, StepReport, TradingState
+from core.types import ApprovedOrder, CashMovement, CorporateAction, Fill, Portfolio, StepReport, TradingState
 
 
 class _WrittenWhenRead(Database):
@@ -40,11 +40,14 @@ class DeferredLedger(SqliteLedger):
     def __init__(self, *, route: OrderRoute) -> None:
         self._rows = _WrittenWhenRead()
         self._booked: set[str] = set()
+        self._settled: set[str] = set()
         super().__init__(None, route=route, database=self._rows)
 
     def record(self, report: StepReport) -> None:
         """Keep a step."""
         self._booked.update([fill.fill_id for fill in report.fills])
+        self._settled.update([movement.movement_id for movement in report.cash_movements])
+        self._settled.update([action.action_id for action in report.actions])
         self._rows.put_off.append(lambda: super(DeferredLedger, self).record(report))
 
     def save_portfolio(self, portfolio: Portfolio) -> None:
@@ -69,3 +72,13 @@ class DeferredLedger(SqliteLedger):
         """Return those fills that no step has booked yet, each once."""
         fresh = {fill.fill_id: fill for fill in fills}
         return tuple(fill for name, fill in fresh.items() if name not in self._booked)
+
+    def new_cash_movements(self, movements: Sequence[CashMovement]) -> tuple[CashMovement, ...]:
+        """Return those cash movements that no step has booked yet, each once."""
+        fresh = {movement.movement_id: movement for movement in movements}
+        return tuple(movement for name, movement in fresh.items() if name not in self._settled)
+
+    def new_actions(self, actions: Sequence[CorporateAction]) -> tuple[CorporateAction, ...]:
+        """Return those corporate actions that no step has booked yet, each once."""
+        fresh = {action.action_id: action for action in actions}
+        return tuple(action for name, action in fresh.items() if name not in self._settled)

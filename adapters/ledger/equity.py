@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
 import msgspec
 
 from adapters.ledger.database import Database
+from adapters.ledger.kept_records import RecordDecoder, reading
 from core.service import EquityMark
 from core.times import market_date
+from core.trading import ZERO
 
 _STEPS_AFTER = "SELECT sequence, as_of FROM steps WHERE sequence > ? ORDER BY sequence"
+_EXTERNAL_FLOWS = """
+    SELECT at, amount FROM cash_movements WHERE kind IN ('deposit', 'withdrawal') ORDER BY sequence
+"""
 _REPORT = "SELECT report FROM steps WHERE sequence = ?"
 
 
@@ -52,7 +58,7 @@ class _Report(msgspec.Struct):
     plan: _Plan
 
 
-_decoder = msgspec.json.Decoder(_Report)
+_decoder = RecordDecoder(_Report, "A recorded report of ledger.sqlite")
 
 
 class EquityMarks:
@@ -68,12 +74,19 @@ class EquityMarks:
         """Return the last sessions' marks, oldest first."""
         with self._lock:
             self._read_on()
-            return tuple(mark for _, mark in sorted(self._marks.items())[-sessions:])
+            marks = [mark for _, mark in sorted(self._marks.items())]
+            return with_flows(marks, self._external_flows())[-sessions:]
+
+    def _external_flows(self) -> Sequence[tuple[date, Decimal]]:
+        rows = self._database.read(_EXTERNAL_FLOWS)
+        return [(market_date(datetime.fromisoformat(at)), Decimal(amount)) for at, amount in rows]
 
     def _read_on(self) -> None:
         by_day: dict[date, list[tuple[int, str]]] = {}
         for sequence, as_of in self._database.read(_STEPS_AFTER, (self._until,)):
-            by_day.setdefault(market_date(datetime.fromisoformat(as_of)), []).append((sequence, as_of))
+            with reading("A recorded moment of ledger.sqlite"):
+                day = market_date(datetime.fromisoformat(as_of))
+            by_day.setdefault(day, []).append((sequence, as_of))
             self._until = sequence
         for day, steps in by_day.items():
             for sequence, as_of in reversed(steps):
@@ -98,3 +111,15 @@ class EquityMarks:
             drawdown=float(equity / peak - 1) if peak else 0.0,
             regime=regime.name if regime else None,
         )
+
+
+def with_flows(marks: Sequence[EquityMark], flows: Sequence[tuple[date, Decimal]]) -> tuple[EquityMark, ...]:
+    """Add to each mark what a person paid in since the one before; what came before the first is no flow."""
+    sums: dict[date, Decimal] = {}
+    for day, amount in flows:
+        due = next((mark.session for mark in marks if mark.session >= day), None)
+        if due is not None and due != marks[0].session:
+            sums[due] = sums.get(due, ZERO) + amount
+    return tuple(
+        replace(mark, external_flow=sums[mark.session]) if mark.session in sums else mark for mark in marks
+    )

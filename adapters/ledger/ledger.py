@@ -3,55 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
 from adapters.ledger.database import Cursor, Database, Survives
+from adapters.ledger.read_back import require_known, require_recorded, require_sending, require_state
 from adapters.ledger.reader import LedgerReader
-from adapters.ledger.rows import (
-    FILL_COLUMNS,
-    ORDER_COLUMNS,
-    encode_portfolio,
-    encode_report,
-    fill_row,
-    order_row,
-    stamp,
-)
+from adapters.ledger.rows import ORDER_COLUMNS, encode_portfolio, encode_report, order_row, stamp
 from adapters.ledger.schema import LEDGER, TABLES
+from adapters.ledger.settlements import advance, write_settlement
 from config.environment import OrderRoute
 from core.errors import InvariantError
-from core.trading import ZERO
-from core.types import ApprovedOrder, Fill, OrderStatus, Portfolio, StepReport, TradingState
+from core.masking import NO_SECRETS, SecretMask
+from core.trading import tighter
+from core.types import ApprovedOrder, OrderStatus, Portfolio, StepReport, TradingState
 
-_STATUS_RANK = {
-    OrderStatus.PROPOSED: 0,
-    OrderStatus.RECORDED: 1,
-    OrderStatus.DRY_RUN: 2,
-    OrderStatus.SUBMITTED: 3,
-    OrderStatus.PARTIALLY_FILLED: 4,
-    OrderStatus.CANCELLED: 5,
-    OrderStatus.EXPIRED: 5,
-    OrderStatus.REJECTED: 5,
-    OrderStatus.FILLED: 6,
-}
 _INSERT_STEP = """
     INSERT INTO steps (decision_id, cycle, as_of, report) VALUES (?, ?, ?, ?)
     ON CONFLICT (decision_id) DO NOTHING
 """
 _INSERT_TRADING_STEP = "INSERT INTO trading_steps (sequence) VALUES (?)"
 _INSERT_ORDER = f"INSERT INTO orders ({ORDER_COLUMNS}, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')"  # noqa: S608  constants
-_INSERT_FILL = f"""
-    INSERT INTO fills ({FILL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fill_id) DO NOTHING
-"""  # noqa: S608  constants
-_SET_PORTFOLIO = """
+_SEVERITY = " ".join(f"WHEN '{state.value}' THEN {rank}" for rank, state in enumerate(TradingState))
+_TIGHTENS = f"CASE excluded.trading_state {_SEVERITY} END > CASE trading_state {_SEVERITY} END"
+_SET_PORTFOLIO = f"""
     INSERT INTO book (id, as_of, portfolio, trading_state, state_reason) VALUES (1, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET as_of = excluded.as_of, portfolio = excluded.portfolio,
-        state_reason = CASE trading_state WHEN excluded.trading_state THEN state_reason
-                       ELSE excluded.state_reason END,
-        trading_state = excluded.trading_state
-"""
+        state_reason = CASE WHEN {_TIGHTENS} THEN excluded.state_reason ELSE state_reason END,
+        trading_state = CASE WHEN {_TIGHTENS} THEN excluded.trading_state ELSE trading_state END
+"""  # noqa: S608  constants
 _SET_STATE = """
     INSERT INTO book (id, as_of, portfolio, trading_state, state_reason) VALUES (1, '', NULL, ?, ?)
     ON CONFLICT (id) DO UPDATE SET trading_state = excluded.trading_state,
@@ -62,24 +43,13 @@ _MARK_SENDING = """
         updated_at = max(created_at, coalesce((SELECT as_of FROM book), ''))
     WHERE client_order_id = ? AND status = 'proposed'
 """
-_FILLED_OF = """
-    SELECT fills.quantity, orders.quantity FROM fills, orders
-    WHERE fills.client_order_id = ? AND orders.client_order_id = ?
-"""
-_RANK = " ".join(f"WHEN '{status.value}' THEN {rank}" for status, rank in _STATUS_RANK.items())
-_SET_STATUS = f"""
-    UPDATE orders SET status = :status,
-        reason = CASE :reason WHEN '' THEN reason ELSE :reason END,
-        updated_at = max(created_at, coalesce((SELECT as_of FROM book), ''))
-    WHERE client_order_id = :name AND CASE status {_RANK} END < :rank
-"""  # noqa: S608  constants
 
 
 class SqliteLedger(LedgerReader):
     """Records what was decided, sent and filled. Nothing in it comes from a wall clock.
 
-    A step is written in one transaction: the report, its approved orders, its fills and the portfolio. What must
-    outlive a power cut is forced to the disk before the call returns: orders that are sent next, fills (the
+    A step is written in one transaction: the report, its approved orders, what it settled and the portfolio. What
+    must outlive a power cut is forced to the disk before the call returns: orders that are sent next, fills (the
     broker learns that they were booked) and changes of state. The rest outlives a kill of the process, and with
     the next forced write a power cut too.
 
@@ -90,6 +60,8 @@ class SqliteLedger(LedgerReader):
     route : OrderRoute
         Where this process sends orders. Orders of a step that submits are recorded as `recorded`, on the
         dry-run route as `dry_run`; those of other steps as `proposed`.
+    mask : SecretMask
+        Taken out of every text that is written.
 
     Raises
     ------
@@ -97,8 +69,16 @@ class SqliteLedger(LedgerReader):
         When the file cannot be used; every method raises it when reading or writing fails.
     """
 
-    def __init__(self, path: Path | None, *, route: OrderRoute, database: Database | None = None) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        route: OrderRoute,
+        database: Database | None = None,
+        mask: SecretMask = NO_SECRETS,
+    ) -> None:
         super().__init__(database or Database(path, LEDGER))
+        self._mask = mask
         self._route = route
         self._sent_as = OrderStatus.DRY_RUN if route is OrderRoute.DRY_RUN else OrderStatus.RECORDED
 
@@ -111,7 +91,7 @@ class SqliteLedger(LedgerReader):
         """Write a step down before anything of it is sent. Writing the same step twice changes nothing.
 
         The portfolio and the state follow the step, except one decided at a past moment (`cycle.as_of`): that
-        one had an empty portfolio.
+        one had an empty portfolio. A step only tightens the state: a halt written down meanwhile stands.
 
         Raises
         ------
@@ -119,23 +99,27 @@ class SqliteLedger(LedgerReader):
             When the report holds what cannot be read again, such as NaN.
         """
         at = stamp(report.as_of)
-        body = encode_report(report)
+        body = self._mask.json(encode_report(report))
         sends = bool(report.plan.approved) and report.cycle.submits
-        must_survive = sends or report.fills or report.plan.state is not self._state
+        settles = bool(report.fills or report.cash_movements or report.actions)
+        must_survive = sends or settles or report.plan.state is not self._state
         with self._database.transaction(Survives.POWER_CUT if must_survive else Survives.KILL) as cursor:
             cursor.execute(_INSERT_STEP, (report.decision_id, report.cycle.name, at, body))
             if not cursor.rowcount:
+                require_known(cursor, report)
                 return
-            if report.fills or report.plan.approved:
+            if settles or report.plan.approved:
                 cursor.execute(_INSERT_TRADING_STEP, (cursor.lastrowid,))
             self._write_orders(cursor, report, at)
+            portfolio = None
             if report.cycle.as_of is None:
-                reason = "; ".join(report.plan.alerts)
+                reason = self._mask.text("; ".join(report.plan.alerts))
                 portfolio = encode_portfolio(report.plan.portfolio)
                 cursor.execute(_SET_PORTFOLIO, (at, portfolio, report.plan.state.value, reason))
-            _write_fills(cursor, report.fills)
+            write_settlement(cursor, report)
+            require_recorded(cursor, report, body, portfolio)
         if report.cycle.as_of is None:
-            self._state = report.plan.state
+            self._state = tighter(self._state, report.plan.state)
 
     def save_portfolio(self, portfolio: Portfolio) -> None:
         """Write down the portfolio as it stands between two steps; on the disk with the next forced write."""
@@ -159,6 +143,7 @@ class SqliteLedger(LedgerReader):
                         f"The order {order.client_order_id} does not wait to be sent.",
                         hint="See its status: GET /orders.",
                     )
+            require_sending(cursor, approved, self._sent_as)
 
     def update_status(self, statuses: Mapping[str, str], reasons: Mapping[str, str] | None = None) -> None:
         """Write down what became of orders, by client_order_id, with the broker's reasons if it gave any.
@@ -171,12 +156,13 @@ class SqliteLedger(LedgerReader):
         news = {name: _status(text) for name, text in statuses.items()}
         sends = OrderStatus.RECORDED in news.values()
         with self._database.transaction(Survives.POWER_CUT if sends else Survives.KILL) as cursor:
-            _advance(cursor, news, reasons or {})
+            advance(cursor, news, self._mask.value(reasons or {}))
 
     def set_state(self, state: TradingState, reason: str) -> None:
         """Write down a trading state that a person or the start-up set, and why."""
         with self._database.transaction(Survives.POWER_CUT) as cursor:
-            cursor.execute(_SET_STATE, (state.value, reason))
+            cursor.execute(_SET_STATE, (state.value, self._mask.text(reason)))
+            require_state(cursor, state)
         self._state = state
 
     def dump(self) -> bytes:
@@ -201,34 +187,9 @@ class SqliteLedger(LedgerReader):
             cursor.executemany(_INSERT_ORDER, rows)
 
 
-def _write_fills(cursor: Cursor, fills: Sequence[Fill]) -> None:
-    if not fills:
-        return
-    cursor.executemany(_INSERT_FILL, [fill_row(fill) for fill in fills])
-    statuses = {}
-    for client_order_id in dict.fromkeys(fill.client_order_id for fill in fills):
-        rows = cursor.execute(_FILLED_OF, (client_order_id, client_order_id)).fetchall()
-        if rows:  # a fill is a fact even where the order is not ours; reconciliation names it
-            filled = sum((Decimal(quantity) for quantity, _ in rows), ZERO)
-            whole = filled >= Decimal(rows[0][1])
-            statuses[client_order_id] = OrderStatus.FILLED if whole else OrderStatus.PARTIALLY_FILLED
-    _advance(cursor, statuses, {})
-
-
 def _status(text: str) -> OrderStatus:
     try:
         return OrderStatus(text)
     except ValueError as error:
         known = ", ".join(OrderStatus)
         raise InvariantError(f"{text!r} is no order status.", hint=f"Brokers answer one of {known}.") from error
-
-
-def _advance(cursor: Cursor, statuses: Mapping[str, OrderStatus], reasons: Mapping[str, str]) -> None:
-    """Move orders on; one that is further already stays where it is."""
-    cursor.executemany(
-        _SET_STATUS,
-        [
-            {"status": status.value, "reason": reasons.get(name, ""), "name": name, "rank": _STATUS_RANK[status]}
-            for name, status in statuses.items()
-        ],
-    )

@@ -11,22 +11,30 @@ from adapters.ledger.database import Database, SqlRow
 from adapters.ledger.equity import EquityMarks
 from adapters.ledger.rows import (
     FILL_COLUMNS,
+    MOVEMENT_COLUMNS,
     ORDER_COLUMNS,
     decode_portfolio,
+    decode_refusals,
     decode_report,
     fill_of,
+    moment_of,
+    movement_of,
     order_record,
     stamp,
+    trading_state_of,
 )
 from core.orders import SPLIT
 from core.round_trips import RoundTrip, RoundTripTracker
-from core.service import EquityMark, OrderRecord
+from core.service import EquityMark, OrderRecord, RefusalRecord
 from core.times import NEW_YORK
-from core.types import Fill, Portfolio, StepReport, TradingState
+from core.types import CashMovement, CorporateAction, Fill, Portfolio, StepReport, TradingState
 
 _ORDERS = f"SELECT {ORDER_COLUMNS}, reason FROM orders"  # noqa: S608  constants
 _FILLS = f"SELECT {FILL_COLUMNS} FROM fills"  # noqa: S608  constants
+_MOVEMENTS = f"SELECT {MOVEMENT_COLUMNS} FROM cash_movements"  # noqa: S608  constants
+_MOVEMENTS_AFTER = f"SELECT {MOVEMENT_COLUMNS}, sequence FROM cash_movements WHERE sequence > ? ORDER BY sequence"  # noqa: S608  constants
 STEPS_A_READ = 32
+REFUSAL_STEPS_MAX = 100  # about a session: they are read whole
 _FILLS_AFTER = f"SELECT {FILL_COLUMNS}, sequence FROM fills WHERE sequence > ? ORDER BY sequence"  # noqa: S608  constants
 
 
@@ -39,6 +47,7 @@ class LedgerReader:
         self._tracker = RoundTripTracker()
         self._closed: list[RoundTrip] = []
         self._tracked_until = 0
+        self._movements_tracked_until = 0
         self._tracker_lock = threading.Lock()
         self._state = self.trading_state()
 
@@ -50,7 +59,7 @@ class LedgerReader:
     def trading_state(self) -> TradingState:
         """Return the trading state last recorded; ACTIVE in a new ledger."""
         rows = self._database.read("SELECT trading_state FROM book")
-        return TradingState(rows[0][0]) if rows else TradingState.ACTIVE
+        return trading_state_of(rows[0]) if rows else TradingState.ACTIVE
 
     def state_reason(self) -> str:
         """Return why the trading state is what it is."""
@@ -110,6 +119,13 @@ class LedgerReader:
         """Return the orders of one decision, in the order they are sent; by the index, however old it is."""
         return self._orders(f"{_ORDERS} WHERE decision_id = ? ORDER BY sequence", decision_id)
 
+    def refusals(self, limit: int) -> Sequence[RefusalRecord]:
+        """Return what limits stopped in the newest steps, newest first; what-ifs are left out."""
+        rows = self._database.read(
+            "SELECT report FROM steps ORDER BY sequence DESC LIMIT ?", (REFUSAL_STEPS_MAX,)
+        )
+        return tuple(islice((found for (body,) in rows for found in decode_refusals(body)), limit))
+
     def order_counts(self) -> Mapping[str, int]:
         """Return how many orders there are in each status."""
         return dict(self._database.read("SELECT status, count(*) FROM orders GROUP BY status ORDER BY status"))
@@ -131,7 +147,7 @@ class LedgerReader:
     def portfolio_as_of(self) -> datetime | None:
         """Return the moment of the step that last wrote the portfolio; None when there is none."""
         rows = self._database.read("SELECT as_of FROM book WHERE portfolio IS NOT NULL")
-        return datetime.fromisoformat(rows[0][0]) if rows else None
+        return moment_of(rows[0]) if rows else None
 
     def fills(self, limit: int) -> Sequence[Fill]:
         """Return fills, newest first."""
@@ -152,13 +168,38 @@ class LedgerReader:
         known = "SELECT 1 FROM fills WHERE fill_id = ?"
         return tuple(fill for name, fill in fresh.items() if not self._database.read(known, (name,)))
 
+    def cash_movements(self, limit: int) -> Sequence[CashMovement]:
+        """Return cash movements, newest first."""
+        rows = self._database.read(f"{_MOVEMENTS} ORDER BY sequence DESC LIMIT ?", (limit,))
+        return tuple(movement_of(row) for row in rows)
+
+    def new_cash_movements(self, movements: Sequence[CashMovement]) -> tuple[CashMovement, ...]:
+        """Return those cash movements that the ledger does not hold yet, each once."""
+        fresh = {movement.movement_id: movement for movement in movements}
+        known = "SELECT 1 FROM cash_movements WHERE movement_id = ?"
+        return tuple(moved for name, moved in fresh.items() if not self._database.read(known, (name,)))
+
+    def new_actions(self, actions: Sequence[CorporateAction]) -> tuple[CorporateAction, ...]:
+        """Return those corporate actions that the ledger does not hold yet, each once."""
+        fresh = {action.action_id: action for action in actions}
+        known = "SELECT 1 FROM corporate_actions WHERE action_id = ?"
+        return tuple(action for name, action in fresh.items() if not self._database.read(known, (name,)))
+
     def trades(self, limit: int) -> Sequence[RoundTrip]:
-        """Return closed round trips, newest first; each fill is read once in the ledger's life."""
+        """Return closed round trips, newest first; each fill and dividend is read once in the ledger's life."""
         with self._tracker_lock:
+            movements = self._database.read(_MOVEMENTS_AFTER, (self._movements_tracked_until,))
+            paid = [movement_of(row) for row in movements]
             for row in self._database.read(_FILLS_AFTER, (self._tracked_until,)):
-                closed = self._tracker.add(fill_of(row))
+                fill = fill_of(row)
+                while paid and paid[0].at <= fill.at:
+                    self._tracker.pay(paid.pop(0))
+                closed = self._tracker.add(fill)
                 self._closed += [closed] if closed else []
                 self._tracked_until = row[9]
+            for movement in paid:
+                self._tracker.pay(movement)
+            self._movements_tracked_until = movements[-1][6] if movements else self._movements_tracked_until
             return tuple(self._closed[: -limit - 1 : -1])
 
     def equity_marks(self, sessions: int) -> Sequence[EquityMark]:

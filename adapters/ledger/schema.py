@@ -73,6 +73,33 @@ LEDGER = Schema(
             WHERE instr(report, CAST('"fills":[{' AS BLOB)) OR instr(report, CAST('"approved":[{' AS BLOB))
             """,
         ),
+        (
+            """
+            CREATE TABLE cash_movements (
+                sequence INTEGER PRIMARY KEY,
+                movement_id TEXT NOT NULL UNIQUE,
+                kind TEXT NOT NULL,
+                symbol TEXT,
+                amount TEXT NOT NULL,
+                at TEXT NOT NULL,
+                note TEXT NOT NULL
+            ) STRICT
+            """,
+            """
+            CREATE TABLE corporate_actions (
+                sequence INTEGER PRIMARY KEY,
+                action_id TEXT NOT NULL UNIQUE,
+                symbol TEXT NOT NULL,
+                kind TEXT NOT NULL,
+                ex_date TEXT NOT NULL,
+                ratio TEXT NOT NULL,
+                cash_per_share TEXT NOT NULL,
+                close_before TEXT NOT NULL,
+                new_symbol TEXT NOT NULL,
+                source TEXT NOT NULL
+            ) STRICT
+            """,
+        ),
     ),
 )
-TABLES = ("steps", "orders", "fills", "book")
+TABLES = ("steps", "orders", "fills", "book", "cash_movements", "corporate_actions")

@@ -12,7 +12,8 @@ from typing import Protocol
 import msgspec
 
 from core.errors import LedgerError
-from core.types import Cycle, Decision, Fill, Order, RefusedOrder, TradingState
+from core.plain_words import plain_reason
+from core.types import CashMovement, Cycle, Decision, Fill, Order, RefusedOrder, TradingState
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -62,23 +63,20 @@ class Step(msgspec.Struct, frozen=True):
     source: str
     plan: Plan
     fills: tuple[Fill, ...] = ()
+    cash_movements: tuple[CashMovement, ...] = ()
     feed_fault: str = ""
     notes: tuple[str, ...] = ()
 
 
-class TradingJournal(Protocol):
-    """The ledger's steps in order, those left out that neither approved nor filled anything."""
-
-    def trading_journal(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
-        """Return up to `limit` such steps after a place, oldest first, each one's place and report as JSON."""
-        ...
-
-
-class Journal(TradingJournal, Protocol):
-    """The ledger's steps in order."""
+class Journal(Protocol):
+    """The ledger's steps in order, each one's place and its report as JSON."""
 
     def journal(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
-        """Return up to `limit` steps after a place, oldest first: each one's place and its report as JSON."""
+        """Return up to `limit` steps after a place, oldest first."""
+        ...
+
+    def trading_journal(self, after: int, limit: int) -> Sequence[tuple[int, bytes]]:
+        """Return the same of those steps only that approved or filled something."""
         ...
 
     def last_step(self) -> int:
@@ -86,7 +84,7 @@ class Journal(TradingJournal, Protocol):
         ...
 
 
-def trading_steps_after(journal: TradingJournal, place: int, limit: int) -> list[tuple[int, Step]]:
+def trading_steps_after(journal: Journal, place: int, limit: int) -> list[tuple[int, Step]]:
     """Read up to `limit` steps after a place that approved or filled something; as `steps_after`."""
     return _decoded(journal.trading_journal(place, limit), place)
 
@@ -106,7 +104,9 @@ def _decoded(rows: Sequence[tuple[int, bytes]], place: int) -> list[tuple[int, S
     try:
         return [(at, _decoder.decode(body)) for at, body in rows]
     except msgspec.MsgspecError as error:
-        raise LedgerError(f"A recorded report after step {place} cannot be read: {error}.") from error
+        raise LedgerError(
+            f"A recorded report after step {place} cannot be read: {plain_reason(error)}."
+        ) from error
 
 
 _decoder = msgspec.json.Decoder(Step)

@@ -28,6 +28,7 @@ from adapters.memory.store import OutOfStep, foreign, lost_things
 from config.memory import MemorySettings
 from core.errors import RecallError
 from core.memory import Fact
+from core.plain_words import plain_reason
 
 if TYPE_CHECKING:
     from neo4j import AsyncDriver, AsyncTransaction
@@ -77,10 +78,10 @@ class Neo4jStore:
             await session.begin_transaction() as transaction,
         ):
             await self._take(transaction, after)
-            times = Times()
+            times: dict[datetime, int] = {}
             for statement, rows in statements(page, times):
                 if rows:
-                    await self._run(transaction, statement, {"rows": rows, "times": times.all})
+                    await self._run(transaction, statement, {"rows": rows, "times": list(times)})
             await transaction.run(cypher.MOVE_MARK, {"id": GROUP_ID, "sequence": page.until})
             await transaction.commit()
 
@@ -161,42 +162,31 @@ class Neo4jStore:
             ) from error
         except (ConfigurationError, ValueError) as error:
             raise RecallError(
-                f"NEO4J_URI={self.place} cannot be used: {error}.", hint="Use bolt://HOST:7687, then restart."
+                f"NEO4J_URI={self.place} cannot be used: {plain_reason(error)}.",
+                hint="Use bolt://HOST:7687, then restart.",
             ) from error
         except TimeoutError as error:
             raise RecallError(
                 f"Neo4j at {self.place} did not answer within {self._settings.timeout_seconds:g} s.", hint=_DOCKER
             ) from error
         except (DriverError, Neo4jError, OSError) as error:
-            raise RecallError(f"Neo4j at {self.place} failed: {_short(error)}", hint=_DOCKER) from error
+            raise RecallError(f"Neo4j at {self.place} failed: {plain_reason(error)}.", hint=_DOCKER) from error
 
 
 _DOCKER = "The daemon tries again by itself; see `docker ps | grep neo4j`, `docker restart neo4j`."
 
 
-class Times:
-    """The times of a page, each once."""
+def statements(page: Page, times: dict[datetime, int]) -> Iterator[tuple[LiteralString, CypherRows]]:
+    """Return what writes a page, things before what relates them; `times` gets each time once, with its place."""
 
-    def __init__(self) -> None:
-        self.all: list[datetime] = []
-        self._index: dict[datetime, int] = {}
-
-    def index(self, at: datetime) -> int:
-        """Return a time's place in the list."""
-        if at not in self._index:
-            self._index[at] = len(self.all)
-            self.all.append(at)
-        return self._index[at]
-
-
-def statements(page: Page, times: Times) -> Iterator[tuple[LiteralString, CypherRows]]:
-    """Return what writes a page: things before what relates them."""
+    def place(at: datetime) -> int:
+        return times.setdefault(at, len(times))
 
     def row(thing: Entity | Episode | Relation | Mention) -> dict[str, Any]:
         own = as_properties(thing)
         own.pop("reference_time", None)
         return {
-            **{name: times.index(own.pop(name)) for name in ("created_at", "valid_at") if name in own},
+            **{name: place(own.pop(name)) for name in ("created_at", "valid_at") if name in own},
             "own": own,
         }
 
@@ -211,7 +201,7 @@ def statements(page: Page, times: Times) -> Iterator[tuple[LiteralString, Cypher
     yield (
         cypher.CLOSINGS,
         [
-            {"relation": c.relation, "source": c.source, "invalid_at": times.index(c.invalid_at)}
+            {"relation": c.relation, "source": c.source, "invalid_at": place(c.invalid_at)}
             for c in page.closings.values()
         ],
     )
@@ -229,7 +219,3 @@ def _fact(row: dict[str, Any]) -> Fact:
 def _aware(at: datetime) -> datetime:
     """Return UTC to a time that the server kept without its zone (ArcadeDB does)."""
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _short(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else 'no reason given'}"

@@ -23,6 +23,7 @@ from adapters.memory.store import GraphStore
 from config.memory import MemorySettings
 from core.errors import EngineError, RecallError
 from core.memory import Fact
+from core.plain_words import plain_reason
 
 RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 1.0, 60.0
 CHECK_SECONDS = 15.0
@@ -113,7 +114,7 @@ class Outbox:
                 self._degrade(str(error))
             except Exception as error:  # the thread's edge: a bug in it must be reported, and stop nothing else
                 log.exception("memory.failed", store=self.store.name)
-                self._degrade(f"It failed unexpectedly: {type(error).__name__}: {error}")
+                self._degrade(f"It failed unexpectedly: {plain_reason(error)}")
             finally:
                 await self.store.close()
             await asyncio.sleep(wait_seconds)

@@ -40,12 +40,17 @@ def project(steps: Iterable[tuple[int, Step]], tracker: PositionTracker) -> Page
     page = Page()
     for sequence, report in steps:
         _add_step(page, report)
-        for approved in report.plan.approved:
-            _add_order(page, report, approved.order)
+        for order in (approved.order for approved in report.plan.approved):
+            uuid, at = name_of("order", order.client_order_id), report.as_of
+            _add_episode(page, report, order.symbol, uuid, order.client_order_id, ORDER, _order_text(order), at)
         for fill in report.fills:
-            _add_fill(page, report, fill)
+            uuid = name_of("fill", fill.fill_id)
+            _add_episode(page, report, fill.symbol, uuid, fill.fill_id, FILL, _fill_text(fill), fill.at)
         for event in tracker.take(report):
-            _add_position_event(page, report, event)
+            if event.opened:
+                _add_opening(page, report, event)
+            elif event.closed:
+                _add_closing(page, report, event)
         page.until = sequence
         page.rows += 1 + len(report.plan.approved) + len(report.fills)
     return page
@@ -133,44 +138,29 @@ def _content(report: Step, acts: list[Decision]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _add_order(page: Page, report: Step, order: Order) -> None:
-    content = (
+def _order_text(order: Order) -> str:
+    return (
         f"approved: {order.side.value} {order.quantity} {order.symbol} at about {order.reference_price} USD "
         f"({order.rule})"
     )
-    uuid = name_of("order", order.client_order_id)
-    _add_episode(
-        page, report, order.symbol, _episode(report, uuid, order.client_order_id, ORDER, content, report.as_of)
-    )
 
 
-def _add_fill(page: Page, report: Step, fill: Fill) -> None:
-    content = (
+def _fill_text(fill: Fill) -> str:
+    return (
         f"filled: {fill.side.value} {fill.quantity} {fill.symbol} at {fill.price} USD, fee {fill.fee} USD "
         f"({fill.rule or 'no rule is named'})"
     )
-    uuid = name_of("fill", fill.fill_id)
-    _add_episode(page, report, fill.symbol, _episode(report, uuid, fill.fill_id, FILL, content, fill.at))
 
 
-def _episode(report: Step, uuid: str, name: str, described: str, content: str, valid_at: datetime) -> Episode:
-    return Episode(
-        uuid=uuid, name=name, source="text", source_description=described, content=content,
+def _add_episode(
+    page: Page, report: Step, symbol: str, uuid: str, name: str, table: str, content: str, valid_at: datetime
+) -> None:
+    """Add an episode about a symbol, and the mention of it."""
+    page.mention(uuid, ticker(page, report, symbol, uuid), report.as_of)
+    page.episodes[uuid] = Episode(
+        uuid=uuid, name=name, source="text", source_description=table, content=content,
         valid_at=valid_at, created_at=report.as_of,
     )  # fmt: skip
-
-
-def _add_episode(page: Page, report: Step, symbol: str, episode: Episode) -> None:
-    """Add an episode about a symbol, and the mention of it."""
-    page.mention(episode.uuid, ticker(page, report, symbol, episode.uuid), report.as_of)
-    page.episodes[episode.uuid] = episode
-
-
-def _add_position_event(page: Page, report: Step, event: PositionEvent) -> None:
-    if event.opened:
-        _add_opening(page, report, event)
-    elif event.closed:
-        _add_closing(page, report, event)
 
 
 def _add_opening(page: Page, report: Step, event: PositionEvent) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 
 import numpy as np
 
-from adapters.memory.journal import TradingJournal, trading_steps_after
+from adapters.memory.journal import Journal, trading_steps_after
 from adapters.memory.round_trips import PositionTracker, TrackedPosition, outcome
 from config.sectors import SECTOR_OF
 from core.ports import Feed
@@ -52,7 +52,7 @@ class PastTrade:
 class SimilarTrades:
     """The closed trades of a ledger, in the order in which it came to know them. For one thread."""
 
-    def __init__(self, journal: TradingJournal) -> None:
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._tracker = PositionTracker()
         self._read = 0
@@ -92,7 +92,7 @@ class RecallingFeed:
     def __init__(
         self,
         feed: Feed,
-        journal: TradingJournal,
+        journal: Journal,
         situation_of: Callable[[MarketView], Situation | None],
         facts_max: int,
     ) -> None:

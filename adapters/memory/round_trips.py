@@ -83,6 +83,8 @@ class PositionTracker:
 
     def take(self, report: Step) -> tuple[PositionEvent, ...]:
         """Take the next step; return what its fills did to the positions."""
+        for movement in report.cash_movements:
+            self._round_trips.pay(movement)
         events = tuple(event for fill in report.fills for event in self._events(fill))
         if report.cycle.as_of is None:
             self._keep_entries(report)

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from adapters.ledger.database import Cursor, Database, Schema, Survives
+from adapters.ledger.kept_records import reading
 from adapters.ledger.rows import stamp
 from adapters.memory.records import Page, as_properties, name_of
 from adapters.memory.store import OutOfStep, foreign, lost_things
@@ -111,7 +112,8 @@ class SqliteGraphStore:
         ticker = name_of("Ticker", symbol)
         with _translated():
             rows = self._opened.read(_FACTS, (ticker, ticker, limit))
-        return tuple(_fact(*row) for row in rows)
+            with reading(f"A fact of {self.place}"):
+                return tuple(_fact(*row) for row in rows)
 
     async def wipe(self) -> None:
         """Empty the tables: the file is ours alone."""
@@ -134,25 +136,19 @@ class SqliteGraphStore:
 
 def _write(cursor: Cursor, page: Page) -> None:
     """Write what is not there yet."""
-    cursor.executemany(
-        "INSERT INTO entities VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        [(e.uuid, e.label, e.name, _json(as_properties(e))) for e in page.entities.values()],
-    )
-    cursor.executemany(
-        "INSERT INTO episodes VALUES (?, ?) ON CONFLICT DO NOTHING",
-        [(e.uuid, _json(as_properties(e))) for e in page.episodes.values()],
-    )
-    cursor.executemany(
-        "INSERT INTO relations VALUES (?, ?, ?, ?, NULL, ?) ON CONFLICT DO NOTHING",
-        [
-            (r.uuid, r.source, r.target, stamp(r.valid_at), _json(as_properties(r)))
+    tables: dict[str, list[tuple[str | None, ...]]] = {
+        "entities": [(e.uuid, e.label, e.name, _json(as_properties(e))) for e in page.entities.values()],
+        "episodes": [(e.uuid, _json(as_properties(e))) for e in page.episodes.values()],
+        "relations": [
+            (r.uuid, r.source, r.target, stamp(r.valid_at), None, _json(as_properties(r)))
             for r in page.relations.values()
         ],
-    )
-    cursor.executemany(
-        "INSERT INTO mentions VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        [(m.uuid, m.episode, m.entity, _json(as_properties(m))) for m in page.mentions.values()],
-    )
+        "mentions": [(m.uuid, m.episode, m.entity, _json(as_properties(m))) for m in page.mentions.values()],
+    }
+    for table, rows in tables.items():
+        if rows:
+            marks = ", ".join("?" * len(rows[0]))
+            cursor.executemany(f"INSERT INTO {table} VALUES ({marks}) ON CONFLICT DO NOTHING", rows)  # noqa: S608  our own names
 
 
 def _json(properties: dict[str, Any]) -> str:

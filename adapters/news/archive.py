@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from adapters.news.dedup import HeadlineDeduplicator
 from adapters.news.text import clean
 from adapters.news.trading_day_cutoff import trading_day_cutoff
 from core.errors import DataError
+from core.plain_words import plain_reason
 from core.ports import Calendar
 from core.types import Headline
 
@@ -70,10 +71,9 @@ class NewsArchive:
         return [item for item in (self._items or ())[span] if wanted.intersection(item.symbols)]
 
     def _load(self) -> list[Headline]:
-        columns = _columns(self._path)
         days: dict[date, tuple[datetime, datetime]] = {}
         read: list[Headline] = []
-        for row in _rows(columns):
+        for row in _rows(self._path):
             item = self._item(row, days)
             if isinstance(item, str):
                 self.dropped[item] = self.dropped.get(item, 0) + 1
@@ -118,7 +118,7 @@ def _timestamp(value: object) -> datetime | None:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _columns(path: Path) -> dict[str, list[Any]]:
+def _rows(path: Path) -> list[dict[str, Any]]:
     # heavy: imported at first use
     import pyarrow as pa  # noqa: PLC0415
     import pyarrow.csv as pc  # noqa: PLC0415
@@ -128,19 +128,13 @@ def _columns(path: Path) -> dict[str, list[Any]]:
         table = pc.read_csv(path) if path.suffix.lower() == ".csv" else pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise DataError(
-            f"The news archive {path} cannot be read: {error}.", hint="Check sentiment.archive."
+            f"The news archive {path} cannot be read: {plain_reason(error)}.", hint="Check sentiment.archive."
         ) from error
-    chosen = {}
+    columns = {name: name for name in OPTIONAL if name in table.column_names}
     for field, names in NAMES.items():
         found = next((name for name in names if name in table.column_names), None)
         if found is None:
             raise DataError(f"The news archive {path} has no column {' or '.join(names)}.")
-        chosen[field] = table[found].to_pylist()
-    chosen.update({name: table[name].to_pylist() for name in OPTIONAL if name in table.column_names})
-    return chosen
-
-
-def _rows(columns: Mapping[str, list[Any]]) -> Iterator[Mapping[str, Any]]:
-    names = list(columns)
-    for values in zip(*columns.values(), strict=True):
-        yield dict(zip(names, values, strict=True))
+        columns[field] = found
+    rows: list[dict[str, Any]] = table.select(list(columns.values())).rename_columns(list(columns)).to_pylist()
+    return rows

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,8 @@ ROWS_MAX = 500_000
 VALUES_A_QUERY = 500
 SCHEMA = """create table if not exists tones (
     model text not null, text_hash blob not null, tone real not null, primary key (model, text_hash))"""
+
+STORED_SCHEMA = " ".join(SCHEMA.replace("create table if not exists", "CREATE TABLE").split())
 
 
 class SentimentScoreStore:
@@ -44,12 +47,20 @@ class SentimentScoreStore:
                     some = hashes[first : first + VALUES_A_QUERY]
                     marks = ",".join("?" * len(some))
                     query = f"select text_hash, tone from tones where model = ? and text_hash in ({marks})"  # noqa: S608  # question marks only
-                    found.update(
-                        (by_hash[key], score) for key, score in self._db.execute(query, (model_id, *some))
-                    )
+                    found.update(self._scores(self._db.execute(query, (model_id, *some)), by_hash))
         except sqlite3.Error as error:
             LOG.warning("the store of sentiment scores cannot be read: %s", error)
         return found
+
+    def _scores(self, rows: Iterable[tuple[bytes, object]], by_hash: Mapping[bytes, str]) -> dict[str, float]:
+        """Return the scores by text; what is none is left out, and the text scored anew at each start."""
+        sound: dict[str, float] = {}
+        for key, score in rows:
+            if isinstance(score, float) and -1 <= score <= 1:
+                sound[by_hash[key]] = score
+            else:
+                LOG.warning("%s holds %.40r as a score, which is none", self._path, score)
+        return sound
 
     def put(self, model_id: str, scores: Mapping[str, float]) -> None:
         """Keep scores; a text that has one already keeps it."""
@@ -71,11 +82,16 @@ def _opened(path: Path | None) -> sqlite3.Connection:
         return _connected(":memory:")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+            place = path.with_name(name)
+            if os.path.lexists(place) and not place.is_file():  # a FIFO would be waited for without end
+                raise OSError(f"{name} is no regular file")
         return _connected(str(path))
     except (sqlite3.DatabaseError, OSError) as error:
         LOG.warning("the store of sentiment scores %s is begun anew: %s", path.name, error)
-        with suppress(OSError):
-            path.replace(path.with_name(f"{path.name}.corrupt"))
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+            with suppress(OSError):
+                path.with_name(name).replace(path.with_name(f"{name}.corrupt"))
     try:
         return _connected(str(path))
     except (sqlite3.DatabaseError, OSError):
@@ -89,6 +105,11 @@ def _connected(place: str) -> sqlite3.Connection:
         db.execute("pragma synchronous = off")
         with db:
             db.execute(SCHEMA)
+            made = db.execute(
+                "select sql from sqlite_schema where name not like 'sqlite\\_%' escape '\\'"
+            ).fetchall()
+            if [" ".join(sql.split()) for (sql,) in made] != [STORED_SCHEMA]:
+                raise sqlite3.DatabaseError("it holds other tables or triggers than ours")
             surplus = db.execute("select count(*) from tones").fetchone()[0] - ROWS_MAX
             if surplus > 0:
                 db.execute(

@@ -19,7 +19,7 @@ from core.errors import BrokerError, LedgerError
 from core.money import to_cents
 from core.ports import Clock
 from core.trading import ZERO
-from core.types import ApprovedOrder, Fill, MarketView, Order, OrderStatus, Portfolio, Side
+from core.types import ApprovedOrder, MarketView, Order, OrderStatus, Portfolio, Settlement, Side
 
 
 class PaperBroker:
@@ -35,8 +35,12 @@ class PaperBroker:
     since, it is cut down to what cash allows, or rejected if that is less than 95 % of it: cash is never
     negative. Sells trade before buys, and what open sells should bring counts as buying power.
 
-    Fills are given at least once: by every `settle` until `acknowledge` names them, across restarts. The
-    ledger books a `fill_id` once.
+    What corporate actions do. Those of the view are booked before anything trades, each once: a split scales
+    shares, cost, bracket and the orders sent before it; a dividend is paid in cash on the ex-date to who held at
+    the close before. A view without actions changes nothing: bars of a backtest are total return.
+
+    Fills, payments and actions are given at least once: by every `settle` until `acknowledge` names them, across
+    restarts. The ledger books an id once.
 
     Parameters
     ----------
@@ -54,10 +58,11 @@ class PaperBroker:
         self._store = store
         self._settled_at: datetime | None = None
         self._last_session: date | None = None
+        self._waiting = Settlement()
         self._restore()
 
-    def settle(self, view: MarketView) -> tuple[Fill, ...]:
-        """Trade on the view and give all fills not acknowledged yet.
+    def settle(self, view: MarketView) -> Settlement:
+        """Trade on the view and give all that is not acknowledged yet.
 
         A view that is not later than the last one settled trades nothing.
         """
@@ -65,10 +70,12 @@ class PaperBroker:
             self._settled_at = view.as_of
             if view.row >= 0:
                 self._last_session = view.bars.dates[view.row]
-            if self._matching.open or self._matching.account.brackets:
+            account = self._matching.account
+            if self._matching.open or account.brackets or (view.actions and account.changes):
+                account.forget(view.as_of)
                 self._matching.match(view)
                 self._commit()
-        return tuple(self._waiting.values())
+        return self._waiting
 
     def submit(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:
         """Take orders, each once by its client_order_id; give each one's status (`reason` says why)."""
@@ -94,13 +101,13 @@ class PaperBroker:
             account.brackets_from = self._last_session + timedelta(days=1)
         self._store.save(Changes(), account)
 
-    def acknowledge(self, fill_ids: Sequence[str]) -> None:
-        """Take note that the ledger has these fills: they are not given again."""
-        known = [name for name in fill_ids if name in self._waiting]
+    def acknowledge(self, ids: Sequence[str]) -> None:
+        """Take note that the ledger has these fills, payments and actions: they are not given again."""
+        waiting = self._waiting.ids
+        known = [name for name in dict.fromkeys(ids) if name in waiting]
         if known:
             self._store.acknowledge(known)
-            for name in known:
-                del self._waiting[name]
+            self._waiting = _without(self._waiting, frozenset(known))
 
     def account(self) -> Portfolio:
         """Return the account: cash, positions at their last traded price, open orders."""
@@ -197,14 +204,14 @@ class PaperBroker:
     def _commit(self) -> None:
         """Write what changed; when that fails, go back to what is written."""
         changes, self._matching.changes = self._matching.changes, Changes()
-        if not changes.orders and not changes.fills:
+        if not changes:
             return
         try:
             self._store.save(changes, self._matching.account)
         except LedgerError:
             self._restore()
             raise
-        self._waiting.update((fill.fill_id, fill) for fill in changes.fills)
+        self._waiting = _joined(self._waiting, changes.settlement)
 
     def _restore(self) -> None:
         saved = self._store.load()
@@ -212,6 +219,22 @@ class PaperBroker:
         self._matching = MatchingEngine(
             self._settings, saved.account or PaperAccount(cash=cash), dict(saved.open_orders)
         )
-        self._waiting = {fill.fill_id: fill for fill in saved.waiting}
+        self._waiting = saved.waiting
         self._settled_at = None
         self._last_session = None
+
+
+def _joined(before: Settlement, more: Settlement) -> Settlement:
+    return Settlement(
+        fills=before.fills + more.fills,
+        cash_movements=before.cash_movements + more.cash_movements,
+        actions=before.actions + more.actions,
+    )
+
+
+def _without(settlement: Settlement, ids: frozenset[str]) -> Settlement:
+    return Settlement(
+        fills=tuple(fill for fill in settlement.fills if fill.fill_id not in ids),
+        cash_movements=tuple(moved for moved in settlement.cash_movements if moved.movement_id not in ids),
+        actions=tuple(action for action in settlement.actions if action.action_id not in ids),
+    )

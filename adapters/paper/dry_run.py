@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from core.brackets import Bracket
 from core.trading import ZERO
-from core.types import ApprovedOrder, Fill, MarketView, Order, OrderStatus, Portfolio
+from core.types import ApprovedOrder, MarketView, Order, OrderStatus, Portfolio, Settlement
 
 
 def empty_account() -> Portfolio:
@@ -29,9 +29,9 @@ class DryRunBroker:
         self.name = name
         self._account = account
 
-    def settle(self, view: MarketView) -> tuple[Fill, ...]:  # noqa: ARG002  nothing trades on any view
-        """Give no fills: nothing was sent."""
-        return ()
+    def settle(self, view: MarketView) -> Settlement:  # noqa: ARG002  nothing trades on any view
+        """Give nothing: nothing was sent."""
+        return Settlement()
 
     def submit(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:
         """Send nothing and say so."""
@@ -44,7 +44,7 @@ class DryRunBroker:
         """Nothing was sent, so nothing is open."""
         return OrderStatus.DRY_RUN.value
 
-    def acknowledge(self, fill_ids: Sequence[str]) -> None:
+    def acknowledge(self, ids: Sequence[str]) -> None:
         """Nothing was given, so nothing is to be noted."""
 
     def statuses(self, client_order_ids: Sequence[str]) -> Mapping[str, str]:

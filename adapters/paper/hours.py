@@ -1,19 +1,11 @@
-"""When the New York exchanges open: 09:30 local time on every session, half days included."""
+"""Which opening of the exchange an order waits for."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 
-from core.times import NEW_YORK, market_date
-
-OPENS = time(9, 30)
-
-
-@lru_cache(maxsize=512)
-def opening(session: date) -> datetime:
-    """Give the moment a session opens, aware UTC."""
-    return datetime.combine(session, OPENS, NEW_YORK).astimezone(UTC)
+from core.times import market_date, opening
 
 
 @lru_cache(maxsize=8)

@@ -11,11 +11,11 @@ from math import nan
 from msgspec.structs import replace
 
 from adapters.paper.account import PaperAccount
+from adapters.paper.corporate_actions import ActionBooker
 from adapters.paper.fill_model import Bar, affordable, fee, protective_fill, traded_price
-from adapters.paper.hours import opening
 from adapters.paper.store import Changes, PaperOrder
 from config.trading import BrokerSettings
-from core.times import market_date
+from core.times import market_date, opening
 from core.types import Fill, MarketView, Order, OrderStatus, Side
 
 SHORTFALL_PCT_MAX = Decimal("0.05")
@@ -42,7 +42,14 @@ class MatchingEngine:
         self._costs = costs
 
     def match(self, view: MarketView) -> None:
-        """Trade on the sessions that became known, then on the quotes; on an untrusted feed on nothing."""
+        """Book corporate actions, then trade on the sessions that became known, then on the quotes.
+
+        On an untrusted feed nothing trades; what its prices are counted in still changes.
+        """
+        if view.actions:
+            fractional = self._costs.fractional_shares
+            booker = ActionBooker(self.account, self.changes, self.put, fractional=fractional)
+            booker.apply(view, list(self.open.values()))
         if view.feed_fault:
             return
         for row in range(self._first_row(view), len(view.bars.sessions)):

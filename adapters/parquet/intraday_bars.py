@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from adapters.parquet.table import column_of, read_columns
+from adapters.parquet.table import read_columns
 from core.errors import DataError
 from core.ports import Calendar
 from core.types import Floats, Quote
@@ -161,8 +161,8 @@ def footing_of(daily: Path, symbols: Sequence[str]) -> Footing:
         When the file cannot be read or lacks a column.
     """
     table = read_columns(daily, DAILY_COLUMNS, "Check the path of the daily bars.")
-    dates, tickers = column_of(table, "date", "datetime64[D]"), column_of(table, "ticker", np.str_)
-    opens, closes, adjusted = (column_of(table, name, np.float64) for name in DAILY_COLUMNS[2:])
+    dates, tickers = table.dates("date"), table.texts("ticker")
+    opens, closes, adjusted = (table.numbers(name) for name in DAILY_COLUMNS[2:])
     days = np.unique(dates)
     out = np.full((2, len(days), len(symbols)), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):  # a close of zero is for the quality gate to name
@@ -185,11 +185,15 @@ class _Rows(NamedTuple):
 def _checked(path: Path, symbols: Sequence[str]) -> _Rows:
     """Read the bars of some symbols; a bar twice or without a price is an error that names it."""
     table = read_columns(path, COLUMNS, HINT)
-    kinds = ("datetime64[us]", np.str_, np.float64, np.float64)
-    read = [column_of(table, name, kind) for name, kind in zip(COLUMNS, kinds, strict=True)]
-    wanted = np.flatnonzero(np.isin(read[1], list(symbols)))
-    order = wanted[np.lexsort((read[1][wanted], read[0][wanted]))]
-    rows = _Rows(*(column[order] for column in read))
+    moments, tickers = table.moments("timestamp"), table.texts("ticker")
+    wanted = np.flatnonzero(np.isin(tickers, list(symbols)))
+    order = wanted[np.lexsort((tickers[wanted], moments[wanted]))]
+    rows = _Rows(
+        start=moments[order],
+        ticker=tickers[order],
+        open=table.numbers("open")[order],
+        close=table.numbers("close")[order],
+    )
     twice = (rows.start[1:] == rows.start[:-1]) & (rows.ticker[1:] == rows.ticker[:-1])
     unpriced = ~((rows.open > 0) & (rows.close > 0) & np.isfinite(rows.open * rows.close))
     for wrong, what in ((np.append(False, twice), "twice"), (unpriced, "without a price above 0")):

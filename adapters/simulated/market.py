@@ -12,9 +12,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from adapters.feeds.action_table import NO_ACTIONS, ActionTable
 from adapters.simulated.model import Paths, intraday_noise, simulate
 from adapters.simulated.news import headlines_of
 from config.sectors import UNIVERSE
+from core.market import FIELDS
 from core.ports import Calendar
 from core.types import BarPanel, Floats, Headline, Quote
 
@@ -49,11 +51,15 @@ class SimulatedMarket:
         panel = self._until(end)
         first = int(np.searchsorted(panel.sessions, np.datetime64(start, "D")))
         last = int(np.searchsorted(panel.sessions, np.datetime64(end, "D"), side="right"))
-        picked = [_pick(array[first:last], panel, symbols) for array in _fields(panel)]
+        picked: dict[str, Floats] = {
+            name: _pick(getattr(panel, name)[first:last], panel, symbols) for name in FIELDS
+        }
         return BarPanel(
-            sessions=panel.sessions[first:last], known_at=panel.known_at[first:last], symbols=tuple(symbols),
-            open=picked[0], high=picked[1], low=picked[2], close=picked[3], volume=picked[4],
-        )  # fmt: skip
+            sessions=panel.sessions[first:last],
+            known_at=panel.known_at[first:last],
+            symbols=tuple(symbols),
+            **picked,
+        )
 
     def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
         """Give the price of any moment from a session's open to its close; empty when no session runs."""
@@ -69,6 +75,10 @@ class SimulatedMarket:
             for name in symbols
             if (i := column.get(name)) is not None
         }
+
+    def actions(self) -> ActionTable:
+        """Return none: simulated companies split nothing and pay nothing."""
+        return NO_ACTIONS
 
     def recorded_end(self) -> None:
         """Give no end: the market goes on."""
@@ -91,9 +101,10 @@ class SimulatedMarket:
         closes = [closes_at.astimezone(UTC).replace(tzinfo=None) for *_, closes_at in sessions]
         return BarPanel(
             sessions=np.array([day for day, *_ in sessions], dtype="datetime64[D]"),
-            known_at=np.array(closes, dtype="datetime64[us]"), symbols=UNIVERSE,
-            open=paths.open, high=paths.high, low=paths.low, close=paths.close, volume=paths.volume,
-        )  # fmt: skip
+            known_at=np.array(closes, dtype="datetime64[us]"),
+            symbols=UNIVERSE,
+            **paths._asdict(),
+        )
 
     def _prices(self, day: date, elapsed: float) -> tuple[Floats, Floats]:
         opening, high, low, close, noise = self._path(day)
@@ -107,17 +118,13 @@ class SimulatedMarket:
     def _path_of(self, day: date) -> tuple[Floats, Floats, Floats, Floats, Floats]:
         panel = self._until(day)
         row = int(np.searchsorted(panel.sessions, np.datetime64(day, "D")))
-        opening, high, low, close, _ = (array[row] for array in _fields(panel))
+        opening, high, low, close = panel.open[row], panel.high[row], panel.low[row], panel.close[row]
         return opening, high, low, close, intraday_noise(self._seed, row, np.log(high / low))
 
     def _news_of(self, day: date) -> tuple[Headline, ...]:
         panel = self._until(day)
         row = int(np.searchsorted(panel.sessions, np.datetime64(day, "D")))
         return headlines_of(self._seed, panel, row)
-
-
-def _fields(panel: BarPanel) -> tuple[Floats, ...]:
-    return panel.open, panel.high, panel.low, panel.close, panel.volume
 
 
 def _reflected(path: Floats, low: Floats, high: Floats) -> Floats:

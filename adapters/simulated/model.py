@@ -9,6 +9,7 @@ caps: 14 % and 32 % a year for the market by regime.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +31,7 @@ SHOCK_MAX = 7.0
 SECTORS = tuple(SECTOR_MAP)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paths:
+class Paths(NamedTuple):
     """Daily bars, each of shape (T, N) with the columns of the universe."""
 
     open: Floats

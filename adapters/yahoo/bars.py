@@ -2,7 +2,7 @@
 
 Bars are adjusted for splits only and come with adjclose and the corporate actions, so that the adjustment can be
 checked; restated they are total return: open, high, low and close times adjclose / close. Quotes are the last
-minute's close, as traded.
+minute's close, as traded. Both come with Yahoo's dividends and splits.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from typing import Any
 import pybreaker
 import tenacity
 
+from adapters.feeds.action_table import ActionTable
 from adapters.feeds.quality import restate_tables
 from adapters.feeds.rows import BarRows, SymbolBars
 from adapters.yahoo.deadline import within
-from adapters.yahoo.frames import answered, daily_tables, latest_prices
+from adapters.yahoo.frames import actions_of, answered, daily_tables, latest_prices, traded_closes
 from adapters.yahoo.log import captured_log, pandas_warnings_ignored
 from config.sectors import BENCHMARK
 from core.errors import DataError
-from core.types import Quote
+from core.types import CorporateAction, Quote
 
 SYMBOLS_A_CALL = 20
 THREADS = 4
@@ -73,6 +74,7 @@ class YfinanceBars:
         self._vendor_folder = vendor_folder
         self._timeout_seconds = timeout_seconds
         self._session = session
+        self._listed: dict[str, CorporateAction] = {}
         self._breaker = pybreaker.CircuitBreaker(
             fail_max=REFUSALS_MAX, reset_timeout=REST_SECONDS, throw_new_error_on_trip=False
         )
@@ -98,9 +100,12 @@ class YfinanceBars:
         tables = {name: table for frame in frames for name, table in daily_tables(frame).items()}
         if not tables:
             raise DataError(f"Yahoo has no bars of {', '.join(symbols[:5])} from {start} to {end}.")
+        actions = {name: found for frame in frames for name, found in actions_of(frame, self.name).items()}
+        self._keep(actions)
+        closes = {name: close for frame in frames for name, close in traded_closes(frame).items()}
         restated, findings = restate_tables(tables)
         by_symbol = {name: SymbolBars(*table) for name, table in restated.items()}
-        return BarRows(by_symbol=by_symbol, notes=findings)
+        return BarRows(by_symbol=by_symbol, notes=findings, actions=actions, traded_closes=closes)
 
     def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
         """Fetch the newest price of each symbol: the last minute of today's chart, dated at its end or at `at`.
@@ -111,13 +116,18 @@ class YfinanceBars:
             When Yahoo can't be reached or turns us away.
         """
         day = {"period": "1d", "interval": "1m", "ignore_tz": False}
-        frames = [self._ask(batch, auto_adjust=False, **day) for batch in _batches(symbols)]
+        frames = [self._ask(batch, auto_adjust=False, actions=True, **day) for batch in _batches(symbols)]
         out = {}
         for frame in frames:
+            self._keep(actions_of(frame, self.name))
             for name, (price, opening, minute) in latest_prices(frame).items():
                 quoted_at = max(minute, min(minute + timedelta(minutes=1), at.astimezone(UTC)))
                 out[name] = Quote(symbol=name, price=price, at=quoted_at, session_open=opening)
         return out
+
+    def actions(self) -> ActionTable:
+        """Return the dividends and splits that Yahoo listed so far, each as it was listed last."""
+        return ActionTable(known=tuple(self._listed.values()))
 
     def probe(self, at: datetime, seconds: float) -> None:
         """Ask once for the benchmark's last days, to learn within `seconds` whether Yahoo answers.
@@ -128,6 +138,9 @@ class YfinanceBars:
             When it does not.
         """
         self._limited(seconds, (BENCHMARK,), _last_days(at))
+
+    def _keep(self, actions: Mapping[str, tuple[CorporateAction, ...]]) -> None:
+        self._listed.update((action.action_id, action) for found in actions.values() for action in found)
 
     def _ask(self, symbols: Sequence[str], **query: Any) -> Any:
         seconds = TIMEOUTS_A_CALL * self._timeout_seconds

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from adapters.feeds.rows import DAY, SymbolBars
 from core.errors import DataError
+from core.money import to_price
+from core.times import NEW_YORK
+from core.types import ActionKind, CorporateAction
+
+ACTIONS: Mapping[str, ActionKind] = {"Stock Splits": ActionKind.SPLIT, "Dividends": ActionKind.DIVIDEND}
 
 COLUMNS = ("Open", "High", "Low", "Close", "Volume")
 ADJUSTED = "Adj Close"
-ACTIONS = ("Dividends", "Capital Gains", "Stock Splits")
+PAYMENTS = ("Dividends", "Capital Gains", "Stock Splits")
+RATIO_DENOMINATOR_MAX = 10_000
+CASH_TICK = Decimal("0.000001")
 
 
 def daily_tables(frame: Any) -> dict[str, SymbolBars]:
@@ -38,11 +48,35 @@ def daily_tables(frame: Any) -> dict[str, SymbolBars]:
             frame[name][ticker].fillna(0.0).to_numpy(dtype=np.float64)
             if name in had_columns and ticker in frame[name].columns
             else np.zeros(len(days))
-            for name in ACTIONS
+            for name in PAYMENTS
         ]
         table = np.column_stack([*given, *paid])
         had = ~np.isnan(table[:, :4]).all(axis=1)
         out[ticker] = SymbolBars(days[had], table[had])
+    return out
+
+
+def traded_closes(frame: Any) -> dict[str, float]:
+    """Read by ticker the last close as traded, adjusted for splits only."""
+    return {ticker: float(frame["Close"][ticker].dropna().iloc[-1]) for ticker in answered(frame)}
+
+
+def actions_of(frame: Any, source: str) -> dict[str, tuple[CorporateAction, ...]]:
+    """Read by ticker the dividends and splits of a frame of days or minutes, oldest first.
+
+    A dividend has the close before it where the frame has a row before it.
+    """
+    listed = {kind: frame[name] for name, kind in ACTIONS.items() if name in frame.columns.get_level_values(0)}
+    out: dict[str, tuple[CorporateAction, ...]] = {}
+    for ticker in answered(frame):
+        found = []
+        for kind, columns in listed.items():
+            values = columns[ticker].fillna(0.0)
+            closes = frame["Close"][ticker].ffill().shift(1)
+            for at, value in values[values > 0].items():
+                found.append(_action(ticker, kind, _day(at), float(value), float(closes[at]), source))
+        if found:
+            out[ticker] = tuple(sorted(found, key=lambda action: action.ex_date))
     return out
 
 
@@ -72,6 +106,29 @@ def answered(frame: Any) -> set[str]:
         return set()
     had = frame["Close"].notna().any(axis=0)
     return set(had[had].index)
+
+
+def _action(
+    ticker: str, kind: ActionKind, day: date, value: float, close_before: float, source: str
+) -> CorporateAction:
+    if kind is ActionKind.SPLIT:
+        ratio = Fraction(value).limit_denominator(RATIO_DENOMINATOR_MAX)
+        exact = Decimal(ratio.numerator) / Decimal(ratio.denominator)
+        return CorporateAction(symbol=ticker, kind=kind, ex_date=day, ratio=exact, source=source)
+    return CorporateAction(
+        symbol=ticker,
+        kind=kind,
+        ex_date=day,
+        cash_per_share=Decimal(repr(value)).quantize(CASH_TICK).normalize(),
+        close_before=to_price(close_before) if isfinite(close_before) else Decimal(0),
+        source=source,
+    )
+
+
+def _day(at: Any) -> date:
+    """Give the New York date of a row: days have no time zone, minutes have one."""
+    local: date = (at if at.tzinfo is None else at.tz_convert(NEW_YORK)).date()
+    return local
 
 
 def check(frame: Any, columns: Sequence[str] = COLUMNS) -> None:

@@ -14,6 +14,7 @@ from adapters.yahoo.bars import _vendor  # yfinance's one home
 from adapters.yahoo.deadline import within
 from adapters.yahoo.log import captured_log, pandas_warnings_ignored
 from core.errors import DataError
+from core.plain_words import plain_reason
 from core.types import Headline
 
 ITEMS_A_TICKER = 10
@@ -82,9 +83,9 @@ class YfinanceNews:
                 try:
                     rows = vendor.Ticker(symbol, session=self._session).get_news(count=ITEMS_A_TICKER)
                 except (vendor.exceptions.YFException, requests.RequestException, OSError) as error:
-                    raise DataError(f"Yahoo has no news of {symbol}: {error!r:.200}.") from error
+                    raise DataError(f"Yahoo has no news of {symbol}: {plain_reason(error)}.") from error
                 except (ValueError, KeyError, TypeError, AttributeError) as error:  # a strange body
-                    raise DataError(f"Yahoo's news of {symbol} cannot be read: {error!r:.200}.") from error
+                    raise DataError(f"Yahoo's news of {symbol} cannot be read: {plain_reason(error)}.") from error
             if not rows and messages:
                 raise DataError(f"Yahoo has no news of {symbol}: {'; '.join(messages):.200}.")
             return rows

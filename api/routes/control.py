@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from api.dependencies import Nothing, ServiceDependency, StartedService, StrictRoute
-from api.openapi import problems
+from api.dependencies import Nothing, ServiceDependency, StartedService, StrictRoute, WaitingService
+from api.openapi import SERVICE_CALL, problems
 from api.routes.decide import recorded
 from api.schemas.base import Data
 from api.schemas.decision import DecisionAnswer
@@ -39,14 +39,14 @@ async def resume(service: StartedService, _: Nothing) -> StateAnswer:
 async def flatten(service: StartedService, _: Nothing) -> DecisionAnswer:
     """Sell every position and enter nothing until resumed."""
     report = await service.flatten()
-    return DecisionAnswer.of(report, recorded(service, report))
+    return DecisionAnswer.of_report(report, recorded(service, report))
 
 
-@router.post("/risk/check", responses=problems(409, 422, 503))
-async def risk_check(service: StartedService, _: Nothing) -> DecisionAnswer:
+@router.post("/risk/check", responses=SERVICE_CALL)
+async def risk_check(service: WaitingService, _: Nothing) -> DecisionAnswer:
     """Hold every position against its stops and targets now, and sell what crossed one."""
     report = await service.step(RISK_CHECK)
-    return DecisionAnswer.of(report, recorded(service, report))
+    return DecisionAnswer.of_report(report, recorded(service, report))
 
 
 def _state(service: Service) -> StateAnswer:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path
 
-from api.dependencies import Limit, Now, ServiceDependency, StartedService, StrictRoute
+from api.dependencies import Limit, Now, ServiceDependency, StrictRoute, WaitingService
 from api.openapi import SERVICE_CALL, problems
 from api.schemas.base import Data
 from api.schemas.decision import DecisionAnswer, DecisionsAnswer, DecisionSummary
@@ -25,30 +25,32 @@ DecideBody = Annotated[DecideRequest, Body(default_factory=DecideRequest)]
 
 
 @router.post("/decide/v3", responses=SERVICE_CALL)
-async def decide_v3(service: StartedService, now: Now, body: DecideBody) -> DecisionAnswer:
+async def decide_v3(service: WaitingService, now: Now, body: DecideBody) -> DecisionAnswer:
     """Run the whole pipeline: market, ranker, RL, sentiment, synthesizer, risk."""
     return await _decide(service, DECIDE, body, now)
 
 
 @router.post("/decide", responses=SERVICE_CALL)
-async def decide_v2(service: StartedService, now: Now, body: DecideBody) -> DecisionAnswer:
+async def decide_v2(service: WaitingService, now: Now, body: DecideBody) -> DecisionAnswer:
     """Run the legacy v2 vote: six signals and no ranker."""
     return await _decide(service, DECIDE_V2, body, now)
 
 
 @router.post("/execute", responses=SERVICE_CALL)
 async def execute(
-    service: StartedService, body: Annotated[ExecuteRequest, Body(default_factory=ExecuteRequest)]
+    service: WaitingService, body: Annotated[ExecuteRequest, Body(default_factory=ExecuteRequest)]
 ) -> ExecutionAnswer:
     """Send a decision's approved orders; unless `dry_run` is false, only say what would be sent."""
     done = await service.execute(body.decision_id, dry_run=body.dry_run)
-    return ExecutionAnswer.of(done, Data.of_now(service))
+    return ExecutionAnswer.of(done, data=Data.of_now(service))
 
 
 @router.get("/decisions", responses=problems(422, 503))
 async def decisions(service: ServiceDependency, limit: Limit = 20) -> DecisionsAnswer:
     """List recorded decisions, newest first."""
-    return DecisionsAnswer(decisions=[DecisionSummary.of(report) for report in service.ledger.decisions(limit)])
+    return DecisionsAnswer(
+        decisions=[DecisionSummary.of_report(report) for report in service.ledger.decisions(limit)]
+    )
 
 
 @router.get("/decisions/{decision_id}", responses=problems(404, 422, 503))
@@ -59,7 +61,7 @@ async def decision(
     report = service.ledger.decision(decision_id)
     if report is None:
         raise RequestError(f"There is no decision {decision_id}.", hint="GET /decisions lists them.", status=404)
-    return DecisionAnswer.of(report, recorded(service, report))
+    return DecisionAnswer.of_report(report, recorded(service, report))
 
 
 async def _decide(service: Service, kind: Cycle, body: DecideRequest, now: datetime) -> DecisionAnswer:
@@ -72,7 +74,7 @@ async def _decide(service: Service, kind: Cycle, body: DecideRequest, now: datet
         )
     cycle = replace(kind, submits=body.execute, as_of=as_of, symbols=tuple(body.tickers or ()))
     report = await service.step(cycle)
-    return DecisionAnswer.of(report, recorded(service, report))
+    return DecisionAnswer.of_report(report, recorded(service, report))
 
 
 def recorded(service: Service, report: StepReport) -> Mapping[str, OrderRecord]:

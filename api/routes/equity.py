@@ -19,4 +19,4 @@ router = APIRouter(tags=["portfolio"])
 @router.get("/equity", responses=problems(422, 503))
 def equity(service: ServiceDependency, sessions: Sessions = SESSIONS_PER_YEAR) -> EquityAnswer:
     """Give equity session by session, with SPY and the equal-weight universe; off the event loop."""
-    return EquityAnswer.of(service.equity(sessions), Data.of_now(service))
+    return EquityAnswer.model_validate({"points": service.equity(sessions), "data": Data.of_now(service)})

@@ -16,4 +16,4 @@ router = APIRouter(tags=["portfolio"])
 @router.get("/memory/{ticker}", responses=problems(422, 503))
 async def memory(service: ServiceDependency, ticker: Ticker, limit: Limit = 50) -> MemoryAnswer:
     """Give what was decided on a ticker, what was held and what came of it, with who was right."""
-    return MemoryAnswer.of(await service.memory(ticker, limit), Data.of_now(service))
+    return MemoryAnswer.of(await service.memory(ticker, limit), data=Data.of_now(service))

@@ -7,24 +7,16 @@ from fastapi import APIRouter
 from api.dependencies import Limit, ServiceDependency
 from api.openapi import problems
 from api.schemas.base import Data
-from api.schemas.portfolio import (
-    FillAnswer,
-    OrderAnswer,
-    OrdersAnswer,
-    PositionsAnswer,
-    TradeAnswer,
-    TradesAnswer,
-)
+from api.schemas.portfolio import OrdersAnswer, PositionsAnswer, TradesAnswer
 
 router = APIRouter(tags=["portfolio"])
 
 
 @router.get("/orders", responses=problems(422, 503))
 async def orders(service: ServiceDependency, limit: Limit = 50) -> OrdersAnswer:
-    """List orders, newest first."""
-    return OrdersAnswer(
-        orders=[OrderAnswer.of(record) for record in service.ledger.orders(limit)], data=Data.of_now(service)
-    )
+    """List orders and what became of them and why, and what limits stopped; newest first."""
+    found, refused = service.ledger.orders(limit), service.ledger.refusals(limit)
+    return OrdersAnswer.model_validate({"orders": found, "refused": refused, "data": Data.of_now(service)})
 
 
 @router.get("/positions", responses=problems(503))
@@ -32,14 +24,16 @@ async def positions(service: ServiceDependency) -> PositionsAnswer:
     """Give cash, positions and how the day goes."""
     portfolio = service.portfolio()
     filled = service.ledger.fill_count(portfolio.session) if portfolio.session else 0
-    return PositionsAnswer.of(portfolio, service.levels(), Data.of_now(service), fill_count=filled)
+    return PositionsAnswer.of_portfolio(portfolio, service.levels(), Data.of_now(service), fill_count=filled)
 
 
 @router.get("/trades", responses=problems(422, 503))
 async def trades(service: ServiceDependency, limit: Limit = 50) -> TradesAnswer:
-    """List closed round trips, and the single fills."""
-    return TradesAnswer(
-        trades=[TradeAnswer.of(trade) for trade in service.ledger.trades(limit)],
-        fills=[FillAnswer.of(fill) for fill in service.ledger.fills(limit)],
-        data=Data.of_now(service),
-    )
+    """List closed round trips, the single fills, and cash that came or went without a trade."""
+    ledger = service.ledger
+    return TradesAnswer.model_validate(
+        {
+            "trades": ledger.trades(limit), "fills": ledger.fills(limit),
+            "cash_movements": ledger.cash_movements(limit), "data": Data.of_now(service),
+        }
+    )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Response
 from pydantic import ConfigDict, Field, StrictInt
 
-from api.dependencies import StartedService, StrictRoute
+from api.dependencies import StartedService, StrictRoute, WaitingService
 from api.long_work import STARTED_OR_DONE, Wait, answer_when_done
 from api.openapi import SERVICE_CALL
 from api.schemas.requests import WHOLE, RequestBody, Seed, Ticker
@@ -48,10 +48,10 @@ class TrainRequest(RequestBody):
 
 @router.post("/predict", responses=SERVICE_CALL)
 async def predict(
-    service: StartedService, body: Annotated[PredictRequest, Body(default_factory=PredictRequest)]
+    service: WaitingService, body: Annotated[PredictRequest, Body(default_factory=PredictRequest)]
 ) -> PredictAnswer:
     """Ask the ensemble for each member's action, its weight, and the vote."""
-    return PredictAnswer.of(await service.analyse(replace(PREDICT, symbols=tuple(body.tickers or ()))))
+    return PredictAnswer.of_analysis(await service.analyse(replace(PREDICT, symbols=tuple(body.tickers or ()))))
 
 
 @router.post("/train", responses=STARTED_OR_DONE, response_model=TrainAnswer)

@@ -33,7 +33,9 @@ async def rollback(service: StartedService, _: Nothing) -> RollbackAnswer:
 @router.get("/jobs")
 async def jobs(service: ServiceDependency) -> JobsAnswer:
     """List what runs by itself with its last and next run, and long jobs since the start, newest first."""
-    return JobsAnswer.of(service.timetable(), service.jobs(), Data.of_now(service))
+    return JobsAnswer.model_validate(
+        {"scheduler": service.timetable(), "jobs": service.jobs(), "data": Data.of_now(service)}
+    )
 
 
 @router.get("/jobs/{job_id}", responses=problems(404, 422))
@@ -42,4 +44,4 @@ async def job(service: ServiceDependency, job_id: Annotated[str, Path(pattern=ID
     found = service.job(job_id)
     if found is None:
         raise RequestError(f"There is no job {job_id}.", hint="GET /jobs lists them.", status=404)
-    return JobAnswer.of_now(found, Data.of_now(service))
+    return JobAnswer.of(found, data=Data.of_now(service))

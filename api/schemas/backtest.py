@@ -14,7 +14,7 @@ FIGURES = dict[str, Any]
 class Figures(ResponseSchema):
     """What each backtest reports besides its own figures."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(extra="allow")
 
     job_id: str
     status: str
@@ -28,8 +28,6 @@ class BacktestAnswer(Figures):
     """A strategy's figures beside those of SPY and the equal-weight portfolios."""
 
     model_config = ConfigDict(
-        frozen=True,
-        extra="allow",
         json_schema_extra={
             "examples": [
                 {
@@ -69,8 +67,6 @@ class ScanBacktestAnswer(Figures):
     """What the scanner's picks did afterwards."""
 
     model_config = ConfigDict(
-        frozen=True,
-        extra="allow",
         json_schema_extra={
             "examples": [
                 {

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Self
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from core.service import AnalysisReport, Service
-from core.types import Abstention, StepReport
+from core.service import Service
 
 EXAMPLE_DATA: JsonDict = {
     "source": "yfinance", "as_of": "2025-06-30T19:45:00Z", "bars_until": "2025-06-27", "stale": {},
@@ -21,9 +20,33 @@ EXAMPLE_DATA: JsonDict = {
 
 
 class ResponseSchema(BaseModel):
-    """A JSON response."""
+    """A JSON response, read from the noun it describes: each field from the attribute of its name or alias."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True, validate_by_name=True)
+
+    @classmethod
+    def of(cls, noun: object, /, **others: object) -> Self:
+        """Describe a noun; `others` are the fields that it does not have itself."""
+        return cls.model_validate(_Joined(noun, others) if others else noun)
+
+
+class _Joined:
+    """A noun's attributes, and others before them."""
+
+    def __init__(self, noun: object, others: Mapping[str, object]) -> None:
+        self._noun, self._others = noun, others
+
+    def __getattr__(self, name: str) -> object:
+        return self._others[name] if name in self._others else getattr(self._noun, name)
+
+
+def finite(value: float) -> float | None:
+    """Turn what is not a number into null."""
+    return value if math.isfinite(value) else None
+
+
+Finite = Annotated[float | None, BeforeValidator(finite)]
+TICKER = Field(validation_alias="symbol")
 
 
 class Data(ResponseSchema):
@@ -33,31 +56,11 @@ class Data(ResponseSchema):
         description="`yfinance`, `alpaca`, `parquet` or `simulated`; `none yet` before the first look."
     )
     as_of: datetime = Field(description="The moment the answer is about.")
-    bars_until: str | None = Field(default=None, description="The last session whose bar was known.")
+    bars_until: Annotated[str | None, BeforeValidator(lambda day: day or None)] = Field(
+        default=None, description="The last session whose bar was known."
+    )
     stale: dict[str, str] = Field(default_factory=dict, description="Symbols left out, and why.")
     feed_fault: str = Field(default="", description="Why the whole feed cannot be trusted; empty when it can.")
-
-    @classmethod
-    def of_report(cls, report: StepReport) -> Data:
-        """Describe the market data of a step."""
-        return cls(
-            source=report.source,
-            as_of=report.as_of,
-            bars_until=report.bars_until or None,
-            stale=dict(report.stale),
-            feed_fault=report.feed_fault,
-        )
-
-    @classmethod
-    def of_analysis(cls, report: AnalysisReport) -> Data:
-        """Describe the market data of an analysis."""
-        return cls(
-            source=report.source,
-            as_of=report.as_of,
-            bars_until=report.bars_until,
-            stale=dict(report.stale),
-            feed_fault=report.feed_fault,
-        )
 
     @classmethod
     def of_now(cls, service: Service) -> Data:
@@ -88,20 +91,10 @@ class Abstained(ResponseSchema):
     """An agent that said nothing, and why."""
 
     agent: str
-    ticker: str = Field(description="`*` stands for all.")
+    ticker: str = Field(validation_alias="symbol", description="`*` stands for all.")
     reason: str
-
-    @classmethod
-    def of(cls, abstention: Abstention) -> Abstained:
-        """Describe an abstention."""
-        return cls(agent=abstention.agent, ticker=abstention.symbol, reason=abstention.reason)
-
-
-def finite(values: Mapping[str, float]) -> dict[str, float | None]:
-    """Turn what is not a number into null."""
-    return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 def example(**fields: Any) -> ConfigDict:
     """Document a response by one example."""
-    return ConfigDict(frozen=True, json_schema_extra={"examples": [{**fields, "data": EXAMPLE_DATA}]})
+    return ConfigDict(json_schema_extra={"examples": [{**fields, "data": EXAMPLE_DATA}]})

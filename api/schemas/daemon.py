@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pydantic import ConfigDict, Field
 
 from api.schemas.base import Data, ResponseSchema, example
-from core.schedule import Timetable
-from core.service import Job
 
 
 class HealthAnswer(ResponseSchema):
@@ -64,11 +61,6 @@ class JobLine(ResponseSchema):
     result: dict[str, Any]
     error: str
 
-    @classmethod
-    def of(cls, job: Job) -> JobLine:
-        """Describe a job."""
-        return cls(**_facts(job))
-
 
 class JobAnswer(JobLine):
     """One long job."""
@@ -81,16 +73,9 @@ class JobAnswer(JobLine):
 
     data: Data
 
-    @classmethod
-    def of_now(cls, job: Job, data: Data) -> JobAnswer:
-        """Describe a job, with the feed as it is."""
-        return cls(**_facts(job), data=data)
-
 
 class ScheduledJobLine(ResponseSchema):
     """A job that runs by itself."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
 
     name: str
     schedule: str
@@ -104,8 +89,6 @@ class ScheduledJobLine(ResponseSchema):
 class TimetableAnswer(ResponseSchema):
     """What runs by itself (ENABLE_CRON)."""
 
-    model_config = ConfigDict(frozen=True, from_attributes=True)
-
     enabled: bool
     jobs: list[ScheduledJobLine]
 
@@ -117,17 +100,11 @@ class JobsAnswer(ResponseSchema):
     jobs: list[JobLine]
     data: Data
 
-    @classmethod
-    def of(cls, timetable: Timetable, jobs: Sequence[Job], data: Data) -> JobsAnswer:
-        """Describe jobs."""
-        lines = [JobLine.of(job) for job in jobs]
-        return cls(scheduler=TimetableAnswer.model_validate(timetable), jobs=lines, data=data)
-
 
 class RetrainAnswer(ResponseSchema):
     """What a retrain measured, and whether its model was promoted."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow")
 
     job_id: str
     status: str
@@ -136,8 +113,6 @@ class RetrainAnswer(ResponseSchema):
 
 class VersionLine(ResponseSchema):
     """A ranker that is kept."""
-
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
 
     model_id: str
     saved_at: datetime
@@ -149,25 +124,9 @@ class VersionLine(ResponseSchema):
 class RollbackAnswer(ResponseSchema):
     """Which ranker is in use again, and which it replaced."""
 
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
-
     model_id: str
     replaced: str | None = Field(description="Null when there was none in use.")
     window: dict[str, str]
     out_of_sample: dict[str, float]
     versions: list[VersionLine] = Field(description="All that are kept, newest first.")
     data: Data
-
-
-def _facts(job: Job) -> Mapping[str, Any]:
-    return {
-        "job_id": job.job_id,
-        "kind": job.kind,
-        "status": job.status.value,
-        "progress": job.progress,
-        "message": job.message,
-        "started_at": job.started_at,
-        "finished_at": job.finished_at,
-        "result": dict(job.result),
-        "error": job.error,
-    }

@@ -2,45 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AliasPath, Field
 
-from api.schemas.base import Abstained, Data, ResponseSchema, example, finite
-from api.schemas.check import CheckAnswer
+from api.schemas.base import TICKER, Abstained, Data, Finite, ResponseSchema, example
 from api.schemas.market import SectorAnswer
 from core.money import to_cents
 from core.service import OrderRecord
-from core.types import ApprovedOrder, Decision, RankedStock, RefusedOrder, Regime, SectorScore, StepReport, Vote
+from core.types import ApprovedOrder, Decision, MarketAnalysis, Order, RankedStock, StepReport
 
 Outcome = Literal["approved", "refused", "no change"]
+CYCLE = Field(validation_alias=AliasPath("cycle", "name"))
+TRADING_STATE = Field(validation_alias=AliasPath("plan", "state"))
 
 
 class VoteAnswer(ResponseSchema):
     """One agent's signal and the weight it had."""
 
-    agent: str
-    score: float = Field(ge=-1, le=1)
+    agent: str = Field(validation_alias=AliasPath("signal", "agent"))
+    score: float = Field(validation_alias=AliasPath("signal", "score"), ge=-1, le=1)
     weight: float = Field(description="Share of the vote; the weights of those who spoke sum to 1.")
-    confidence: float
-    reason: str
-    model_id: str
-
-    @classmethod
-    def of(cls, vote: Vote) -> VoteAnswer:
-        """Describe a vote."""
-        signal = vote.signal
-        return cls(
-            agent=signal.agent,
-            score=signal.score,
-            weight=vote.weight,
-            confidence=signal.confidence,
-            reason=signal.reason,
-            model_id=signal.model_id,
-        )
+    confidence: float = Field(validation_alias=AliasPath("signal", "confidence"))
+    reason: str = Field(validation_alias=AliasPath("signal", "reason"))
+    model_id: str = Field(validation_alias=AliasPath("signal", "model_id"))
 
 
 class SizeAnswer(ResponseSchema):
@@ -51,18 +39,25 @@ class SizeAnswer(ResponseSchema):
     usd: Decimal
 
     @classmethod
-    def of(cls, approved: ApprovedOrder) -> SizeAnswer:
+    def of_order(cls, approved: ApprovedOrder) -> SizeAnswer:
         """Describe an approved order's size."""
         order = approved.order
-        return cls(
-            weight=approved.weight, quantity=order.quantity, usd=to_cents(order.quantity * order.reference_price)
-        )
+        return cls.of(order, weight=approved.weight, usd=to_cents(order.quantity * order.reference_price))
+
+
+class CheckAnswer(ResponseSchema):
+    """One limit applied to one order."""
+
+    rule: str
+    limit: str
+    observed: str
+    passed: bool
 
 
 class TickerAnswer(ResponseSchema):
     """The decision for one ticker."""
 
-    ticker: str
+    ticker: str = TICKER
     action: str = Field(description="`enter`, `exit` or `hold`.")
     score: float
     confidence: float
@@ -72,51 +67,34 @@ class TickerAnswer(ResponseSchema):
     votes: list[VoteAnswer]
     reasons: list[str]
     p_outperform: float | None = Field(description="The ranker's probability; null where it said nothing.")
-    factors: dict[str, float | None] = Field(description="Cross-sectional z-scores, winsorized at 3.")
+    factors: dict[str, Finite] = Field(description="Cross-sectional z-scores, winsorized at 3.")
     contributions: dict[str, float] = Field(description="What each factor added to the ranker's log-odds.")
     checks: list[CheckAnswer] = Field(description="The limits an approved order passed.")
 
     @classmethod
-    def of(
+    def of_decision(
         cls, decision: Decision, outcome: Outcome, approved: ApprovedOrder | None, ranked: RankedStock | None
     ) -> TickerAnswer:
         """Describe a decision and what became of it."""
-        return cls(
-            ticker=decision.symbol,
-            action=decision.action.value,
-            score=decision.score,
-            confidence=decision.confidence,
-            rule=decision.rule,
+        return cls.of(
+            decision,
             outcome=outcome,
-            size=SizeAnswer.of(approved) if approved else None,
-            votes=[VoteAnswer.of(vote) for vote in decision.votes],
-            reasons=list(decision.reasons),
+            size=SizeAnswer.of_order(approved) if approved else None,
             p_outperform=ranked.p_outperform if ranked else None,
-            factors=finite(ranked.factors) if ranked else {},
-            contributions=dict(ranked.contributions) if ranked else {},
-            checks=[CheckAnswer.of(check) for check in approved.checks] if approved else [],
+            factors=ranked.factors if ranked else {},
+            contributions=ranked.contributions if ranked else {},
+            checks=approved.checks if approved else (),
         )
 
 
 class RefusedAnswer(ResponseSchema):
     """An order that a limit stopped."""
 
-    ticker: str
+    ticker: str = TICKER
     side: str
     rule: str
     limit: str
     observed: str
-
-    @classmethod
-    def of(cls, refused: RefusedOrder) -> RefusedAnswer:
-        """Describe a refusal."""
-        return cls(
-            ticker=refused.symbol,
-            side=refused.side.value,
-            rule=refused.rule,
-            limit=refused.limit,
-            observed=refused.observed,
-        )
 
 
 class MarketAnswer(ResponseSchema):
@@ -129,14 +107,16 @@ class MarketAnswer(ResponseSchema):
     sectors: list[SectorAnswer] = Field(description="All sectors scanned, by rank.")
 
     @classmethod
-    def of(cls, regime: Regime | None, sectors: Sequence[SectorScore]) -> MarketAnswer:
+    def of_analysis(cls, analysis: MarketAnalysis) -> MarketAnswer:
         """Describe the regime and the hot sectors."""
-        return cls(
+        regime = analysis.regime
+        return cls.of(
+            analysis,
             regime=regime.name if regime else None,
-            probabilities=dict(regime.probabilities) if regime else {},
+            probabilities=regime.probabilities if regime else {},
             exposure_scale=regime.exposure_scale if regime else None,
-            hot_sectors=[sector.sector for sector in sectors if sector.hot],
-            sectors=[SectorAnswer.of(sector) for sector in sorted(sectors, key=lambda sector: sector.rank)],
+            hot_sectors=[sector.sector for sector in analysis.sectors if sector.hot],
+            sectors=sorted(analysis.sectors, key=lambda sector: sector.rank),
         )
 
 
@@ -144,7 +124,7 @@ class DecidedOrder(ResponseSchema):
     """An approved order and, once the ledger knows more, what became of it."""
 
     client_order_id: str
-    ticker: str
+    ticker: str = TICKER
     side: str
     quantity: Decimal
     reference_price: Decimal
@@ -153,19 +133,9 @@ class DecidedOrder(ResponseSchema):
     route: str | None = Field(description="Where orders go.")
 
     @classmethod
-    def of(cls, approved: ApprovedOrder, record: OrderRecord | None) -> DecidedOrder:
+    def of_order(cls, order: Order, record: OrderRecord | None) -> DecidedOrder:
         """Describe an approved order by the newest that is known of it."""
-        order = approved.order
-        return cls(
-            client_order_id=order.client_order_id,
-            ticker=order.symbol,
-            side=order.side.value,
-            quantity=order.quantity,
-            reference_price=order.reference_price,
-            rule=order.rule,
-            status=record.status.value if record else None,
-            route=record.route if record else None,
-        )
+        return cls.of(order, status=record.status if record else None, route=record.route if record else None)
 
 
 class DecisionAnswer(ResponseSchema):
@@ -197,20 +167,20 @@ class DecisionAnswer(ResponseSchema):
     )  # fmt: skip
 
     decision_id: str
-    cycle: str
+    cycle: str = CYCLE
     as_of: datetime
-    trading_state: str
+    trading_state: str = TRADING_STATE
     market: MarketAnswer
     decisions: list[TickerAnswer]
-    refused: list[RefusedAnswer]
-    abstained: list[Abstained]
+    refused: list[RefusedAnswer] = Field(validation_alias=AliasPath("plan", "refused"))
+    abstained: list[Abstained] = Field(validation_alias=AliasPath("plan", "analysis", "abstentions"))
     orders: list[DecidedOrder]
-    alerts: list[str]
+    alerts: list[str] = Field(validation_alias=AliasPath("plan", "alerts"))
     notes: list[str]
     data: Data
 
     @classmethod
-    def of(cls, report: StepReport, records: Mapping[str, OrderRecord]) -> DecisionAnswer:
+    def of_report(cls, report: StepReport, records: Mapping[str, OrderRecord]) -> DecisionAnswer:
         """Describe a step.
 
         Parameters
@@ -222,24 +192,17 @@ class DecisionAnswer(ResponseSchema):
         approved = {a.order.symbol: a for a in plan.approved}
         refused = {r.symbol for r in plan.refused}
         ranked = {stock.symbol: stock for stock in plan.analysis.ranking}
-        return cls(
-            decision_id=report.decision_id,
-            cycle=report.cycle.name,
-            as_of=report.as_of,
-            trading_state=plan.state.value,
-            market=MarketAnswer.of(plan.analysis.regime, plan.analysis.sectors),
+        return cls.of(
+            report,
+            market=MarketAnswer.of_analysis(plan.analysis),
             decisions=[
-                TickerAnswer.of(
+                TickerAnswer.of_decision(
                     d, _outcome(d.symbol, approved, refused), approved.get(d.symbol), ranked.get(d.symbol)
                 )
                 for d in plan.decisions
             ],
-            refused=[RefusedAnswer.of(r) for r in plan.refused],
-            abstained=[Abstained.of(abstention) for abstention in plan.analysis.abstentions],
-            orders=[DecidedOrder.of(a, records.get(a.order.client_order_id)) for a in plan.approved],
-            alerts=list(plan.alerts),
-            notes=list(report.notes),
-            data=Data.of_report(report),
+            orders=[DecidedOrder.of_order(a.order, records.get(a.order.client_order_id)) for a in plan.approved],
+            data=Data.of(report),
         )
 
 
@@ -247,27 +210,24 @@ class DecisionSummary(ResponseSchema):
     """One line about a decision."""
 
     decision_id: str
-    cycle: str
+    cycle: str = CYCLE
     as_of: datetime
-    trading_state: str
+    trading_state: str = TRADING_STATE
     approved: list[str]
     refused: list[str]
     unchanged: int
     data: Data
 
     @classmethod
-    def of(cls, report: StepReport) -> DecisionSummary:
+    def of_report(cls, report: StepReport) -> DecisionSummary:
         """Describe a step in one line."""
         plan = report.plan
-        return cls(
-            decision_id=report.decision_id,
-            cycle=report.cycle.name,
-            as_of=report.as_of,
-            trading_state=plan.state.value,
+        return cls.of(
+            report,
             approved=[approved.order.symbol for approved in plan.approved],
             refused=[refused.symbol for refused in plan.refused],
             unchanged=len(plan.unchanged),
-            data=Data.of_report(report),
+            data=Data.of(report),
         )
 
 

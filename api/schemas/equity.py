@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
 from pydantic import Field
 
 from api.schemas.base import Data, ResponseSchema, example
-from core.service import EquityPoint
 
 
 class EquityPointAnswer(ResponseSchema):
@@ -19,22 +17,11 @@ class EquityPointAnswer(ResponseSchema):
     equity: Decimal | None = Field(description="Cash plus market value after the session's last step.")
     drawdown: float | None = Field(description="Distance below the peak, a fraction at or below 0.")
     regime: str | None = Field(description="`low_vol` or `high_vol`, as the session's last decision saw it.")
-    spy: float | None = Field(description="What the first equity would be in SPY.")
+    spy: float | None = Field(validation_alias="benchmark", description="What the first equity would be in SPY.")
+    external_flow: Decimal = Field(description="What a person paid in (or, negative, took out): no profit.")
     equal_weight: float | None = Field(
         description="What the first equity would be, spread evenly over the universe, without costs."
     )
-
-    @classmethod
-    def of(cls, point: EquityPoint) -> EquityPointAnswer:
-        """Describe a session."""
-        return cls(
-            session=point.session,
-            equity=point.equity,
-            drawdown=point.drawdown,
-            regime=point.regime,
-            spy=point.benchmark,
-            equal_weight=point.equal_weight,
-        )
 
 
 class EquityAnswer(ResponseSchema):
@@ -43,15 +30,10 @@ class EquityAnswer(ResponseSchema):
     model_config = example(
         points=[{
             "session": "2025-06-27", "equity": "101250.40", "drawdown": -0.012, "regime": "low_vol",
-            "spy": 102110.5,
+            "spy": 102110.5, "external_flow": "0",
             "equal_weight": 101730.2,
         }],
     )  # fmt: skip
 
     points: list[EquityPointAnswer]
     data: Data
-
-    @classmethod
-    def of(cls, points: Sequence[EquityPoint], data: Data) -> EquityAnswer:
-        """Describe sessions."""
-        return cls(points=[EquityPointAnswer.of(point) for point in points], data=data)

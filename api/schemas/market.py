@@ -6,10 +6,10 @@ from datetime import datetime
 
 from pydantic import Field
 
-from api.schemas.base import Abstained, Data, ResponseSchema, example, finite
+from api.schemas.base import TICKER, Abstained, Data, Finite, ResponseSchema, example
 from core.errors import DataError
 from core.service import AnalysisReport
-from core.types import RankedStock, SectorScore
+from core.types import RankedStock
 
 PUSHES_MAX = 3
 
@@ -33,7 +33,7 @@ class RegimeAnswer(ResponseSchema):
     data: Data
 
     @classmethod
-    def of(cls, report: AnalysisReport) -> RegimeAnswer:
+    def of_analysis(cls, report: AnalysisReport) -> RegimeAnswer:
         """Describe the regime.
 
         Raises
@@ -44,16 +44,7 @@ class RegimeAnswer(ResponseSchema):
         regime = report.analysis.regime
         if regime is None:
             raise DataError(f"There is no regime: {_why(report)}.", hint="GET /status says what is degraded.")
-        return cls(
-            regime=regime.name,
-            confidence=regime.confidence,
-            probabilities=dict(regime.probabilities),
-            as_of=regime.as_of,
-            exposure_scale=regime.exposure_scale,
-            model_id=regime.model_id,
-            market_open=report.market_open,
-            data=Data.of_analysis(report),
-        )
+        return cls.of(regime, regime=regime.name, market_open=report.market_open, data=Data.of(report))
 
 
 class SectorAnswer(ResponseSchema):
@@ -62,23 +53,10 @@ class SectorAnswer(ResponseSchema):
     rank: int
     sector: str
     etf: str
-    score: float | None
-    momentum: dict[str, float | None] = Field(description="Excess return by lookback, as fractions.")
+    score: Finite
+    momentum: dict[str, Finite] = Field(description="Excess return by lookback, as fractions.")
     hot: bool
     picks: list[str]
-
-    @classmethod
-    def of(cls, sector: SectorScore) -> SectorAnswer:
-        """Describe a sector."""
-        return cls(
-            rank=sector.rank,
-            sector=sector.sector,
-            etf=sector.etf,
-            score=finite({"score": sector.score})["score"],
-            momentum=finite(sector.momentum),
-            hot=sector.hot,
-            picks=list(sector.picks),
-        )
 
 
 class ScanAnswer(ResponseSchema):
@@ -95,20 +73,20 @@ class ScanAnswer(ResponseSchema):
     sectors: list[SectorAnswer]
     top_sectors: list[str]
     picks: dict[str, list[str]]
-    abstained: list[Abstained]
+    abstained: list[Abstained] = Field(validation_alias="abstentions")
     data: Data
 
     @classmethod
-    def of(cls, report: AnalysisReport) -> ScanAnswer:
+    def of_analysis(cls, report: AnalysisReport) -> ScanAnswer:
         """Describe the scan."""
         sectors = sorted(report.analysis.sectors, key=lambda sector: sector.rank)
         hot = [sector for sector in sectors if sector.hot]
-        return cls(
-            sectors=[SectorAnswer.of(sector) for sector in sectors],
+        return cls.of(
+            report.analysis,
+            sectors=sectors,
             top_sectors=[sector.sector for sector in hot],
-            picks={sector.sector: list(sector.picks) for sector in hot},
-            abstained=[Abstained.of(a) for a in report.analysis.abstentions],
-            data=Data.of_analysis(report),
+            picks={sector.sector: sector.picks for sector in hot},
+            data=Data.of(report),
         )
 
 
@@ -116,31 +94,25 @@ class RankedAnswer(ResponseSchema):
     """A stock by the ranker."""
 
     rank: int
-    ticker: str
+    ticker: str = TICKER
     p_outperform: float = Field(ge=0, le=1)
     candidate: bool = Field(description="Whether it may be bought.")
     sector: str
-    price: float | None
-    factors: dict[str, float | None] = Field(description="Cross-sectional z-scores, winsorized at 3.")
+    price: Finite
+    factors: dict[str, Finite] = Field(description="Cross-sectional z-scores, winsorized at 3.")
     pushed_up: dict[str, float] = Field(description="The factors that raised it most, in log-odds.")
     pushed_down: dict[str, float] = Field(description="The factors that lowered it most, in log-odds.")
     model_id: str
 
     @classmethod
-    def of(cls, stock: RankedStock, candidates: tuple[str, ...]) -> RankedAnswer:
+    def of_stock(cls, stock: RankedStock, candidates: tuple[str, ...]) -> RankedAnswer:
         """Describe a ranked stock and what moved it."""
         pushes = sorted(stock.contributions.items(), key=lambda push: push[1])
-        return cls(
-            rank=stock.rank,
-            ticker=stock.symbol,
-            p_outperform=stock.p_outperform,
+        return cls.of(
+            stock,
             candidate=stock.symbol in candidates,
-            sector=stock.sector,
-            price=finite({"price": stock.price})["price"],
-            factors=finite(stock.factors),
             pushed_up={name: value for name, value in pushes[::-1][:PUSHES_MAX] if value > 0},
             pushed_down={name: value for name, value in pushes[:PUSHES_MAX] if value < 0},
-            model_id=stock.model_id,
         )
 
 
@@ -157,18 +129,15 @@ class RankAnswer(ResponseSchema):
     )  # fmt: skip
 
     ranking: list[RankedAnswer]
-    abstained: list[Abstained]
+    abstained: list[Abstained] = Field(validation_alias="abstentions")
     data: Data
 
     @classmethod
-    def of(cls, report: AnalysisReport) -> RankAnswer:
+    def of_analysis(cls, report: AnalysisReport) -> RankAnswer:
         """Describe the ranking."""
         stocks = sorted(report.analysis.ranking, key=lambda stock: stock.rank)
-        return cls(
-            ranking=[RankedAnswer.of(stock, report.analysis.candidates) for stock in stocks],
-            abstained=[Abstained.of(a) for a in report.analysis.abstentions],
-            data=Data.of_analysis(report),
-        )
+        ranking = [RankedAnswer.of_stock(stock, report.analysis.candidates) for stock in stocks]
+        return cls.of(report.analysis, ranking=ranking, data=Data.of(report))
 
 
 def _why(report: AnalysisReport) -> str:

@@ -7,8 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.schemas.base import Data, ResponseSchema, example
-from core.memory import Fact, Recollection
+from api.schemas.base import TICKER, Data, ResponseSchema, example
 
 
 class FactAnswer(ResponseSchema):
@@ -22,20 +21,6 @@ class FactAnswer(ResponseSchema):
     valid_at: datetime
     invalid_at: datetime | None = Field(description="Null while it is still true.")
     episodes: list[str] = Field(description="The ledger rows that tell of it, by their uuid in the graph.")
-
-    @classmethod
-    def of(cls, fact: Fact) -> FactAnswer:
-        """Describe a fact."""
-        return cls(
-            uuid=fact.uuid,
-            name=fact.name,
-            fact=fact.fact,
-            source=fact.source,
-            target=fact.target,
-            valid_at=fact.valid_at,
-            invalid_at=fact.invalid_at,
-            episodes=list(fact.episodes),
-        )
 
 
 class MemoryAnswer(ResponseSchema):
@@ -54,18 +39,8 @@ class MemoryAnswer(ResponseSchema):
         }],
     )  # fmt: skip
 
-    ticker: str
-    answered_by: Literal["neo4j", "sqlite"]
+    ticker: str = TICKER
+    answered_by: Literal["neo4j", "sqlite"] = Field(validation_alias="origin")
     fault: str = Field(description="Why the configured store did not answer; empty when it did.")
     facts: list[FactAnswer]
     data: Data
-
-    @classmethod
-    def of(cls, recollection: Recollection, data: Data) -> MemoryAnswer:
-        """Describe what was recalled."""
-        return cls.model_validate(
-            {
-                "ticker": recollection.symbol, "answered_by": recollection.origin, "fault": recollection.fault,
-                "facts": [FactAnswer.of(fact) for fact in recollection.facts], "data": data,
-            }
-        )  # fmt: skip

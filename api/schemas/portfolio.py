@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
-from pydantic import Field
+from pydantic import AliasPath, Field
 
-from api.schemas.base import Data, ResponseSchema, example
+from api.schemas.base import TICKER, Data, ResponseSchema, example
 from core.brackets import Levels
-from core.round_trips import RoundTrip
-from core.service import Execution, OrderRecord
-from core.types import Fill, Portfolio, Position
+from core.types import Portfolio
+
+NO_LEVELS = Levels(None, None, None, None)
 
 
 class OrderAnswer(ResponseSchema):
@@ -20,7 +20,7 @@ class OrderAnswer(ResponseSchema):
 
     client_order_id: str
     decision_id: str
-    ticker: str
+    ticker: str = TICKER
     side: str
     quantity: Decimal
     reference_price: Decimal
@@ -31,29 +31,24 @@ class OrderAnswer(ResponseSchema):
     updated_at: datetime
     reason: str
 
-    @classmethod
-    def of(cls, record: OrderRecord) -> OrderAnswer:
-        """Describe an order."""
-        return cls(
-            client_order_id=record.client_order_id,
-            decision_id=record.decision_id,
-            ticker=record.symbol,
-            side=record.side.value,
-            quantity=Decimal(record.quantity),
-            reference_price=Decimal(record.reference_price),
-            rule=record.rule,
-            status=record.status.value,
-            route=record.route,
-            created_at=record.created_at,
-            updated_at=record.updated_at,
-            reason=record.reason,
-        )
+
+class RefusalAnswer(ResponseSchema):
+    """An order that a limit stopped before it was made, and when."""
+
+    decision_id: str
+    at: datetime
+    ticker: str = Field(validation_alias=AliasPath("refused", "symbol"))
+    side: str = Field(validation_alias=AliasPath("refused", "side"))
+    rule: str = Field(validation_alias=AliasPath("refused", "rule"))
+    limit: str = Field(validation_alias=AliasPath("refused", "limit"))
+    observed: str = Field(validation_alias=AliasPath("refused", "observed"))
 
 
 class OrdersAnswer(ResponseSchema):
-    """Orders, newest first."""
+    """Orders, and what limits stopped in the newest steps; both newest first."""
 
     orders: list[OrderAnswer]
+    refused: list[RefusalAnswer]
     data: Data
 
 
@@ -71,25 +66,15 @@ class ExecutionAnswer(ResponseSchema):
     warnings: list[str] = Field(description="What a person should know, such as that nobody watches the stops.")
     data: Data
 
-    @classmethod
-    def of(cls, execution: Execution, data: Data) -> ExecutionAnswer:
-        """Describe an execution."""
-        return cls(
-            decision_id=execution.decision_id,
-            dry_run=execution.dry_run,
-            route=execution.route,
-            orders=[OrderAnswer.of(record) for record in execution.orders],
-            warnings=list(execution.warnings),
-            data=data,
-        )
-
 
 class PositionAnswer(ResponseSchema):
     """Shares held, in US dollars."""
 
-    ticker: str
+    ticker: str = TICKER
     quantity: Decimal
-    average_price: Decimal
+    average_price: Decimal = Field(
+        description="Mean entry price in today's shares, less the dividends since: the return is total return."
+    )
     last_price: Decimal
     value: Decimal
     profit_pct: float = Field(description="Return since entry, as a fraction.")
@@ -101,26 +86,6 @@ class PositionAnswer(ResponseSchema):
     stop_rule: str | None
     target_price: Decimal | None = Field(description="The nearest target of the risk check.")
     target_rule: str | None
-
-    @classmethod
-    def of(cls, position: Position, levels: Levels | None) -> PositionAnswer:
-        """Describe a position."""
-        return cls(
-            ticker=position.symbol,
-            quantity=position.quantity,
-            average_price=position.average_price,
-            last_price=position.last_price,
-            value=position.value,
-            profit_pct=position.profit_pct,
-            entry_at=position.entry_at,
-            entry_session=position.entry_session,
-            peak_price=position.peak_price,
-            missed_count=position.missed_count,
-            stop_price=levels.stop_price if levels else None,
-            stop_rule=levels.stop_rule if levels else None,
-            target_price=levels.target_price if levels else None,
-            target_rule=levels.target_rule if levels else None,
-        )
 
 
 class PositionsAnswer(ResponseSchema):
@@ -139,21 +104,16 @@ class PositionsAnswer(ResponseSchema):
     data: Data
 
     @classmethod
-    def of(
+    def of_portfolio(
         cls, portfolio: Portfolio, levels: Mapping[str, Levels], data: Data, *, fill_count: int
     ) -> PositionsAnswer:
         """Describe the portfolio, which had so many fills in its session."""
-        return cls(
-            cash=portfolio.cash,
-            equity=portfolio.equity,
-            daily_return=portfolio.daily_return,
-            drawdown=portfolio.drawdown,
-            breaker_daily_return=portfolio.breaker_daily_return,
-            breaker_drawdown=portfolio.breaker_drawdown,
+        return cls.of(
+            portfolio,
             trades_today=fill_count,
             orders_today=portfolio.trades_today,
             positions=[
-                PositionAnswer.of(held, levels.get(symbol))
+                PositionAnswer.of(held, **levels.get(symbol, NO_LEVELS)._asdict())
                 for symbol, held in sorted(portfolio.positions.items())
             ],
             pending=[order.client_order_id for order in portfolio.pending],
@@ -164,30 +124,18 @@ class PositionsAnswer(ResponseSchema):
 class TradeAnswer(ResponseSchema):
     """A closed round trip, in US dollars."""
 
-    ticker: str
+    ticker: str = TICKER
     quantity: Decimal
     entry_at: datetime
     entry_price: Decimal
     exit_at: datetime
     exit_price: Decimal
-    profit: Decimal
+    profit: Decimal = Field(validation_alias="profit_usd")
     profit_pct: float
     exit_rule: str
-
-    @classmethod
-    def of(cls, trade: RoundTrip) -> TradeAnswer:
-        """Describe a round trip."""
-        return cls(
-            ticker=trade.symbol,
-            quantity=trade.quantity,
-            entry_at=trade.entry_at,
-            entry_price=trade.entry_price,
-            exit_at=trade.exit_at,
-            exit_price=trade.exit_price,
-            profit=trade.profit_usd,
-            profit_pct=trade.profit_pct,
-            exit_rule=trade.exit_rule,
-        )
+    dividends: Decimal = Field(
+        validation_alias="dividends_usd", description="Cash it paid while it was held; part of the profit."
+    )
 
 
 class FillAnswer(ResponseSchema):
@@ -195,33 +143,31 @@ class FillAnswer(ResponseSchema):
 
     fill_id: str
     client_order_id: str
-    ticker: str
+    ticker: str = TICKER
     side: str
     quantity: Decimal
     price: Decimal
     fee: Decimal
     at: datetime
 
-    @classmethod
-    def of(cls, fill: Fill) -> FillAnswer:
-        """Describe a fill."""
-        return cls(
-            fill_id=fill.fill_id,
-            client_order_id=fill.client_order_id,
-            ticker=fill.symbol,
-            side=fill.side.value,
-            quantity=fill.quantity,
-            price=fill.price,
-            fee=fill.fee,
-            at=fill.at,
-        )
+
+class CashMovementAnswer(ResponseSchema):
+    """Cash that came or went without a trade, in US dollars."""
+
+    movement_id: str
+    kind: str = Field(description="`dividend`, `interest`, `fee`, `deposit`, `withdrawal` or `other`.")
+    ticker: str | None = TICKER
+    amount: Decimal
+    at: datetime
+    note: str
 
 
 class TradesAnswer(ResponseSchema):
-    """Closed round trips and single fills, newest first."""
+    """Closed round trips, single fills and cash movements, newest first."""
 
     trades: list[TradeAnswer]
     fills: list[FillAnswer]
+    cash_movements: list[CashMovementAnswer]
     data: Data
 
 

@@ -10,7 +10,6 @@ from pydantic import ConfigDict, Field
 from api.schemas.base import Abstained, Data, ResponseSchema, example
 from core.errors import RequestError
 from core.service import AnalysisReport
-from core.types import Signal
 
 AGENT = "rl"
 NO_MODELS_HINT = "POST /train"
@@ -19,17 +18,14 @@ NO_MODELS_HINT = "POST /train"
 class MemberAction(ResponseSchema):
     """What one member would hold of a ticker."""
 
-    action: float = Field(description="Target position in [-1, 1]; below 0 means none where long only.")
-    weight: float = Field(description="Of its vote; 0 for a member that does not vote.", ge=0, le=1)
+    action: float = Field(
+        validation_alias="score", description="Target position in [-1, 1]; below 0 means none where long only."
+    )
+    weight: float = Field(
+        validation_alias="confidence", description="Of its vote; 0 for a member that does not vote.", ge=0, le=1
+    )
     votes: bool
     reason: str = Field(description="Its trailing out-of-sample Sharpe ratio, or why it does not vote.")
-
-    @classmethod
-    def of(cls, signal: Signal) -> MemberAction:
-        """Describe a member's signal: its confidence is its weight."""
-        return cls(
-            action=signal.score, weight=signal.confidence, votes=signal.confidence > 0, reason=signal.reason
-        )
 
 
 class Prediction(ResponseSchema):
@@ -54,11 +50,11 @@ class PredictAnswer(ResponseSchema):
 
     predictions: list[Prediction]
     models: dict[str, str] = Field(description="Id of each member in use.")
-    abstained: list[Abstained]
+    abstained: list[Abstained] = Field(validation_alias="abstentions")
     data: Data
 
     @classmethod
-    def of(cls, report: AnalysisReport) -> PredictAnswer:
+    def of_analysis(cls, report: AnalysisReport) -> PredictAnswer:
         """Describe what the ensemble predicts.
 
         Raises
@@ -76,28 +72,24 @@ class PredictAnswer(ResponseSchema):
         actions: dict[str, dict[str, MemberAction]] = defaultdict(dict)
         for signal in analysis.signals:
             if signal.agent != AGENT:
-                actions[signal.symbol][signal.agent.removeprefix("rl.")] = MemberAction.of(signal)
-        return cls(
-            predictions=[_prediction(ticker, votes.get(ticker), actions[ticker]) for ticker in sorted(actions)],
-            models=members,
-            abstained=[Abstained.of(abstention) for abstention in analysis.abstentions],
-            data=Data.of_analysis(report),
-        )
-
-
-def _prediction(ticker: str, vote: Signal | None, members: dict[str, MemberAction]) -> Prediction:
-    return Prediction(
-        ticker=ticker,
-        vote=vote.score if vote else None,
-        agreement=vote.confidence if vote else None,
-        members=members,
-    )
+                member = MemberAction.of(signal, votes=signal.confidence > 0)
+                actions[signal.symbol][signal.agent.removeprefix("rl.")] = member
+        predictions = [
+            Prediction(
+                ticker=ticker,
+                vote=vote.score if (vote := votes.get(ticker)) else None,
+                agreement=vote.confidence if vote else None,
+                members=members_of,
+            )
+            for ticker, members_of in sorted(actions.items())
+        ]
+        return cls.of(analysis, predictions=predictions, models=members, data=Data.of(report))
 
 
 class TrainAnswer(ResponseSchema):
     """What a training gave: each member, its measures on unseen sessions, whether it votes."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow")
 
     job_id: str
     status: str

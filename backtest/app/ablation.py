@@ -7,8 +7,8 @@ from itertools import islice
 
 from backtest.app.engine import BacktestEngine
 from backtest.app.executors import run_all, share
-from backtest.app.settings import Settings, settings_of, without_agent, without_exit_rules
-from backtest.app.strategies import BacktestSpec, run_pipeline
+from backtest.app.settings import BacktestSpec, settings_of, without_agent, without_exit_rules
+from backtest.app.strategies import run_under
 from backtest.attribution import Ablation
 from backtest.progress import Progress
 from backtest.runner import Run
@@ -42,18 +42,11 @@ def run_ablations(
     fired = {fill.rule for fill in run.fills if fill.side is Side.SELL}
     parts = [("agent", agent, without_agent(chosen, agent)) for agent in weighted_agents(backtest_engine)]
     parts += [("exit rule", rule, settings) for rule, settings in without_exit_rules(chosen, fired)]
-    ground = (share(executor, spec), share(executor, panel), source, share(executor, artefacts))
-    runs = run_all(executor, run_without, [(*ground, settings) for _, _, settings in parts], progress)
+    ground = ("pipeline", share(executor, spec), share(executor, panel), source, share(executor, artefacts))
+    runs = run_all(executor, run_under, [(*ground, settings) for _, _, settings in parts], progress)
     return tuple(
         Ablation(kind=kind, part=part, run=other) for (kind, part, _), other in zip(parts, runs, strict=True)
     )
-
-
-def run_without(
-    spec: BacktestSpec, panel: BarPanel, source: str, artefacts: tuple[QuantArtefact, ...], settings: Settings
-) -> Run:
-    """Run the pipeline under other settings; runs in a worker process too."""
-    return run_pipeline(spec, panel, artefacts, source=source, settings=settings)[1]
 
 
 def weighted_agents(backtest_engine: BacktestEngine) -> tuple[str, ...]:

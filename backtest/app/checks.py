@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
@@ -17,15 +17,14 @@ from adapters.feeds.open import open_feed
 from adapters.feeds.views import HeadlineFeed
 from adapters.ledger import SqliteLedger
 from adapters.ledger.rows import encode_report
+from adapters.news.score_store import SentimentScoreStore
 from agents.build import assemble_team
 from agents.sentiment import SentimentAgent
 from backtest.app.engine import BacktestEngine
-from backtest.app.settings import Settings, settings_of
+from backtest.app.settings import BacktestSpec, Settings, settings_of
 from backtest.app.strategies import (
-    BacktestSpec,
+    RUNS,
     decision_rows,
-    run_pipeline,
-    run_v8,
     with_feed,
 )
 from backtest.lookahead import LookaheadResult, check_lookahead
@@ -70,8 +69,7 @@ def find_lookahead(
     cuts : int
         How many, spread over the span.
     """
-    run = run_pipeline if strategy == "pipeline" else run_v8
-    whole, _ = run(spec, panel, artefacts, source=source)
+    whole, _ = RUNS[strategy](spec, panel, artefacts, source=source)
 
     def record(bars: BarPanel, rows: Sequence[int]) -> list[bytes]:
         return [_until(strategy, spec, bars, source, artefacts, row) for row in rows]
@@ -134,10 +132,9 @@ def _until(
     strategy: str, spec: BacktestSpec, panel: BarPanel, source: str, artefacts: Iterable[QuantArtefact], row: int
 ) -> bytes:
     """Return the ledger of the run that ends at `row`, and the newest ranker by then, as bytes."""
-    session: date = panel.sessions[row].astype("datetime64[D]").item()
+    session = panel.dates[row]
     known = tuple(artefact for artefact in artefacts if artefact.labels_end <= session.isoformat())
-    run = run_pipeline if strategy == "pipeline" else run_v8
-    backtest_engine, _ = run(replace(spec, end=session), panel, known, source=source)
+    backtest_engine, _ = RUNS[strategy](replace(spec, end=session), panel, known, source=source)
     quant = settings_of(spec).trading.quant
     place = fold_rows(panel, row, row, spec.retrain_sessions)[0]
     newest = train_fold(fold_task(panel, FactorStore().history(panel), quant, place))
@@ -163,16 +160,4 @@ def _feed(environment: Environment, chosen: Settings, scores: SentimentCache, no
 
 def _sentiment_scores(settings: SentimentSettings) -> SentimentCache:
     lexicon = Lexicon(settings.lexicon_confidence) if settings.without_model == "lexicon" else None
-    return SentimentCache(lexicon, _NoStore())
-
-
-class _NoStore:
-    """Tones of a replay: none are kept."""
-
-    def get(self, model_id: str, texts: Sequence[str]) -> Mapping[str, float]:
-        """Know none."""
-        del model_id, texts
-        return {}
-
-    def put(self, model_id: str, scores: Mapping[str, float]) -> None:
-        """Keep none."""
+    return SentimentCache(lexicon, SentimentScoreStore(None))

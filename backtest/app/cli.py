@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
+from calendar import monthrange
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ from backtest.app.cli_tools import add_tools, run_tool, wants_tool
 from backtest.app.executors import executor_of
 from backtest.app.intraday import read_five_minute_bars
 from backtest.app.output import CHARTS, progress_bars, save, show, to_json
-from backtest.app.strategies import BacktestSpec, load_panel, with_feed
+from backtest.app.settings import BacktestSpec
+from backtest.app.strategies import load_panel, with_feed
 from backtest.app.study import Strategy, run_study
 from backtest.to_json import figures
 from config.environment import Environment, read_environment
@@ -75,20 +78,10 @@ def run(strategy: Strategy, arguments: argparse.Namespace, spec: BacktestSpec, e
 
 
 def spec_of(arguments: argparse.Namespace, folder: Path) -> BacktestSpec:
-    """Turn the command line into a specification."""
-    return BacktestSpec(
-        start=arguments.start,
-        end=arguments.end,
-        feed=arguments.feed,
-        profile=arguments.profile,
-        seed=arguments.seed,
-        books=arguments.books,
-        trials=arguments.trials,
-        retrain_sessions=arguments.retrain_sessions,
-        rebalance_sessions=getattr(arguments, "rebalance_sessions", BacktestSpec().rebalance_sessions),
-        folder=folder,
-        changes=dict(arguments.changes),
-    )
+    """Turn the command line into a specification; what a script has no argument for keeps its default."""
+    names = {field.name for field in fields(BacktestSpec)} - {"intraday"}
+    given = {name: value for name, value in vars(arguments).items() if name in names}
+    return BacktestSpec(**given | {"folder": folder, "changes": dict(arguments.changes)})
 
 
 def with_intraday(arguments: argparse.Namespace, spec: BacktestSpec, environment: Environment) -> BacktestSpec:
@@ -103,13 +96,11 @@ def parser(strategy: Strategy) -> argparse.ArgumentParser:
     """Return the command line's parser."""
     wanted = argparse.ArgumentParser(description=ABOUT[strategy])
     add = wanted.add_argument
-    add(
-        "--start", type=date.fromisoformat, help="first session, ISO; default 2019-01-02 or the earliest there is"
-    )
-    add("--end", type=date.fromisoformat, help="last session, ISO; default the last there is")
+    add("--start", type=_day, help="first session, ISO; default 2019-01-02 or the earliest there is")
+    add("--end", type=_day, help="last session, ISO; default the last there is")
     add("--feed", default="", help="as DATA_PROVIDER: parquet:PATH, yfinance, alpaca, simulated, auto")
     add("--profile", default="", help="runbook or measured; default as trading.json has it")
-    add("--seed", type=int, help="of the models and of what the report draws; default the settings'")
+    add("--seed", type=_at_least(0), help="of the models and of what the report draws; default the settings'")
     add(
         "--set",
         dest="changes",
@@ -120,7 +111,12 @@ def parser(strategy: Strategy) -> argparse.ArgumentParser:
         help="a setting for this run alone, e.g. trading.broker.slippage_bps=10; may be repeated",
     )
     add("--json", action="store_true", help="print the figures as JSON")
-    add("--jobs", type=int, default=1, help="processes that train and rerun; the results do not depend on it")
+    add(
+        "--jobs",
+        type=_at_least(1),
+        default=1,
+        help="processes that train and rerun; the results do not depend on it",
+    )
     add("--cluster", default="", help="tcp://HOST:PORT of a dask scheduler instead")
     add("--books", type=_at_least(200), default=1000, help="random books to place the result among, at least 200")
     add("--trials", type=_at_least(1), help="variants looked at; default the count in config/trials.json")
@@ -145,6 +141,20 @@ def parser(strategy: Strategy) -> argparse.ArgumentParser:
     return wanted
 
 
+def _day(text: str) -> date:
+    """Read a day; one that the calendar does not have is told with the month's last one."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        pass
+    found = re.fullmatch("([0-9]{4})-([0-9]{2})-([0-9]{2})", text)
+    year, month = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not (1 <= month <= 12 and year >= 1):
+        raise argparse.ArgumentTypeError(f"{text} is not a day; write it as 2024-09-30 (year, month, day)")
+    last = date(year, month, monthrange(year, month)[1])
+    raise argparse.ArgumentTypeError(f"there is no day {text}: {last:%B %Y} ends on {last}")
+
+
 def _setting(text: str) -> tuple[str, Any]:
     """Split NAME=VALUE; the value is JSON, else a word."""
     name, given, value = text.partition("=")
@@ -158,7 +168,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 def _at_least(smallest: int) -> Callable[[str], int]:
     def number(text: str) -> int:
-        if not text.isdigit() or int(text) < smallest:
+        if not re.fullmatch("[0-9]{1,18}", text) or int(text) < smallest:  # isdigit() takes ² for one
             raise argparse.ArgumentTypeError(f"{text} is not a whole number of {smallest} or more")
         return int(text)
 

@@ -7,19 +7,18 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from backtest.app.checks import CUTS, find_lookahead, replay_recorded
 from backtest.app.executors import executor_of
-from backtest.app.output import progress_bars
-from backtest.app.strategies import BacktestSpec, load_panel, train
+from backtest.app.output import progress_bars, to_json
+from backtest.app.settings import BacktestSpec
+from backtest.app.strategies import load_panel, train
 from backtest.app.study import Strategy
 from backtest.app.sweep import Sweep, read_grid, run_sweep
 from backtest.lookahead import LookaheadResult
 from backtest.replay import Replay
-from backtest.to_json import plain
 from config.environment import Environment
 
 FOUND_SOMETHING = 1
@@ -73,7 +72,7 @@ def run_tool(
 def print_result(arguments: argparse.Namespace, answer: LookaheadResult | Replay) -> int:
     """Print what a tool found; return the exit code."""
     if arguments.json:
-        text = msgspec.json.format(msgspec.json.encode(plain(answer)), indent=2).decode()
+        text = to_json(answer).decode()
     else:
         text = "\n".join(
             _lookahead_lines(answer) if isinstance(answer, LookaheadResult) else _replay_lines(answer)
@@ -84,7 +83,7 @@ def print_result(arguments: argparse.Namespace, answer: LookaheadResult | Replay
 
 
 def _swept(arguments: argparse.Namespace, made: Sweep) -> int:
-    body = msgspec.json.format(msgspec.json.encode(plain(made)), indent=1)
+    body = to_json(made, indent=1)
     path: Path = arguments.out / SWEEP_FILE[made.strategy]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(body)

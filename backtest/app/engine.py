@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-
-import numpy as np
 
 from adapters.calendar import NyseCalendar
 from adapters.clock import ManualClock
@@ -51,6 +49,7 @@ def build_backtest_engine(
     risk: RiskSettings,
     team_of: Callable[[BarPanel], Team],
     *,
+    exits: RiskSettings | None = None,
     source: str = "parquet",
     quotes: QuoteSource | None = None,
 ) -> BacktestEngine:
@@ -60,6 +59,8 @@ def build_backtest_engine(
     ----------
     team_of : callable
         Returns the team for the panel after the quality gate.
+    exits : RiskSettings or None
+        What the exit rules follow where that is not `risk`.
     quotes : callable or None
         Prices within the day; what it has none of is quoted at the session's opening price.
     """
@@ -74,7 +75,7 @@ def build_backtest_engine(
             broker=PaperBroker(trading.broker, clock, InMemoryPaperStore()),
             ledger=ledger,
             team=team_of(feed.panel),
-            risk=assemble_risk(trading, lambda: risk),
+            risk=assemble_risk(trading, lambda: risk, exits),
             events=NullEventBus(),
             publish_events=no_events,
             memory=NullMemory(),
@@ -90,9 +91,3 @@ def build_backtest_engine(
 def rebuilt(made: BacktestEngine, **parts: Any) -> BacktestEngine:
     """Return a backtest engine that has taken no step yet, with other parts (fields of `EngineDependencies`)."""
     return replace(made, engine=Engine(replace(made.engine.parts, **parts)))
-
-
-def closes(panel: BarPanel, first: int, last: int) -> Sequence[datetime]:
-    """Return the closing times of rows first to last inclusive, aware UTC."""
-    stamps = panel.known_at[first : last + 1].astype("datetime64[us]").astype(datetime)
-    return [stamp.replace(tzinfo=UTC) for stamp in np.atleast_1d(stamps)]

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from pathlib import Path
 
 from adapters.calendar import NyseCalendar
 from adapters.paper.broker import PaperBroker
 from adapters.paper.store import InMemoryPaperStore
 from adapters.parquet.intraday_bars import BAR, FiveMinuteBars, footing_of
-from backtest.intraday_coverage import IntradayCoverage
+from backtest.report import IntradayCoverage
 from backtest.runner import ScheduledStep
 from config.sectors import STOCKS
 from config.trading import BrokerSettings
@@ -21,7 +20,7 @@ from core.cycles import DECIDE, RISK_CHECK
 from core.errors import SettingsError
 from core.ports import Clock
 from core.times import market_date
-from core.types import BarPanel, Fill, MarketView
+from core.types import BarPanel, MarketView, Settlement
 
 DECIDES = replace(DECIDE, submits=True, protects=True)
 
@@ -43,7 +42,7 @@ class IntradayBroker(PaperBroker):
         self._resting = protections
         super().protect(protections)
 
-    def settle(self, view: MarketView) -> tuple[Fill, ...]:
+    def settle(self, view: MarketView) -> Settlement:
         """Trade on the view."""
         if view.market_open:
             checked = frozenset(self._five.tickers(market_date(view.as_of)))
@@ -78,10 +77,10 @@ def intraday_schedule(bars: FiveMinuteBars, panel: BarPanel, first: int, last: i
     """
     out: list[ScheduledStep] = []
     for row in range(first, last + 1):
-        closes_at: datetime = panel.known_at[row].astype("datetime64[us]").item().replace(tzinfo=UTC)
-        tickers = bars.tickers(_day(panel, row)) if row > first else ()
+        closes_at = panel.closed_at[row]
+        tickers = bars.tickers(panel.dates[row]) if row > first else ()
         if tickers:
-            check, at = replace(RISK_CHECK, symbols=tickers), bars.opens_at(_day(panel, row))
+            check, at = replace(RISK_CHECK, symbols=tickers), bars.opens_at(panel.dates[row])
             while at < closes_at:
                 out.append((at, check))
                 at += BAR
@@ -91,7 +90,7 @@ def intraday_schedule(bars: FiveMinuteBars, panel: BarPanel, first: int, last: i
 
 def intraday_coverage(bars: FiveMinuteBars, panel: BarPanel, first: int, last: int) -> IntradayCoverage:
     """Name what of rows first to last has five-minute bars."""
-    days = {_day(panel, row) for row in range(first + 1, last + 1)}
+    days = {panel.dates[row] for row in range(first + 1, last + 1)}
     days &= set(bars.sessions)
     steps = intraday_schedule(bars, panel, first, last)
     return IntradayCoverage(
@@ -100,8 +99,3 @@ def intraday_coverage(bars: FiveMinuteBars, panel: BarPanel, first: int, last: i
         tickers=dict(sorted(Counter(name for day in days for name in bars.tickers(day)).items())),
         sessions=tuple(day.isoformat() for day in sorted(days)),
     )
-
-
-def _day(panel: BarPanel, row: int) -> date:
-    day: date = panel.sessions[row].astype("datetime64[D]").item()
-    return day

@@ -24,9 +24,9 @@ NAMES = {"pipeline": "backtest_pipeline_results", "quant_v8": "backtest_v8_resul
 TABLE_COLUMNS_MIN = 140
 
 
-def to_json(content: Any) -> bytes:
+def to_json(content: Any, indent: int = 2) -> bytes:
     """Write figures as JSON; the same figures give the same bytes."""
-    return msgspec.json.format(msgspec.json.encode(plain(content)))
+    return msgspec.json.format(msgspec.json.encode(plain(content)), indent=indent)
 
 
 def save(report: Report, folder: Path = CHARTS) -> Path:

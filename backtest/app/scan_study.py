@@ -9,9 +9,8 @@ import numpy as np
 from adapters.calendar import NyseCalendar
 from adapters.feeds.panel_feed import PanelFeed
 from agents.market import MarketAgent
-from backtest.app.engine import closes
-from backtest.app.settings import Settings, settings_of
-from backtest.app.strategies import BacktestSpec, decision_rows
+from backtest.app.settings import BacktestSpec, Settings, settings_of
+from backtest.app.strategies import decision_rows
 from backtest.progress import Progress, no_progress
 from backtest.report import HINDSIGHT
 from backtest.scan import ScanHistory, ScanWindow, by_year, forward_from_open, measure_scan
@@ -86,7 +85,7 @@ def scan_history(
     place = {stock: column for column, stock in enumerate(stocks)}
     picked = np.zeros((last - first + 1, len(stocks)), dtype=np.bool_)
     scores = np.full((last - first + 1, len(sectors)), np.nan)
-    for row, at in enumerate(closes(panel, first, last)):
+    for row, at in enumerate(panel.closed_at[first : last + 1]):
         for found in agent.scan(feed.view(at)):
             scores[row, sectors.index(found.sector)] = found.score
             picked[row, [place[pick] for pick in found.picks if pick in place]] = True

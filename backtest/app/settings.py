@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from config.loader import load_risk, merge, read_json, validate
+from adapters.parquet.intraday_bars import FiveMinuteBars
+from config.loader import FOLDER, load_risk, merge, read_json, validate
 from config.risk import RiskSettings
 from config.trading import TradingSettings
 from core.errors import SettingsError
@@ -54,31 +56,55 @@ class Settings:
     exits: RiskSettings | None = None
 
 
-class SettingsSource(Protocol):
-    """The part of a specification that settings follow from."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestSpec:
+    """What to run.
 
-    @property
-    def folder(self) -> Path:
-        """Where the settings are."""
-        ...
+    Attributes
+    ----------
+    start, end : date or None
+        First and last session whose return counts; None for 2019-01-02 (or the earliest that the bars allow)
+        and the last session there is.
+    feed : str
+        As DATA_PROVIDER; empty for the environment's.
+    profile : str
+        `runbook` or `measured`; empty for the one that `trading.json` names.
+    seed : int or None
+        Of the models and of what the report draws; None for the settings' own.
+    books : int
+        Random books the strategy is placed among.
+    trials : int or None
+        How many variants were looked at; None for the recorded ones.
+    retrain_sessions : int
+        How many sessions lie between two trainings of the ranker.
+    rebalance_sessions : int
+        How many sessions lie between two rebalances of the ranker alone (v8).
+    resume_after_sessions : int
+        How long the modelled operator leaves a tripped breaker alone.
+    folder : Path
+        Where the settings are.
+    changes : mapping of str to Any
+        Settings of this run alone by dotted name, e.g. `trading.broker.slippage_bps`.
+    intraday : FiveMinuteBars or None
+        What the pipeline's risk check runs on within the day, where there are bars.
+    """
 
-    @property
-    def profile(self) -> str:
-        """Which profile; empty for the one that `trading.json` names."""
-        ...
+    start: date | None = None
+    end: date | None = None
+    feed: str = ""
+    profile: str = ""
+    seed: int | None = None
+    books: int = 1000
+    trials: int | None = None
+    retrain_sessions: int = 21
+    rebalance_sessions: int = 21
+    resume_after_sessions: int = 5
+    folder: Path = FOLDER
+    changes: Change = field(default_factory=dict)
+    intraday: FiveMinuteBars | None = None
 
-    @property
-    def seed(self) -> int | None:
-        """Seed of the models; None for the settings' own."""
-        ...
 
-    @property
-    def changes(self) -> Change:
-        """What else this run sets, by dotted name."""
-        ...
-
-
-def settings_of(spec: SettingsSource) -> Settings:
+def settings_of(spec: BacktestSpec) -> Settings:
     """Read the settings as the daemon would, under the specification's profile.
 
     Raises
@@ -126,7 +152,7 @@ def with_changes(base: Settings, change: Change) -> Settings:
     )
 
 
-def v8_settings_of(spec: SettingsSource) -> Settings:
+def v8_settings_of(spec: BacktestSpec) -> Settings:
     """Read the settings of the ranker alone; what the run itself sets goes before its own costs and limits."""
     return with_changes(v8_settings(settings_of(spec)), spec.changes)
 

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 
 from adapters.calendar import FIRST_DAY, NyseCalendar
 from adapters.feeds.choose import SourceRequest
 from adapters.feeds.open import read_panel
-from adapters.parquet.intraday_bars import FiveMinuteBars
 from agents.build import team_for
 from agents.top_of_universe import TopNStrategy
-from backtest.app.engine import BacktestEngine, build_backtest_engine, closes, rebuilt
-from backtest.app.exit_ablation import OtherExits
+from backtest.app.engine import BacktestEngine, build_backtest_engine, rebuilt
 from backtest.app.intraday import DECIDES, IntradayBroker, intraday_schedule
-from backtest.app.settings import Change, Settings, settings_of, v8_settings_of
+from backtest.app.settings import BacktestSpec, Settings, settings_of, v8_settings_of
 from backtest.progress import Progress, no_progress
 from backtest.runner import Run, ScheduledStep, run
 from config.environment import Environment, read_environment
-from config.loader import FOLDER
-from config.risk import RiskSettings
-from config.trading import QuantSettings, TradingSettings
+from config.trading import QuantSettings
 from core.cycles import DECIDE
 from core.errors import RequestError
 from core.ports import Team
@@ -34,7 +29,6 @@ from models.ranker.artefact import QuantArtefact
 from models.ranker.ranker import Ranker
 from models.ranker.registry import WalkForwardRankers
 from models.ranker.walk_forward import fold_rows, walk_forward
-from risk.build import assemble_risk
 
 USUAL_START = date(2019, 1, 2)
 HISTORY_DAYS = 1900  # before the start: the regime's window of 1,000 sessions, with room
@@ -42,54 +36,6 @@ WARM_UP_SESSIONS = 252  # the slowest factor's, before the ranker's first window
 SESSIONS_PER_MONTH = 21
 V8_NAMES = 8
 V8_EXPOSURE = 0.98  # what opens above its close is paid from the rest; at 1.0 the broker rejects such buys
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BacktestSpec:
-    """What to run.
-
-    Attributes
-    ----------
-    start, end : date or None
-        First and last session whose return counts; None for 2019-01-02 (or the earliest that the bars allow)
-        and the last session there is.
-    feed : str
-        As DATA_PROVIDER; empty for the environment's.
-    profile : str
-        `runbook` or `measured`; empty for the one that `trading.json` names.
-    seed : int or None
-        Of the models and of what the report draws; None for the settings' own.
-    books : int
-        Random books the strategy is placed among.
-    trials : int or None
-        How many variants were looked at; None for the recorded ones.
-    retrain_sessions : int
-        How many sessions lie between two trainings of the ranker.
-    rebalance_sessions : int
-        How many sessions lie between two rebalances of the ranker alone (v8).
-    resume_after_sessions : int
-        How long the modelled operator leaves a tripped breaker alone.
-    folder : Path
-        Where the settings are.
-    changes : mapping of str to Any
-        Settings of this run alone by dotted name, e.g. `trading.broker.slippage_bps`.
-    intraday : FiveMinuteBars or None
-        What the pipeline's risk check runs on within the day, where there are bars.
-    """
-
-    start: date | None = None
-    end: date | None = None
-    feed: str = ""
-    profile: str = ""
-    seed: int | None = None
-    books: int = 1000
-    trials: int | None = None
-    retrain_sessions: int = 21
-    rebalance_sessions: int = 21
-    resume_after_sessions: int = 5
-    folder: Path = FOLDER
-    changes: Change = field(default_factory=dict)
-    intraday: FiveMinuteBars | None = None
 
 
 def load_panel(spec: BacktestSpec, environment: Environment, now: datetime) -> tuple[BarPanel, str]:
@@ -147,14 +93,22 @@ def decision_rows(spec: BacktestSpec, panel: BarPanel) -> tuple[int, int]:
 
 
 def train(
-    spec: BacktestSpec, panel: BarPanel, executor: Executor | None = None, progress: Progress = no_progress
+    spec: BacktestSpec,
+    panel: BarPanel,
+    executor: Executor | None = None,
+    progress: Progress = no_progress,
+    quant: QuantSettings | None = None,
 ) -> tuple[QuantArtefact, ...]:
-    """Train the rankers of a walk-forward, each on its own past; a stored artefact is never read."""
-    quant = settings_of(spec).trading.quant
-    first, last = decision_rows(spec, panel)
-    table = FactorStore().history(panel)
-    rows = fold_rows(panel, first, last, spec.retrain_sessions)
-    return walk_forward(panel, table, quant, rows, executor, progress)
+    """Train the rankers of a walk-forward, each on its own past; a stored artefact is never read.
+
+    Parameters
+    ----------
+    quant : QuantSettings or None
+        Others than the profile's.
+    """
+    chosen = quant or settings_of(spec).trading.quant
+    rows = fold_rows(panel, *decision_rows(spec, panel), spec.retrain_sessions)
+    return walk_forward(panel, FactorStore().history(panel), chosen, rows, executor, progress)
 
 
 def run_pipeline(
@@ -183,10 +137,14 @@ def run_pipeline(
 
     five = spec.intraday
     backtest_engine = build_backtest_engine(
-        panel, chosen.trading, chosen.risk, team_of, source=source, quotes=five.quotes if five else None
+        panel,
+        chosen.trading,
+        chosen.risk,
+        team_of,
+        exits=chosen.exits,
+        source=source,
+        quotes=five.quotes if five else None,
     )
-    if chosen.exits is not None:
-        backtest_engine = _follow_other_exits(backtest_engine, chosen.trading, chosen.exits)
     rows = decision_rows(spec, panel)
     if five is None:
         return backtest_engine, _run_schedule(spec, backtest_engine, _each_close(panel, rows, DECIDES), progress)
@@ -224,6 +182,22 @@ def run_v8(
     return backtest_engine, _run_schedule(spec, backtest_engine, each_close, progress)
 
 
+RUNS = {"pipeline": run_pipeline, "quant_v8": run_v8}
+"""How each strategy is run."""
+
+
+def run_under(
+    strategy: str,
+    spec: BacktestSpec,
+    panel: BarPanel,
+    source: str,
+    artefacts: tuple[QuantArtefact, ...],
+    settings: Settings,
+) -> Run:
+    """Run a strategy under these settings; in a worker process too."""
+    return RUNS[strategy](spec, panel, artefacts, source=source, settings=settings)[1]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Predictions:
     """What the folds say out of sample: log-odds and calibrated probabilities, (T, N), NaN where nothing."""
@@ -249,7 +223,8 @@ def predict(panel: BarPanel, artefacts: tuple[QuantArtefact, ...]) -> Prediction
 
 
 def _each_close(panel: BarPanel, rows: tuple[int, int], cycle: Cycle) -> list[ScheduledStep]:
-    return [(at, cycle) for at in closes(panel, *rows)]
+    first, last = rows
+    return [(at, cycle) for at in panel.closed_at[first : last + 1]]
 
 
 def _run_schedule(
@@ -262,14 +237,6 @@ def _run_schedule(
         resume_after_sessions=spec.resume_after_sessions,
         progress=progress,
     )
-
-
-def _follow_other_exits(
-    backtest_engine: BacktestEngine, trading: TradingSettings, exits: RiskSettings
-) -> BacktestEngine:
-    leaving = assemble_risk(trading, lambda: exits)
-    sizing = backtest_engine.engine.parts.risk
-    return rebuilt(backtest_engine, risk=OtherExits(sizing=sizing, leaving=leaving, settings=exits))
 
 
 def _earliest(quant: QuantSettings) -> int:

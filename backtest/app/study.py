@@ -15,6 +15,7 @@ from backtest.app.ablation import run_ablations
 from backtest.app.engine import BacktestEngine
 from backtest.app.intraday import intraday_coverage
 from backtest.app.settings import (
+    BacktestSpec,
     Settings,
     one_way_cost_bps,
     settings_of,
@@ -22,12 +23,10 @@ from backtest.app.settings import (
     v8_settings_of,
 )
 from backtest.app.strategies import (
+    RUNS,
     V8_EXPOSURE,
     V8_NAMES,
-    BacktestSpec,
     predict,
-    run_pipeline,
-    run_v8,
     train,
 )
 from backtest.attribution import contributions, overfitting_of
@@ -94,8 +93,7 @@ def run_study(
     """
     if artefacts is None:
         artefacts = train(spec, panel, executor, partial(stages, FITS))
-    runner = run_pipeline if strategy == "pipeline" else run_v8
-    backtest_engine, run = runner(spec, panel, artefacts, partial(stages, TRADES), source=source)
+    backtest_engine, run = RUNS[strategy](spec, panel, artefacts, partial(stages, TRADES), source=source)
     stages(MEASURES, 0, 1)
     report = measure(strategy, spec, panel, source, artefacts, (backtest_engine, run))
     stages(MEASURES, 1, 1)

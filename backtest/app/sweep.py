@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -13,18 +12,17 @@ from pathlib import Path
 from analysis.curves import simple_returns, worst_drawdown
 from analysis.overfitting import Overfitting
 from backtest.app.executors import run_all, share
-from backtest.app.settings import Change, Settings, settings_of, v8_settings_of, with_changes
-from backtest.app.strategies import BacktestSpec, decision_rows, run_pipeline, run_v8
+from backtest.app.settings import BacktestSpec, Change, settings_of, v8_settings_of, with_changes
+from backtest.app.strategies import run_under, train
 from backtest.attribution import overfitting_of
-from backtest.progress import Progress, StageProgress
+from backtest.progress import StageProgress
 from backtest.runner import Run
+from config.json_file import read_object
 from config.trading import QuantSettings
 from core.errors import SettingsError
 from core.statistics import sharpe_ratio
 from core.types import BarPanel
-from models.factors.store import FactorStore
 from models.ranker.artefact import QuantArtefact
-from models.ranker.walk_forward import fold_rows, walk_forward
 
 CELLS_MAX = 1_000
 FITS, CELLS = "fit rankers", "run cells"
@@ -85,14 +83,10 @@ def read_grid(path: Path) -> tuple[Change, ...]:
         When the file is no such object, names an unknown setting, or makes too many combinations.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"The grid {path} cannot be read: {error}.") from error
-    if (
-        not isinstance(content, dict)
-        or not all(isinstance(v, list) and v for v in content.values())
-        or not content
-    ):
+        content = read_object(path)
+    except FileNotFoundError as error:
+        raise SettingsError(f"The grid {path} cannot be read: there is no such file.") from error
+    if not all(isinstance(v, list) and v for v in content.values()) or not content:
         raise SettingsError(
             f"The grid {path} is no object of settings with lists of values.",
             hint='For example {"trading.quant.max_depth": [3, 4]}.',
@@ -127,11 +121,11 @@ def run_sweep(
     for chosen in wanted:
         quant = chosen.trading.quant
         if quant not in folds:
-            folds[quant] = _trained(spec, panel, quant, executor, partial(stages, FITS))
+            folds[quant] = train(spec, panel, executor, partial(stages, FITS), quant)
     sent = {quant: share(executor, artefacts) for quant, artefacts in folds.items()}
     ground = (strategy, share(executor, spec), share(executor, panel), source)
     arguments = [(*ground, sent[chosen.trading.quant], chosen) for chosen in wanted]
-    runs = list(run_all(executor, run_cell, arguments, partial(stages, CELLS)))
+    runs = list(run_all(executor, run_under, arguments, partial(stages, CELLS)))
     cells = tuple(_cell(change, run) for change, run in zip(changes, runs, strict=True))
     return Sweep(
         strategy=strategy,
@@ -139,30 +133,6 @@ def run_sweep(
         cells=cells,
         overfitting=overfitting_of(runs),
     )
-
-
-def run_cell(
-    strategy: str,
-    spec: BacktestSpec,
-    panel: BarPanel,
-    source: str,
-    artefacts: tuple[QuantArtefact, ...],
-    settings: Settings,
-) -> Run:
-    """Run one combination; in a worker process too."""
-    run = run_v8 if strategy == "quant_v8" else run_pipeline
-    return run(spec, panel, artefacts, source=source, settings=settings)[1]
-
-
-def _trained(
-    spec: BacktestSpec,
-    panel: BarPanel,
-    quant: QuantSettings,
-    executor: Executor | None,
-    progress: Progress,
-) -> tuple[QuantArtefact, ...]:
-    rows = fold_rows(panel, *decision_rows(spec, panel), spec.retrain_sessions)
-    return walk_forward(panel, FactorStore().history(panel), quant, rows, executor, progress)
 
 
 def _cell(change: Change, run: Run) -> Cell:

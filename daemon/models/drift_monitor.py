@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -13,6 +14,7 @@ import structlog
 
 from config.drift import DriftSettings
 from core.errors import ArtefactError
+from core.plain_words import plain_reason
 from core.ports import EventSink
 from core.types import BarPanel, MarketView
 
@@ -20,11 +22,13 @@ if TYPE_CHECKING:
     from models.factors.store import FactorStore
     from models.ranker.artefact import QuantArtefact
     from models.ranker.booster_check import BoosterCheck
-    from models.ranker.drift import RankerInUse, Stability
+    from models.ranker.drift import RankerInUse
+    from models.ranker.factor_drift import Stability
     from models.ranker.ranker import Ranker
 
 log = structlog.get_logger("drift")
 RANKERS_READ = 32
+BOOTSTRAP_SEED = 0  # the same window has the same limits
 
 
 class DriftMonitor:
@@ -60,7 +64,7 @@ class DriftMonitor:
             self.found, causes = self._measure(view, factors, artefact)
         except Exception as error:  # whatever is wrong with the monitor, it must not stop the trading
             log.exception("drift.not_judged")
-            self.found, causes = {"state": f"not judged: {error}", "alarms": []}, ()
+            self.found, causes = {"state": f"not judged: {plain_reason(error)}", "alarms": []}, ()
         if (alarms := (artefact.model_id, *causes)) != self._alerted:
             for message in self.found["alarms"]:
                 log.warning("drift.alarm", model_id=artefact.model_id, reason=message)
@@ -72,11 +76,19 @@ class DriftMonitor:
     def _measure(
         self, view: MarketView, factors: FactorStore, artefact: QuantArtefact
     ) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        from models.ranker.drift import factor_stability, live_scores  # noqa: PLC0415  # heavy: at first use
+        from models.ranker.drift import live_scores  # noqa: PLC0415  # heavy: at first use
+        from models.ranker.factor_drift import factor_drift  # noqa: PLC0415  # heavy: at first use
         from models.ranker.metrics import standard_error  # noqa: PLC0415  # heavy: at first use
 
         bars, table = view.bars, factors.history(view.bars)
-        psi = factor_stability(table, bars.sessions, artefact.window, self._settings.recent_sessions)
+        moved = factor_drift(
+            table,
+            bars.sessions,
+            artefact.window,
+            recent_sessions=self._settings.recent_sessions,
+            false_alarms_month_max=self._settings.false_alarms_month_max,
+            rng=np.random.default_rng(BOOTSTRAP_SEED),
+        )
         live = live_scores(bars, table, self._models(), artefact)
         horizon = artefact.horizon_sessions
         known = {
@@ -86,7 +98,7 @@ class DriftMonitor:
         }
         promised = {name: artefact.metrics[name] for name in ("rank_ic", "rank_ic_standard_error")}
         alarms = {
-            **self._shifted(psi, sessions_to_learn(bars, artefact)),
+            **self._shifted(moved.factors, sessions_to_learn(bars, artefact)),
             **self._worse(known, promised),
         }
         found = {
@@ -94,9 +106,15 @@ class DriftMonitor:
             "model_id": artefact.model_id,
             "judged_at": view.as_of.isoformat(),
             "bars_until": str(view.session),
-            "psi": {name: round(found.psi, 4) for name, found in psi.items()},
-            "psi_usual_max": {name: round(found.usual_max, 4) for name, found in psi.items()},
-            "psi_max": self._settings.psi_max,
+            "psi": {name: round(found.psi, 4) for name, found in moved.factors.items()},
+            "psi_limit": {
+                name: round(max(found.limit, self._settings.psi_max), 4) if math.isfinite(found.limit) else None
+                for name, found in moved.factors.items()
+            },
+            "false_alarms_month": {
+                "declared_max": self._settings.false_alarms_month_max,
+                "bootstrap": moved.false_alarms_month,
+            },
             "live": known,
             "out_of_sample": promised,
             "alarms": list(alarms.values()),
@@ -105,15 +123,16 @@ class DriftMonitor:
 
     def _shifted(self, stability: Mapping[str, Stability], to_train: int) -> dict[str, str]:
         shifted = {
-            name: f"{name} {found.psi:.2f} (usual up to {found.usual_max:.2f})"
+            name: f"{name} {found.psi:.2f} (limit {max(self._settings.psi_max, found.limit):.2f})"
             for name, found in stability.items()
-            if found.psi > max(self._settings.psi_max, found.usual_max)
+            if found.psi > max(self._settings.psi_max, found.limit)
         }
         if not shifted:
             return {}
         message = (
-            f"The ranker's factors have moved away from what it learnt: PSI of {', '.join(shifted.values())}, "
-            f"limit {self._settings.psi_max:g}. Check the feed; POST /quant/retrain would learn {to_train} newer "
+            f"The ranker's factors have moved away from what it learnt: PSI of {', '.join(shifted.values())}; "
+            f"a month without a shift passes a limit with {self._settings.false_alarms_month_max:.0%}. Check the "
+            f"feed; POST /quant/retrain would learn {to_train} newer "
             "sessions."
         )
         return {f"psi: {', '.join(shifted)}": message}

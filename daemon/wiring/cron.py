@@ -39,8 +39,10 @@ class JobScheduler:
 
     @property
     def faults(self) -> list[str]:
-        """Why nothing runs by itself though ENABLE_CRON is set."""
-        return [f"jobs: ENABLE_CRON is set but {self._off}"] if self._off == RECORDED else []
+        """Why nothing runs by itself though ENABLE_CRON is set, and what should have begun and has not."""
+        if self._off == RECORDED:
+            return [f"jobs: ENABLE_CRON is set but {self._off}"]
+        return self.cron.overdue() if self.cron is not None else []
 
     def start(self, service: Service) -> None:
         """Make the jobs; their alarms are set only on the machine's clock, since no other can be waited on."""

@@ -100,7 +100,7 @@ class EngineFactory:
 
         if self._ledger is None:
             path = self.environment.state_dir / "ledger.sqlite"
-            self._ledger = SqliteLedger(path, route=self.route)
+            self._ledger = SqliteLedger(path, route=self.route, mask=self.environment.secret_mask())
         return self._ledger
 
     def notes(self) -> list[str]:
@@ -141,6 +141,7 @@ class EngineFactory:
             calendar=calendar,
             route_is_builtin=self.route is OrderRoute.PAPER_BUILTIN,
             now=self.clock.now(),
+            said_actions=[said.as_action() for said in self.trading.corporate_actions],
         )
         opened = open_feed(request, self.clock, headlines)
         self._source_notes += [note for note in opened.notes if note not in self._source_notes]

@@ -12,15 +12,17 @@ from daemon.engine_service import EngineService
 from daemon.status import status_bytes
 from daemon.wiring.cron import JobScheduler
 from daemon.wiring.engine_factory import EngineFactory
+from daemon.wiring.notifications import NotificationService
 from daemon.wiring.protective_levels import breaker_limits
 from pipeline.engine import Engine
 
 log = structlog.get_logger("start")
 
 
-def degraded(engines: EngineFactory, scheduler: JobScheduler) -> list[str]:
+def degraded(engines: EngineFactory, scheduler: JobScheduler, notifications: NotificationService) -> list[str]:
     """Return what is missing or fallen back, in words."""
     return [
+        *(f"environment: {what}" for what in engines.environment.unknown),
         *engines.notes(),
         *engines.brokers.notes(),
         *scheduler.faults,
@@ -29,10 +31,16 @@ def degraded(engines: EngineFactory, scheduler: JobScheduler) -> list[str]:
         *engines.ensemble.faults,
         *engines.sentiment.faults,
         *engines.memory.faults,
+        *notifications.faults,
     ]
 
 
-def encode_status(service: EngineService, engines: EngineFactory, scheduler: JobScheduler) -> bytes:
+def encode_status(
+    service: EngineService,
+    engines: EngineFactory,
+    scheduler: JobScheduler,
+    notifications: NotificationService,
+) -> bytes:
     """Return the service's status as JSON, with each model's card and the settings in force."""
 
     def models(now: datetime) -> Mapping[str, Any]:
@@ -45,7 +53,7 @@ def encode_status(service: EngineService, engines: EngineFactory, scheduler: Job
     return status_bytes(
         service,
         models=models,
-        degraded=lambda: degraded(engines, scheduler),
+        degraded=lambda: degraded(engines, scheduler, notifications),
         settings={
             "profile": engines.trading.profile,
             "broker_mode": engines.trading.broker.mode,
@@ -55,6 +63,7 @@ def encode_status(service: EngineService, engines: EngineFactory, scheduler: Job
         },
         timetable=scheduler.timetable,
         graph=engines.memory.card,
+        notifications=notifications.card,
     )
 
 

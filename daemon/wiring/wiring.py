@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from adapters.metrics import Metrics
 from config.environment import Environment, order_route
 from config.loader import FOLDER, load_trading
 from config.sectors import BENCHMARK
+from config.server import ServerSettings
 from config.watch import WatchedRisk
 from core.errors import SettingsError
 from core.ports import Clock
@@ -28,9 +31,12 @@ from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.cron import JobScheduler
 from daemon.wiring.engine_factory import EngineFactory
 from daemon.wiring.memory import MemoryService
+from daemon.wiring.notifications import NotificationService
 from daemon.wiring.protective_levels import position_levels
 from daemon.wiring.status_facts import degraded, encode_status, log_built
 from pipeline.engine import Engine
+
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class Daemon:
     ----------
     port : int
         Where the settings say to listen.
+    server : ServerSettings
+        What a client may cost.
     close : callable
         Lets go of the files and of the state directory; the service calls it as its last work.
     """
@@ -49,6 +57,7 @@ class Daemon:
     hub: EventHub
     metrics: Metrics
     port: int
+    server: ServerSettings
     scheduler: JobScheduler
     engines: EngineFactory
     close: Callable[[], None]
@@ -69,7 +78,8 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
         When the configuration cannot be used, or another engine holds the state directory.
     """
     metrics, clock = Metrics(), clock or SystemClock()
-    hub, trading = EventHub(count=metrics.count), load_trading(folder)
+    hub = EventHub(count=metrics.count, mask=environment.secret_mask())
+    trading = load_trading(folder)
     route = order_route(environment, trading)
     engines = EngineFactory(
         environment=environment,
@@ -87,15 +97,18 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
         sentiment=SentimentService(environment, trading),
     )
     scheduler = JobScheduler(environment, trading.scheduler, clock, hub)
+    notifications = NotificationService(environment, trading, clock)
     lock = hold(environment.state_dir)
+    hub.add_listener(notifications.hear)
 
     def close() -> None:
         engines.close()
+        notifications.stop()
         lock.release()
 
-    given = _service_dependencies(engines, scheduler, metrics, BacktestService(folder), close)
+    given = _service_dependencies(engines, scheduler, metrics, notifications, BacktestService(folder), close)
     port = environment.port or trading.server.port
-    return Daemon(EngineService(given), hub, metrics, port, scheduler, engines, close)
+    return Daemon(EngineService(given), hub, metrics, port, trading.server, scheduler, engines, close)
 
 
 def hold(state_dir: Path) -> FileLock:
@@ -110,6 +123,7 @@ def hold(state_dir: Path) -> FileLock:
     try:
         state_dir.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
+        keep_private(state_dir)
     except Timeout as error:
         raise SettingsError(
             f"Another engine runs on {state_dir}.", hint="Stop it, or set STATE_DIR to another folder."
@@ -119,20 +133,34 @@ def hold(state_dir: Path) -> FileLock:
     return lock
 
 
+def keep_private(state_dir: Path) -> None:
+    """Take other users' rights from the state that is there; new files are private by the process's umask."""
+    if state_dir.stat().st_mode & stat.S_ISVTX:  # a folder that users share, such as /tmp
+        return
+    for path in (state_dir.resolve(), *state_dir.rglob("*")):
+        mode = path.lstat().st_mode
+        if mode & OTHERS and not stat.S_ISLNK(mode):
+            with suppress(OSError):  # another's file: it is his to close
+                path.chmod(stat.S_IMODE(mode) & ~OTHERS)
+
+
 def _service_dependencies(
     engines: EngineFactory,
     scheduler: JobScheduler,
     metrics: Metrics,
+    notifications: NotificationService,
     backtests: BacktestService,
     close: Callable[[], None],
 ) -> ServiceDependencies:
     def build(settle_soon: Callable[[], None]) -> Engine:
         engine = engines.build(settle_soon)
-        log_built(engine, engines, degraded(engines, scheduler))
+        notifications.catch_up(engines.open_ledger())
+        log_built(engine, engines, degraded(engines, scheduler, notifications))
         return engine
 
     def on_step(engine: Engine, report: StepReport, seconds: float) -> None:
         metrics.step(report, seconds)
+        notifications.on_step(engine, report)
         if report.cycle.agents and report.cycle.as_of is None:
             engines.ranker.watch(engine.last_view)
 
@@ -154,5 +182,6 @@ def _service_dependencies(
         ranker=engines.ranker,
         market=ComparedMarket(BENCHMARK, tuple(engines.trading.watchlist.tickers)),
         levels_of=lambda engine: position_levels(engine, engines.limits.settings),
-        status_of=lambda service: encode_status(service, engines, scheduler),
+        status_of=lambda service: encode_status(service, engines, scheduler, notifications),
+        notifications=notifications,
     )

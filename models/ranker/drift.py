@@ -1,17 +1,15 @@
-"""Drift: how far the factors have moved from the training window, and how well the ranker ranks since."""
+"""Drift: the population stability index, and how well the ranker ranks since its training."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.types import BarPanel, Floats
 from models.factors.store import FactorTable
-from models.factors.table import FACTOR_NAMES
-from models.ranker.artefact import QuantArtefact, TrainingWindow
+from models.ranker.artefact import QuantArtefact
 from models.ranker.metrics import DailyScores, OutOfSample, daily_scores
 from models.ranker.ranker import Ranker
 from models.ranker.samples import forward_returns, top_labels
@@ -25,14 +23,6 @@ class RankerInUse:
 
     ranker: Ranker
     since: np.datetime64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stability:
-    """A factor's PSI, and the largest that stretches of the training window have among themselves."""
-
-    psi: float
-    usual_max: float
 
 
 def population_stability(expected: Floats, actual: Floats) -> float:
@@ -55,11 +45,12 @@ def population_stability(expected: Floats, actual: Floats) -> float:
     float
         At least 0; 0 for equal shares.
     """
-    inner = _tenths(expected)
-    return _divergence(_shares(expected, inner), _shares(actual, inner))
+    inner = tenths(expected)
+    return float(divergence(_shares(expected, inner), _shares(actual, inner)))
 
 
-def _tenths(expected: Floats) -> Floats:
+def tenths(expected: Floats) -> Floats:
+    """Return the inner edges of the tenths of a sample; fewer where values are tied."""
     edges: Floats = np.unique(np.quantile(expected, np.linspace(0, 1, BINS + 1)[1:-1]))
     return edges
 
@@ -69,53 +60,9 @@ def _shares(values: Floats, inner: Floats) -> Floats:
     return ((counts + 0.5) / (len(values) + 0.5 * len(counts))).astype(np.float64)
 
 
-def _divergence(e: Floats, a: Floats) -> float:
-    return float(np.sum((a - e) * np.log(a / e)))
-
-
-def factor_stability(
-    table: FactorTable, sessions: NDArray[np.datetime64], window: TrainingWindow, recent_sessions: int
-) -> Mapping[str, Stability]:
-    """Hold each factor's newest sessions after the training window against that window.
-
-    The z-scores are compared, since they are what the ranker sees: a shift of the whole market's level is none
-    to it. Factors move slowly and a sector's is shared by its stocks, so a few weeks never look like the whole
-    window; what is usual is measured on stretches of the window itself, each as long as the newest one.
-
-    Parameters
-    ----------
-    table : FactorTable
-        Of the panel with these sessions.
-    window : TrainingWindow
-        Of the training samples.
-
-    Returns
-    -------
-    mapping of str to Stability
-        Without the factors of which either side has no samples.
-    """
-    days = sessions.astype("datetime64[D]")
-    first, last = (np.datetime64(day, "D") for day in (window.first, window.last))
-    trained_on = table.z[(days >= first) & (days <= last)]
-    newest = table.z[max(int(np.searchsorted(days, last, side="right")), len(days) - recent_sessions) :]
-    out = {}
-    for place, name in enumerate(FACTOR_NAMES):
-        found = _stability(trained_on[..., place], newest[..., place])
-        if found is not None:
-            out[name] = found
-    return out
-
-
-def _stability(trained_on: Floats, newest: Floats) -> Stability | None:
-    expected, actual = trained_on[np.isfinite(trained_on)], newest[np.isfinite(newest)]
-    if not len(expected) or not len(actual):
-        return None
-    inner = _tenths(expected)
-    shares = _shares(expected, inner)
-    starts = range(0, len(trained_on) - len(newest) + 1, len(newest))
-    stretches = (trained_on[start : start + len(newest)] for start in starts)
-    usual = [_divergence(shares, _shares(part[np.isfinite(part)], inner)) for part in stretches]
-    return Stability(psi=population_stability(expected, actual), usual_max=max(usual, default=0.0))
+def divergence(e: Floats, a: Floats) -> Floats:
+    """Return the symmetric divergence of shares over their last axis."""
+    return np.asarray(((a - e) * np.log(a / e)).sum(axis=-1))
 
 
 def live_scores(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import ArtefactError
+from core.plain_words import plain_reason
 from models.storage.bounded_file import read_bounded
 
 WEIGHTS = "model.safetensors"
@@ -115,7 +116,7 @@ def cached_folder(repository: str, revision: str, *, download: bool) -> FinbertF
         )  # fmt: skip
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
         raise ArtefactError(
-            f"{repository}@{revision} is not to be had: {error!r:.300}.", hint=NEEDED_HINT
+            f"{repository}@{revision} is not to be had: {plain_reason(error)}.", hint=NEEDED_HINT
         ) from error
     return read_folder(Path(found), f"{repository}@{Path(found).name[:12]}")
 
@@ -144,14 +145,14 @@ def _text(path: Path) -> str:
     try:
         return read_bounded(path, TEXT_BYTES_MAX, NEEDED_HINT).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ArtefactError(f"{path} cannot be read: {error!r}.", hint=NEEDED_HINT) from error
+        raise ArtefactError(f"{path} cannot be read: {plain_reason(error)}.", hint=NEEDED_HINT) from error
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(_text(path))
     except (ValueError, RecursionError) as error:
-        raise ArtefactError(f"{path} is no JSON: {error}.", hint=NEEDED_HINT) from error
+        raise ArtefactError(f"{path} is not readable: {plain_reason(error)}.", hint=NEEDED_HINT) from error
     if not isinstance(content, dict):
         raise ArtefactError(f"{path} holds no object.", hint=NEEDED_HINT)
     return content

@@ -41,10 +41,11 @@ HOMES = {
     "sqlite3": ("adapters/",),
     "neo4j": ("adapters/memory/neo4j_store.py",),
     "fastapi": ("api/",),
-    "uvicorn": ("server.py",),
+    "uvicorn": ("server.py", "api/connections/"),
     "apscheduler": ("scheduler/",),
     "matplotlib": ("charts/",),
     "prometheus_client": ("adapters/metrics.py",),
+    "apprise": ("adapters/notify/receivers.py",),
 }
 
 

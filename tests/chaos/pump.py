@@ -108,6 +108,6 @@ def _handler_of(broker: AlpacaBroker) -> Any:
                 return
             self.close_connection, self.held = True, isinstance(outcome, Hold)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815  the names http.server looks up
+        do_GET = do_POST = do_PATCH = do_DELETE = _serve
 
     return Talk

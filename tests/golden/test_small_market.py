@@ -14,7 +14,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from backtest.app.engine import BacktestEngine, build_backtest_engine, closes
+from backtest.app.engine import BacktestEngine, build_backtest_engine
 from config.risk import RiskSettings
 from config.trading import TradingSettings
 from core.cycles import DECIDE
@@ -159,7 +159,7 @@ def backtest_engine() -> BacktestEngine:
 @pytest.fixture(scope="module")
 def reports() -> list[StepReport]:
     made, cycle, out = backtest_engine(), replace(DECIDE, submits=True, protects=True), []
-    for at in closes(made.panel, 0, len(BARS) - 1):
+    for at in made.panel.closed_at[: len(BARS)]:
         made.clock.set(at)
         out.append(made.engine.step(cycle))
         account = made.engine.parts.broker.account()

@@ -64,7 +64,7 @@ class Trading:
         return dict(self.broker.submit([ApprovedOrder(order=each, weight=0.1) for each in orders]))
 
     def settle(self, **later: int) -> tuple[Fill, ...]:
-        return self.broker.settle(view(self.stand_in.book.now + timedelta(**later)))
+        return self.broker.settle(view(self.stand_in.book.now + timedelta(**later))).fills
 
     def tick(self, **values: float) -> None:
         with self.stand_in.book.lock:

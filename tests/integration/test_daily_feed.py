@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from adapters.calendar import NyseCalendar
+from adapters.feeds.action_table import NO_ACTIONS, ActionTable
 from adapters.feeds.daily_feed import DailyFeed
 from adapters.feeds.panel_feed import PanelFeed
 from adapters.simulated.market import SimulatedMarket
@@ -46,6 +47,9 @@ class Vendor:
         panel = MARKET.bars(symbols, start, end)
         hidden = self.withheld is not None and panel.sessions[-1] == np.datetime64(self.withheld, "D")
         return panel.prefix(len(panel.sessions) - 1) if hidden else panel
+
+    def actions(self) -> ActionTable:
+        return NO_ACTIONS
 
     def recorded_end(self) -> None:
         """It goes on."""

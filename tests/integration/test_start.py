@@ -160,6 +160,7 @@ def test_a_second_engine_on_the_same_state_is_refused(daemon: Process) -> None:
     [
         ({"TRADING_PORT": "eighty"}, "TRADING_PORT=eighty is not a port"),
         ({"LIVE_TRADING": "true"}, "there are no Alpaca keys"),
+        ({"TRADING_PORT": "²"}, "TRADING_PORT=² is not a port"),
     ],
 )
 def test_variables_that_cannot_be_used_are_refused(variables: dict[str, str], told: str, tmp_path: Path) -> None:
@@ -167,6 +168,22 @@ def test_variables_that_cannot_be_used_are_refused(variables: dict[str, str], to
         assert process.ended() == 2
     assert told in process.log
     assert "Traceback" not in process.log
+
+
+def test_a_settings_file_in_another_encoding_is_refused_by_name(tmp_path: Path) -> None:
+    folder = tmp_path / "config"
+    folder.mkdir()
+    (own_settings(folder) / "risk.json").write_text("{}", encoding="utf-16")
+    with Process(tmp_path / "state", folder) as process:
+        assert process.ended() == 2
+    assert f"{folder / 'risk.json'} is UTF-16, not UTF-8" in process.log
+
+
+def test_a_misspelt_variable_is_named_at_the_start(copy: Path, settings: Path) -> None:
+    with Process(copy, settings, ENABLE_CORN="true") as process:
+        process.wait_ready()
+        assert "is ENABLE_CRON meant?" in process.events("environment.unknown")[0]["reason"]
+        assert any("ENABLE_CORN" in line for line in process.answer("/status")["degraded"])
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
@@ -269,6 +286,10 @@ def test_an_edit_of_the_limits_holds_from_the_next_step_and_an_invalid_one_alert
         status = daemon.answer("/status")
         assert status["trading_state"] == "active"
         assert any("the old limits stay in force" in line for line in status["degraded"])
+        risk.write_bytes('{"daily_limits": {"max_daily_loss_pct": -0.005}}'.encode("utf-16"))
+        assert daemon.answer("/decide/v3", "POST")["trading_state"] == "active"
+        status = daemon.answer("/status")
+        assert any("risk.json is UTF-16, not UTF-8" in line for line in status["degraded"])
         before = status["config_digest"]
         risk.write_text('{"daily_limits": {"max_daily_loss_pct": 0}}')
         halted = daemon.answer("/decide/v3", "POST")

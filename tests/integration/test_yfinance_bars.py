@@ -156,7 +156,7 @@ def test_a_split_that_yahoo_did_not_apply_is_applied(yahoo: Yahoo) -> None:
     plain = rows(400.0, dividend=1.0)
     applied = [(d, o / 4, h / 4, low / 4, c / 4, c / 4, v * 4) for d, o, h, low, c, _, v in plain]
     yahoo.rows["MSFT"] = [*plain[:20], *applied[20:]]
-    yahoo.splits = {"MSFT": {DAYS[20]: 4}}
+    yahoo.splits = {"MSFT": {DAYS[20]: (4, 1)}}
     source = client(yahoo)
     panel = source.bars(SYMBOLS, START, END)
     held = [row for row in plain if row[0] <= END]

@@ -100,7 +100,7 @@ def live_through(seed: int, store: PaperStore, costs: BrokerSettings) -> tuple[l
         price = float(bars.close[day, 0])
         quotes = {"AAPL": Quote(symbol="AAPL", price=price, at=clock.at)} if noon else {}
         view = MarketView(as_of=clock.at, bars=known, quotes=quotes, market_open=noon)
-        fills = [fill for fill in broker.settle(view) if fill not in booked]
+        fills = [fill for fill in broker.settle(view).fills if fill not in booked]
         assert all(clock.at - timedelta(days=2) < fill.at <= clock.at for fill in fills)
         book = apply_fills(book, fills, market_date)
         booked += fills

@@ -16,7 +16,6 @@ from analysis.performance import measure_curve
 from analysis.random_books import (
     PortfolioLimits,
     equal_weight,
-    equal_weight_scaled,
     even_targets,
     random_books,
     random_targets,
@@ -133,7 +132,7 @@ def test_the_books_know_nothing_of_the_future(seed: int, cut: int) -> None:
         books = random_books(
             days[: len(c)], o, c, sectors, np.random.default_rng(1), first=70, books=6, limits=limits
         )
-        scaled = equal_weight_scaled(o, c, first=70)
+        scaled = equal_weight(o, c, first=70, target_volatility=0.12)
         runs.append(np.vstack([books.returns, scaled, equal_weight(o, c, first=70)])[:, : cut - 70])
     assert (runs[0] != 0).any()
     assert np.array_equal(runs[0], runs[1])
@@ -152,7 +151,7 @@ def test_what_the_books_want_is_decided_before_the_next_session(seed: int, cut: 
     wanted = []
     for c in (close, later):
         drawn = random_targets(days, c, sectors, np.random.default_rng(1), first=70, books=6, limits=limits)
-        even = even_targets(c, first=70, target_volatility=0.12, exposure_max=1.0)
+        even = even_targets(c, first=70, target_volatility=0.12)
         wanted.append([np.vstack([a.weights, b.weights]) for a, b in zip(drawn, even, strict=True)])
     known = cut - 70 + 1  # the last row that is known is cut - 1
     assert np.array_equal(wanted[0][:known], wanted[1][:known], equal_nan=True)

@@ -59,23 +59,30 @@ class Process:
     ----------
     stdin : int or None
         What the child reads, as `subprocess` has it; None is what the test reads.
+    redirection : str
+        What a shell makes of the child's output, such as `2>&-`.
     """
 
     stdin: int | None = None
+    redirection: str = ""
 
     def __init__(self, state: Path, settings: Path | None = None, **variables: str) -> None:
         asked = variables.get("TRADING_PORT", "")
-        self.port = int(asked) if asked.isdigit() else free_port()
+        self.port = int(asked) if asked.isascii() and asked.isdigit() else free_port()
         command = ["server.py"] if settings is None else ["-c", WITH_SETTINGS, str(settings)]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         ours = {"STATE_DIR": str(state), "TRADING_PORT": str(self.port), "DATA_PROVIDER": "simulated"}
+        self.state = state
         self._log_path = state.parent / f"{state.name}-{self.port}-{time.monotonic_ns()}.log"
         with self._log_path.open("wb") as log:
             self.child = subprocess.Popen(
-                [sys.executable, *command], cwd=ROOT, stdin=self.stdin, stdout=log, stderr=log,
+                self._redirected([sys.executable, *command]), cwd=ROOT, stdin=self.stdin, stdout=log, stderr=log,
                 env={**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **ours, **variables},
             )  # fmt: skip
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=SECONDS_MAX)
+
+    def _redirected(self, command: list[str]) -> list[str]:
+        return ["sh", "-c", f'exec "$@" {self.redirection}', "sh", *command] if self.redirection else command
 
     @property
     def log(self) -> str:

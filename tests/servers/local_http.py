@@ -118,7 +118,7 @@ def request_handler(answer: Callable[[Asked], Outcome]) -> type[BaseHTTPRequestH
             elif isinstance(outcome, Upgrade):
                 outcome.talk(asked, self.connection)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815  the names http.server looks up
+        do_GET = do_POST = do_PATCH = do_DELETE = _serve
 
         def _asked(self) -> Asked:
             parts = urlsplit(self.path)

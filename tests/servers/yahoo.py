@@ -32,7 +32,7 @@ class Yahoo:
     rows: dict[str, list[Row]] = field(default_factory=dict)
     minutes: dict[str, list[tuple[datetime, float]]] = field(default_factory=dict)
     dividends: dict[str, dict[date, float]] = field(default_factory=dict)
-    splits: dict[str, dict[date, int]] = field(default_factory=dict)
+    splits: dict[str, dict[date, tuple[int, int]]] = field(default_factory=dict)
     status: Callable[[str], int] = lambda symbol: 200
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     port: int = 0
@@ -82,20 +82,23 @@ def _answer(yahoo: Yahoo, asked: Asked) -> Answer:
         unknown = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
         return Answer(status=404, body={"chart": {"result": None, "error": unknown}})
     if asked.query.get("interval") == "1m":
-        return Answer(body=_chart(symbol, *_minutes(yahoo.minutes.get(symbol, []))))
-    chart = _chart(symbol, *_days(yahoo.rows[symbol], asked.query))
-    chart["chart"]["result"][0]["events"] = _events(yahoo, symbol)
+        chart = _chart(symbol, *_minutes(yahoo.minutes.get(symbol, [])))
+    else:
+        chart = _chart(symbol, *_days(yahoo.rows[symbol], asked.query))
+    result = chart["chart"]["result"][0]
+    result["events"] = _events(yahoo, symbol, set(_sessions(result["timestamp"])))
     return Answer(body=chart)
 
 
-def _events(yahoo: Yahoo, symbol: str) -> dict[str, Any]:
-    paid = {_stamp(day, 9, 30): amount for day, amount in yahoo.dividends.get(symbol, {}).items()}
-    split = {_stamp(day, 9, 30): shares for day, shares in yahoo.splits.get(symbol, {}).items()}
+def _events(yahoo: Yahoo, symbol: str, days: set[date]) -> dict[str, Any]:
+    """List what went ex on the days that are shown, as Yahoo does."""
+    paid = {_stamp(d, 9, 30): amount for d, amount in yahoo.dividends.get(symbol, {}).items() if d in days}
+    split = {_stamp(d, 9, 30): shares for d, shares in yahoo.splits.get(symbol, {}).items() if d in days}
     return {
         "dividends": {str(at): {"amount": amount, "date": at} for at, amount in paid.items()},
         "splits": {
-            str(at): {"date": at, "numerator": n, "denominator": 1, "splitRatio": f"{n}:1"}
-            for at, n in split.items()
+            str(at): {"date": at, "numerator": new, "denominator": old, "splitRatio": f"{new}:{old}"}
+            for at, (new, old) in split.items()
         },
     }
 

@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from backtest.app.strategies import BacktestSpec, train
+from backtest.app.settings import BacktestSpec
+from backtest.app.strategies import train
 from backtest.app.study import Strategy, Study, run_study
 from config.loader import FOLDER
 from core.types import BarPanel

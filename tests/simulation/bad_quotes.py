@@ -29,6 +29,7 @@ import numpy as np
 
 from adapters.calendar import NyseCalendar
 from adapters.clock import ManualClock
+from adapters.feeds.action_table import NO_ACTIONS, ActionTable
 from adapters.feeds.daily_feed import DailyFeed
 from adapters.ledger import SqliteLedger
 from adapters.paper.broker import PaperBroker
@@ -127,6 +128,9 @@ class ScriptedVendor:
         return self._panel.prefix(
             int(np.searchsorted(self._panel.sessions, np.datetime64(end, "D"), side="right"))
         )
+
+    def actions(self) -> ActionTable:
+        return NO_ACTIONS
 
     def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
         """Give the quotes of the poll that the simulation stands at."""

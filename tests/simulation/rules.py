@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from agents.top_of_universe import TopNStrategy
-from backtest.app.engine import BacktestEngine, build_backtest_engine, closes
+from backtest.app.engine import BacktestEngine, build_backtest_engine
 from backtest.runner import Run
 from backtest.runner import run as run_steps
 from config.risk import RiskSettings
@@ -79,7 +79,7 @@ def run(
 ) -> Run:
     """Step through the closes of rows 0 to `last`; `after` is told each row that was stepped."""
     end = len(made.panel.sessions) - 1 if last is None else last
-    steps = [(at, cycle) for at in closes(made.panel, 0, end)]
+    steps = [(at, cycle) for at in made.panel.closed_at[: end + 1]]
     return run_steps(
         made.engine, made.clock, steps, resume_after_sessions=0, progress=lambda done, _: after(done - 1)
     )

@@ -16,7 +16,7 @@ from adapters.events.hub import EventHub
 from adapters.ledger import SqliteLedger
 from adapters.paper.broker import PaperBroker
 from adapters.paper.store import SqlitePaperStore
-from backtest.app.engine import BacktestEngine, closes
+from backtest.app.engine import BacktestEngine
 from backtest.runner import Run
 from config.environment import OrderRoute
 from core.types import BarPanel, Floats, Side
@@ -118,7 +118,7 @@ def test_cash_shares_and_fees_balance_to_the_cent_at_every_session() -> None:
     shares: dict[str, Decimal] = {}
     cost: dict[str, Decimal] = {}
     realised, initial, fills = Decimal(0), cash, 0
-    for at in closes(made.panel, 0, SESSIONS - 1):
+    for at in made.panel.closed_at[:SESSIONS]:
         made.clock.set(at)
         report = engine.step(WATCHED)
         for fill in report.fills:
@@ -176,7 +176,7 @@ def test_the_daemons_path_on_files_writes_the_same_ledger(tmp_path: Path) -> Non
     async def daemon() -> bytes:
         service = serve(desk)
         await ready(service)
-        for at in closes(served.panel, 0, last):
+        for at in served.panel.closed_at[: last + 1]:
             clock.set(at)
             await service.step(WATCHED)
         dump = ledger.dump()

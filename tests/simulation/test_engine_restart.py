@@ -28,12 +28,12 @@ from core.types import (
     ApprovedOrder,
     Cycle,
     Decision,
-    Fill,
     MarketAnalysis,
     MarketView,
     Order,
     OrderStatus,
     Portfolio,
+    Settlement,
     Side,
     TradingState,
 )
@@ -115,11 +115,11 @@ class Doomed:
         self._broker = broker
         self._chances = chances
 
-    def settle(self, view: MarketView) -> tuple[Fill, ...]:
+    def settle(self, view: MarketView) -> Settlement:
         self._chance()
-        fills = self._broker.settle(view)
+        settlement = self._broker.settle(view)
         self._chance()
-        return fills
+        return settlement
 
     def submit(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:
         self._chance()
@@ -127,9 +127,9 @@ class Doomed:
         self._chance()
         return statuses
 
-    def acknowledge(self, fill_ids: Sequence[str]) -> None:
+    def acknowledge(self, ids: Sequence[str]) -> None:
         self._chance()
-        self._broker.acknowledge(fill_ids)
+        self._broker.acknowledge(ids)
         self._chance()
 
     def protect(self, protections: Sequence[Bracket]) -> None:
@@ -459,7 +459,7 @@ class Unwilling(Doomed):
         super().__init__(broker, chances=-1)
         self.away = False
 
-    def settle(self, view: MarketView) -> tuple[Fill, ...]:
+    def settle(self, view: MarketView) -> Settlement:
         if self.away:
             raise BrokerError("The broker does not answer.")
         return super().settle(view)

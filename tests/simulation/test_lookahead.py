@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from agents.build import assemble_team
 from agents.top_of_universe import EPOCH
-from backtest.app.engine import build_backtest_engine, closes
+from backtest.app.engine import build_backtest_engine
 from backtest.lookahead import (
     another_future,
     check_lookahead,
@@ -58,7 +58,7 @@ def recorder(team_of: TeamOf, fills: list[int]) -> Callable[[BarPanel, Sequence[
             if FIRST + done - 1 in rows:
                 out.append(made.ledger.dump())
 
-        steps = [(at, rules.WATCHED) for at in closes(made.panel, FIRST, max(rows))]
+        steps = [(at, rules.WATCHED) for at in made.panel.closed_at[FIRST : max(rows) + 1]]
         fills.append(len(run(made.engine, made.clock, steps, resume_after_sessions=5, progress=keep).fills))
         return out
 

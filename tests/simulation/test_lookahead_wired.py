@@ -21,8 +21,8 @@ from backtest.app.checks import find_lookahead, replay_recorded
 from backtest.app.cli import main
 from backtest.app.cli_tools import print_result
 from backtest.app.executors import executor_of
-from backtest.app.settings import settings_of, v8_settings_of, with_changes
-from backtest.app.strategies import BacktestSpec, train
+from backtest.app.settings import BacktestSpec, settings_of, v8_settings_of, with_changes
+from backtest.app.strategies import train
 from backtest.app.sweep import read_grid, run_sweep
 from backtest.lookahead import Difference, Leak, LookaheadResult
 from backtest.to_json import plain

@@ -15,7 +15,6 @@ from analysis.random_books import (
     PortfolioLimits,
     RandomBooks,
     equal_weight,
-    equal_weight_scaled,
     percentile,
     random_books,
     random_targets,
@@ -155,7 +154,7 @@ def test_scaling_brings_the_volatility_near_the_target_and_costs_lower_the_resul
     moves = rng.normal(0.0005, 0.02, (700, 1)) + rng.normal(0, 0.01, (700, 8))
     close = 50 * np.cumprod(1 + moves, axis=0, dtype=np.float64)
     open_ = np.vstack([close[:1], close[:-1]])
-    scaled = equal_weight_scaled(open_, close, first=64, target_volatility=0.12)
+    scaled = equal_weight(open_, close, first=64, target_volatility=0.12)
     plain = equal_weight(open_, close, first=64)
     free = equal_weight(open_, close, first=64, cost_bps=0)
     assert scaled.shape == plain.shape == (636,)
@@ -194,7 +193,7 @@ def test_the_yardsticks_come_near_the_figures_of_issue_3(
     days = wide.index.to_numpy().astype("datetime64[D]")
     first = int(np.searchsorted(days, np.datetime64(start)))
     opens, closes = wide["o"][list(STOCKS)].to_numpy(), wide["adj_close"][list(STOCKS)].to_numpy()
-    scaled = equal_weight_scaled(opens, closes, first=first)
+    scaled = equal_weight(opens, closes, first=first, target_volatility=0.12)
     assert sharpe_ratio(scaled) == pytest.approx(scaled_sharpe, abs=0.08)
     assert drawdowns(np.cumprod(1 + scaled, dtype=np.float64)).min() == pytest.approx(-0.15, abs=0.015)
     assert sharpe_ratio(equal_weight(opens, closes, first=first)) == pytest.approx(plain_sharpe, abs=0.03)

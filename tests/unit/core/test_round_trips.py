@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from adapters.ledger import SqliteLedger
 from adapters.memory.journal import Step, steps_after
@@ -17,7 +18,7 @@ from analysis.performance import measure_strategy
 from analysis.trades import activity_of, round_trips
 from backtest.trading import by_exit_rule
 from config.environment import OrderRoute
-from core.orders import Fill, Side
+from core.orders import SPLIT, Fill, Side
 from core.round_trips import RoundTripTracker
 from core.types import Cycle, MarketAnalysis, Plan, Portfolio, StepReport, TradingState
 
@@ -125,3 +126,22 @@ def test_the_profits_add_up_to_the_change_of_cash(
     assert closed.profit_usd == cash
     assert closed.profit_pct == pytest.approx(float(cash / closed.cost_usd))
     assert closed.quantity == bought * sold
+
+
+@given(ratio=st.sampled_from(["4", "1.5", "0.125", "0.3"]), sold_before=st.integers(0, 9), days=st.integers(0, 3))
+def test_a_split_changes_the_number_of_shares_and_no_profit(ratio: str, sold_before: int, days: int) -> None:
+    left = 10 - sold_before
+    after = Decimal(left) * Decimal(ratio)
+    change, plain = after - left, [fill(0, Side.BUY, "10", "100")]
+    if sold_before:
+        plain.append(fill(1, Side.SELL, str(sold_before), "90"))
+    side = Side.BUY if change > 0 else Side.SELL
+    split = replace(fill(2 + days, side, str(abs(change)), "0", "0"), rule=SPLIT)
+    parts = [str(after / 2), str(after - after / 2)]
+    price = Decimal(120) / Decimal(ratio)
+    ends = [fill(6 + number, Side.SELL, part, str(price)) for number, part in enumerate(parts)]
+    (unsplit,) = round_trips([*plain, fill(6, Side.SELL, str(left), "120", "10.00")])
+    (one,) = round_trips([*plain, split, *ends])
+    assert abs(one.profit_usd - unsplit.profit_usd) <= CENT, "two sales round to the cent twice"
+    assert one.entry_price == pytest.approx(Decimal(100) / Decimal(ratio), abs=Decimal("0.001"))
+    assert RoundTripTracker().add(split) is None, "a split of what is not held is nothing"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -43,6 +44,17 @@ def mark(day: int, equity: str, drawdown: float = 0.0) -> EquityMark:
         session=FIRST + timedelta(days=day), as_of=AT + timedelta(days=day), equity=Decimal(equity),
         drawdown=drawdown, regime="low_vol",
     )  # fmt: skip
+
+
+def test_a_deposit_is_paid_into_every_line_and_is_no_profit_over_the_market() -> None:
+    bars = panel([[100, 10, 10], [110, 11, 11], [121, 11, 11], [242, 22, 22]])
+    paid = replace(mark(2, "1600"), external_flow=Decimal(500))
+    points = compare_with_market(
+        [mark(1, "1000"), paid, mark(3, "3200")], bars, benchmark="SPY", universe=("A", "B"), sessions=10
+    )
+    assert [point.benchmark for point in points] == pytest.approx([1000 / 1.1, 1000, 1600, 3200])
+    assert [point.equal_weight for point in points] == pytest.approx([1000 / 1.1, 1000, 1500, 3000])
+    assert [point.external_flow for point in points] == [0, 0, 500, 0]
 
 
 def test_the_lines_meet_where_the_engine_began() -> None:

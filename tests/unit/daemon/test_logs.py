@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from config.environment import SECRETS, secrets_in
-from daemon.logs import MASK, Masked
+from core.masking import MASK, SecretMask
+from daemon.log_stream import LogStream
 
 ROOT = Path(__file__).parents[3]
 TOKEN, KEY = "correct horse battery staple", "correct horse"
@@ -18,8 +19,9 @@ TALKS = """
 import logging, os, sys
 import structlog
 from config.environment import read_environment, secrets_in
+from core.masking import SecretMask
 from daemon.logs import configure_logging
-configure_logging(secrets_in(os.environ))
+configure_logging(SecretMask(secrets_in(os.environ)))
 environment = read_environment(os.environ)
 log = structlog.get_logger("x")
 for secret in secrets_in(os.environ):
@@ -34,9 +36,9 @@ log.info("environment", environment=str(environment))
 
 
 @pytest.mark.parametrize("text", [TOKEN, f"a {TOKEN} b", TOKEN * 2, f'{{"key": "{KEY}"}}', "nothing of it"])
-def test_a_masked_stream_writes_no_secret(text: str) -> None:
+def test_the_log_writes_no_secret(text: str) -> None:
     out = io.StringIO()
-    Masked(out, (KEY, TOKEN, "")).write(text)
+    LogStream(out, SecretMask([KEY, TOKEN, ""])).write(text)
     assert KEY not in out.getvalue()
     assert (MASK in out.getvalue()) == (KEY in text)
     assert "battery" not in out.getvalue(), "the longer secret goes first"
@@ -58,3 +60,5 @@ def test_every_secret_setting_is_masked() -> None:
     found = secrets_in({name: name for name in SECRETS} | {"TRADING_PORT": "8787"})
     assert set(found) == set(SECRETS)
     assert secrets_in({}) == ()
+    assert secrets_in(dict.fromkeys(SECRETS, " ")) == ()
+    assert secrets_in({"NEO4J_URI": "neo4j://me:hush-hush@graph"}) == ("hush-hush",)

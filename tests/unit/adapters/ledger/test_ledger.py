@@ -224,11 +224,19 @@ def test_a_step_at_a_past_moment_leaves_book_and_state(ledger: SqliteLedger) -> 
 
 
 def test_the_state_keeps_its_reason_until_it_changes(ledger: SqliteLedger) -> None:
-    ledger.set_state(TradingState.HALTED, "a person said so")
-    ledger.record(report(1, state=TradingState.HALTED))
+    ledger.set_state(TradingState.REDUCING, "a person said so")
+    ledger.record(report(1, state=TradingState.REDUCING))
     assert ledger.state_reason() == "a person said so"
-    ledger.record(report(2, state=TradingState.REDUCING))
-    assert (ledger.trading_state(), ledger.state_reason()) == (TradingState.REDUCING, "drawdown")
+    ledger.record(report(2, state=TradingState.HALTED))
+    assert (ledger.trading_state(), ledger.state_reason()) == (TradingState.HALTED, "drawdown")
+
+
+@pytest.mark.parametrize("state", [TradingState.ACTIVE, TradingState.REDUCING])
+def test_a_step_never_loosens_what_was_halted_while_it_ran(ledger: SqliteLedger, state: TradingState) -> None:
+    ledger.set_state(TradingState.HALTED, "a person said so")
+    ledger.record(report(1, state=state))
+    assert (ledger.trading_state(), ledger.state_reason()) == (TradingState.HALTED, "a person said so")
+    assert len(ledger.decisions(5)) == 1
 
 
 def test_nan_is_refused_before_anything_is_written(ledger: SqliteLedger) -> None:
@@ -372,7 +380,8 @@ class TestOpening:
         assert set(wanted) < set(ledger.journal(0, 10))
         ledger.close()
         with sqlite3.connect(path) as connection:
-            connection.execute("DROP TABLE trading_steps")
+            for later in ("trading_steps", "cash_movements", "corporate_actions"):
+                connection.execute(f"DROP TABLE {later}")
             connection.execute("PRAGMA user_version = 1")
         connection.close()
         ledger = SqliteLedger(path, route=PAPER)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 
@@ -11,7 +11,7 @@ from msgspec import structs
 
 from adapters.ledger.reader import STEPS_A_READ
 from core.orders import SPLIT
-from core.types import Fill, Side
+from core.types import Fill, RefusedOrder, Side, StepReport
 from tests.ledger_rows import CHECKS, DECIDES, START, ledger_of, report
 
 MANY = 3 * STEPS_A_READ + 5
@@ -63,3 +63,20 @@ def test_a_sessions_fills_are_counted_by_new_yorks_date_and_no_split_is_one() ->
     ledger = ledger_of([structs.replace(report(0, DECIDES, ("AAPL",)), fills=fills)])
     assert ledger.fill_count(date(2024, 3, 5)) == 2
     assert [ledger.fill_count(date(2024, 3, day)) for day in (4, 6, 7)] == [1, 1, 0]
+
+
+def refusing(number: int, symbol: str, *, what_if: bool = False) -> StepReport:
+    made = report(number, replace(DECIDES, as_of=START) if what_if else DECIDES)
+    refused = RefusedOrder(symbol=symbol, side=Side.BUY, rule="max_positions", limit="10", observed="11")
+    return structs.replace(made, plan=structs.replace(made.plan, refused=(refused,)))
+
+
+def test_refusals_come_newest_first_with_their_step_and_without_what_ifs() -> None:
+    ledger = ledger_of(
+        [refusing(0, "KO"), report(1, CHECKS), refusing(2, "PG", what_if=True), refusing(3, "XOM")]
+    )
+    found = ledger.refusals(10)
+    assert [(one.decision_id, one.refused.symbol) for one in found] == [("step-3", "XOM"), ("step-0", "KO")]
+    assert found[0].at == START + timedelta(minutes=3)
+    assert found[0].refused.rule == "max_positions"
+    assert [one.refused.symbol for one in ledger.refusals(1)] == ["XOM"]

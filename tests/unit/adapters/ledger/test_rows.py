@@ -32,7 +32,7 @@ PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     float: st.floats(allow_nan=False, allow_infinity=False),
     date: st.dates(),
     datetime: st.integers(0, 2**62 // 10**3).map(lambda us: EPOCH + timedelta(microseconds=us)),
-    Decimal: st.decimals(allow_nan=False, allow_infinity=False),
+    Decimal: st.decimals(-(10**14), 10**14, allow_nan=False, allow_infinity=False),
     types.NoneType: st.none(),
     msgspec.UnsetType: st.just(msgspec.UNSET),
 }

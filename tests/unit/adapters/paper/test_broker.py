@@ -12,12 +12,13 @@ from msgspec import structs
 
 from adapters.paper.broker import PaperBroker
 from adapters.paper.dry_run import DryRunBroker
-from adapters.paper.hours import next_opening_date, opening
+from adapters.paper.hours import next_opening_date
 from adapters.paper.store import InMemoryPaperStore, PaperStore, SqlitePaperStore
 from config.trading import BrokerSettings
 from core.brackets import Bracket
 from core.errors import BrokerError, LedgerError
 from core.ports import Broker
+from core.times import opening
 from core.types import ApprovedOrder, BarPanel, MarketView, Order, Portfolio, Quote, Side
 
 FREE = BrokerSettings(initial_cash_usd=10_000, spread_bps=0, slippage_bps=0, fee_bps=0)
@@ -94,11 +95,11 @@ def broker_at(moment: datetime, store: PaperStore | None = None, settings: Broke
 
 def test_fills_at_the_next_open_and_not_at_the_price_decided_on(store: PaperStore) -> None:
     broker: Broker = broker_at(closing(0), store, COSTLY)
-    assert broker.settle(at_close(0)) == ()
+    assert broker.settle(at_close(0)).fills == ()
     assert broker.submit([order("buy")]) == {"buy": "submitted"}
-    assert broker.settle(at_close(0)) == ()
+    assert broker.settle(at_close(0)).fills == ()
     assert [o.client_order_id for o in broker.account().pending] == ["buy"]
-    (fill,) = broker.settle(at_close(1))
+    (fill,) = broker.settle(at_close(1)).fills
     assert (fill.fill_id, fill.price, fill.quantity) == ("buy-1", Decimal("102.0357"), Decimal(10))
     assert fill.fee == Decimal("1.02")
     assert fill.at == opening(DAYS[1]) == datetime(2024, 3, 5, 14, 30, tzinfo=UTC)
@@ -112,8 +113,8 @@ def test_an_order_sent_during_a_session_does_not_fill_at_that_sessions_open(stor
     broker = broker_at(intraday(1, 16, 101.0).as_of, store)
     broker.settle(intraday(1, 16, 101.0))
     broker.submit([order("buy")])
-    assert broker.settle(at_close(1)) == ()
-    (fill,) = broker.settle(at_close(2))
+    assert broker.settle(at_close(1)).fills == ()
+    (fill,) = broker.settle(at_close(2)).fills
     assert fill.price == Decimal("104.0000")
 
 
@@ -123,9 +124,9 @@ def test_fills_on_a_later_quote_while_the_market_is_open(store: PaperStore) -> N
     broker.settle(seen)
     broker.submit([order("buy")])
     later = intraday(1, 15.25, 102.5)
-    assert broker.settle(replace(later, quotes=seen.quotes)) == ()  # the quote it was decided on
-    assert broker.settle(intraday(1, 15.5, 102.5, is_open=False)) == ()
-    (fill,) = broker.settle(intraday(1, 15.75, 103.0))
+    assert broker.settle(replace(later, quotes=seen.quotes)).fills == ()  # the quote it was decided on
+    assert broker.settle(intraday(1, 15.5, 102.5, is_open=False)).fills == ()
+    (fill,) = broker.settle(intraday(1, 15.75, 103.0)).fills
     assert (fill.price, fill.at) == (Decimal("103.0000"), intraday(1, 15.75, 1).as_of)
 
 
@@ -134,24 +135,24 @@ def test_a_quote_from_before_the_opening_fills_nothing() -> None:
     broker.settle(at_close(0))
     broker.submit([order("buy")])
     early = intraday(1, 13, 99.0).quotes
-    assert broker.settle(replace(intraday(1, 15, 101.0), quotes=early)) == ()
-    assert broker.settle(intraday(1, 15.25, 101.0)) != ()
+    assert broker.settle(replace(intraday(1, 15, 101.0), quotes=early)).fills == ()
+    assert broker.settle(intraday(1, 15.25, 101.0)).fills != ()
 
 
 def test_a_view_that_is_not_later_fills_nothing() -> None:
     broker = broker_at(closing(0))
     broker.settle(at_close(1))
     broker.submit([order("buy")])
-    assert broker.settle(at_close(1)) == ()
-    assert broker.settle(at_close(0)) == ()
+    assert broker.settle(at_close(1)).fills == ()
+    assert broker.settle(at_close(0)).fills == ()
     assert broker.open_orders() != ()
 
 
 def test_an_untrusted_feed_or_symbol_fills_nothing() -> None:
     broker = broker_at(closing(0))
     broker.submit([order("buy"), order("other", symbol="MSFT")])
-    assert broker.settle(at_close(1, feed_fault="too many symbols are missing")) == ()
-    fills = broker.settle(at_close(2, stale={"AAPL": "insane bar"}))
+    assert broker.settle(at_close(1, feed_fault="too many symbols are missing")).fills == ()
+    fills = broker.settle(at_close(2, stale={"AAPL": "insane bar"})).fills
     assert [fill.symbol for fill in fills] == ["MSFT"]
     assert fills[0].price == Decimal("102.0000")  # the first session that opened after it was sent
     assert broker.statuses(["buy", "other", "?"]) == {"buy": "expired", "other": "filled"}
@@ -163,10 +164,10 @@ def test_an_order_expires_after_a_session_without_a_price(store: PaperStore) -> 
     bars = panel(2)
     hole = bars.open.copy()
     hole[1, 0] = np.nan
-    assert broker.settle(at_close(1, bars=replace(bars, open=hole))) == ()
+    assert broker.settle(at_close(1, bars=replace(bars, open=hole))).fills == ()
     assert broker.statuses(["buy"]) == {"buy": "expired"}
     assert "2024-03-05" in broker.reason("buy")
-    assert broker.settle(at_close(2)) == ()
+    assert broker.settle(at_close(2)).fills == ()
 
 
 def test_the_same_id_is_taken_once(store: PaperStore) -> None:
@@ -175,7 +176,7 @@ def test_the_same_id_is_taken_once(store: PaperStore) -> None:
     assert len(broker.open_orders()) == 1
     broker.settle(at_close(1))
     assert broker.submit([order("buy")]) == {"buy": "filled"}
-    assert len(broker.settle(at_close(2))) == 1
+    assert len(broker.settle(at_close(2)).fills) == 1
     assert broker.account().positions["AAPL"].quantity == 10
 
 
@@ -212,21 +213,21 @@ def test_open_buys_bind_buying_power_and_open_sells_free_it() -> None:
     )
     assert statuses == {"out": "submitted", "twice": "rejected", "c": "submitted"}
     broker.acknowledge(["a-1"])
-    assert [fill.side for fill in broker.settle(at_close(2))] == [Side.SELL, Side.BUY]
+    assert [fill.side for fill in broker.settle(at_close(2)).fills] == [Side.SELL, Side.BUY]
     assert broker.account().cash >= 0
 
 
 def test_a_buy_is_cut_to_cash_or_rejected_when_the_price_ran_away() -> None:
     cut = broker_at(closing(0))
     cut.submit([order("buy", quantity="99")])  # 99 x 102 = 10098 USD
-    (fill,) = cut.settle(at_close(1))
+    (fill,) = cut.settle(at_close(1)).fills
     assert fill.quantity == Decimal("98.039117")
     assert cut.account().cash == Decimal("0.01")
     assert cut.statuses(["buy"]) == {"buy": "cancelled"}
     assert "98.039117 of 99" in cut.reason("buy")
     refused = broker_at(closing(1))
     refused.submit([order("buy", quantity="104", reference_price=Decimal("95.00"))])
-    assert refused.settle(at_close(2)) == ()
+    assert refused.settle(at_close(2)).fills == ()
     assert refused.statuses(["buy"]) == {"buy": "rejected"}
 
 
@@ -234,18 +235,18 @@ def test_fills_come_until_they_are_acknowledged_across_restarts(tmp_path: Path) 
     path = tmp_path / "paper.db"
     broker = broker_at(closing(0), SqlitePaperStore(path))
     broker.submit([order("a"), order("b", symbol="MSFT")])
-    given = broker.settle(at_close(1))
+    given = broker.settle(at_close(1)).fills
     assert len(given) == 2
-    assert broker.settle(at_close(2)) == given
+    assert broker.settle(at_close(2)).fills == given
     broker.acknowledge(["a-1", "unknown"])
-    assert broker.settle(at_close(2)) == given[1:]
+    assert broker.settle(at_close(2)).fills == given[1:]
     broker.close()
     again = broker_at(closing(2), SqlitePaperStore(path))
-    assert again.settle(at_close(3)) == given[1:]
+    assert again.settle(at_close(3)).fills == given[1:]
     again.acknowledge(["b-1"])
     again.close()
     last = broker_at(closing(3), SqlitePaperStore(path))
-    assert last.settle(at_close(4)) == ()
+    assert last.settle(at_close(4)).fills == ()
     assert set(last.account().positions) == {"AAPL", "MSFT"}
     last.close()
 
@@ -258,7 +259,7 @@ def test_a_killed_process_leaves_open_orders_and_book(tmp_path: Path) -> None:
     second = broker_at(closing(0), SqlitePaperStore(path))  # the first is never closed
     assert second.account() == first.account()
     assert second.submit([order("a")]) == {"a": "submitted"}
-    assert [fill.fill_id for fill in second.settle(at_close(3))] == ["a-1"]
+    assert [fill.fill_id for fill in second.settle(at_close(3)).fills] == ["a-1"]
     assert second.account().positions["AAPL"].average_price == 102
     second.close()
     first.close()
@@ -281,7 +282,7 @@ def test_after_a_failed_write_the_broker_is_where_the_file_is(tmp_path: Path) ->
         broker.settle(at_close(1))
     assert broker.account() == before
     store.full = False
-    assert len(broker.settle(at_close(1))) == 1
+    assert len(broker.settle(at_close(1)).fills) == 1
     store.close()
 
 
@@ -290,7 +291,7 @@ def test_cancelling(store: PaperStore) -> None:
     broker.submit([order("buy")])
     assert broker.cancel("buy") == "cancelled"
     assert broker.cancel("buy") == "cancelled"
-    assert broker.settle(at_close(1)) == ()
+    assert broker.settle(at_close(1)).fills == ()
     with pytest.raises(BrokerError, match="no order stranger"):
         broker.cancel("stranger")
 
@@ -307,7 +308,7 @@ def entered(store: PaperStore, stop_pct: str, target_pct: str) -> PaperBroker:
 class TestGuarded:
     def test_the_stop_is_hit_within_the_bar_of_the_entry(self, store: PaperStore) -> None:
         broker = entered(store, "-0.03", "0.01")
-        entry, out = broker.settle(at_close(1))  # open 102, high 104, low 98: both levels touched
+        entry, out = broker.settle(at_close(1)).fills  # open 102, high 104, low 98: both levels touched
         assert (entry.fill_id, entry.price) == ("buy-1", Decimal("102.0000"))
         assert (out.fill_id, out.price, out.at) == ("d-AAPL-protect-1", Decimal("98.9400"), closing(1))
         assert (out.rule, out.side, out.quantity) == ("stop_loss", Side.SELL, Decimal(10))
@@ -317,13 +318,13 @@ class TestGuarded:
         broker = entered(store, "-0.05", "0.10")
         broker.settle(at_close(1))
         broker.acknowledge(["buy-1"])
-        assert broker.settle(at_close(2)) == ()
-        (out,) = broker.settle(at_close(3))
+        assert broker.settle(at_close(2)).fills == ()
+        (out,) = broker.settle(at_close(3)).fills
         assert (out.price, out.at) == (Decimal("95.0000"), opening(DAYS[3]))
 
     def test_days_away_are_looked_at_one_by_one(self, store: PaperStore) -> None:
         broker = entered(store, "-0.05", "0.034")
-        assert [(f.rule, f.price) for f in broker.settle(at_close(4))] == [
+        assert [(f.rule, f.price) for f in broker.settle(at_close(4)).fills] == [
             ("score", Decimal("102.0000")),
             ("take_profit", Decimal("105.4680")),
         ]
@@ -332,14 +333,14 @@ class TestGuarded:
         broker = entered(InMemoryPaperStore(), "-0.05", "0.10")
         broker.settle(at_close(1))
         broker.submit([order("sell", Side.SELL)])
-        fills = broker.settle(at_close(4))
+        fills = broker.settle(at_close(4)).fills
         assert [fill.fill_id for fill in fills] == ["buy-1", "sell-1"]
 
     def test_a_bar_is_looked_at_once_and_new_levels_replace_old(self) -> None:
         broker = entered(InMemoryPaperStore(), "-0.50", "0.50")
         broker.settle(at_close(1))  # low 98
         broker.protect(guard("-0.03", "0.50"))  # 98.94 would have been hit on the bar before
-        assert [fill.fill_id for fill in broker.settle(at_close(2))] == ["buy-1"]
+        assert [fill.fill_id for fill in broker.settle(at_close(2)).fills] == ["buy-1"]
 
     def test_an_entry_on_a_quote_is_not_judged_by_that_days_bar(self) -> None:
         broker = broker_at(intraday(1, 14, 0.5).as_of)  # before Tuesday's opening
@@ -347,14 +348,14 @@ class TestGuarded:
         broker.submit([order("buy")])
         broker.protect(guard("-0.03", "0.50"))
         broker.settle(intraday(1, 15, 102.0))
-        assert [fill.fill_id for fill in broker.settle(at_close(1))] == ["buy-1"]
+        assert [fill.fill_id for fill in broker.settle(at_close(1)).fills] == ["buy-1"]
 
     def test_guards_outlive_the_process(self, tmp_path: Path) -> None:
         path = tmp_path / "paper.db"
         first = entered(SqlitePaperStore(path), "-0.03", "0.50")
         first.close()
         second = broker_at(closing(0), SqlitePaperStore(path))
-        assert [fill.rule for fill in second.settle(at_close(1))] == ["score", "stop_loss"]
+        assert [fill.rule for fill in second.settle(at_close(1)).fills] == ["score", "stop_loss"]
         second.close()
 
 
@@ -375,5 +376,5 @@ def test_the_next_opening(at: datetime, expected: date) -> None:
 def test_the_dry_run_broker_keeps_nothing() -> None:
     broker: Broker = DryRunBroker("dry run")
     assert broker.submit([order("buy")]) == {"buy": "dry_run"}
-    assert broker.settle(at_close(1)) == ()
+    assert broker.settle(at_close(1)).fills == ()
     assert broker.account() == Portfolio(cash=Decimal(0))

@@ -21,7 +21,7 @@ def test_an_old_decisions_orders_have_their_status_behind_600_newer_ones() -> No
     ledger = ledger_of([old, *(report(number, DECIDES, ("NVDA",)) for number in range(1, 601))])
     ledger.update_status({"step-0-AAPL": "filled"})
     assert len(ledger.orders(500)) == 500
-    answer = DecisionAnswer.of(old, recorded(service_of(ledger), old))
+    answer = DecisionAnswer.of_report(old, recorded(service_of(ledger), old))
     assert {order.ticker: order.status for order in answer.orders} == {"AAPL": "filled", "MSFT": "proposed"}
 
 

@@ -23,11 +23,12 @@ from daemon.models.drift_monitor import DriftMonitor
 from daemon.models.ranker import RankerService
 from models.factors.store import FactorStore, FactorTable
 from models.factors.table import FACTOR_NAMES
-from models.ranker import drift
+from models.ranker import factor_drift
 from models.ranker.artefact import QuantArtefact, TrainingWindow
 from models.ranker.booster_check import BoosterCheck
 from models.ranker.calibration import Calibration
-from models.ranker.drift import BINS, RankerInUse, Stability, factor_stability, live_scores, population_stability
+from models.ranker.drift import BINS, RankerInUse, live_scores, population_stability
+from models.ranker.factor_drift import FactorDrift, Stability
 from models.ranker.ranker import Ranker
 from models.ranker.samples import forward_returns
 from models.ranker.versions import load_current, save
@@ -76,30 +77,6 @@ def test_the_index_is_finite_never_negative_and_0_for_the_same_sample(expected: 
     assert population_stability(expected, expected) == 0
 
 
-def test_a_shifted_factor_is_found_and_no_other() -> None:
-    panel, random = market(), np.random.default_rng(2)
-    z = random.normal(size=(len(panel.sessions), len(panel.symbols), len(FACTOR_NAMES)))
-    z[-63:, :, 3] += 1.0
-    planted = FactorTable(raw=z, z=z, atr=z[..., 0])
-    window = a_window(panel, 50, -100)
-    found = factor_stability(planted, panel.sessions, window, 63)
-    assert found[FACTOR_NAMES[3]].psi > 0.25 > found[FACTOR_NAMES[3]].usual_max
-    assert max(one.psi for name, one in found.items() if name != FACTOR_NAMES[3]) < 0.02
-
-
-def test_a_factor_that_always_wanders_is_not_called_shifted() -> None:
-    panel, random = market(), np.random.default_rng(3)
-    sessions = len(panel.sessions)
-    levels = np.repeat(random.normal(size=(sessions // 21 + 1, 1)), 21, axis=0)[:sessions]
-    z = np.zeros((sessions, len(panel.symbols), len(FACTOR_NAMES)))
-    z[..., 0] = levels + random.normal(0, 0.1, size=z.shape[:2])
-    planted = FactorTable(raw=z, z=z, atr=z[..., 0])
-    window = a_window(panel, 0, -22)
-    found = factor_stability(planted, panel.sessions, window, 63)[FACTOR_NAMES[0]]
-    assert found.psi > 0.25
-    assert found.usual_max > found.psi / 2
-
-
 def test_the_live_rank_ic_is_spearmans_on_sessions_whose_outcome_is_known() -> None:
     panel, trained = market(), artefact()
     since = panel.known_at[np.searchsorted(panel.sessions, np.datetime64("2021-04-05"))]
@@ -136,21 +113,36 @@ def alerts(hub: EventHub) -> list[str]:
 
 def test_a_passed_threshold_is_told_once_and_stays_in_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
     hub, store, panel = EventHub(), FactorStore(), market()
-    watch = make_watch(Path(models().name), hub, psi_max=1e-6)
+    watch = make_watch(Path(models().name), hub)
     dice = np.random.default_rng(4)
-    monkeypatch.setattr(
-        drift, "_stability", lambda learnt, newest: Stability(psi=dice.uniform(0.5, 0.504), usual_max=0.1)
-    )
+
+    def moved(*_: object, **__: object) -> FactorDrift:
+        found = {name: Stability(psi=dice.uniform(0.5, 0.504), limit=0.3) for name in FACTOR_NAMES}
+        return FactorDrift(factors=found, false_alarms_month=0.004)
+
+    monkeypatch.setattr(factor_drift, "factor_drift", moved)
     for rows in (-2, -1, None):
         watch.update(view(panel.prefix(len(panel.sessions) + (rows or 0))), store, artefact())
     assert len(alerts(hub)) == 1
-    assert all("PSI of momentum_5d 0.50 (usual up to 0.10)" in told for told in alerts(hub))
+    assert all("PSI of momentum_5d 0.50 (limit 0.30)" in told for told in alerts(hub))
+    assert "a month without a shift passes a limit with 1%" in alerts(hub)[0]
     assert "POST /quant/retrain would learn 60 newer sessions" in alerts(hub)[0]
     assert watch.found["alarms"] == watch.alarms != []
     assert set(watch.found["psi"]) == set(FACTOR_NAMES)
+    assert watch.found["false_alarms_month"] == {"declared_max": 0.01, "bootstrap": 0.004}
     before = hub.sequence
     watch.update(view(panel), store, artefact())
     assert hub.sequence == before, "the same session is judged once"
+
+
+def test_a_fresh_ranker_raises_no_alarm_on_the_data_it_was_trained_on() -> None:
+    hub, panel = EventHub(), market()
+    watch = make_watch(Path(models().name), hub)
+    watch.update(view(panel), FactorStore(), artefact())
+    assert watch.found["state"] == "judged"
+    assert watch.alarms == []
+    rate = watch.found["false_alarms_month"]
+    assert rate["bootstrap"] is None or rate["bootstrap"] <= rate["declared_max"]
 
 
 def test_a_ranker_far_below_its_promise_is_told(tmp_path: Path) -> None:

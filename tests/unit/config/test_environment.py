@@ -1,0 +1,57 @@
+"""Variables: numbers are ASCII digits, and one that looks like ours and is none is named, its value never."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.environment import read_environment
+from core.errors import SettingsError
+
+
+@pytest.mark.parametrize(
+    "port", ["²", "８７８７", "٨٧٨٧", "8787²", "+8787", "8_787", "8787.0", "1e3", "0", "65536", "9" * 5000]
+)
+def test_a_port_that_is_none_stops_the_start(port: str) -> None:
+    with pytest.raises(SettingsError, match=r"TRADING_PORT=.* is not a port"):
+        read_environment({"TRADING_PORT": port})
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("ENABLE_CORN", "ENABLE_CRON"),
+        ("enable_cron", "ENABLE_CRON"),
+        ("ENABLECRON", "ENABLE_CRON"),
+        ("LIVE_TRADNG", "LIVE_TRADING"),
+        ("ALPACA_SECRET", "ALPACA_SECRET_KEY"),
+        ("ALPACA_KEY", "ALPACA_API_KEY"),
+        ("DATA_PROVIDERS", "DATA_PROVIDER"),
+        ("TRADING_PROT", "TRADING_PORT"),
+        ("TRADING_TOKEN", "TRADING_API_TOKEN"),
+        ("TRADING_SOMETHING_ELSE", "TRADING"),
+        ("NEO4J_URL", "NEO4J_URI"),
+        ("STATE_DIRS", "STATE_DIR"),
+        ("FINBERT_PAHT", "FINBERT_PATH"),
+    ],
+)
+def test_a_variable_that_looks_like_ours_is_named_with_the_nearest(name: str, meant: str) -> None:
+    (told,) = read_environment({name: "hush", "ENABLE_CRON": "true"}).unknown
+    assert told.startswith(f"{name} is set and is no variable of the engine")
+    assert meant in told
+    assert "hush" not in told
+
+
+def test_others_variables_and_our_own_are_left_alone() -> None:
+    others = (
+        "PATH", "HOME", "LANG", "PWD", "SHELL", "USER", "TERM", "PYTHONPATH", "VIRTUAL_ENV", "HTTP_PROXY",
+        "STATE_DIRECTORY", "RUNTIME_DIRECTORY", "INVOCATION_ID", "JOURNAL_STREAM", "HOSTNAME", "HF_HOME",
+        "OMP_NUM_THREADS", "NOTIFY_SOCKET", "DATABASE_URL", "API_KEY", "SECRET_KEY", "DOCKER_HOST", "NEO4J_HOME",
+        "NEO4J_AUTH", "ENABLE_LOGGING", "SSH_AUTH_SOCK", "XDG_STATE_HOME",
+    )  # fmt: skip
+    ours = {
+        "TRADING_HOST": "127.0.0.1", "TRADING_PORT": "8787", "TRADING_API_TOKEN": "t" * 20, "ENABLE_CRON": "no",
+        "LIVE_TRADING": "no", "ALPACA_PAPER": "true", "DATA_PROVIDER": "simulated", "STATE_DIR": "state",
+        "NEO4J_URI": "bolt://127.0.0.1", "NEO4J_USER": "neo4j", "NEO4J_PASSWORD": "p" * 20, "FINBERT_PATH": "x",
+        "TRADING_LEAVE_WITH_STDIN": "no", "ALPACA_BASE_URL": "", "ALPACA_API_KEY": "", "ALPACA_SECRET_KEY": "",
+    }  # fmt: skip
+    assert read_environment({**dict.fromkeys(others, "1"), **ours}).unknown == ()

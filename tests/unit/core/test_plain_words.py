@@ -1,0 +1,90 @@
+"""What went wrong is told in plain words: real exceptions of real servers, none with a library's names in it."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Callable
+
+import msgspec
+import pytest
+import requests
+
+from core.errors import DataError
+from core.plain_words import LENGTH_MAX, plain_reason, plain_text
+from tests.servers.local_http import Answer, Asked, Cut, Hold, Outcome, local_server
+
+NOISE = re.compile(
+    r"HTTPConnectionPool|0x[0-9a-f]{6}|<[a-z!/]|Expecting|line \d+ column|Max retries|\bErrno\b", re.I
+)
+
+
+def failing(action: Callable[[], object]) -> Exception:
+    with pytest.raises(Exception) as found:  # whatever the library raises
+        action()
+    return found.value
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def asked_of(answer: Outcome) -> Exception:
+    def serve(_: Asked) -> Outcome:
+        return answer
+
+    with local_server(serve) as port:
+        return failing(lambda: requests.get(f"http://127.0.0.1:{port}/", timeout=0.2).json())
+
+
+def test_what_requests_raises_is_told_in_plain_words() -> None:
+    refused = failing(lambda: requests.get(f"http://127.0.0.1:{closed_port()}/", timeout=1))
+    assert "HTTPConnectionPool" in str(refused)  # the noise is there to begin with
+    assert plain_reason(refused) == "the connection is refused"
+    assert plain_reason(asked_of(Hold())) == "no answer in time"
+    assert plain_reason(asked_of(Cut())) == "the connection was cut"
+    assert plain_reason(asked_of(Answer(body=b"<html><title>Bad gateway</title>"))) == "the answer is no JSON"
+    unknown = failing(lambda: requests.get("http://no-such-host.invalid/", timeout=1))
+    assert plain_reason(unknown) == "the name of the server is not found"
+
+
+@pytest.mark.parametrize("text", ['{"a" 1}', "", "{} x", '{"a": "\n"}', "nul"])
+def test_a_parser_s_position_is_never_told(text: str) -> None:
+    assert plain_reason(failing(lambda: json.loads(text))) == "the answer is no JSON"
+    assert plain_reason(failing(lambda: msgspec.json.decode(text.encode()))) == "the answer is no JSON"
+
+
+def test_our_own_errors_keep_their_words_and_an_empty_one_has_its_type() -> None:
+    assert plain_reason(DataError("Yahoo is silent.", hint="Wait.")) == "Yahoo is silent. Wait"
+    assert plain_reason(RuntimeError()) == "RuntimeError"
+    assert plain_reason(RuntimeError("the disk is blue.")) == "the disk is blue"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Alpaca can't be reached: HTTPConnectionPool(host='a', port=80): Max retries exceeded with url: /v2 "
+        "(Caused by NewConnectionError('<urllib3.connection.HTTPConnection object at 0x7f21>: Failed to "
+        "establish a new connection: [Errno 111] Connection refused')).",
+        "Alpaca answered 502: <!DOCTYPE html><html><head><title>502 Bad\n Gateway</title></head><body><h1>x</h1>",
+        "It says <b>no</b> &amp; leaves",
+        "x" * 2_000,
+    ],
+)
+def test_a_text_is_cleaned_and_short(text: str) -> None:
+    plain = plain_text(text)
+    assert plain
+    assert not NOISE.search(plain)
+    assert "\n" not in plain
+    assert len(plain) <= LENGTH_MAX
+    assert plain_text(plain) == plain
+
+
+def test_what_is_plain_stays_as_it_is() -> None:
+    for text in ("AAPL: the ledger holds 3, the broker 2.", "drawdown < -10 % and > -20 %", "a <= b, c > d"):
+        assert plain_text(text) == text
+    page = plain_text("Alpaca answered 502: <html><title>502 Bad Gateway</title><body>x</body></html>")
+    assert page == "Alpaca answered 502: the answer is a web page (502 Bad Gateway)"
