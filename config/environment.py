@@ -87,9 +87,11 @@ class Environment:
 
     def secret_mask(self) -> SecretMask:
         """Return what masks the secrets at an edge."""
-        held = (self.token, self.alpaca_key, self.alpaca_secret, self.neo4j_password)
+        held = (self.token, self.alpaca_key, self.alpaca_secret, self.neo4j_password, self.heartbeat_url)
         in_address = urlsplit(self.neo4j_uri or "").password
-        return SecretMask([*(one.get_secret_value() for one in held if one), in_address or ""])
+        return SecretMask(
+            [*(one.get_secret_value() for one in (*held, *self.notify_urls) if one), in_address or ""]
+        )
 
 
 def read_environment(variables: Mapping[str, str]) -> Environment:

@@ -18,6 +18,7 @@ from core.errors import SettingsError
 
 Model = TypeVar("Model", bound=BaseModel)
 FOLDER = Path(__file__).parent
+SECRET_KEYS = ("notify.urls", "heartbeat.url")
 
 
 def load_trading(folder: Path = FOLDER) -> TradingSettings:
@@ -117,7 +118,8 @@ def validate(model: type[Model], content: Mapping[str, Any], file: str) -> Model
 def _explain(model: type[BaseModel], error: Any) -> str:
     dotted = shown([str(part) for part in error["loc"]])
     if error["type"] != "extra_forbidden":
-        return f"{dotted or 'the file'}: {error['msg']} (given: {error['input']!r:.200})"
+        given = "not shown: a secret" if dotted.startswith(SECRET_KEYS) else f"{error['input']!r:.200}"
+        return f"{dotted or 'the file'}: {error['msg']} (given: {given})"
     near = difflib.get_close_matches(dotted, key_paths(model), n=1, cutoff=0.0)
     return f"unknown key {dotted}; the nearest known name is {near[0]}"
 

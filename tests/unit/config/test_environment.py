@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from config.environment import read_environment
+from config.environment import read_environment, secrets_in
 from core.errors import SettingsError
 
 
@@ -55,3 +55,16 @@ def test_others_variables_and_our_own_are_left_alone() -> None:
         "TRADING_LEAVE_WITH_STDIN": "no", "ALPACA_BASE_URL": "", "ALPACA_API_KEY": "", "ALPACA_SECRET_KEY": "",
     }  # fmt: skip
     assert read_environment({**dict.fromkeys(others, "1"), **ours}).unknown == ()
+
+
+def test_who_is_told_is_a_secret_in_every_output() -> None:
+    variables = {
+        "NOTIFY_URLS": "tgram://token-a/1 ntfy://topic-b",
+        "HEARTBEAT_URL": "https://ping.example/uuid-c",
+    }
+    environment = read_environment(variables)
+    assert [url.get_secret_value() for url in environment.notify_urls] == ["tgram://token-a/1", "ntfy://topic-b"]
+    text = " ".join(variables.values())
+    assert environment.secret_mask().text(text) == "[secret] [secret] [secret]"
+    assert set(secrets_in(variables)) == set(text.split())
+    assert not any(url in repr(environment) for url in text.split())

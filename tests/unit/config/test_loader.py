@@ -6,12 +6,13 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from config import RISK_CONFIG, SECTOR_MAP, SECTOR_SCAN_CONFIG, SWING_EXIT_CONFIG
 from config.environment import OrderRoute, order_route, read_environment
-from config.loader import FOLDER, digest, load_risk, load_trading
+from config.loader import FOLDER, digest, load_risk, load_trading, validate
 from config.risk import RiskSettings
 from config.sectors import ETFS, STOCKS
 from config.trading import BrokerSettings, TradingSettings
@@ -211,3 +212,19 @@ def test_secrets_do_not_print() -> None:
     environment = read_environment(KEYS | {"TRADING_API_TOKEN": "hush-token", "NEO4J_PASSWORD": "hush-neo"})
     assert "hidden" not in repr(environment)
     assert "hush" not in repr(environment)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"notify": {"urls": "tgram://hunter2"}},
+        {"notify": {"urls": [["tgram://hunter2"]]}},
+        {"heartbeat": {"url": ["hunter2"]}},
+    ],
+)
+def test_an_address_that_is_a_secret_is_not_shown_when_it_is_refused(content: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match="not shown") as refused:
+        validate(TradingSettings, content, "trading.json")
+    assert "hunter2" not in str(refused.value)
+    shown = validate(TradingSettings, {"notify": {"urls": ["tgram://hunter2"]}}, "trading.json")
+    assert "hunter2" not in repr(shown) + shown.model_dump_json()
