@@ -106,7 +106,7 @@ class Engine:
         self._last_report: StepReport | None = None
         self._last_view = first_view
         self._faults = 0
-        self._orders = OrderEvents(events=parts.events, clock=parts.clock, ledger=parts.ledger, route=parts.route)
+        self._orders = OrderEvents(events=parts.events, clock=parts.clock, route=parts.route)
         self.sending = SendingSwitch()
 
     @property
@@ -158,8 +158,7 @@ class Engine:
         with parts.memory.during_step():
             alerts = tuple(parts.refresh_limits())
             view = self._last_view = parts.feed.view(parts.clock.now())
-            held = self._portfolio
-            settlement, portfolio = settle(parts.broker, parts.ledger, self._portfolio, view)
+            settlement, portfolio, ended = settle(parts.broker, parts.ledger, self._portfolio, view)
             name, plan = self._decide(view, portfolio, self.state, cycle)
             before = self.state
             report = step_report(
@@ -177,7 +176,7 @@ class Engine:
             with self._state_lock:  # a halt meanwhile stands: a step only tightens
                 self._state = tighter(self._state, report.plan.state)
             parts.publish_events(report, before)
-            self._orders.publish_ended(held, self._portfolio)
+            self._orders.publish_ended(ended)
             if cycle.submits:
                 self._send(plan.approved)
             if cycle.protects:

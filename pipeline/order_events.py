@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from core.ports import Clock, EventSink
 from core.service import OrderRecord
-from core.types import ApprovedOrder, Order, OrderStatus, Portfolio
+from core.types import ApprovedOrder, Order, OrderStatus
 from pipeline.report_events import EventContent
-from pipeline.settlement import NOT_EXECUTED
+from pipeline.settlement import NOT_EXECUTED, EndedOrder
 
 BROKER_REFUSED = "broker"
 ORDER_TOPICS: Mapping[str, str] = {
@@ -38,7 +38,6 @@ class OrderEvents:
 
     events: EventSink
     clock: Clock
-    ledger: OrderLookup
     route: str
     _ended: frozenset[str] = field(default=frozenset(), init=False)  # of the orders sent last
 
@@ -54,11 +53,15 @@ class OrderEvents:
             if event is not None:
                 self.events.publish(event[0], at, event[1])
 
-    def publish_ended(self, before: Portfolio, after: Portfolio) -> None:
-        """Publish which orders that were pending before a step ended in it without being executed."""
-        for topic, data in ended_orders(before, after, self.ledger):
-            if data["client_order_id"] not in self._ended:
-                self.events.publish(topic, self.clock.now(), data)
+    def publish_ended(self, orders: Sequence[EndedOrder]) -> None:
+        """Publish which orders ended without being executed, but for those whose end their sending published.
+
+        Nothing is read from the ledger here: a backtest's would write all its rows for it.
+        """
+        for ended in orders:
+            event = order_event(ended.order, ended.status, self.route, ended.reason)
+            if event is not None and ended.order.client_order_id not in self._ended:
+                self.events.publish(event[0], self.clock.now(), event[1])
 
 
 def order_event(order: Order | OrderRecord, status: str, route: str, reason: str = "") -> EventContent | None:
@@ -88,11 +91,10 @@ def order_event(order: Order | OrderRecord, status: str, route: str, reason: str
     return topic, data
 
 
-def ended_orders(before: Portfolio, after: Portfolio, ledger: OrderLookup) -> Iterator[EventContent]:
-    """List the events of orders that were pending before a step and ended in it without being executed."""
-    pending = {order.client_order_id for order in after.pending}
-    for order in before.pending:
-        record = None if order.client_order_id in pending else ledger.order(order.client_order_id)
+def ended_orders(orders: Iterable[Order], ledger: OrderLookup) -> Iterator[EventContent]:
+    """List the events of those orders that ended without being executed."""
+    for order in orders:
+        record = ledger.order(order.client_order_id)
         if record is None or record.status not in NOT_EXECUTED:
             continue
         event = order_event(record, record.status.value, record.route, record.reason)

@@ -127,7 +127,9 @@ class NotificationService:
         for before, report in pairwise(_steps_since(self._queue.place(), ledger)):
             for topic, data in events_of(report, before.plan.state):
                 self.hear(topic, report.as_of, data)
-            for topic, data in ended_orders(before.plan.portfolio, report.plan.portfolio, ledger):
+            left = {order.client_order_id for order in report.plan.portfolio.pending}
+            gone = (order for order in before.plan.portfolio.pending if order.client_order_id not in left)
+            for topic, data in ended_orders(gone, ledger):
                 self.hear(topic, report.as_of, data)
         self.flush()
         portfolio = ledger.portfolio()
