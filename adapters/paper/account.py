@@ -82,10 +82,18 @@ class PaperAccount(
             self.holdings[symbol].quantity += change
 
     def forget(self, before: datetime) -> None:
-        """Drop the changes of holdings that are gone since before a moment, and long past actions."""
+        """Drop the changes of holdings that are gone since before a moment, and long past actions.
+
+        Of what is held, long past changes become one: a symbol traded for years keeps no longer list.
+        """
+        limit = before - CHANGES_KEPT
         for symbol, past in list(self.changes.items()):
-            if symbol not in self.holdings and past[-1].at < before - CHANGES_KEPT:
+            if symbol not in self.holdings and past[-1].at < limit:
                 del self.changes[symbol]
+            elif len(past) > 1 and past[1].at < limit:
+                old = [change for change in past if change.at < limit]
+                total = sum((change.quantity for change in old), ZERO)
+                self.changes[symbol] = [ShareChange(at=old[-1].at, quantity=total), *past[len(old) :]]
         oldest = (before - ACTIONS_KEPT).date()
         self.actions_booked = {name: day for name, day in self.actions_booked.items() if day >= oldest}
 

@@ -1,35 +1,35 @@
+"""The paper account's list of share changes stays short and still says who held what."""
+
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
 
-from adapters.paper.account import Holding, PaperAccount
+from adapters.paper.account import CHANGES_KEPT, Holding, PaperAccount, ShareChange
 
-SAVED = (
-    b'{"cash":"90.50","holdings":{"KO":{"quantity":"2","cost":"120.4","entry_at":"2024-01-02T14:30:00Z",'
-    b'"last_price":"60.2"}},"guards":{},"guarded_from":"2024-01-03"}'
-)
+NOW = datetime(2024, 6, 3, 20, 0, tzinfo=UTC)
+DAYS = st.lists(st.tuples(st.integers(0, 400), st.integers(-5, 9)), min_size=1, max_size=40)
 
 
-def test_files_saved_before_brackets_were_called_so_are_read_and_written_alike() -> None:
+@given(DAYS, st.booleans())
+def test_what_was_held_in_the_days_that_count_is_not_forgotten(
+    given_changes: list[tuple[int, int]], held: bool
+) -> None:
+    days = sorted(given_changes, reverse=True)
+    changes = [ShareChange(at=NOW - timedelta(days=day), quantity=Decimal(quantity)) for day, quantity in days]
+    holding = Holding(quantity=Decimal(1), cost=Decimal(1), entry_at=NOW, last_price=Decimal(1))
     account = PaperAccount(
-        cash=Decimal("90.50"),
-        holdings={
-            "KO": Holding(
-                quantity=Decimal(2), cost=Decimal("120.4"), last_price=Decimal("60.2"),
-                entry_at=datetime(2024, 1, 2, 14, 30, tzinfo=UTC),
-            )
-        },
-        brackets_from=date(2024, 1, 3),
-    )  # fmt: skip
-    assert msgspec.json.decode(SAVED, type=PaperAccount) == account
-    assert msgspec.json.encode(account).startswith(SAVED.removesuffix(b"}"))
-    assert account.held_before("KO", datetime(2024, 1, 3, tzinfo=UTC)) == 2, "also where no change was kept"
-
-
-def test_each_accounts_brackets_are_its_own() -> None:
-    one, other = PaperAccount(cash=Decimal(1)), PaperAccount(cash=Decimal(1))
-    assert one.brackets is not other.brackets and one.holdings is not other.holdings
-    assert msgspec.json.decode(msgspec.json.encode(one), type=PaperAccount) == other
+        cash=Decimal(0), holdings={"AAPL": holding} if held else {}, changes={"AAPL": list(changes)}
+    )
+    asked = [NOW - timedelta(days=day) for day in range(CHANGES_KEPT.days)]
+    before = [account.held_before("AAPL", at) for at in asked]
+    account.forget(NOW)
+    recent = sum(change.at >= NOW - CHANGES_KEPT for change in changes)
+    assert len(account.changes.get("AAPL", ())) <= recent + 1
+    if held or recent:
+        assert [account.held_before("AAPL", at) for at in asked] == before
+    account.forget(NOW)
+    assert len(account.changes.get("AAPL", ())) <= recent + 1
