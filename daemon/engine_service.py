@@ -190,11 +190,8 @@ class EngineService:
     def equity(self, sessions: int) -> Sequence[EquityPoint]:
         """Return the last sessions' equity beside the market's, oldest first."""
         view = self.engine.last_view if self.engine else None
-        bars = view.bars if view else None
-        marks, market = self.ledger.equity_marks(sessions), self._given.market
-        return compare_with_market(
-            marks, bars, sessions=sessions, benchmark=market.benchmark, universe=market.universe
-        )
+        bars, marks = view.bars if view else None, self.ledger.equity_marks(sessions)
+        return compare_with_market(marks, bars, sessions=sessions, **self._given.market._asdict())
 
     def state_reason(self) -> str:
         """Return why the trading state is what it is; empty when nobody changed it. Never fails."""
@@ -240,9 +237,12 @@ class EngineService:
 
     def _begin(self) -> None:
         try:
-            start_retries(self._thread.stopping, self._note_retry)(self._build_and_recover)
-            if not self._not_ready and not self._thread.stopping.is_set():
-                self._given.ranker.train_if_missing(self.start_job)
+            engine = start_retries(self._thread.stopping, self._note_retry)(self._build_and_recover)
+            if engine is not None and not self._thread.stopping.is_set():
+                try:  # first, so that whoever waits for readiness finds the training's job
+                    self._given.ranker.train_if_missing(engine, self._runner)
+                finally:
+                    self._not_ready = ""
         except Exception as error:  # the thread's edge: a fault must be logged, not vanish
             if self._not_ready:
                 self._not_ready = f"The start failed: {error}"
@@ -250,10 +250,10 @@ class EngineService:
             alert = start_alert(error, tried_again=False)
             self._given.events.publish("risk.alert", self._given.clock.now(), alert)
 
-    def _build_and_recover(self) -> None:
-        """Build and reconcile; called again while what failed may come back."""
+    def _build_and_recover(self) -> Engine | None:
+        """Build and reconcile; called again while what failed may come back. None when it stops instead."""
         if self._thread.stopping.is_set():
-            return
+            return None
         engine = self.engine = self.engine or self._given.build(self._settle_soon)
         self._ledger = self._given.open_ledger()
         found = self.recovery = recover(engine)
@@ -261,7 +261,7 @@ class EngineService:
         write = log.error if found.differences else log.info
         write("start.recovered", mended=found.mended, differences=found.differences)
         self._unwatched.note(engine)
-        self._not_ready = ""
+        return engine
 
     def _note_retry(self, error: Recoverable, wait_seconds: float) -> None:
         self._not_ready = f"The start waits for what failed, and tries again: {error}"

@@ -18,8 +18,6 @@ from pipeline.engine import Engine
 if TYPE_CHECKING:
     from daemon.engine_service import EngineService
 
-StartJob = Callable[[str, Mapping[str, Any]], Job]
-
 
 class LongWork(Protocol):
     """A kind of long job: how to start it, given the runner."""
@@ -61,7 +59,7 @@ class RankerInUse(Protocol):
         """Whether a ranker is in use."""
         ...
 
-    def train_if_missing(self, start_job: StartJob) -> None:
+    def train_if_missing(self, engine: Engine, runner: JobRunner) -> None:
         """Start a first training where there is no ranker."""
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,11 +121,11 @@ class RankerService:
             "versions": registry(self._folder),
         }
 
-    def train_if_missing(self, start_job: Callable[[str, Mapping[str, Any]], Job]) -> None:
+    def train_if_missing(self, engine: Engine, runner: JobRunner) -> None:
         """Train the first ranker where there is none and nothing is wrong with a stored file."""
         if not self.loaded and not self.provider.fault:
             log.info("quant.first_training", reason="there is no stored ranker")
-            start_job(KIND, {})
+            self.start(engine, runner, {})
 
     def start(self, engine: Engine, runner: JobRunner, parameters: Mapping[str, Any]) -> Job:
         """Start a training in a child process on the bars known now.

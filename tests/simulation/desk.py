@@ -34,8 +34,9 @@ from core.errors import RequestError
 from core.ports import Broker, Feed, MemoryWriter, Team
 from core.times import NEW_YORK
 from core.types import BarPanel, Cycle, StepReport
+from daemon.child_jobs import JobRunner
 from daemon.engine_service import EngineService
-from daemon.service_dependencies import ComparedMarket, ServiceDependencies, StartJob
+from daemon.service_dependencies import ComparedMarket, ServiceDependencies
 from daemon.status import status_bytes
 from daemon.wiring.cron import JobScheduler
 from daemon.wiring.memory import MemoryService
@@ -173,7 +174,7 @@ class RankerAtHand:
 
     loaded = True
 
-    def train_if_missing(self, start_job: StartJob) -> None:
+    def train_if_missing(self, engine: Engine, runner: JobRunner) -> None:
         """Nothing is missing."""
 
     def rollback(self) -> Mapping[str, Any]:
