@@ -80,9 +80,7 @@ class BoundedCalls(Generic[Answer]):
             waiting = waiting[len(answers) :]
         return {name: out[name] for name in calls}
 
-    def _some(
-        self, names: Sequence[str], calls: Sequence[Callable[[], Answer]]
-    ) -> Sequence[Answer | CallFault]:
+    def _some(self, names: Sequence[str], calls: Sequence[Callable[[], Answer]]) -> Sequence[Answer | CallFault]:
         """Make calls up to the first that has to be ended."""
         worker = self._worker = self._worker or _Worker()
         batch, peak_mb = _Batch(calls), peak_memory_mb()

@@ -26,8 +26,15 @@ def assemble_team(
     ensemble: EnsembleProvider | None = None,
     sentiment: Agent | None = None,
     tracker: RegimeTracker | None = None,
+    plugins: Agent | None = None,
 ) -> Team:
-    """Put the agents together; the same for the daemon and the backtest."""
+    """Put the agents together; the same for the daemon and the backtest.
+
+    Parameters
+    ----------
+    plugins : Agent or None
+        The agents that are not ours.
+    """
     from agents.agent import NullAgent  # noqa: PLC0415  # with the agents
     from agents.diversified import DiversifiedAgent  # noqa: PLC0415  # with the agents
     from agents.market import MarketAgent, MomentumAgent, RegimeAgent, RsiAgent  # noqa: PLC0415  # heavy
@@ -50,12 +57,14 @@ def assemble_team(
     quant = QuantAgent(provider, factors, stocks, SECTOR_OF, trading.quant.candidate_probability_min)
     chosen = trading.synthesizer
     allocator = DiversifiedAgent(stocks, chosen.diversified) if chosen.allocation == "diversified" else None
-    return Agents(quant, agents, Synthesizer(chosen), factors, stocks, allocator)
+    return Agents(quant, agents, Synthesizer(chosen), factors, stocks, allocator, plugins=plugins)
 
 
-def team_for(trading: TradingSettings, provider: RankerProvider, factors: FactorStore) -> Team:
+def team_for(
+    trading: TradingSettings, provider: RankerProvider, factors: FactorStore, plugins: Agent | None = None
+) -> Team:
     """Return the team of a backtest: the daemon's, without what has no history to walk forward on."""
-    return assemble_team(trading, provider, factors)
+    return assemble_team(trading, provider, factors, plugins=plugins)
 
 
 def no_rl_agents() -> tuple[Agent, ...]:

@@ -64,9 +64,7 @@ class FitsInPlace:
             self._held[named.name] = self._fit(named, bars.prefix(row + 1), due, settings)
         return self._held[named.name]
 
-    def _fit(
-        self, named: NamedAgent, history: BarPanel, due: date, settings: PluginSettings
-    ) -> Fitted | str:
+    def _fit(self, named: NamedAgent, history: BarPanel, due: date, settings: PluginSettings) -> Fitted | str:
         agent = copy(named.agent)
         calls: BoundedCalls[None] = BoundedCalls(settings.fit_seconds_max, settings.memory_mb_max)
         fit = cast(FittingAgent, agent).fit

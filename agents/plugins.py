@@ -65,12 +65,15 @@ class NamedAgent:
         Its file, its package, or its address.
     version : str
         Of its code; empty where it has none.
+    plugin : Plugin or None
+        What it was loaded from; None where its code is elsewhere.
     """
 
     name: str
     agent: UserAgent
     origin: str
     version: str = ""
+    plugin: Plugin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +101,7 @@ def load_agents(plugins: Sequence[Plugin], parts: PluginParts, settings: PluginS
             faults.append(f"agent {plugin.name} takes no part: {agent.reason}")
         else:
             named = NamedAgent(
-                name=plugin.name, agent=agent, origin=plugin.origin, version=plugin.version
+                name=plugin.name, agent=agent, origin=plugin.origin, version=plugin.version, plugin=plugin
             )
             agents.append(named)
     return LoadedAgents(agents=tuple(agents), faults=tuple(faults))

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from config.agent_names import require_known_agents
 from config.json_file import HINT, NESTING_MAX, read_object, shown, written_twice
 from config.risk import RiskSettings
 from config.trading import TradingSettings
@@ -18,7 +19,7 @@ from core.errors import SettingsError
 
 Model = TypeVar("Model", bound=BaseModel)
 FOLDER = Path(__file__).parent
-SECRET_KEYS = ("notify.urls", "heartbeat.url")
+SECRET_KEYS = ("notify.urls", "heartbeat.url", "agents.")
 
 
 def load_trading(folder: Path = FOLDER) -> TradingSettings:
@@ -31,9 +32,10 @@ def load_trading(folder: Path = FOLDER) -> TradingSettings:
     """
     layers = [read_json(folder / "trading.default.json"), read_json(folder / "trading.json")]
     chosen = merge(*layers).get("profile", "runbook")
-    return validate(
-        TradingSettings, merge(layers[0], _profile(folder, chosen, "trading"), layers[1]), "trading.json"
-    )
+    content = merge(layers[0], _profile(folder, chosen, "trading"), layers[1])
+    trading = validate(TradingSettings, content, "trading.json")
+    require_known_agents(trading, folder)
+    return trading
 
 
 def load_risk(folder: Path = FOLDER, profile: str = "runbook") -> RiskSettings:

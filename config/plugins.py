@@ -95,7 +95,7 @@ OUR_PLUGINS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "notifiers": {"apprise": "adapters.notify.sender:NotificationSender"},
     }
 )
-"""The plug-ins that come with the engine, `module:attribute` by name, each kind as `core.plugins.KINDS` has it."""
+"""The plug-ins that come with the engine: `module:attribute` by name, of each kind in `core.plugins.KINDS`."""
 
 
 def user_folder(folder: Path) -> Path:

@@ -12,8 +12,10 @@ from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
 from config.memory import MemorySettings
 from config.notify import HeartbeatSettings, NotifySettings
+from config.plugins import PluginSettings, RemoteAgentSettings
 from config.sectors import STOCKS
 from config.server import ServerSettings
+from config.weights import AgentWeights, LegacyWeights
 
 
 class BrokerSettings(Frozen):
@@ -213,28 +215,6 @@ class SectorScanSettings(Frozen):
         return self
 
 
-class AgentWeights(Frozen):
-    """Prior weight of each agent's vote; they renormalise over the agents that gave a signal."""
-
-    market: Annotated[float, Field(ge=0)] = 0.20
-    quant: Annotated[float, Field(ge=0)] = 0.30
-    rl: Annotated[float, Field(ge=0)] = 0.15
-    sentiment: Annotated[float, Field(ge=0)] = 0.10
-    momentum: Annotated[float, Field(ge=0)] = 0.15
-    regime: Annotated[float, Field(ge=0)] = 0.10
-
-
-class LegacyWeights(Frozen):
-    """Weights of the legacy v2 vote: six signals and no ranker."""
-
-    market: Annotated[float, Field(ge=0)] = 0.25
-    momentum: Annotated[float, Field(ge=0)] = 0.20
-    rsi: Annotated[float, Field(ge=0)] = 0.15
-    rl: Annotated[float, Field(ge=0)] = 0.15
-    sentiment: Annotated[float, Field(ge=0)] = 0.10
-    regime: Annotated[float, Field(ge=0)] = 0.15
-
-
 class DiversifiedSettings(Frozen):
     """The least-correlated portfolio, scaled to a volatility; the decisions of the `measured` profile.
 
@@ -275,7 +255,15 @@ class SynthesizerSettings(Frozen):
 
 
 class TradingSettings(Frozen):
-    """All of `trading.json`."""
+    """All of `trading.json`.
+
+    Attributes
+    ----------
+    strategy : str
+        A registered strategy's name, or `user.FILE:CLASS`, in place of the agents; empty for the agents.
+    agents : dict of str to RemoteAgentSettings
+        Agents that answer over HTTP, by name.
+    """
 
     profile: Literal["runbook", "measured"] = "runbook"
     server: ServerSettings = ServerSettings()
@@ -295,3 +283,6 @@ class TradingSettings(Frozen):
     memory: MemorySettings = MemorySettings()
     notify: NotifySettings = NotifySettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
+    strategy: str = ""
+    plugins: PluginSettings = PluginSettings()
+    agents: dict[str, RemoteAgentSettings] = Field(default_factory=dict)

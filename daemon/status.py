@@ -32,7 +32,7 @@ def status_bytes(
     settings: Mapping[str, Any],
     timetable: Callable[[], Timetable],
     graph: Callable[[], Mapping[str, Any]] = lambda: NO_GRAPH,
-    notifications: Callable[[], Mapping[str, Any]] = dict,
+    more: Callable[[], Mapping[str, Any]] = dict,
 ) -> bytes:
     """Encode the status.
 
@@ -49,8 +49,8 @@ def status_bytes(
         Returns what runs by itself.
     graph : callable
         Describes each store of the memory: where it is, how far it is, what is wrong with it.
-    notifications : callable
-        Describes the receivers of messages and the heartbeat.
+    more : callable
+        Describes what else is wired, by name: the receivers of messages and the heartbeat, the agents.
     """
     now, planned = service.now(), timetable()
     unwatched = unwatched_reason(service.engine, planned)
@@ -66,7 +66,7 @@ def status_bytes(
             "jobs": [job_data(job) for job in jobs_shown(service.jobs())],
             "scheduler": planned,
             "memory": {"resident_mb": resident_mb(), "graph": graph()},
-            "notifications": notifications(),
+            **more(),
             "profile": settings["profile"],
             "limits": settings["limits"],
             "market_open": settings["market_open"],

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from adapters.parquet.intraday_bars import FiveMinuteBars
+from config.agent_names import require_known_agents
 from config.loader import FOLDER, load_risk, merge, read_json, validate
 from config.risk import RiskSettings
 from config.trading import TradingSettings
@@ -123,6 +124,7 @@ def settings_of(spec: BacktestSpec) -> Settings:
     named = read_json(folder / "profiles" / f"{profile}.json").get("trading", {})
     content = merge(layers[0], named, layers[1], {"profile": profile}, _seeds(spec.seed))
     trading = validate(TradingSettings, content, "trading.json")
+    require_known_agents(trading, folder)
     return with_changes(Settings(trading=trading, risk=load_risk(folder, profile)), spec.changes)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from adapters.events.hub import EventHub
 from agents.build import assemble_team
+from agents.plugins import PluginParts
 from config.environment import Environment, OrderRoute
 from config.loader import digest
 from config.trading import TradingSettings
@@ -19,6 +20,7 @@ from daemon.models.rl_ensemble import EnsembleService
 from daemon.models.sentiment import SentimentService
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.memory import MemoryService
+from daemon.wiring.plugins import PluginService
 from pipeline.engine import Engine, EngineDependencies
 from pipeline.report_events import publish_events_to
 from risk.build import assemble_risk
@@ -47,6 +49,7 @@ class EngineFactory:
     ranker: RankerService
     ensemble: EnsembleService
     sentiment: SentimentService
+    plugins: PluginService
     _source_notes: list[str] = field(default_factory=list, init=False)
     _feed_in_use: NotedFeed | None = field(default=None, init=False)
     _calendar: NyseCalendar | None = field(default=None, init=False)
@@ -74,8 +77,17 @@ class EngineFactory:
         self.ensemble.open(clock)
         broker = self.brokers.open(clock, ledger, settle_soon)
         agent = self.sentiment.agent()
-        team = assemble_team(trading, self.ranker.provider, factors, self.ensemble.provider, agent, tracker)
-        parts = EngineDependencies(
+        parts = PluginParts(factors=factors, trading=trading)
+        team = self.plugins.strategy(parts) or assemble_team(
+            trading,
+            self.ranker.provider,
+            factors,
+            self.ensemble.provider,
+            agent,
+            tracker,
+            self.plugins.agents(parts, clock),
+        )
+        given = EngineDependencies(
             clock=clock,
             feed=self.memory.recalling(feed, ledger, factors, tracker),
             broker=broker,
@@ -92,7 +104,7 @@ class EngineFactory:
             cash_tolerance_pct=self.brokers.cash_tolerance_pct,
             follows_account=self.brokers.follows_account,
         )
-        return Engine(parts, feed.view(clock.now()))
+        return Engine(given, feed.view(clock.now()))
 
     def open_ledger(self) -> SqliteLedger:
         """Return the ledger; asked again, the same one."""
@@ -120,6 +132,7 @@ class EngineFactory:
     def close(self) -> None:
         """Let go of what was opened."""
         self.sentiment.stop()
+        self.plugins.stop()
         self.memory.stop()
         self.brokers.close()
         if self._ledger is not None:

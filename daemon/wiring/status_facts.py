@@ -31,6 +31,7 @@ def degraded(engines: EngineFactory, scheduler: JobScheduler, notifications: Not
         *engines.ensemble.faults,
         *engines.sentiment.faults,
         *engines.memory.faults,
+        *engines.plugins.faults,
         *notifications.faults,
     ]
 
@@ -63,7 +64,10 @@ def encode_status(
         },
         timetable=scheduler.timetable,
         graph=engines.memory.card,
-        notifications=notifications.card,
+        more=lambda: {
+            "notifications": notifications.card(),
+            "agents": engines.plugins.card(service.last_decision),
+        },
     )
 
 

@@ -32,6 +32,7 @@ from daemon.wiring.cron import JobScheduler
 from daemon.wiring.engine_factory import EngineFactory
 from daemon.wiring.memory import MemoryService
 from daemon.wiring.notifications import NotificationService
+from daemon.wiring.plugins import PluginService
 from daemon.wiring.protective_levels import position_levels
 from daemon.wiring.status_facts import degraded, encode_status, log_built
 from pipeline.engine import Engine
@@ -95,6 +96,7 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
         ),
         ensemble=EnsembleService(environment.artefact_dir, trading, hub),
         sentiment=SentimentService(environment, trading),
+        plugins=PluginService(trading, folder, hub),
     )
     scheduler = JobScheduler(environment, trading.scheduler, clock, hub)
     notifications = NotificationService(environment, trading, clock)
