@@ -190,5 +190,8 @@ def _calendar(book: Book, asked: Asked) -> list[dict[str, str]]:
     for day in (start + timedelta(days=n) for n in range(min((end - start).days + 1, CALENDAR_DAYS_MAX))):
         if hours := book.hours(day):
             first, last = (f"{at.astimezone(NEW_YORK):%H:%M}" for at in hours)
-            out.append({"date": day.isoformat(), "open": first, "close": last})
+            out.append({
+                "date": day.isoformat(), "open": first, "close": last, "session_open": "0400",
+                "session_close": "2000", "settlement_date": (day + timedelta(days=1)).isoformat(),
+            })  # fmt: skip
     return out
