@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ROOMS = (
     "core", "config", "models", "agents", "risk", "analysis", "pipeline", "backtest", "daemon", "adapters",
-    "scheduler", "api", "charts",
+    "scheduler", "api", "charts", "cli",
 )  # fmt: skip
 INNER = {
     "core": (),
@@ -26,6 +26,7 @@ INNER = {
     "pipeline": ("core",),
     "backtest": ("core", "config", "analysis", "pipeline"),
     "daemon": ("core", "config", "analysis", "models", "pipeline", "adapters", "agents", "backtest"),
+    "cli": ("core", "config", "daemon.wiring", "backtest.app"),
 }
 WIRING = ("daemon/wiring/", "backtest/app/")
 HOMES = {
@@ -47,6 +48,7 @@ HOMES = {
     "matplotlib": ("charts/",),
     "prometheus_client": ("adapters/metrics.py",),
     "apprise": ("adapters/notify/receivers.py",),
+    "typer": ("cli/",),
 }
 
 
@@ -101,6 +103,7 @@ def test_every_import_points_inward() -> None:
         ("agents/rl.py", "import torch"),
         ("risk/sizing.py", "import xgboost as xgb"),
         ("pipeline/engine.py", "import sqlite3"),
+        ("cli/reading.py", "from adapters.ledger import SqliteLedger"),
     ],
 )
 def test_a_planted_wrong_import_is_caught(path: str, planted: str) -> None:
