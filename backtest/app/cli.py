@@ -22,9 +22,10 @@ from backtest.app.settings import BacktestSpec
 from backtest.app.strategies import load_panel, with_feed
 from backtest.app.study import Strategy, run_study
 from backtest.to_json import figures
-from config.environment import Environment, read_environment
+from config.environment import PRIVATE, Environment, read_environment, secrets_in
 from config.loader import FOLDER
 from core.errors import EngineError, RequestError, SettingsError
+from core.masking import SecretMask
 
 EXIT_FAILED, EXIT_SETTINGS = 1, 2
 ABOUT = {
@@ -40,6 +41,8 @@ def main(
     folder: Path = FOLDER,
 ) -> int:
     """Run one script under the settings in `folder`; return its exit code."""
+    os.umask(PRIVATE)
+    mask = SecretMask(secrets_in(variables))
     arguments = parser(strategy).parse_args(argv)
     try:
         environment = read_environment(variables)
@@ -47,7 +50,7 @@ def main(
             strategy, arguments, with_intraday(arguments, spec_of(arguments, folder), environment), environment
         )
     except EngineError as error:
-        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)  # noqa: T201  # a script prints
+        print(f"{Path(sys.argv[0]).name}: {mask.text(str(error))}", file=sys.stderr)  # noqa: T201  # a script prints
         return EXIT_SETTINGS if isinstance(error, SettingsError | RequestError) else EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_FAILED
