@@ -36,7 +36,7 @@ def assemble_team(
         The agents that are not ours.
     """
     from agents.agent import NullAgent  # noqa: PLC0415  # with the agents
-    from agents.diversified import DiversifiedAgent  # noqa: PLC0415  # with the agents
+    from agents.allocation import allocator_of  # noqa: PLC0415  # with the agents
     from agents.market import MarketAgent, MomentumAgent, RegimeAgent, RsiAgent  # noqa: PLC0415  # heavy
     from agents.quant import QuantAgent  # noqa: PLC0415  # heavy: imported at first use
     from agents.synthesizer import Synthesizer  # noqa: PLC0415  # with the agents
@@ -56,7 +56,7 @@ def assemble_team(
     )
     quant = QuantAgent(provider, factors, stocks, SECTOR_OF, trading.quant.candidate_probability_min)
     chosen = trading.synthesizer
-    allocator = DiversifiedAgent(stocks, chosen.diversified) if chosen.allocation == "diversified" else None
+    allocator = allocator_of(stocks, chosen)
     return Agents(quant, agents, Synthesizer(chosen), factors, stocks, allocator, plugins=plugins)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from config.agent_names import require_known_agents
 from config.json_file import HINT, NESTING_MAX, read_object, shown, written_twice
+from config.plugins import user_folder
 from config.risk import RiskSettings
 from config.trading import TradingSettings
 from core.errors import SettingsError
@@ -20,25 +22,38 @@ from core.errors import SettingsError
 Model = TypeVar("Model", bound=BaseModel)
 FOLDER = Path(__file__).parent
 SECRET_KEYS = ("notify.urls", "heartbeat.url", "agents.")
+DEFAULT_PROFILE = "runbook"
+RENAMED_PROFILES = {"measured": "diversified"}
+"""Names of profiles that were given up, and what each is called now."""
+log = logging.getLogger("config")
 
 
-def load_trading(folder: Path = FOLDER) -> TradingSettings:
-    """Read `trading.default.json`, the profile it names, and `trading.json`.
+def load_trading(folder: Path = FOLDER, profile: str = "") -> TradingSettings:
+    """Read `trading.default.json`, the profile, and `trading.json`.
+
+    Parameters
+    ----------
+    profile : str
+        Another than the one that the files name; empty for theirs.
 
     Raises
     ------
     SettingsError
-        With the path of the first wrong key and the nearest known name.
+        With the path of the first wrong key and the nearest known name, or when there is no such profile.
     """
     layers = [read_json(folder / "trading.default.json"), read_json(folder / "trading.json")]
-    chosen = merge(*layers).get("profile", "runbook")
-    content = merge(layers[0], _profile(folder, chosen, "trading"), layers[1])
+    name = profile or merge(*layers).get("profile", DEFAULT_PROFILE)
+    named: dict[str, Any] = {}
+    if isinstance(name, str):  # else the validation says what is wrong with it
+        name = current_profile(name)
+        named = read_profile(folder, name).get("trading", {})
+    content = merge(layers[0], named, layers[1], {"profile": name})
     trading = validate(TradingSettings, content, "trading.json")
     require_known_agents(trading, folder)
     return trading
 
 
-def load_risk(folder: Path = FOLDER, profile: str = "runbook") -> RiskSettings:
+def load_risk(folder: Path = FOLDER, profile: str = DEFAULT_PROFILE) -> RiskSettings:
     """Read `risk.default.json`, the profile's part of it, and `risk.json`.
 
     Raises
@@ -48,7 +63,7 @@ def load_risk(folder: Path = FOLDER, profile: str = "runbook") -> RiskSettings:
     """
     merged = merge(
         read_json(folder / "risk.default.json"),
-        _profile(folder, profile, "risk"),
+        read_profile(folder, current_profile(profile)).get("risk", {}),
         read_json(folder / "risk.json"),
     )
     return validate(RiskSettings, merged, "risk.json")
@@ -104,9 +119,33 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _profile(folder: Path, name: object, part: str) -> dict[str, Any]:
-    content = read_json(folder / "profiles" / f"{name}.json").get(part, {})
-    return dict(content)
+def current_profile(name: str) -> str:
+    """Return what a profile is called now, with a warning where its name was given up."""
+    renamed = RENAMED_PROFILES.get(name)
+    if renamed is None:
+        return name
+    log.warning("The profile %s is called %s now. The old name is still taken; write the new one.", name, renamed)
+    return renamed
+
+
+def read_profile(folder: Path, name: str) -> dict[str, Any]:
+    """Read a profile's file: its `about` and `caveats`, and its `trading` and `risk` settings.
+
+    It is looked for in `config/profiles`, then in `user/profiles`.
+
+    Raises
+    ------
+    SettingsError
+        When there is none of this name.
+    """
+    files = {path.stem: path for path in sorted((user_folder(folder) / "profiles").glob("*.json"))}
+    files |= {path.stem: path for path in sorted((folder / "profiles").glob("*.json"))}
+    if name not in files:
+        known = ", ".join(sorted(files)) or "none"
+        raise SettingsError(
+            f"There is no profile {name}.", hint=f"config/profiles and user/profiles have {known}."
+        )
+    return read_json(files[name])
 
 
 def validate(model: type[Model], content: Mapping[str, Any], file: str) -> Model:

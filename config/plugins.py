@@ -75,7 +75,6 @@ OUR_PLUGINS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "rl_members": "agents.rl:RlMembersAgent",
             "rsi": "agents.market:RsiAgent",
             "sentiment": "agents.sentiment:SentimentAgent",
-            "diversified": "agents.diversified:DiversifiedAgent",
         },
         "strategies": {
             "team": "agents.team:Agents",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from agents.agent import Agent
     from agents.plugins import PluginParts
     from agents.registered import RegisteredAgents
-    from daemon.models.agent_fits import FitsInChildren
+    from daemon.wiring.agent_fits import FitsInChildren
 
 FIRST_DECISION = "no decision has asked it yet"
 
@@ -32,7 +32,7 @@ class PluginService:
     def agents(self, parts: PluginParts, clock: Clock) -> Agent | None:
         """Load the registered agents; asked again, the same ones. None where there are none but ours."""
         from agents.registered import registered_agents  # noqa: PLC0415  # with the agents
-        from daemon.models.agent_fits import FitsInChildren  # noqa: PLC0415  # with the agents
+        from daemon.wiring.agent_fits import FitsInChildren  # noqa: PLC0415  # with the agents
 
         if self._registered is None:
             self._fits = FitsInChildren(clock, self._events, parts)
