@@ -48,7 +48,7 @@ def test_its_line_stands_in_the_decision_with_its_weight_and_its_reason(daemon: 
     assert decided["decisions"]
     assert all(weight > 0.3 for weight in weights["risers"])  # 0.5 of the 1.5 at most that there are
     assert not {"raising", "hanging", "broken"} & {*weights}
-    abstained = {one["agent"]: one["reason"] for one in decided["abstentions"]}
+    abstained = {one["agent"]: one["reason"] for one in decided["abstained"]}
     assert abstained["raising"] == "it raised RuntimeError: no idea"
     assert abstained["hanging"] == "it did not answer within 0.5 s"
 
