@@ -31,6 +31,7 @@ def degraded(engines: EngineFactory, scheduler: JobScheduler, notifications: Not
         *engines.ensemble.faults,
         *engines.sentiment.faults,
         *engines.memory.faults,
+        *engines.shadows.faults,
         *notifications.faults,
     ]
 
