@@ -34,11 +34,10 @@ def assemble_team(
     Parameters
     ----------
     shared : SharedSignals or None
-        Agents and signals that this team has in common with others on the same views, factors and models; what
-        differs in its settings it gets of its own.
+        Agents and signals it has in common with other teams on the same views; others by settings are its own.
     """
     from agents.agent import NullAgent  # noqa: PLC0415  # with the agents
-    from agents.diversified import DiversifiedAgent  # noqa: PLC0415  # with the agents
+    from agents.allocation import allocator_of  # noqa: PLC0415  # with the agents
     from agents.market import MarketAgent, MomentumAgent, RegimeAgent, RsiAgent  # noqa: PLC0415  # heavy
     from agents.quant import QuantAgent  # noqa: PLC0415  # heavy: imported at first use
     from agents.shared import SharedSignals  # noqa: PLC0415  # with the agents
@@ -66,7 +65,10 @@ def assemble_team(
         lambda: QuantAgent(provider, factors, stocks, SECTOR_OF, probability_min),
     )
     chosen = trading.synthesizer
-    allocator = DiversifiedAgent(stocks, chosen.diversified) if chosen.allocation == "diversified" else None
+    allocator = shared.agent(
+        ("allocation", stocks, chosen.allocation, chosen.baseline, chosen.diversified),
+        lambda: allocator_of(stocks, chosen),
+    )
     return Agents(quant, agents, Synthesizer(chosen), factors, stocks, allocator, shared=shared)
 
 

@@ -66,7 +66,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     state: EvidenceState
 
 
-class BookStanding(Struct, frozen=True, kw_only=True):
+class ScoredAccount(Struct, frozen=True, kw_only=True):
     """A book at its last close, the yardstick at the same moment, and the evidence so far."""
 
     equity: float
@@ -86,7 +86,7 @@ class ScoreState(Struct, frozen=True, kw_only=True):
     """
 
     session: str = ""
-    books: Mapping[str, BookStanding] = field(default_factory=dict)
+    books: Mapping[str, ScoredAccount] = field(default_factory=dict)
     agents: Mapping[str, Evidence] = field(default_factory=dict)
     said: Mapping[str, Mapping[str, Scores]] = field(default_factory=dict)
     capital: Capital = Capital()
@@ -165,7 +165,7 @@ def rank_excess(scores: Scores, returns: Scores) -> float:
 
 def _books(
     state: ScoreState, seen: SessionSeen, rule: EvidenceRule
-) -> tuple[dict[str, BookStanding], list[Outcome], dict[str, float]]:
+) -> tuple[dict[str, ScoredAccount], list[Outcome], dict[str, float]]:
     yardstick = seen.equity.get(YARDSTICK)
     books, outcomes, growth = dict(state.books), [], {}
     for name, equity in sorted(seen.equity.items()):
@@ -181,7 +181,7 @@ def _books(
             if name != YARDSTICK:
                 evidence = update(evidence, excess, rule)
                 outcomes.append(_outcome(seen.session, "book", name, excess, evidence))
-        books[name] = BookStanding(equity=equity, yardstick=yardstick, evidence=evidence)
+        books[name] = ScoredAccount(equity=equity, yardstick=yardstick, evidence=evidence)
     return books, outcomes, growth
 
 

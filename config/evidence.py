@@ -1,4 +1,4 @@
-"""`shadow`, `votes` and `evidence` in `config/trading*.json`: what runs beside the account, and what it can earn."""
+"""`shadow`, `votes`, `evidence` in `config/trading*.json`: what runs beside the account, what it can earn."""
 
 from __future__ import annotations
 

@@ -33,13 +33,16 @@ class SeenView:
     def view(self, as_of: datetime) -> MarketView:
         """Return what the real step saw."""
         del as_of
-        if self.current is None:
-            raise InvariantError("A shadow book was asked for a view before the first step.")
-        return self.current
+        return self._seen()
 
     def now(self) -> datetime:
         """Return the moment of what the real step saw."""
-        return self.view(datetime.min).as_of
+        return self._seen().as_of
+
+    def _seen(self) -> MarketView:
+        if self.current is None:
+            raise InvariantError("A shadow book was asked for a view before the first step.")
+        return self.current
 
 
 def shadow_cycle(cycle: Cycle, view: MarketView) -> Cycle:
@@ -103,18 +106,18 @@ class ShadowBooks:
 
     Attributes
     ----------
-    books : sequence of ShadowBook
+    shadows : sequence of ShadowBook
         In the order they step.
     """
 
-    def __init__(self, seen: SeenView, books: Sequence[ShadowBook]) -> None:
+    def __init__(self, seen: SeenView, shadows: Sequence[ShadowBook]) -> None:
         self._seen = seen
-        self.books = tuple(books)
+        self.shadows = tuple(shadows)
 
     @property
     def faults(self) -> list[str]:
         """Which books did not take the last step, and why."""
-        return [f"shadow book {book.name}: {book.fault}" for book in self.books if book.fault]
+        return [f"shadow book {book.name}: {book.fault}" for book in self.shadows if book.fault]
 
     def step(self, view: MarketView, cycle: Cycle) -> None:
         """Let every book take the step that the account took; a book that fails is left out and named."""
@@ -122,19 +125,19 @@ class ShadowBooks:
             return
         self._seen.current = view
         wanted = shadow_cycle(cycle, view)
-        for book in self.books:
+        for book in self.shadows:
             with _apart(book):
                 book.step(wanted)
 
 
 @contextmanager
-def _apart(book: ShadowBook) -> Iterator[None]:
+def _apart(shadow: ShadowBook) -> Iterator[None]:
     """Keep what fails in a shadow book away from the account's step."""
     try:
         yield
     except Exception as error:  # the book's edge: whatever breaks in it must not reach the account
-        if not book.fault:
-            log.exception("shadow.failed", book=book.name)
-        book.fault = f"its last step failed ({plain_reason(error)}); the account is not touched by it"
+        if not shadow.fault:
+            log.exception("shadow.failed", shadow_book=shadow.name)
+        shadow.fault = f"its last step failed ({plain_reason(error)}); the account is not touched by it"
     else:
-        book.fault = ""
+        shadow.fault = ""

@@ -47,7 +47,7 @@ NO_LIMITS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class BookSettings:
+class ShadowBookSettings:
     """What a shadow book is made from.
 
     Attributes
@@ -61,7 +61,7 @@ class BookSettings:
     held: Mapping[str, float] | None = None
 
 
-def settings_of_books(trading: TradingSettings, folder: Path) -> Mapping[str, BookSettings]:
+def settings_of_shadows(trading: TradingSettings, folder: Path) -> Mapping[str, ShadowBookSettings]:
     """Return the settings of every shadow book, by name.
 
     The operator's own files count in each of them: what he changed is changed in all.
@@ -74,11 +74,11 @@ def settings_of_books(trading: TradingSettings, folder: Path) -> Mapping[str, Bo
     books = {}
     for name in dict.fromkeys(trading.shadow.profiles):
         if name in HELD:
-            books[name] = BookSettings(
+            books[name] = ShadowBookSettings(
                 trading=trading, risk=RiskSettings.model_validate(NO_LIMITS), held=HELD[name]
             )
         else:
-            books[name] = BookSettings(trading=load_trading(folder, name), risk=load_risk(folder, name))
+            books[name] = ShadowBookSettings(trading=load_trading(folder, name), risk=load_risk(folder, name))
     return books
 
 
@@ -87,28 +87,30 @@ class ShadowService:
 
     Parameters
     ----------
-    books : mapping of str to BookSettings
+    given : mapping of str to ShadowBookSettings
         By name.
     """
 
-    def __init__(self, environment: Environment, books: Mapping[str, BookSettings], resume_after: int) -> None:
+    def __init__(
+        self, environment: Environment, given: Mapping[str, ShadowBookSettings], resume_after: int
+    ) -> None:
         self._environment = environment
-        self._settings = books
+        self._settings = given
         self._resume_after = resume_after
         self._team_of: TeamOf | None = None
-        self._books: ShadowBooks | None = None
+        self._shadow_books: ShadowBooks | None = None
         self._files: list[SqliteLedger | PaperBroker] = []
         self._fault = ""
 
     @property
-    def books(self) -> tuple[ShadowBook, ...]:
+    def shadows(self) -> tuple[ShadowBook, ...]:
         """The open books; none before the first step."""
-        return self._books.books if self._books else ()
+        return self._shadow_books.shadows if self._shadow_books else ()
 
     @property
     def faults(self) -> list[str]:
         """What keeps a book from stepping."""
-        return [self._fault] if self._fault else self._books.faults if self._books else []
+        return [self._fault] if self._fault else self._shadow_books.faults if self._shadow_books else []
 
     def prepare(self, team_of: TeamOf) -> None:
         """Take note of how teams are made: with the account's agents, factors and models."""
@@ -119,7 +121,7 @@ class ShadowService:
         if view is None or not self._settings or cycle.as_of is not None:
             return
         try:
-            self._books = self._books or self._open()
+            self._shadow_books = self._shadow_books or self._open()
         except Exception as error:  # the books' edge: whatever breaks here must not reach the account
             self.close()
             if not self._fault:
@@ -127,20 +129,20 @@ class ShadowService:
             self._fault = f"shadow books: they could not be opened ({plain_reason(error)}); see the log"
             return
         self._fault = ""
-        self._books.step(view, cycle)
+        self._shadow_books.step(view, cycle)
 
     def close(self) -> None:
         """Close the files in order."""
         for file in self._files:
             file.close()
         self._files.clear()
-        self._books = None
+        self._shadow_books = None
 
     def _open(self) -> ShadowBooks:
         seen = SeenView()
-        return ShadowBooks(seen, [self._book(name, given, seen) for name, given in self._settings.items()])
+        return ShadowBooks(seen, [self._shadow_book(name, given, seen) for name, given in self._settings.items()])
 
-    def _book(self, name: str, given: BookSettings, seen: SeenView) -> ShadowBook:
+    def _shadow_book(self, name: str, given: ShadowBookSettings, seen: SeenView) -> ShadowBook:
         from adapters.ledger import SqliteLedger  # noqa: PLC0415  # brings sqlite
         from adapters.paper.broker import PaperBroker  # noqa: PLC0415  # brings sqlite
         from adapters.paper.store import SqlitePaperStore  # noqa: PLC0415  # brings sqlite
@@ -156,7 +158,7 @@ class ShadowService:
         self._files.append(broker)
         return ShadowBook(name, shadow_engine(given, seen, broker, ledger, self._team(given)), self._resume_after)
 
-    def _team(self, given: BookSettings) -> Team:
+    def _team(self, given: ShadowBookSettings) -> Team:
         from agents.held import HeldTeam  # noqa: PLC0415  # with the agents
 
         assert self._team_of is not None  # noqa: S101  # prepared before any step
@@ -164,7 +166,7 @@ class ShadowService:
 
 
 def shadow_engine(
-    given: BookSettings, seen: SeenView, broker: PaperBroker, ledger: SqliteLedger, team: Team
+    given: ShadowBookSettings, seen: SeenView, broker: PaperBroker, ledger: SqliteLedger, team: Team
 ) -> Engine:
     """Return a shadow book's engine: on what the account saw, heard by nobody."""
     config_digest = digest(given.trading, given.risk)
