@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from agents.agent import Agent
 from agents.quant import QuantAgent
+from agents.shared import SharedSignals
 from agents.synthesizer import Synthesizer
 from core.cycles import CYCLES, WeightSet
 from core.errors import InvariantError
@@ -30,6 +31,8 @@ class Agents:
         The agents that are not ours, heard in each full decision; without a weight theirs is shown, not counted.
     cycles : sequence of Cycle
         The cycles that will be run.
+    shared : SharedSignals or None
+        What the agents said of the last view, where other teams have some of them too.
 
     Raises
     ------
@@ -48,7 +51,9 @@ class Agents:
         *,
         plugins: Agent | None = None,
         cycles: Sequence[Cycle] = CYCLES,
+        shared: SharedSignals | None = None,
     ) -> None:
+        self._shared = shared or SharedSignals()
         self._quant = quant
         self._agents: dict[str, Agent] = {agent.name: agent for agent in (quant, *agents)}
         self._synthesizer = synthesizer
@@ -68,7 +73,7 @@ class Agents:
             agents.append(self._allocator)
         if self._plugins is not None and cycle.kind.weight_set is WeightSet.CURRENT:
             agents.append(self._plugins)
-        parts = [agent.signals(view, symbols) for agent in agents] if view.row >= 0 else []
+        parts = [self._shared.signals(agent, view, symbols) for agent in agents] if view.row >= 0 else []
         candidates = {symbol for part in parts for symbol in part.candidates}
         return MarketAnalysis(
             regime=next((part.regime for part in parts if part.regime), None),

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from config.allocation import BaselineSettings, DiversifiedSettings
 from config.corporate_actions import SaidAction
 from config.drift import DriftSettings
+from config.evidence import EvidenceSettings, ShadowSettings, VoteWeights
 from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
 from config.memory import MemorySettings
@@ -272,3 +273,6 @@ class TradingSettings(Frozen):
     strategy: str = ""
     plugins: PluginSettings = PluginSettings()
     agents: dict[str, RemoteAgentSettings] = Field(default_factory=dict)
+    votes: VoteWeights = "runbook"
+    shadow: ShadowSettings = ShadowSettings()
+    evidence: EvidenceSettings = EvidenceSettings()

@@ -14,13 +14,14 @@ from config.environment import Environment, OrderRoute
 from config.loader import digest
 from config.trading import TradingSettings
 from config.watch import WatchedRisk
-from core.ports import Clock
+from core.ports import Clock, Team
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.memory import MemoryService
 from daemon.wiring.plugins import PluginService
 from daemon.wiring.sentiment import SentimentService
+from daemon.wiring.shadows import ShadowService
 from pipeline.engine import Engine, EngineDependencies
 from pipeline.report_events import publish_events_to
 from risk.build import assemble_risk
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from adapters.feeds.open import NotedFeed
     from adapters.feeds.views import HeadlineFeed
     from adapters.ledger import SqliteLedger
+    from models.factors.store import FactorStore
+    from models.regime.tracker import RegimeTracker
 
 NOTES_SHOWN_MAX = 10
 
@@ -50,6 +53,7 @@ class EngineFactory:
     ensemble: EnsembleService
     sentiment: SentimentService
     plugins: PluginService
+    shadows: ShadowService
     _source_notes: list[str] = field(default_factory=list, init=False)
     _feed_in_use: NotedFeed | None = field(default=None, init=False)
     _calendar: NyseCalendar | None = field(default=None, init=False)
@@ -76,23 +80,14 @@ class EngineFactory:
         self.ranker.open(clock, factors)
         self.ensemble.open(clock)
         broker = self.brokers.open(clock, ledger, settle_soon)
-        agent = self.sentiment.agent()
-        parts = PluginParts(factors=factors, trading=trading)
-        team = self.plugins.strategy(parts) or assemble_team(
-            trading,
-            self.ranker.provider,
-            factors,
-            self.ensemble.provider,
-            agent,
-            tracker,
-            self.plugins.agents(parts, clock),
-        )
-        given = EngineDependencies(
+        team_of = self._teams(factors, tracker, clock)
+        self.shadows.prepare(team_of)
+        parts = EngineDependencies(
             clock=clock,
             feed=self.memory.recalling(feed, ledger, factors, tracker),
             broker=broker,
             ledger=ledger,
-            team=team,
+            team=team_of(trading),
             risk=assemble_risk(trading, lambda: self.limits.settings),
             events=self.hub,
             publish_events=publish_events_to(self.hub),
@@ -104,7 +99,25 @@ class EngineFactory:
             cash_tolerance_pct=self.brokers.cash_tolerance_pct,
             follows_account=self.brokers.follows_account,
         )
-        return Engine(given, feed.view(clock.now()))
+        return Engine(parts, feed.view(clock.now()))
+
+    def _teams(
+        self, factors: FactorStore, tracker: RegimeTracker, clock: Clock
+    ) -> Callable[[TradingSettings], Team]:
+        """Return what makes a book's team of its settings; all share their agents' signals."""
+        from agents.shared import SharedSignals  # noqa: PLC0415  # with the agents
+
+        agent = self.sentiment.agent()
+        rankers, ensembles, shared = self.ranker.provider, self.ensemble.provider, SharedSignals()
+        parts = PluginParts(factors=factors, trading=self.trading)
+        others = self.plugins.agents(parts, clock)
+
+        def team_of(settings: TradingSettings) -> Team:
+            return self.plugins.strategy_of(settings, parts) or assemble_team(
+                settings, rankers, factors, ensembles, agent, tracker, others, shared
+            )
+
+        return team_of
 
     def open_ledger(self) -> SqliteLedger:
         """Return the ledger; asked again, the same one."""
@@ -134,6 +147,7 @@ class EngineFactory:
         self.sentiment.stop()
         self.plugins.stop()
         self.memory.stop()
+        self.shadows.close()
         self.brokers.close()
         if self._ledger is not None:
             self._ledger.close()

@@ -39,11 +39,11 @@ class PluginService:
             self._registered = registered_agents(self._trading, self._folder, parts, self._fits)
         return self._registered.asked
 
-    def strategy(self, parts: PluginParts) -> Team | None:
-        """Load the strategy that the settings name; None where the agents decide."""
+    def strategy_of(self, trading: TradingSettings, parts: PluginParts) -> Team | None:
+        """Load the strategy that the settings of a book name; None where the agents decide."""
         from agents.registered import registered_strategy  # noqa: PLC0415  # with the agents
 
-        return registered_strategy(self._trading, self._folder, parts) if self._trading.strategy else None
+        return registered_strategy(trading, self._folder, parts) if trading.strategy else None
 
     @property
     def faults(self) -> Sequence[str]:

@@ -70,7 +70,7 @@ def test_the_status_names_each_agent_and_why_it_abstains(daemon: Process) -> Non
 def test_one_with_a_fit_is_fitted_in_a_child_and_then_heard_without_a_weight(daemon: Process) -> None:
     def heard() -> bool:
         daemon.answer("/decide/v3", "POST")
-        return agents_of(daemon)["learner"]["abstains"] == ""
+        return bool(agents_of(daemon)["learner"]["abstains"] == "")
 
     daemon.wait(heard)
     decided = daemon.answer("/decide/v3", "POST")
