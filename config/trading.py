@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from config.clock import ClockSettings
 from config.corporate_actions import SaidAction
 from config.drift import DriftSettings
 from config.frozen import Fraction, Frozen
@@ -284,6 +285,7 @@ class TradingSettings(Frozen):
     rl: RlSettings = RlSettings()
     watchlist: WatchlistSettings = WatchlistSettings()
     data: DataSettings = DataSettings()
+    clock: ClockSettings = ClockSettings()
     corporate_actions: tuple[SaidAction, ...] = ()
     regime: RegimeSettings = RegimeSettings()
     quant: QuantSettings = QuantSettings()
