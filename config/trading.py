@@ -10,6 +10,7 @@ from config.allocation import BaselineSettings, DiversifiedSettings
 from config.clock import ClockSettings
 from config.corporate_actions import SaidAction
 from config.drift import DriftSettings
+from config.evidence import EvidenceSettings, ShadowSettings, VoteWeights
 from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
 from config.memory import MemorySettings
@@ -283,3 +284,6 @@ class TradingSettings(Frozen):
     memory: MemorySettings = MemorySettings()
     notify: NotifySettings = NotifySettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
+    votes: VoteWeights = "runbook"
+    shadow: ShadowSettings = ShadowSettings()
+    evidence: EvidenceSettings = EvidenceSettings()

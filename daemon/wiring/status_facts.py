@@ -33,6 +33,7 @@ def degraded(engines: EngineFactory, scheduler: JobScheduler, notifications: Not
         *engines.ensemble.faults,
         *engines.sentiment.faults,
         *engines.memory.faults,
+        *engines.shadows.faults,
         *notifications.faults,
         *lost_log(sys.stderr),
     ]
