@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from config.allocation import BaselineSettings, DiversifiedSettings
+from config.clock import ClockSettings
 from config.corporate_actions import SaidAction
 from config.drift import DriftSettings
+from config.evidence import EvidenceSettings, ShadowSettings, VoteWeights
 from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
 from config.memory import MemorySettings
@@ -270,6 +272,7 @@ class TradingSettings(Frozen):
     rl: RlSettings = RlSettings()
     watchlist: WatchlistSettings = WatchlistSettings()
     data: DataSettings = DataSettings()
+    clock: ClockSettings = ClockSettings()
     corporate_actions: tuple[SaidAction, ...] = ()
     regime: RegimeSettings = RegimeSettings()
     quant: QuantSettings = QuantSettings()
@@ -281,3 +284,6 @@ class TradingSettings(Frozen):
     memory: MemorySettings = MemorySettings()
     notify: NotifySettings = NotifySettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
+    votes: VoteWeights = "runbook"
+    shadow: ShadowSettings = ShadowSettings()
+    evidence: EvidenceSettings = EvidenceSettings()

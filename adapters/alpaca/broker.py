@@ -17,7 +17,6 @@ from adapters.alpaca.orders import (
     readable,
     request_of,
     status_of,
-    timestamp,
 )
 from adapters.alpaca.pre_trade_rules import AccountSnapshot
 from adapters.alpaca.trade_updates import TradeUpdates
@@ -32,7 +31,6 @@ FOREIGN = "foreign"
 STREAM_DOWN = "orders: Alpaca's trade_updates stream is down; fills are found when a step asks for them"
 DUPLICATE = "client_order_id"
 REASONS_MAX = 1000
-SKEW_SECONDS_MAX = 60.0
 log = structlog.get_logger("alpaca")
 
 
@@ -79,7 +77,6 @@ class AlpacaBroker:
         self._posted: set[str] = set()
         self._assets: dict[str, JsonObject | None] = {}
         self._session: date | None = None
-        self._clock_note = ""
         self._reasons: dict[str, str] = {}
 
     @readable()
@@ -119,7 +116,7 @@ class AlpacaBroker:
     def notes(self) -> tuple[str, ...]:
         """Name what is degraded."""
         deaf = self._stream is not None and not self._stream.connected
-        return (*((STREAM_DOWN,) if deaf else ()), *((self._clock_note,) if self._clock_note else ()))
+        return (STREAM_DOWN,) if deaf else ()
 
     def close(self) -> None:
         """Leave the stream."""
@@ -171,12 +168,7 @@ class AlpacaBroker:
         return portfolio_of(self._api.account(), self._api.positions(), (*self._tracker.pending, *foreign))
 
     def _begin(self, view: MarketView) -> None:
-        """With the first look of a day: hold our clock against Alpaca's, and ask for assets anew."""
-        skew_seconds = abs((timestamp(self._api.clock().get("timestamp")) - view.as_of).total_seconds())
-        skewed = skew_seconds > SKEW_SECONDS_MAX
-        self._clock_note = f"clock: it differs from Alpaca's by {skew_seconds:.0f} s" if skewed else ""
-        if skewed:
-            log.warning("clock.skewed", seconds=skew_seconds)
+        """With the first look of a day: ask for assets anew."""
         self._assets.clear()
         self._session = market_date(view.as_of)
 

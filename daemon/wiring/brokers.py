@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from adapters.clock_offset import ClockOffset
 from config.environment import Environment, OrderRoute
 from config.trading import TradingSettings
 from core.errors import SettingsError
@@ -30,6 +31,7 @@ class BrokerFactory:
         self._route = route
         self._paper: PaperBroker | None = None
         self._alpaca: AlpacaBroker | None = None
+        self._offset: ClockOffset | None = None
 
     @property
     def cash_tolerance_pct(self) -> float:
@@ -70,9 +72,23 @@ class BrokerFactory:
             return Decimal(repr(self._trading.broker.initial_cash_usd))
         return broker.account().cash
 
+    def clock_offset(self, clock: Clock) -> ClockOffset:
+        """Return the watch over the difference to the broker's clock; asked again, the same one."""
+        if self._offset is None:
+            builtin = self._route is OrderRoute.PAPER_BUILTIN
+            self._offset = ClockOffset(
+                self._trading.clock, clock.now, None if builtin else self._time_of_broker()
+            )
+        return self._offset
+
+    def clock_card(self) -> Mapping[str, Any]:
+        """Describe how far this machine's clock is off, as far as it is known."""
+        return self._offset.card() if self._offset else {}
+
     def notes(self) -> tuple[str, ...]:
         """Return what is degraded, in words."""
-        return self._alpaca.notes() if self._alpaca else ()
+        offset = self._offset.notes() if self._offset else ()
+        return (*(self._alpaca.notes() if self._alpaca else ()), *offset)
 
     def close(self) -> None:
         """Let go of the broker."""
@@ -111,8 +127,19 @@ class BrokerFactory:
         stream.start()
         return AlpacaBroker(self._route.value, api, tracker, stream)
 
-    def _api(self) -> AlpacaApi:
-        from adapters.alpaca.trading_client import AlpacaApi, connect  # noqa: PLC0415  # heavy
+    def _time_of_broker(self) -> Callable[[], datetime]:
+        from adapters.alpaca.orders import readable, timestamp  # noqa: PLC0415  # imported where it is made
+
+        api = self._api(attempts=1)  # asked within a step, and again a minute later
+
+        @readable()
+        def ask() -> datetime:
+            return timestamp(api.clock()["timestamp"])
+
+        return ask
+
+    def _api(self, attempts: int = 5) -> AlpacaApi:
+        from adapters.alpaca.trading_client import AlpacaApi, Patience, connect  # noqa: PLC0415  # heavy
 
         environment, (key, secret) = self._environment, self._keys()
         return AlpacaApi(
@@ -122,7 +149,8 @@ class BrokerFactory:
                 paper=environment.alpaca_paper,
                 timeout_seconds=self._trading.data.timeout_seconds,
                 url_override=environment.alpaca_base_url,
-            )
+            ),
+            Patience(timeout_seconds=self._trading.data.timeout_seconds, attempts=attempts),
         )
 
     def _stream(self, settle_soon: Callable[[], None]) -> TradeUpdates:

@@ -178,13 +178,6 @@ def test_reads_are_asked_again_and_retry_after_is_honoured(trading: Trading) -> 
     assert len(trading.settle()) == 1
 
 
-def test_a_clock_that_differs_from_the_brokers_is_named(trading: Trading) -> None:
-    trading.settle()
-    assert trading.broker.notes() == ()
-    trading.settle(days=2)
-    assert trading.broker.notes() == ("clock: it differs from Alpaca's by 172800 s",)
-
-
 # --- rules before the send -------------------------------------------------------------------------------------
 
 
