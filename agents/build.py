@@ -60,10 +60,9 @@ def assemble_team(
         shared.agent(("regime", trading.regime), lambda: RegimeAgent(regimes, BENCHMARK)),
         shared.agent("rsi", lambda: RsiAgent(factors)),
     )
-    probability_min = trading.quant.candidate_probability_min
+    p_min = trading.quant.candidate_probability_min
     quant = shared.agent(
-        ("quant", stocks, probability_min),
-        lambda: QuantAgent(provider, factors, stocks, SECTOR_OF, probability_min),
+        ("quant", stocks, p_min), lambda: QuantAgent(provider, factors, stocks, SECTOR_OF, p_min)
     )
     chosen = trading.synthesizer
     allocator = shared.agent(

@@ -170,7 +170,7 @@ class EngineFactory:
             now=self.clock.now(),
             said_actions=[said.as_action() for said in self.trading.corporate_actions],
         )
-        opened = open_feed(request, self.clock, headlines)
+        opened = open_feed(request, self.clock, headlines, self.brokers.clock_offset(self.clock))
         self._source_notes += [note for note in opened.notes if note not in self._source_notes]
         return opened.feed, opened.clock
 

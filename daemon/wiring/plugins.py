@@ -50,24 +50,23 @@ class PluginService:
         """What kept a plug-in out."""
         return self._registered.faults if self._registered else ()
 
-    def card(self, decided: StepReport | None) -> Sequence[Mapping[str, Any]]:
-        """Describe each agent of the last decision, ours too: origin, weight, and why it abstained."""
+    def card(self, decided: StepReport | None) -> Mapping[str, Any]:
+        """Describe each agent of the last decision by name, ours too: origin, weight, and why it abstained."""
         weights = self._trading.synthesizer.weights.model_dump()
         others = {named.name: named for named in self._registered.agents} if self._registered else {}
         abstained: dict[str, str] = {}
         if decided is not None:
             abstained = {a.agent: a.reason for a in decided.plan.analysis.abstentions if a.symbol == "*"}
         names = (*(decided.cycle.agents if decided else ()), *others)
-        return [
-            {
-                "name": name,
+        return {
+            name: {
                 "origin": others[name].origin if name in others else "built in",
                 "version": others[name].version if name in others else "",
                 "weight": weights.get(name, 0.0),
                 "abstains": FIRST_DECISION if decided is None else abstained.get(name, ""),
             }
             for name in names
-        ]
+        }
 
     def stop(self) -> None:
         """End the children that fit."""

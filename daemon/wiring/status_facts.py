@@ -78,9 +78,10 @@ def encode_status(
         },
         timetable=scheduler.timetable,
         graph=engines.memory.card,
-        more=lambda: {
-            "notifications": notifications.card(),
-            "agents": engines.plugins.card(service.last_decision),
+        cards={
+            "notifications": notifications.card,
+            "clock": engines.brokers.clock_card,
+            "agents": lambda: engines.plugins.card(service.last_decision),
         },
     )
 

@@ -36,7 +36,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 
 def agents_of(daemon: Process) -> dict[str, Any]:
-    return {agent["name"]: agent for agent in daemon.answer("/status")["agents"]}
+    return dict(daemon.answer("/status")["agents"])
 
 
 def test_its_line_stands_in_the_decision_with_its_weight_and_its_reason(daemon: Process) -> None:
