@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from config.sectors import BENCHMARK, SECTOR_MAP, SECTOR_OF
 from config.trading import TradingSettings
 from core.ports import Team
+from core.universe import BENCHMARK
 
 if TYPE_CHECKING:
     from agents.agent import Agent
@@ -36,18 +36,18 @@ def assemble_team(
     from agents.team import Agents  # noqa: PLC0415  # with the agents
     from models.regime.tracker import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
 
-    stocks = trading.watchlist.tickers
+    stocks, universe = trading.stocks, trading.universe
     tracker = tracker or RegimeTracker(trading.regime)
     rl = no_rl_agents() if ensemble is None else rl_agents(trading, ensemble, factors, tracker)
     agents = (
-        MarketAgent(SECTOR_MAP, trading.sector_scan),
+        MarketAgent(universe.sectors, trading.sector_scan),
         *rl,
         sentiment or NullAgent("sentiment", SENTIMENT_LEFT_OUT),
         MomentumAgent(stocks, trading.sector_scan),
         RegimeAgent(tracker, BENCHMARK),
         RsiAgent(factors),
     )
-    quant = QuantAgent(provider, factors, stocks, SECTOR_OF, trading.quant.candidate_probability_min)
+    quant = QuantAgent(provider, factors, stocks, universe.sector_of, trading.quant.candidate_probability_min)
     chosen = trading.synthesizer
     allocator = DiversifiedAgent(stocks, chosen.diversified) if chosen.allocation == "diversified" else None
     return Agents(quant, agents, Synthesizer(chosen), factors, stocks, allocator)
@@ -72,6 +72,6 @@ def rl_agents(
     from agents.rl import RlAgent, RlMembersAgent  # noqa: PLC0415  # with the agents
     from models.rl.ensemble import Ensemble  # noqa: PLC0415  # with the agents
 
-    stocks = trading.watchlist.tickers
+    stocks = trading.stocks
     ensemble = Ensemble(provider, factors, tracker, stocks, trading.ensemble, trading.rl)
     return RlAgent(ensemble), RlMembersAgent(ensemble)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from config.json_file import HINT, NESTING_MAX, read_object, shown, written_twice
 from config.risk import RiskSettings
 from config.trading import TradingSettings
+from config.universe import with_universe
 from core.errors import SettingsError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -31,9 +32,8 @@ def load_trading(folder: Path = FOLDER) -> TradingSettings:
     """
     layers = [read_json(folder / "trading.default.json"), read_json(folder / "trading.json")]
     chosen = merge(*layers).get("profile", "runbook")
-    return validate(
-        TradingSettings, merge(layers[0], _profile(folder, chosen, "trading"), layers[1]), "trading.json"
-    )
+    merged = merge(layers[0], _profile(folder, chosen, "trading"), layers[1])
+    return validate(TradingSettings, with_universe(merged, folder), "trading.json")
 
 
 def load_risk(folder: Path = FOLDER, profile: str = "runbook") -> RiskSettings:

@@ -12,6 +12,7 @@ from adapters.parquet.intraday_bars import FiveMinuteBars
 from config.loader import FOLDER, load_risk, merge, read_json, validate
 from config.risk import RiskSettings
 from config.trading import TradingSettings
+from config.universe import with_universe
 from core.errors import SettingsError
 
 Model = TypeVar("Model", TradingSettings, RiskSettings)
@@ -122,11 +123,11 @@ def settings_of(spec: BacktestSpec) -> Settings:
         )
     named = read_json(folder / "profiles" / f"{profile}.json").get("trading", {})
     content = merge(layers[0], named, layers[1], {"profile": profile}, _seeds(spec.seed))
-    trading = validate(TradingSettings, content, "trading.json")
-    return with_changes(Settings(trading=trading, risk=load_risk(folder, profile)), spec.changes)
+    trading = validate(TradingSettings, with_universe(content, folder), "trading.json")
+    return with_changes(Settings(trading=trading, risk=load_risk(folder, profile)), spec.changes, folder)
 
 
-def with_changes(base: Settings, change: Change) -> Settings:
+def with_changes(base: Settings, change: Change, folder: Path = FOLDER) -> Settings:
     """Lay values over settings, named as `trading.quant.max_depth` or `risk.swing_exit.stop_loss_pct`.
 
     Raises
@@ -147,14 +148,14 @@ def with_changes(base: Settings, change: Change) -> Settings:
             content = {part: content}
         laid = merge(laid, content)
     return Settings(
-        trading=validate(TradingSettings, laid["trading"], "trading as set for this run"),
+        trading=validate(TradingSettings, with_universe(laid["trading"], folder), "trading as set for this run"),
         risk=validate(RiskSettings, laid["risk"], "risk as set for this run"),
     )
 
 
 def v8_settings_of(spec: BacktestSpec) -> Settings:
     """Read the settings of the ranker alone; what the run itself sets goes before its own costs and limits."""
-    return with_changes(v8_settings(settings_of(spec)), spec.changes)
+    return with_changes(v8_settings(settings_of(spec)), spec.changes, spec.folder)
 
 
 def v8_settings(settings: Settings) -> Settings:

@@ -16,10 +16,10 @@ from pydantic import ValidationError
 from api.routes.backtest import BacktestRequest, SpanRequest
 from api.routes.rl import TrainRequest
 from api.schemas.requests import DecideRequest, RequestBody, past_moment
-from config.sectors import STOCKS
 from core.errors import RequestError
 from core.times import market_date
 from tests.api.problem import assert_problem
+from tests.default_universe import STOCKS
 
 JSON = {"content-type": "application/json"}
 TABLE = [
