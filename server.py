@@ -23,7 +23,7 @@ from api.connections.http import HeaderRefusal, LimitedHttpProtocol
 from api.connections.websocket import LimitedWebSocketProtocol
 from api.security import Gate
 from api.stream.endpoint import MESSAGE_BYTES_MAX
-from config.environment import SECRETS, Environment, read_environment, secrets_in
+from config.environment import PRIVATE, SECRETS, Environment, read_environment, secrets_in
 from config.server import ServerSettings
 from core.errors import SettingsError
 from core.masking import SecretMask
@@ -35,7 +35,6 @@ EXIT_SETTINGS = 2
 SHUTDOWN_SECONDS_MAX = 2  # for open requests; the engine's step has as long again
 BACKLOG = 2048
 PING_SECONDS = 20.0
-PRIVATE = 0o077  # files that this process and its children make are its user's alone
 STDIN = 0  # the raw descriptor: a thread that blocks in sys.stdin makes the interpreter abort at its end
 log = structlog.get_logger("start")
 

@@ -29,7 +29,7 @@ def assemble_team(
 ) -> Team:
     """Put the agents together; the same for the daemon and the backtest."""
     from agents.agent import NullAgent  # noqa: PLC0415  # with the agents
-    from agents.diversified import DiversifiedAgent  # noqa: PLC0415  # with the agents
+    from agents.allocation import allocator_of  # noqa: PLC0415  # with the agents
     from agents.market import MarketAgent, MomentumAgent, RegimeAgent, RsiAgent  # noqa: PLC0415  # heavy
     from agents.quant import QuantAgent  # noqa: PLC0415  # heavy: imported at first use
     from agents.synthesizer import Synthesizer  # noqa: PLC0415  # with the agents
@@ -49,8 +49,7 @@ def assemble_team(
     )
     quant = QuantAgent(provider, factors, stocks, universe.sector_of, trading.quant.candidate_probability_min)
     chosen = trading.synthesizer
-    allocator = DiversifiedAgent(stocks, chosen.diversified) if chosen.allocation == "diversified" else None
-    return Agents(quant, agents, Synthesizer(chosen), factors, stocks, allocator)
+    return Agents(quant, agents, Synthesizer(chosen), factors, stocks, allocator_of(stocks, chosen))
 
 
 def team_for(trading: TradingSettings, provider: RankerProvider, factors: FactorStore) -> Team:

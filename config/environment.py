@@ -191,6 +191,7 @@ def _require_strong(token: SecretStr) -> None:
         )
 
 
+PRIVATE = 0o077  # the umask of every program of ours: what it writes is its user's alone
 SECRETS = ("TRADING_API_TOKEN", "ALPACA_API_KEY", "ALPACA_SECRET_KEY", "NEO4J_PASSWORD", "HEARTBEAT_URL")
 
 

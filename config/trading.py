@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from config.allocation import BaselineSettings, DiversifiedSettings
 from config.corporate_actions import SaidAction
 from config.drift import DriftSettings
 from config.frozen import Fraction, Frozen
@@ -191,49 +192,34 @@ class LegacyWeights(Frozen):
     regime: Annotated[float, Field(ge=0)] = 0.15
 
 
-class DiversifiedSettings(Frozen):
-    """The least-correlated portfolio, scaled to a volatility; the decisions of the `measured` profile.
-
-    Attributes
-    ----------
-    lookback_sessions : tuple of int
-        One portfolio a lookback; their mean is held.
-    shrinkage : float
-        Of the correlations towards none, in [0, 1]; 1 is equal weight.
-    target_volatility_pct : float
-        A year, as a fraction; the portfolio then realises a little more, since it understates its own.
-    entry_weight_min_pct : float
-        A share smaller than this is not worth entering; one that is held already stays.
-    """
-
-    lookback_sessions: tuple[Annotated[int, Field(ge=20)], ...] = (126, 252)
-    shrinkage: Fraction = 0.25
-    target_volatility_pct: Annotated[float, Field(gt=0, le=1)] = 0.11
-    volatility_sessions: Annotated[int, Field(ge=5)] = 21
-    entry_weight_min_pct: Fraction = 0.005
-
-
 class SynthesizerSettings(Frozen):
     """How signals become decisions.
 
     Attributes
     ----------
     allocation : str
-        `votes`: weighted votes decide. `diversified`: the least-correlated portfolio, votes shown without weight.
+        `votes`: weighted votes decide. `diversified`, the least-correlated portfolio, and `baseline`, equal
+        weight: votes are shown without weight.
     """
 
-    allocation: Literal["votes", "diversified"] = "votes"
+    allocation: Literal["votes", "diversified", "baseline"] = "votes"
+    baseline: BaselineSettings = BaselineSettings()
     diversified: DiversifiedSettings = DiversifiedSettings()
     weights: AgentWeights = AgentWeights()
     legacy_weights: LegacyWeights = LegacyWeights()
     buy_score_min: Annotated[float, Field(ge=-1, le=1)] = 0.35
     sell_score_max: Annotated[float, Field(ge=-1, le=1)] = -0.20
 
+    @property
+    def entry_weight_min_pct(self) -> float:
+        """Smallest share of equity worth entering in a portfolio that an agent sizes."""
+        return self.diversified.entry_weight_min_pct if self.allocation == "diversified" else 0.0
+
 
 class TradingSettings(Frozen):
     """All of `trading.json`."""
 
-    profile: Literal["runbook", "measured"] = "runbook"
+    profile: str = "runbook"
     universe: Universe = DEFAULT
     server: ServerSettings = ServerSettings()
     broker: BrokerSettings = BrokerSettings()

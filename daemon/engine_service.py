@@ -99,7 +99,7 @@ class EngineService:
             "server_uptime": round(time.monotonic() - self._started, 3),
             "ready": not self._not_ready,
             "not_ready": self._not_ready,
-            "trading_state": engine.state.value if engine else None,
+            "trading_state": engine.state.value if engine else self._halt_recorder.state_before_start,
             "last_decision_age_seconds": round((now - report.as_of).total_seconds(), 3) if report else None,
             "last_bar_age_seconds": last_bar_age_seconds(engine.last_view, now) if engine else None,
         }
@@ -144,11 +144,9 @@ class EngineService:
         return await self._on_engine(settle_and_execute)
 
     async def halt(self, reason: str) -> None:
-        """Go to HALTED at once, even inside a running step, and write it down; it never queues."""
-        engine = self._require_engine()
-        engine.sending.request_halt()
+        """Go to HALTED at once, even inside a running step or the start, and write it down; it never queues."""
         self._status_cache = (-1.0, b"")
-        await self._halt_recorder.record(engine, reason)
+        await self._halt_recorder.halt(lambda: self.engine, reason)
 
     async def resume(self) -> None:
         """Go back to ACTIVE, unless a halt was asked for later; losses are measured from here on."""
@@ -255,6 +253,7 @@ class EngineService:
         if self._thread.stopping.is_set():
             return None
         engine = self.engine = self.engine or self._given.build(self._settle_soon)
+        self._halt_recorder.halt_new_engine(engine)
         self._ledger = self._given.open_ledger()
         found = self.recovery = recover(engine)
         self.last_decision = newest_decision(engine.parts.ledger)

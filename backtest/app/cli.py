@@ -22,9 +22,10 @@ from backtest.app.settings import BacktestSpec, settings_of
 from backtest.app.strategies import load_panel, with_feed
 from backtest.app.study import Strategy, run_study
 from backtest.to_json import figures
-from config.environment import Environment, read_environment
+from config.environment import PRIVATE, Environment, read_environment, secrets_in
 from config.loader import FOLDER
 from core.errors import EngineError, RequestError, SettingsError
+from core.masking import SecretMask
 
 EXIT_FAILED, EXIT_SETTINGS = 1, 2
 ABOUT = {
@@ -40,6 +41,8 @@ def main(
     folder: Path = FOLDER,
 ) -> int:
     """Run one script under the settings in `folder`; return its exit code."""
+    os.umask(PRIVATE)
+    mask = SecretMask(secrets_in(variables))
     arguments = parser(strategy).parse_args(argv)
     try:
         environment = read_environment(variables)
@@ -47,7 +50,7 @@ def main(
             strategy, arguments, with_intraday(arguments, spec_of(arguments, folder), environment), environment
         )
     except EngineError as error:
-        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)  # noqa: T201  # a script prints
+        print(f"{Path(sys.argv[0]).name}: {mask.text(str(error))}", file=sys.stderr)  # noqa: T201  # a script prints
         return EXIT_SETTINGS if isinstance(error, SettingsError | RequestError) else EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_FAILED
@@ -101,7 +104,11 @@ def parser(strategy: Strategy) -> argparse.ArgumentParser:
     add("--start", type=_day, help="first session, ISO; default 2019-01-02 or the earliest there is")
     add("--end", type=_day, help="last session, ISO; default the last there is")
     add("--feed", default="", help="as DATA_PROVIDER: parquet:PATH, yfinance, alpaca, simulated, auto")
-    add("--profile", default="", help="runbook or measured; default as trading.json has it")
+    add(
+        "--profile",
+        default="",
+        help="a name in config/profiles; default as trading.json has it",
+    )
     add("--seed", type=_at_least(0), help="of the models and of what the report draws; default the settings'")
     add(
         "--set",
@@ -130,6 +137,13 @@ def parser(strategy: Strategy) -> argparse.ArgumentParser:
     )
     add("--out", type=Path, default=CHARTS, help="folder of the chart and its JSON")
     add_tools(wanted)
+    _add_own(wanted, strategy)
+    return wanted
+
+
+def _add_own(wanted: argparse.ArgumentParser, strategy: Strategy) -> None:
+    """Add what only one of the scripts has."""
+    add = wanted.add_argument
     if strategy == "quant_v8":
         add(
             "--rebalance-sessions",
@@ -140,7 +154,6 @@ def parser(strategy: Strategy) -> argparse.ArgumentParser:
     if strategy == "pipeline":
         add("--intraday", type=Path, metavar="PATH", help="parquet of 5-minute bars for the risk check to walk")
         add("--attribution", action="store_true", help="run again without each agent and each exit rule")
-    return wanted
 
 
 def _day(text: str) -> date:

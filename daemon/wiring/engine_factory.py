@@ -16,9 +16,9 @@ from config.watch import WatchedRisk
 from core.ports import Clock
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
-from daemon.models.sentiment import SentimentService
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.memory import MemoryService
+from daemon.wiring.sentiment import SentimentService
 from pipeline.engine import Engine, EngineDependencies
 from pipeline.report_events import publish_events_to
 from risk.build import assemble_risk

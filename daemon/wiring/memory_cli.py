@@ -10,9 +10,10 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from config.environment import OrderRoute, read_environment
+from config.environment import PRIVATE, OrderRoute, read_environment, secrets_in
 from config.loader import FOLDER, load_trading
 from core.errors import EngineError, LedgerError
+from core.masking import SecretMask
 from daemon.wiring.memory import stores
 
 EXIT_FAILED = 1
@@ -22,6 +23,8 @@ def main(
     argv: Sequence[str] | None = None, variables: Mapping[str, str] = os.environ, folder: Path = FOLDER
 ) -> int:
     """Run the command; return its exit code."""
+    os.umask(PRIVATE)
+    mask = SecretMask(secrets_in(variables))
     options = argparse.ArgumentParser(prog="python -m daemon.wiring.memory_cli", description=__doc__)
     options.add_argument("command", choices=["rebuild"], help="write the graph anew from the ledger")
     options.add_argument("--store", choices=["neo4j", "sqlite"], help="default: Neo4j where NEO4J_URI is set")
@@ -29,7 +32,7 @@ def main(
     try:
         rows, seconds, place = rebuild(arguments.store, variables, folder)
     except EngineError as error:
-        print(f"memory_cli: {error}", file=sys.stderr)  # noqa: T201  # a script prints
+        print(f"memory_cli: {mask.text(str(error))}", file=sys.stderr)  # noqa: T201  # a script prints
         return EXIT_FAILED
     print(f"{rows} ledger rows written to {place} in {seconds:.1f} s")  # noqa: T201  # a script prints
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import structlog
 
 from daemon.engine_service import EngineService
+from daemon.log_stream import LogStream
 from daemon.status import status_bytes
 from daemon.wiring.cron import JobScheduler
 from daemon.wiring.engine_factory import EngineFactory
@@ -32,6 +34,17 @@ def degraded(engines: EngineFactory, scheduler: JobScheduler, notifications: Not
         *engines.sentiment.faults,
         *engines.memory.faults,
         *notifications.faults,
+        *lost_log(sys.stderr),
+    ]
+
+
+def lost_log(stream: object) -> list[str]:
+    """Return how much of the log its reader did not take, in words; nothing where all was taken."""
+    if not isinstance(stream, LogStream) or not stream.lost_writes:
+        return []
+    return [
+        f"log: {stream.lost_writes} writes were lost since the start: whoever reads the log (a pipe, a disk) did "
+        "not take them. Trading goes on and the ledger has every decision; mend the reader"
     ]
 
 

@@ -21,18 +21,18 @@ from core.errors import SettingsError
 from core.ports import Clock
 from core.types import StepReport
 from core.universe import BENCHMARK, Universe
-from daemon.backtest_jobs import BacktestService
 from daemon.engine_service import EngineService
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
-from daemon.models.sentiment import SentimentService
 from daemon.service_dependencies import ComparedMarket, ServiceDependencies
+from daemon.wiring.backtest_jobs import BacktestService
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.cron import JobScheduler
 from daemon.wiring.engine_factory import EngineFactory
 from daemon.wiring.memory import MemoryService
 from daemon.wiring.notifications import NotificationService
 from daemon.wiring.protective_levels import position_levels
+from daemon.wiring.sentiment import SentimentService
 from daemon.wiring.status_facts import degraded, encode_status, log_built
 from pipeline.engine import Engine
 

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ROOMS = (
     "core", "config", "models", "agents", "risk", "analysis", "pipeline", "backtest", "daemon", "adapters",
-    "scheduler", "api", "charts",
+    "scheduler", "api", "charts", "cli",
 )  # fmt: skip
 INNER = {
     "core": (),
@@ -25,7 +25,8 @@ INNER = {
     "api": ("core", "config", "pipeline.report_events"),
     "pipeline": ("core",),
     "backtest": ("core", "config", "analysis", "pipeline"),
-    "daemon": ("core", "config", "analysis", "models", "pipeline", "adapters", "agents", "backtest"),
+    "daemon": ("core", "config", "analysis", "models", "pipeline"),
+    "cli": ("core", "config", "daemon.wiring", "backtest.app"),
 }
 WIRING = ("daemon/wiring/", "backtest/app/")
 HOMES = {
@@ -48,6 +49,7 @@ HOMES = {
     "prometheus_client": ("adapters/metrics.py",),
     "apprise": ("adapters/notify/receivers.py",),
     "pytickersymbols": ("config/universe_index.py",),
+    "typer": ("cli/",),
 }
 
 
@@ -97,11 +99,14 @@ def test_every_import_points_inward() -> None:
         ("pipeline/step.py", "import models.regime.tracker"),
         ("api/app.py", "from daemon.wiring import build_daemon"),
         ("daemon/status.py", "from risk.manager import RuleBasedRiskManager"),
+        ("daemon/status.py", "from adapters.ledger import SqliteLedger"),
+        ("daemon/engine_service.py", "from backtest.app.study import run_study"),
         ("backtest/report.py", "from adapters.ledger import SqliteLedger"),
         ("analysis/performance.py", "from config.risk import RiskSettings"),
         ("agents/rl.py", "import torch"),
         ("risk/sizing.py", "import xgboost as xgb"),
         ("pipeline/engine.py", "import sqlite3"),
+        ("cli/reading.py", "from adapters.ledger import SqliteLedger"),
     ],
 )
 def test_a_planted_wrong_import_is_caught(path: str, planted: str) -> None:

@@ -207,13 +207,15 @@ def test_what_it_writes_is_its_users_alone(daemon: Process, tmp_path: Path) -> N
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_secrets_are_in_no_childs_environment(daemon: Process) -> None:
+    own = Path(f"/proc/{daemon.child.pid}/cmdline").read_bytes()
     job = daemon.answer("/quant/retrain?wait=false", "POST")["job_id"]
     found: list[bytes] = []
     while daemon.answer(f"/jobs/{job}")["status"] == "running":
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):  # it has ended
                 parent = (process / "stat").read_text().rsplit(")", 1)[1].split()[1]
-                if parent == str(daemon.child.pid):
+                begun = (process / "cmdline").read_bytes() != own  # before that it is the fork that will start it
+                if parent == str(daemon.child.pid) and begun:
                     found.append((process / "environ").read_bytes())
     assert any(b"STATE_DIR" in environment for environment in found)
     assert not any(b"TRADING_API_TOKEN" in environment for environment in found)

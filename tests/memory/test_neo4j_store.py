@@ -192,8 +192,8 @@ def test_a_server_that_stalls_is_given_up_in_time(graph_server: GraphServer) -> 
         try:
             with pytest.raises(RecallError, match="did not answer within"):
                 await store.facts("NVDA", 5)
-            await store.close()
         finally:
             graph_server.go_on()
+            await store.close()
 
     asyncio.run(go())

@@ -11,7 +11,7 @@ from tests.servers.alpaca_broker_book import Book, iso, order_json, text
 from tests.servers.alpaca_broker_desk import Desk
 from tests.servers.alpaca_broker_faults import FaultPlan, Scripted
 from tests.servers.alpaca_broker_wire import activity_json
-from tests.servers.alpaca_data import AlpacaData
+from tests.servers.alpaca_data import AlpacaData, trade_json
 from tests.servers.local_http import Answer, Asked
 
 DONE = Answer(body={"done": True})
@@ -42,10 +42,7 @@ def answer_admin(book: Book, data: AlpacaData, asked: Asked) -> Answer:
 
 def snapshots(book: Book) -> dict[str, Any]:
     """Give the market data that the book's prices imply."""
-    return {
-        name: {"latestTrade": {"p": float(price), "t": iso(book.now)}, "dailyBar": None}
-        for name, price in book.prices.items()
-    }
+    return {name: {"latestTrade": trade_json(float(price), iso(book.now))} for name, price in book.prices.items()}
 
 
 def _book(book: Book) -> dict[str, Any]:

@@ -15,12 +15,15 @@ from core.times import NEW_YORK
 from tests.servers.alpaca_broker_faults import Faults
 
 ZERO, CENT, TICK, SHARE = Decimal(0), Decimal("0.01"), Decimal("0.0001"), Decimal("0.000001")
-OPEN = ("accepted", "new", "partially_filled")
+OPEN = ("accepted", "new", "partially_filled", "pending_cancel")
 
 
 @dataclass(kw_only=True)
 class BrokerOrder:
-    """An order as the broker keeps it; `parts` are the fills still to come, one a tick."""
+    """An order as the broker keeps it; `parts` are the fills still to come, one a tick.
+
+    The stop of an OCO is a leg: held, and in nobody's way, until it is reached.
+    """
 
     order_id: str
     client_order_id: str
@@ -41,6 +44,12 @@ class BrokerOrder:
     replaces: str | None = None
     replaced_by: str | None = None
     ended_at: datetime | None = None
+    kind: str = "market"
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    order_class: str = ""
+    legs: list[BrokerOrder] = field(default_factory=list)
+    leg_of: BrokerOrder | None = None
 
     @property
     def open(self) -> bool:
@@ -74,6 +83,8 @@ class Book:
 
     Attributes
     ----------
+    late : list of (int, dict)
+        POSTs on their way: the tick they arrive in, and what they ask.
     post_attempts : Counter
         How often each client_order_id was POSTed, accepted or not.
     not_fractionable, not_tradable : set of str
@@ -92,6 +103,7 @@ class Book:
     activities: list[Activity] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     held_back: list[dict[str, Any]] = field(default_factory=list)
+    late: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     post_attempts: Counter[str] = field(default_factory=Counter)
     not_fractionable: set[str] = field(default_factory=set)
     not_tradable: set[str] = field(default_factory=set)
@@ -139,10 +151,18 @@ class Book:
     def find(self, client_order_id: str) -> BrokerOrder | None:
         return self.orders.get(self.ids.get(client_order_id, ""))
 
-    def fill(self, order: BrokerOrder, quantity: Decimal, dice: Random) -> None:
-        """Trade a part of an order at the price of now, two basis points worse."""
-        worse = Decimal("1.0002") if order.side == "buy" else Decimal("0.9998")
+    def traded_price(self, order: BrokerOrder) -> Decimal:
+        """Give the price of now, two basis points worse, but never beyond an order's limit."""
+        buys, limit = order.side == "buy", order.limit_price
+        worse = Decimal("1.0002") if buys else Decimal("0.9998")
         price = (self.prices[order.symbol] * worse).quantize(TICK, ROUND_HALF_EVEN)
+        if limit is None:
+            return price
+        return min(price, limit) if buys else max(price, limit)
+
+    def fill(self, order: BrokerOrder, quantity: Decimal, dice: Random) -> None:
+        """Trade a part of an order at the price of now."""
+        price = self.traded_price(order)
         order.filled += quantity
         order.value += quantity * price
         order.status = "partially_filled" if order.left else "filled"
@@ -226,9 +246,10 @@ class Book:
         ))  # fmt: skip
 
 
-def order_json(order: BrokerOrder) -> dict[str, Any]:
-    """Give an order as Alpaca's REST writes it."""
+def order_json(order: BrokerOrder, *, nested: bool = False) -> dict[str, Any]:
+    """Give an order as Alpaca's REST writes it; `nested` with its legs."""
     ended = iso(order.ended_at) if order.ended_at else None
+    legs = [order_json(leg) for leg in order.legs] if nested and order.legs else None
     return {
         "id": order.order_id, "client_order_id": order.client_order_id, "created_at": iso(order.created_at),
         "updated_at": iso(order.updated_at), "submitted_at": iso(order.created_at),
@@ -241,11 +262,16 @@ def order_json(order: BrokerOrder) -> dict[str, Any]:
         "asset_id": str(asset_id(order.symbol)), "symbol": order.symbol, "asset_class": "us_equity",
         "notional": None, "qty": text(order.quantity), "filled_qty": text(order.filled),
         "filled_avg_price": text((order.value / order.filled).quantize(SHARE)) if order.filled else None,
-        "order_class": "", "order_type": "market", "type": "market", "side": order.side,
-        "time_in_force": order.time_in_force, "limit_price": None, "stop_price": None,
-        "status": order.status, "extended_hours": False, "legs": None, "trail_percent": None,
+        "order_class": order.order_class, "order_type": order.kind, "type": order.kind, "side": order.side,
+        "time_in_force": order.time_in_force, "limit_price": _price(order.limit_price),
+        "stop_price": _price(order.stop_price),
+        "status": order.status, "extended_hours": False, "legs": legs, "trail_percent": None,
         "trail_price": None, "hwm": None, "subtag": None, "source": None,
     }  # fmt: skip
+
+
+def _price(price: Decimal | None) -> str | None:
+    return None if price is None else text(price)
 
 
 def text(number: Decimal) -> str:

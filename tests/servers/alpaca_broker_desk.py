@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
 from random import Random
@@ -18,7 +18,10 @@ from tests.servers.alpaca_broker_book import (
     text,
     uuid,
 )
+from tests.servers.alpaca_broker_terms import ill_formed_reason, price_in
 from tests.servers.local_http import Answer
+
+CANCELLING = "pending_cancel"
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Desk:
         order = self._taken(asked, name, dice)
         book.tell("new", order)
         self._work(order)
-        return Answer(body=order_json(order))
+        return Answer(body=order_json(order, nested=True))
 
     def tick(self, now: datetime | None, prices: dict[str, Decimal]) -> None:
         """Move the clock and the prices on; open orders trade, and end with their session."""
@@ -59,17 +62,36 @@ class Desk:
         if book.today() != before:
             book.last_equity = book.equity()
         for order in [order for order in book.orders.values() if order.open]:
-            if self._is_over(order):
+            if order.status == CANCELLING:
+                self._end_group(order, "canceled")
+            elif self._is_over(order):
                 book.end(order, "expired")
             else:
                 self._work(order)
+        arrived = [asked for due, asked in book.late if due <= book.ticks]
+        book.late = [(due, asked) for due, asked in book.late if due > book.ticks]
+        for asked in arrived:
+            self.submit(asked)
         book.release_events()
 
     def cancel(self, order: BrokerOrder) -> Answer:
+        """Cancel an order, and with it the whole of its group; a slow cancellation is done by the next tick."""
+        order = order.leg_of if order.leg_of is not None and order.leg_of.open else order
         if not order.open:
             return refusal(422, 42210000, f'order is already in "{order.status}" state')
-        self.book.end(order, "canceled")
+        if order.status == CANCELLING:
+            return Answer(status=204)
+        if self.book.faults.happens("slow_cancel", self.book.faults.dice(f"cancel {order.client_order_id}")):
+            order.status = CANCELLING
+        else:
+            self._end_group(order, "canceled")
         return Answer(status=204)
+
+    def _end_group(self, order: BrokerOrder, status: str) -> None:
+        self.book.end(order, status)
+        for leg in order.legs:
+            if leg.status == "held":
+                self.book.end(leg, "canceled")
 
     def replace(self, order: BrokerOrder, asked: dict[str, Any]) -> Answer:
         """Put another order in the place of an open one; what was filled of the old one stays there."""
@@ -88,7 +110,7 @@ class Desk:
         """Split a stock: `ratio` new shares for each old one; its open orders are cancelled."""
         book = self.book
         for order in [o for o in book.orders.values() if o.open and o.symbol == symbol]:
-            book.end(order, "canceled")
+            self._end_group(order, "canceled")
         book.prices[symbol] = book.prices[symbol] / ratio
         holding = book.holdings.get(symbol)
         if holding is not None:
@@ -102,6 +124,8 @@ class Desk:
         self.book.other_activity(kind, net_amount=text(amount))
 
     def _is_over(self, order: BrokerOrder) -> bool:
+        if order.time_in_force == "gtc":
+            return False
         hours = self.book.hours(order.live_on)
         return hours is not None and self.book.now >= hours[1]
 
@@ -120,11 +144,27 @@ class Desk:
             updated_at=book.now,
             live_on=opens.astimezone(NEW_YORK).date(),
             status="new" if book.is_open() else "accepted",
+            kind=asked["type"],
+            limit_price=price_in(asked, "limit_price") or price_in(asked.get("take_profit"), "limit_price"),
+            stop_price=price_in(asked, "stop_price"),
+            order_class=str(asked.get("order_class") or ""),
         )
         self._plan(order, dice)
         book.orders[order.order_id] = order
         book.ids[name] = order.order_id
+        if order.order_class == "oco":
+            self._add_leg(order, price_in(asked["stop_loss"], "stop_price"), dice)
         return order
+
+    def _add_leg(self, order: BrokerOrder, stop_price: Decimal | None, dice: Random) -> None:
+        """Hold the stop of an OCO beside its limit order, under a name of the broker's own."""
+        leg = replace(
+            order, order_id=str(uuid(dice)), client_order_id=str(uuid(dice)), kind="stop", limit_price=None,
+            stop_price=stop_price, status="held", leg_of=order, legs=[], parts=list(order.parts),
+        )  # fmt: skip
+        order.legs.append(leg)
+        self.book.orders[leg.order_id] = leg
+        self.book.ids[leg.client_order_id] = leg.order_id
 
     def _plan(self, order: BrokerOrder, dice: Random) -> None:
         """Draw how an order will fill."""
@@ -142,9 +182,18 @@ class Desk:
             order.wait_ticks = dice.randint(1, 3)
 
     def _work(self, order: BrokerOrder) -> None:
-        """Trade what is due of an order, when the market is open."""
+        """Trade what is due of an order, when the market is open and its price is reached."""
         book = self.book
         if not book.is_open() or book.today() < order.live_on:
+            return
+        leg = next((leg for leg in order.legs if leg.status == "held"), None)
+        if leg is not None and self._reached(leg):
+            leg.parts, leg.quantity = [order.left], order.left
+            book.end(order, "canceled")
+            leg.status = "new"
+            book.tell("new", leg)
+            order = leg
+        if order.filled == 0 and not self._reached(order):
             return
         if order.wait_ticks:
             order.wait_ticks -= 1
@@ -157,6 +206,28 @@ class Desk:
         order.parts = order.parts[len(due) :]
         for quantity in due:
             book.fill(order, quantity, dice)
+        if leg is not None and leg.status == "held":
+            self._shrink(order, leg)
+        if order.time_in_force == "opg" and order.open:
+            book.end(order, "canceled")
+
+    def _shrink(self, order: BrokerOrder, leg: BrokerOrder) -> None:
+        """Let a held stop cover only what its limit order has left to sell."""
+        if order.left:
+            leg.quantity = order.left
+        else:
+            self.book.end(leg, "canceled")
+
+    def _reached(self, order: BrokerOrder) -> bool:
+        """Tell whether the price is where an order trades: at any for a market order."""
+        price = self.book.prices[order.symbol]
+        if order.leg_of is not None and order.open:
+            return True
+        if order.stop_price is not None:
+            return price <= order.stop_price if order.side == "sell" else price >= order.stop_price
+        if order.limit_price is not None:
+            return price >= order.limit_price if order.side == "sell" else price <= order.limit_price
+        return True
 
     def _refused(self, asked: dict[str, Any]) -> Answer | None:
         """Check an order as Alpaca does; None when it may stand."""
@@ -164,8 +235,11 @@ class Desk:
         quantity = Decimal(str(asked.get("qty") or 0))
         if symbol not in book.prices or symbol in book.not_tradable:
             return refusal(422, 42210000, f"asset {symbol} is not found, or not tradable")
-        if quantity <= 0 or side not in ("buy", "sell") or asked.get("type") != "market":
-            return refusal(422, 42210000, "this stand-in takes market orders of a positive qty, buy or sell")
+        if quantity <= 0 or side not in ("buy", "sell"):
+            return refusal(422, 42210000, "qty must be positive, side buy or sell")
+        ill_formed = ill_formed_reason(asked, self.book.now)
+        if ill_formed:
+            return refusal(422, 42210000, ill_formed)
         if quantity != quantity.to_integral_value():
             if symbol in book.not_fractionable:
                 return refusal(403, 40310000, f'asset "{symbol}" is not fractionable')

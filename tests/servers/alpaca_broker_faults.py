@@ -32,6 +32,10 @@ class FaultPlan:
         No answer and the socket stays open; nothing done, or done all the same.
     reject_insufficient, reject_unprocessable : float
         A POST of an order is refused: 403 with code 40310000, or 422 with code 42210000.
+    arrives_late : float
+        A POST of an order gets no answer and arrives 1 to `late_ticks_max` ticks later.
+    slow_cancel : float
+        A cancellation is taken, and done only by the next tick.
     rejected_later : float
         An order is accepted and then rejected at the next tick.
     unfilled, partial, waits : float
@@ -59,6 +63,9 @@ class FaultPlan:
     only: tuple[str, ...] = ()
     reject_insufficient: Rate = 0.0
     reject_unprocessable: Rate = 0.0
+    arrives_late: Rate = 0.0
+    late_ticks_max: int = 3
+    slow_cancel: Rate = 0.0
     rejected_later: Rate = 0.0
     unfilled: Rate = 0.0
     partial: Rate = 0.0
@@ -87,7 +94,8 @@ REQUEST_FAULTS = (
     "rate_limited", "error_before", "error_after", "drop_before", "drop_after", "half_open_before",
     "half_open_after",
 )  # fmt: skip
-ORDER_FAULTS = ("reject_insufficient", "reject_unprocessable")
+REFUSALS = ("reject_insufficient", "reject_unprocessable")
+ORDER_FAULTS = (*REFUSALS, "arrives_late")
 
 
 @dataclass(kw_only=True)

@@ -22,7 +22,7 @@ from tests.servers.alpaca_broker_book import (
     text,
 )
 from tests.servers.alpaca_broker_desk import Desk, refusal
-from tests.servers.alpaca_broker_faults import ORDER_FAULTS
+from tests.servers.alpaca_broker_faults import REFUSALS
 from tests.servers.local_http import Answer, Asked, Cut, Hold, Outcome
 
 SERVER_ERRORS = (500, 502, 503, 504)
@@ -43,9 +43,13 @@ def answer_trading(book: Book, asked: Asked) -> Outcome:
 
 def _with_fault(book: Book, asked: Asked, fault: str, dice: Random) -> Outcome:
     done = None
-    if not fault or fault in ORDER_FAULTS or fault.endswith("_after"):
+    if not fault or fault in REFUSALS or fault.endswith("_after"):
         with book.lock:
             done = _route(book, asked, fault)
+    if fault == "arrives_late":
+        with book.lock:
+            book.late.append((book.ticks + dice.randint(1, book.faults.plan.late_ticks_max), asked.json))
+        return Cut()
     if fault == "rate_limited":
         after = {"Retry-After": str(book.faults.plan.retry_after_seconds)}
         return Answer(status=429, body={"code": 42910000, "message": "rate limit exceeded"}, headers=after)
@@ -59,7 +63,7 @@ def _with_fault(book: Book, asked: Asked, fault: str, dice: Random) -> Outcome:
 def _route(book: Book, asked: Asked, fault: str) -> Answer:
     method, path = asked.method, asked.path.removeprefix("/v2")
     if path == "/orders" and method == "POST":
-        return Desk(book).submit(asked.json, fault if fault in ORDER_FAULTS else "")
+        return Desk(book).submit(asked.json, fault if fault in REFUSALS else "")
     if path.startswith("/orders/"):
         return _one_order(book, asked, path.removeprefix("/orders/"))
     if path.startswith("/account/activities"):
@@ -97,7 +101,7 @@ def _one_order(book: Book, asked: Asked, order_id: str) -> Answer:
         return Desk(book).cancel(order)
     if asked.method == "PATCH":
         return Desk(book).replace(order, asked.json)
-    return Answer(body=order_json(order))
+    return Answer(body=order_json(order, nested=asked.query.get("nested") == "true"))
 
 
 def _orders(book: Book, asked: Asked) -> list[dict[str, Any]]:
@@ -111,7 +115,9 @@ def _orders(book: Book, asked: Asked) -> list[dict[str, Any]]:
         and ("symbols" not in asked.query or order.symbol in asked.query["symbols"].split(","))
     ]  # fmt: skip
     rows = rows if asked.query.get("direction") == "asc" else rows[::-1]
-    return [order_json(order) for order in rows[: min(limit, 500)]]
+    nested = asked.query.get("nested") == "true"
+    rows = [order for order in rows if not nested or order.leg_of is None]
+    return [order_json(order, nested=nested) for order in rows[: min(limit, 500)]]
 
 
 def _activities(book: Book, asked: Asked, kind: str) -> list[dict[str, Any]]:
@@ -190,5 +196,8 @@ def _calendar(book: Book, asked: Asked) -> list[dict[str, str]]:
     for day in (start + timedelta(days=n) for n in range(min((end - start).days + 1, CALENDAR_DAYS_MAX))):
         if hours := book.hours(day):
             first, last = (f"{at.astimezone(NEW_YORK):%H:%M}" for at in hours)
-            out.append({"date": day.isoformat(), "open": first, "close": last})
+            out.append({
+                "date": day.isoformat(), "open": first, "close": last, "session_open": "0400",
+                "session_close": "2000", "settlement_date": (day + timedelta(days=1)).isoformat(),
+            })  # fmt: skip
     return out

@@ -79,8 +79,10 @@ class GraphServer:
         self._child = None
 
     def stall(self) -> None:
-        """Let it keep its connections and answer nothing."""
+        """Let it keep its connections and answer nothing; returns once every thread of it stands still."""
+        assert self._child is not None
         self.signal(signal.SIGSTOP)
+        os.waitpid(self._child.pid, os.WUNTRACED)  # until then a busy machine lets its threads go on for a while
 
     def go_on(self) -> None:
         self.signal(signal.SIGCONT)

@@ -14,7 +14,7 @@ from config.environment import OrderRoute
 from core.cycles import DECIDE
 from core.types import ApprovedOrder, TradingState
 from daemon.engine_service import EngineService
-from tests.simulation.desk import open_desk, serve
+from tests.simulation.desk import dependencies, open_desk, serve
 
 SENDS = replace(DECIDE, submits=True)
 
@@ -102,3 +102,42 @@ def test_a_halt_is_answered_written_down_and_kept_while_a_step_hangs(tmp_path: P
     again = SqliteLedger(tmp_path / "ledger.sqlite", route=OrderRoute.PAPER_BUILTIN)
     assert again.trading_state() is TradingState.HALTED, "the next start knows of it"
     again.close()
+
+
+def test_a_halt_while_the_engine_is_being_built_is_kept_for_it(tmp_path: Path) -> None:
+    brokers: list[CountingBroker] = []
+
+    def counting(broker: Any) -> Any:
+        brokers.append(CountingBroker(broker))
+        return brokers[-1]
+
+    desk = open_desk(tmp_path, wrap_broker=counting)
+    go_on = threading.Event()
+
+    def build(_: Any) -> Any:
+        assert go_on.wait(60)
+        return desk.engine
+
+    async def run() -> None:
+        service = EngineService(dependencies(desk.clock, desk.hub, build, lambda: desk.ledger, desk.close))
+        service.start()
+        assert service.health()["trading_state"] is None
+        await service.halt("too early to know")
+        assert service.health()["trading_state"] == "halted"
+        assert service.engine is None, "it was answered before there was an engine"
+        go_on.set()
+        while service.not_ready_reason():
+            await asyncio.sleep(0.01)
+        assert service.health()["trading_state"] == "halted"
+        assert (desk.ledger.trading_state(), desk.ledger.state_reason()) == (
+            TradingState.HALTED,
+            "too early to know",
+        )
+        await service.step(SENDS)
+        assert brokers[0].sent == 0
+        await service.resume()
+        decided = await service.step(SENDS)
+        assert len(decided.plan.approved) == brokers[0].sent > 0, "a person went back, and it trades"
+        await service.stop()
+
+    asyncio.run(run())

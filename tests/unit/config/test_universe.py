@@ -23,6 +23,7 @@ def folder(tmp_path: Path) -> Path:
     made.mkdir()
     for name in ("trading.default.json", "risk.default.json", "universe.default.json"):
         shutil.copy(FOLDER / name, made / name)
+    shutil.copytree(FOLDER / "profiles", made / "profiles")
     return made
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from backtest.app.cli import parser
+from backtest.app.cli import main, parser
 
 
 @pytest.mark.parametrize(
@@ -39,3 +42,20 @@ def test_what_is_no_day_or_number_is_told_with_exit_code_2(
 def test_days_and_numbers_are_read() -> None:
     read = parser("pipeline").parse_args(["--start", "2024-09-30", "--seed", "7", "--jobs", "2"])
     assert (read.start, read.seed, read.jobs) == (date(2024, 9, 30), 7, 2)
+
+
+def test_a_secret_in_an_error_is_masked_and_new_files_are_the_users_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = "not-for-any-terminal"
+    before = os.umask(0)
+    try:
+        code = main("pipeline", ["--feed", f"parquet:/nowhere/{secret}"], {"TRADING_API_TOKEN": secret})
+        (tmp_path / "made").touch()
+    finally:
+        os.umask(before)
+    said = capsys.readouterr().err
+    assert code != 0
+    assert "/nowhere/" in said
+    assert secret not in said
+    assert stat.S_IMODE((tmp_path / "made").stat().st_mode) & 0o077 == 0

@@ -17,7 +17,7 @@ from config.environment import Environment
 from config.sentiment import SentimentSettings
 from config.trading import TradingSettings
 from core.types import MarketView
-from daemon.models.sentiment import SentimentService
+from daemon.wiring.sentiment import SentimentService
 from tests.default_universe import DEFAULT
 from tests.panels import make_panel
 

@@ -1,0 +1,48 @@
+"""The command `trading-engine`: its groups of commands, its exit codes.
+
+A new group is a module with `commands = typer.Typer(...)`, named if its commands stand under a word of their own
+(`typer.Typer(name="config")`), and one entry in GROUPS.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from cli import control, reading
+from cli.client import NoDaemonError
+from cli.output import explain
+from core.errors import EngineError, SettingsError
+
+GROUPS = (reading, control)
+EXIT_REFUSED = 1
+EXIT_SETTINGS = 2  # typer's own code for a wrong use of the command line
+EXIT_NO_DAEMON = 3
+EPILOG = (
+    "The daemon is found by TRADING_HOST, TRADING_PORT (or server.port) and TRADING_API_TOKEN. "
+    "Exit codes: 0 done, 1 refused or failed, 2 wrong use or settings, 3 no daemon answers."
+)
+
+app = typer.Typer(
+    help="A trading daemon for US stocks whose every decision can be replayed.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for group in GROUPS:
+    app.add_typer(group.commands)
+
+
+def main() -> int:
+    """Run one command; return the exit code of what it could not do, otherwise leave with typer's."""
+    try:
+        app(prog_name="trading-engine")
+    except EngineError as error:
+        explain(error)
+        return _exit_code(error)
+    return 0
+
+
+def _exit_code(error: EngineError) -> int:
+    if isinstance(error, NoDaemonError):
+        return EXIT_NO_DAEMON
+    return EXIT_SETTINGS if isinstance(error, SettingsError) else EXIT_REFUSED

@@ -1,0 +1,46 @@
+"""A person's word: halt, resume, flatten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from cli.client import connected
+from cli.output import AsJson, show
+from cli.reading import decision_lines
+
+commands = typer.Typer()
+
+
+@commands.command()
+def halt(
+    reason: Annotated[str, typer.Argument(help="Why; shown by status.")] = "asked for by trading-engine halt",
+    as_json: AsJson = False,
+) -> None:
+    """Stop trading at once; reads go on."""
+    with connected() as daemon:
+        show(daemon.post("/halt", {"reason": reason}), as_json, _state)
+
+
+@commands.command()
+def resume(as_json: AsJson = False) -> None:
+    """Go back to trading."""
+    with connected() as daemon:
+        show(daemon.post("/resume"), as_json, _state)
+
+
+@commands.command()
+def flatten(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, as_json: AsJson = False
+) -> None:
+    """Sell every position and enter nothing until resumed."""
+    if not yes:
+        typer.confirm("Sell every position now?", abort=True, err=True)
+    with connected() as daemon:
+        show(daemon.post("/flatten"), as_json, decision_lines)
+
+
+def _state(answer: Mapping[str, Any]) -> Iterable[object]:
+    yield f"trading is {answer['trading_state']}"

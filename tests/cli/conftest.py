@@ -1,0 +1,54 @@
+"""The command line as a process, beside a real daemon."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.servers.daemon import OURS, ROOT, Process, own_settings
+
+SECONDS_MAX = 300.0
+
+
+def run(*arguments: str, asked: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `trading-engine ARGUMENTS` in an environment of its own; `asked` is what a person types."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *arguments], cwd=ROOT, env={**kept, **variables}, input=asked,
+        capture_output=True, text=True, timeout=SECONDS_MAX, check=False,
+    )  # fmt: skip
+
+
+class CommandLine:
+    """`trading-engine` for one daemon."""
+
+    def __init__(self, daemon: Process) -> None:
+        self.daemon = daemon
+        self.variables = {"TRADING_PORT": str(daemon.port)}
+        self.document = daemon.answer("/openapi.json")
+
+    def __call__(self, *arguments: str, asked: str = "", code: int = 0) -> str:
+        """Give what a command that ends with this code wrote, its errors included."""
+        done = run(*arguments, asked=asked, **self.variables)
+        written = done.stdout + done.stderr
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{written}\n{self.daemon.log[-4000:]}"
+        return written
+
+    def schema_of(self, path: str, method: str) -> Any:
+        """Give the schema that the API's document has of a call's answer."""
+        schema = self.document["paths"][path][method]["responses"]["200"]["content"]["application/json"]["schema"]
+        return {**schema, "components": self.document["components"]}
+
+
+@pytest.fixture(scope="session")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    folder = own_settings(tmp_path_factory.mktemp("config"))
+    with Process(tmp_path_factory.mktemp("cli") / "state", folder) as daemon:
+        daemon.wait_idle()
+        daemon.answer("/decide/v3", "POST", json={"execute": True})
+        yield CommandLine(daemon)
