@@ -8,8 +8,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from config.allocation import BaselineSettings, DiversifiedSettings
+from config.broker import BrokerSettings
+from config.clock import ClockSettings
 from config.corporate_actions import SaidAction
 from config.drift import DriftSettings
+from config.evidence import EvidenceSettings, ShadowSettings, VoteWeights
 from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
 from config.memory import MemorySettings
@@ -21,27 +24,6 @@ from config.universe_file import checked_ticker, own_universe
 from core.universe import Universe
 
 Ticker = Annotated[str, AfterValidator(checked_ticker)]
-
-
-class BrokerSettings(Frozen):
-    """Which orders are real, and what the built-in paper broker charges.
-
-    Attributes
-    ----------
-    cash_tolerance_pct : float
-        Share of equity by which Alpaca's cash may differ at a start and be taken over (dividends, fees).
-    spread_bps, slippage_bps : float
-        Full bid-ask spread (3 is typical of S&P 100 names) and extra slippage, in basis points; each fill pays
-        half the spread and all of the slippage, so a round trip costs 7.
-    """
-
-    mode: Literal["paper", "live"] = "paper"
-    cash_tolerance_pct: Annotated[float, Field(ge=0, le=0.05)] = 0.005
-    initial_cash_usd: Annotated[float, Field(gt=0)] = 100_000.0
-    spread_bps: Annotated[float, Field(ge=0, le=500)] = 3.0
-    slippage_bps: Annotated[float, Field(ge=0, le=500)] = 2.0
-    fee_bps: Annotated[float, Field(ge=0, le=500)] = 0.0
-    fractional_shares: bool = True
 
 
 class EnsembleSettings(Frozen):
@@ -227,6 +209,7 @@ class TradingSettings(Frozen):
     rl: RlSettings = RlSettings()
     watchlist: WatchlistSettings = WatchlistSettings()
     data: DataSettings = DataSettings()
+    clock: ClockSettings = ClockSettings()
     corporate_actions: tuple[SaidAction, ...] = ()
     regime: RegimeSettings = RegimeSettings()
     quant: QuantSettings = QuantSettings()
@@ -238,6 +221,9 @@ class TradingSettings(Frozen):
     memory: MemorySettings = MemorySettings()
     notify: NotifySettings = NotifySettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
+    votes: VoteWeights = "runbook"
+    shadow: ShadowSettings = ShadowSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
 
     @model_validator(mode="after")
     def of_own_stocks(self) -> TradingSettings:

@@ -13,7 +13,7 @@ from adapters.paper.store import InMemoryPaperStore
 from adapters.parquet.intraday_bars import BAR, FiveMinuteBars, footing_of
 from backtest.report import IntradayCoverage
 from backtest.runner import ScheduledStep
-from config.trading import BrokerSettings
+from config.broker import BrokerSettings
 from core.brackets import Bracket
 from core.cycles import DECIDE, RISK_CHECK
 from core.errors import SettingsError

@@ -33,6 +33,7 @@ from daemon.wiring.memory import MemoryService
 from daemon.wiring.notifications import NotificationService
 from daemon.wiring.protective_levels import position_levels
 from daemon.wiring.sentiment import SentimentService
+from daemon.wiring.shadows import ShadowService, settings_of_shadows
 from daemon.wiring.status_facts import degraded, encode_status, log_built
 from pipeline.engine import Engine
 
@@ -98,6 +99,9 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
         ),
         ensemble=EnsembleService(environment.artefact_dir, trading, hub),
         sentiment=SentimentService(environment, trading),
+        shadows=ShadowService(
+            environment, settings_of_shadows(trading, folder), trading.shadow.resume_after_sessions
+        ),
     )
     scheduler = JobScheduler(environment, trading.scheduler, clock, hub)
     notifications = NotificationService(environment, trading, clock)
@@ -165,6 +169,7 @@ def _service_dependencies(
     def on_step(engine: Engine, report: StepReport, seconds: float) -> None:
         metrics.step(report, seconds)
         notifications.on_step(engine, report)
+        engines.shadows.step(engine.last_view, report.cycle)
         if report.cycle.agents and report.cycle.as_of is None:
             engines.ranker.watch(engine.last_view)
 

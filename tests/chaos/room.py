@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from requests.adapters import HTTPAdapter
 
+from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.broker import AlpacaBroker
+from adapters.alpaca.capital import WHOLE_ACCOUNT
 from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker
 from adapters.alpaca.trade_updates import TradeUpdates, connect_stream
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
@@ -140,4 +142,5 @@ def _broker(
         address = f"ws{url.removeprefix('http')}/stream"
         stream = TradeUpdates(lambda: connect_stream(KEY, SECRET, paper=True, url_override=address), wake)
         stream.start()
-    return AlpacaBroker("chaos", api, desk, stream, resolve_waits_seconds=WAITS_SECONDS)
+    activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, ledger.first_step_at() or clock.now())
+    return AlpacaBroker("chaos", api, desk, stream, activities=activities, resolve_waits_seconds=WAITS_SECONDS)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from config import RISK_CONFIG, SECTOR_MAP, SECTOR_SCAN_CONFIG, SWING_EXIT_CONFIG
+from config.broker import BrokerSettings
 from config.environment import OrderRoute, order_route, read_environment
 from config.loader import FOLDER, digest, load_risk, load_trading, validate
 from config.risk import RiskSettings
-from config.trading import BrokerSettings, TradingSettings
+from config.trading import TradingSettings
 from config.watch import WatchedRisk
 from core.errors import SettingsError
 from tests.default_universe import ETFS, STOCKS
