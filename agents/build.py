@@ -46,11 +46,10 @@ def assemble_team(
     from models.regime.tracker import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
 
     stocks, scan = trading.stocks, trading.sector_scan
-    universe = trading.universe
     shared = shared or SharedSignals()
     regimes = (tracker or RegimeTracker(trading.regime)).scaled(trading.regime)
     agents = (
-        shared.agent(("market", scan), lambda: MarketAgent(universe.sectors, scan)),
+        shared.agent(("market", scan), lambda: MarketAgent(trading.universe.sectors, scan)),
         *shared.agent(
             ("rl", ensemble, stocks, trading.ensemble, trading.rl),
             lambda: no_rl_agents() if ensemble is None else rl_agents(trading, ensemble, factors, regimes),
@@ -63,7 +62,7 @@ def assemble_team(
     probability_min = trading.quant.candidate_probability_min
     quant = shared.agent(
         ("quant", stocks, probability_min),
-        lambda: QuantAgent(provider, factors, stocks, universe.sector_of, probability_min),
+        lambda: QuantAgent(provider, factors, stocks, trading.universe.sector_of, probability_min),
     )
     chosen = trading.synthesizer
     allocator = shared.agent(
