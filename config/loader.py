@@ -17,6 +17,7 @@ from config.json_file import HINT, NESTING_MAX, read_object, shown, written_twic
 from config.plugins import user_folder
 from config.risk import RiskSettings
 from config.trading import TradingSettings
+from config.universe import with_universe
 from core.errors import SettingsError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -47,8 +48,8 @@ def load_trading(folder: Path = FOLDER, profile: str = "") -> TradingSettings:
     if isinstance(name, str):  # else the validation says what is wrong with it
         name = current_profile(name)
         named = read_profile(folder, name).get("trading", {})
-    content = merge(layers[0], named, layers[1], {"profile": name})
-    trading = validate(TradingSettings, content, "trading.json")
+    merged = merge(layers[0], named, layers[1], {"profile": name})
+    trading = validate(TradingSettings, with_universe(merged, folder), "trading.json")
     require_known_agents(trading, folder)
     return trading
 

@@ -53,5 +53,5 @@ def body(name: str, statement: str) -> str:
 def loaded(user: Path, settings: PluginSettings | None = None) -> LoadedAgents:
     """Load what is in the user's folder."""
     found = find_plugins("agents", OUR_PLUGINS["agents"], user)
-    parts = PluginParts(factors=FactorStore(), trading=TradingSettings())
+    parts = PluginParts(factors=FactorStore({}), trading=TradingSettings())
     return load_agents(found.foreign, parts, settings or PluginSettings())

@@ -83,6 +83,6 @@ class FitsInChildren:
 def fit_agent(report: ReportProgress, plugin: Plugin, history: BarPanel, trading: TradingSettings) -> bytes:
     """Fit an agent in this process; return what it learnt, its attributes, as bytes."""
     report(0.0, f"fits {plugin.name}")
-    agent = make(plugin.load(), PluginParts(factors=FactorStore(), trading=trading))
+    agent = make(plugin.load(), PluginParts(factors=FactorStore(trading.universe.sector_etf_of), trading=trading))
     cast(FittingAgent, agent).fit(history)
     return pickle.dumps(vars(agent))

@@ -38,7 +38,7 @@ class HoldOne:
 def strategy(tmp_path: Path, name: str = "hold_one", analyse: str = "", decide: str = "") -> Team:
     write(tmp_path / "user", "hold_one", HOLD_ONE.format(analyse=analyse, decide=decide), "strategies")
     trading = TradingSettings(strategy=name, plugins=PluginSettings(deadline_seconds=0.3))
-    parts = PluginParts(factors=FactorStore(), trading=trading)
+    parts = PluginParts(factors=FactorStore({}), trading=trading)
     return registered_strategy(trading, tmp_path / "config", parts)
 
 
