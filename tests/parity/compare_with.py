@@ -29,7 +29,7 @@ BACKTESTS = {
 CHAOS_SEED = 11
 CHAOS = """
 import sys
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from tests.chaos import runs
 @contextmanager
 def kept():
@@ -70,7 +70,7 @@ def record(tree: Path, out: Path) -> dict[str, str]:
 
 def ledger_rows(path: Path) -> str:
     """Give every row of every table as text; asserts that the week traded."""
-    with closing(sqlite3.connect(path)) as rows:
+    with sqlite3.connect(path) as rows:
         tables = [
             name for (name,) in rows.execute("SELECT name FROM sqlite_master WHERE type='table' ORDER BY name")
         ]
