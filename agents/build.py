@@ -60,10 +60,9 @@ def assemble_team(
         shared.agent(("regime", trading.regime), lambda: RegimeAgent(regimes, BENCHMARK)),
         shared.agent("rsi", lambda: RsiAgent(factors)),
     )
-    p_min = trading.quant.candidate_probability_min
+    sector_of, p_min = trading.universe.sector_of, trading.quant.candidate_probability_min
     quant = shared.agent(
-        ("quant", stocks, p_min),
-        lambda: QuantAgent(provider, factors, stocks, trading.universe.sector_of, p_min),
+        ("quant", stocks, p_min), lambda: QuantAgent(provider, factors, stocks, sector_of, p_min)
     )
     chosen = trading.synthesizer
     allocator = shared.agent(
