@@ -82,7 +82,9 @@ def main() -> int:
         return EXIT_SETTINGS
     for what in environment.unknown:
         log.warning("environment.unknown", reason=what)
-    app = create_app(daemon.service, daemon.hub, environment, daemon.metrics, limits=daemon.server)
+    app = create_app(
+        daemon.service, daemon.hub, environment, daemon.metrics, limits=daemon.server, universe=daemon.universe
+    )
     settings = configuration(app, Gate(environment).refusal, daemon.server)
     server = Server(settings, daemon.service, SystemdNotifier.of(os.environ))
     on_signal(lambda: setattr(server, "should_exit", True))

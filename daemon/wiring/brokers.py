@@ -7,10 +7,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from adapters.alpaca.capital import Capital
 from adapters.clock_offset import ClockOffset
 from config.environment import Environment, OrderRoute
 from config.trading import TradingSettings
 from core.errors import SettingsError
+from core.money import to_decimal
 from core.ports import Broker, Clock
 from core.types import Portfolio
 
@@ -38,6 +40,13 @@ class BrokerFactory:
         """Share of equity by which cash may differ at a start: none where the broker is our own."""
         builtin = self._route is OrderRoute.PAPER_BUILTIN
         return 0.0 if builtin else self._trading.broker.cash_tolerance_pct
+
+    @property
+    def capital(self) -> Capital:
+        """How much of the account is the engine's."""
+        settings = self._trading.broker
+        usd = settings.capital_usd
+        return Capital(usd=None if usd is None else to_decimal(usd), share=to_decimal(settings.capital_share))
 
     @property
     def follows_account(self) -> bool:
@@ -70,7 +79,7 @@ class BrokerFactory:
         """
         if self._route is OrderRoute.PAPER_BUILTIN or ledger.portfolio() is not None:
             return Decimal(repr(self._trading.broker.initial_cash_usd))
-        return broker.account().cash
+        return self.capital.opening(broker.account().cash)
 
     def clock_offset(self, clock: Clock) -> ClockOffset:
         """Return the watch over the difference to the broker's clock; asked again, the same one."""
@@ -116,7 +125,8 @@ class BrokerFactory:
         return DryRunBroker("Alpaca live, dry run", account)
 
     def _open_alpaca(self, clock: Clock, ledger: SqliteLedger, settle_soon: Callable[[], None]) -> AlpacaBroker:
-        from adapters.alpaca.broker import AlpacaBroker  # noqa: PLC0415  # imported where it is made
+        from adapters.alpaca.activities import AccountActivities  # noqa: PLC0415  # imported where it is made
+        from adapters.alpaca.broker import AlpacaBroker  # noqa: PLC0415  # the same
         from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker  # noqa: PLC0415  # the same
 
         api = self._api()
@@ -125,7 +135,8 @@ class BrokerFactory:
         tracker = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
         stream = self._stream(settle_soon)
         stream.start()
-        return AlpacaBroker(self._route.value, api, tracker, stream)
+        activities = AccountActivities(ledger.portfolio, self.capital, ledger.first_step_at() or clock.now())
+        return AlpacaBroker(self._route.value, api, tracker, stream, activities=activities)
 
     def _time_of_broker(self) -> Callable[[], datetime]:
         from adapters.alpaca.orders import readable, timestamp  # noqa: PLC0415  # imported where it is made

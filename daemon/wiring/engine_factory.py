@@ -70,7 +70,7 @@ class EngineFactory:
         self.sentiment.open()
         feed, clock = self._feed()
         self._feed_in_use = feed
-        factors, tracker = FactorStore(), RegimeTracker(trading.regime)
+        factors, tracker = FactorStore(trading.universe.sector_etf_of), RegimeTracker(trading.regime)
         ledger = self.open_ledger()
         self.memory.open(ledger)
         self.ranker.open(clock, factors)
@@ -147,6 +147,7 @@ class EngineFactory:
         request = SourceRequest(
             environment=self.environment,
             settings=self.trading.data,
+            universe=self.trading.universe,
             calendar=calendar,
             route_is_builtin=self.route is OrderRoute.PAPER_BUILTIN,
             now=self.clock.now(),
