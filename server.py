@@ -53,12 +53,12 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and give signs of life from then on."""
         await super().startup(sockets)
-        living = self._systemd.keep_alive(self._service.engine_busy_seconds)
+        living = self._systemd.keep_alive(lambda: float(self._service.health()["engine_busy_seconds"]))
         self._living = asyncio.get_running_loop().create_task(living)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, answer what is open, then leave."""
-        self._systemd.tell("STOPPING=1")
+        self._systemd.send("STOPPING=1")
         if self._living is not None:
             self._living.cancel()
         self._service.begin_stop()

@@ -42,7 +42,7 @@ class SystemdNotifier:
         watched = meant_for_us and microseconds.isascii() and microseconds.isdigit()
         return cls(variables.get("NOTIFY_SOCKET", ""), int(microseconds) / 1e6 if watched else 0.0)
 
-    def tell(self, message: str) -> None:
+    def send(self, message: str) -> None:
         """Send a message; who does not listen costs nothing."""
         if not self._address or not hasattr(socket, "AF_UNIX"):
             return
@@ -60,10 +60,10 @@ class SystemdNotifier:
         busy_seconds : callable
             How long the engine's thread has worked on what it works on; 0 when it waits.
         """
-        self.tell("READY=1")
+        self.send("READY=1")
         while self._watchdog_seconds:
             if busy_seconds() < STUCK_SECONDS:
-                self.tell("WATCHDOG=1")
+                self.send("WATCHDOG=1")
             else:
                 log.error("systemd.no_ping", reason="the engine's thread is stuck", busy_seconds=busy_seconds())
             await asyncio.sleep(self._watchdog_seconds / 2)

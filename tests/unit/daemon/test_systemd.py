@@ -66,10 +66,10 @@ def test_an_abstract_name_is_understood() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         line.bind(f"\0{name}")
         line.setblocking(False)
-        SystemdNotifier.of({"NOTIFY_SOCKET": f"@{name}"}).tell("STOPPING=1")
+        SystemdNotifier.of({"NOTIFY_SOCKET": f"@{name}"}).send("STOPPING=1")
         assert heard(line) == ["STOPPING=1"]
 
 
 @pytest.mark.parametrize("address", ["", "/nowhere/at/all"])
 def test_nobody_who_listens_costs_nothing(address: str) -> None:
-    SystemdNotifier(address, 0.0).tell("READY=1")
+    SystemdNotifier(address, 0.0).send("READY=1")
