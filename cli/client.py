@@ -46,12 +46,11 @@ class EngineClient:
     token : str or None
         Sent as a bearer token.
     read_seconds_max : float
-        How long an answer is waited for.
+        How long an answer may take.
     """
 
     def __init__(self, url: str, token: str | None = None, read_seconds_max: float = READ_SECONDS_MAX) -> None:
         self.url = url
-        self._read_seconds_max = read_seconds_max
         # trust_env=False: a proxy of the environment is not asked for an address of this machine
         self._http = httpx.Client(
             base_url=url,
@@ -93,7 +92,7 @@ class EngineClient:
         except httpx.ReadTimeout as error:
             raise ProblemError(
                 {
-                    "detail": f"{self.url}{path} was not answered within {self._read_seconds_max:.0f} s.",
+                    "detail": f"{self.url}{path} was not answered in time.",
                     "hint": "What was asked may still be done: see trading-engine status before asking again.",
                 }
             ) from error
