@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from agents.agent import Agent
     from agents.quant import RankerProvider
     from agents.shared import SharedSignals
+    from agents.team import Agents
     from models.factors.store import FactorStore
     from models.regime.tracker import RegimeTracker
     from models.rl.ensemble import EnsembleProvider
@@ -28,7 +29,7 @@ def assemble_team(
     sentiment: Agent | None = None,
     tracker: RegimeTracker | None = None,
     shared: SharedSignals | None = None,
-) -> Team:
+) -> Agents:
     """Put the agents together; the same for the daemon and the backtest.
 
     Parameters

@@ -13,11 +13,12 @@ from config.environment import Environment, OrderRoute
 from config.loader import digest
 from config.trading import TradingSettings
 from config.watch import WatchedRisk
-from core.ports import Clock, Team
+from core.ports import Clock
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.memory import MemoryService
+from daemon.wiring.scoreboard import ScoreService
 from daemon.wiring.sentiment import SentimentService
 from daemon.wiring.shadows import ShadowService
 from pipeline.engine import Engine, EngineDependencies
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from adapters.feeds.open import NotedFeed
     from adapters.feeds.views import HeadlineFeed
     from adapters.ledger import SqliteLedger
+    from agents.team import Agents
 
 NOTES_SHOWN_MAX = 10
 
@@ -49,6 +51,7 @@ class EngineFactory:
     ensemble: EnsembleService
     sentiment: SentimentService
     shadows: ShadowService
+    scores: ScoreService
     _source_notes: list[str] = field(default_factory=list, init=False)
     _feed_in_use: NotedFeed | None = field(default=None, init=False)
     _calendar: NyseCalendar | None = field(default=None, init=False)
@@ -79,16 +82,18 @@ class EngineFactory:
         agent = self.sentiment.agent()
         rankers, ensembles, shared = self.ranker.provider, self.ensemble.provider, SharedSignals()
 
-        def team_of(settings: TradingSettings) -> Team:
+        def team_of(settings: TradingSettings) -> Agents:
             return assemble_team(settings, rankers, factors, ensembles, agent, tracker, shared)
 
+        team = team_of(trading)
         self.shadows.prepare(team_of)
+        self.scores.prepare(team.say)
         parts = EngineDependencies(
             clock=clock,
             feed=self.memory.recalling(feed, ledger, factors, tracker),
             broker=broker,
             ledger=ledger,
-            team=team_of(trading),
+            team=team,
             risk=assemble_risk(trading, lambda: self.limits.settings),
             events=self.hub,
             publish_events=publish_events_to(self.hub),
@@ -130,6 +135,7 @@ class EngineFactory:
         self.sentiment.stop()
         self.memory.stop()
         self.shadows.close()
+        self.scores.close()
         self.brokers.close()
         if self._ledger is not None:
             self._ledger.close()

@@ -34,6 +34,7 @@ def degraded(engines: EngineFactory, scheduler: JobScheduler, notifications: Not
         *engines.sentiment.faults,
         *engines.memory.faults,
         *engines.shadows.faults,
+        *engines.scores.faults,
         *notifications.faults,
         *lost_log(sys.stderr),
     ]
