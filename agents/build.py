@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from config.sectors import BENCHMARK, SECTOR_MAP, SECTOR_OF
 from config.trading import TradingSettings
 from core.ports import Team
+from core.universe import BENCHMARK
 
 if TYPE_CHECKING:
     from agents.agent import Agent
@@ -46,11 +46,11 @@ def assemble_team(
     from agents.team import Agents  # noqa: PLC0415  # with the agents
     from models.regime.tracker import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
 
-    stocks, scan = trading.watchlist.tickers, trading.sector_scan
+    stocks, scan = trading.stocks, trading.sector_scan
     shared = shared or SharedSignals()
     regimes = (tracker or RegimeTracker(trading.regime)).scaled(trading.regime)
     agents = (
-        shared.agent(("market", scan), lambda: MarketAgent(SECTOR_MAP, scan)),
+        shared.agent(("market", stocks, scan), lambda: MarketAgent(trading.universe.sectors, scan)),
         *shared.agent(
             ("rl", ensemble, stocks, trading.ensemble, trading.rl),
             lambda: no_rl_agents() if ensemble is None else rl_agents(trading, ensemble, factors, regimes),
@@ -63,7 +63,7 @@ def assemble_team(
     probability_min = trading.quant.candidate_probability_min
     quant = shared.agent(
         ("quant", stocks, probability_min),
-        lambda: QuantAgent(provider, factors, stocks, SECTOR_OF, probability_min),
+        lambda: QuantAgent(provider, factors, stocks, trading.universe.sector_of, probability_min),
     )
     chosen = trading.synthesizer
     allocator = shared.agent(
@@ -92,6 +92,6 @@ def rl_agents(
     from agents.rl import RlAgent, RlMembersAgent  # noqa: PLC0415  # with the agents
     from models.rl.ensemble import Ensemble  # noqa: PLC0415  # with the agents
 
-    stocks = trading.watchlist.tickers
+    stocks = trading.stocks
     ensemble = Ensemble(provider, factors, tracker, stocks, trading.ensemble, trading.rl)
     return RlAgent(ensemble), RlMembersAgent(ensemble)

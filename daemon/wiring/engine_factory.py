@@ -73,7 +73,7 @@ class EngineFactory:
         self.sentiment.open()
         feed, clock = self._feed()
         self._feed_in_use = feed
-        factors, tracker = FactorStore(), RegimeTracker(trading.regime)
+        factors, tracker = FactorStore(trading.universe.sector_etf_of), RegimeTracker(trading.regime)
         ledger = self.open_ledger()
         self.memory.open(ledger)
         self.ranker.open(clock, factors)
@@ -153,12 +153,13 @@ class EngineFactory:
         request = SourceRequest(
             environment=self.environment,
             settings=self.trading.data,
+            universe=self.trading.universe,
             calendar=calendar,
             route_is_builtin=self.route is OrderRoute.PAPER_BUILTIN,
             now=self.clock.now(),
             said_actions=[said.as_action() for said in self.trading.corporate_actions],
         )
-        opened = open_feed(request, self.clock, headlines)
+        opened = open_feed(request, self.clock, headlines, self.brokers.clock_offset(self.clock))
         self._source_notes += [note for note in opened.notes if note not in self._source_notes]
         return opened.feed, opened.clock
 

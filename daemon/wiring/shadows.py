@@ -13,11 +13,11 @@ import structlog
 from config.environment import Environment, OrderRoute
 from config.loader import digest, load_risk, load_trading
 from config.risk import RiskSettings
-from config.sectors import BENCHMARK
 from config.trading import TradingSettings
 from core.plain_words import plain_reason
 from core.ports import Team
 from core.types import Cycle, MarketView
+from core.universe import BENCHMARK
 from pipeline.engine import Engine, EngineDependencies
 from pipeline.null_parts import NullEventBus, NullMemory, no_events
 from pipeline.shadow import SeenView, ShadowBook, ShadowBooks

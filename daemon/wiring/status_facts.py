@@ -78,7 +78,7 @@ def encode_status(
         },
         timetable=scheduler.timetable,
         graph=engines.memory.card,
-        notifications=notifications.card,
+        cards={"notifications": notifications.card, "clock": engines.brokers.clock_card},
     )
 
 

@@ -15,12 +15,12 @@ from adapters.events.hub import EventHub
 from adapters.metrics import Metrics
 from config.environment import Environment, order_route
 from config.loader import FOLDER, load_trading
-from config.sectors import BENCHMARK
 from config.server import ServerSettings
 from config.watch import WatchedRisk
 from core.errors import SettingsError
 from core.ports import Clock
 from core.types import StepReport
+from core.universe import BENCHMARK, Universe
 from daemon.engine_service import EngineService
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
@@ -51,6 +51,8 @@ class Daemon:
         Where the settings say to listen.
     server : ServerSettings
         What a client may cost.
+    universe : Universe
+        Whose stocks a client may name.
     close : callable
         Lets go of the files and of the state directory; the service calls it as its last work.
     """
@@ -60,6 +62,7 @@ class Daemon:
     metrics: Metrics
     port: int
     server: ServerSettings
+    universe: Universe
     scheduler: JobScheduler
     engines: EngineFactory
     close: Callable[[], None]
@@ -114,7 +117,8 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
 
     given = _service_dependencies(engines, scheduler, metrics, notifications, BacktestService(folder), close)
     port = environment.port or trading.server.port
-    return Daemon(EngineService(given), hub, metrics, port, trading.server, scheduler, engines, close)
+    service = EngineService(given)
+    return Daemon(service, hub, metrics, port, trading.server, trading.universe, scheduler, engines, close)
 
 
 def hold(state_dir: Path) -> FileLock:
@@ -188,7 +192,7 @@ def _service_dependencies(
         scheduled_jobs=scheduler,
         memory=engines.memory,
         ranker=engines.ranker,
-        market=ComparedMarket(BENCHMARK, tuple(engines.trading.watchlist.tickers)),
+        market=ComparedMarket(BENCHMARK, engines.trading.stocks),
         levels_of=lambda engine: position_levels(engine, engines.limits.settings),
         status_of=lambda service: encode_status(service, engines, scheduler, notifications),
         notifications=notifications,

@@ -185,7 +185,7 @@ def test_the_yardsticks_come_near_the_figures_of_issue_3(
 ) -> None:
     import pandas as pd
 
-    from config.sectors import SECTOR_OF, STOCKS
+    from tests.default_universe import SECTOR_OF, STOCKS
 
     table = pd.read_parquet(SHARED).query("ticker in @STOCKS and date <= @end")
     table["o"] = table["open"] * table["adj_close"] / table["close"]
