@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from config.allocation import BaselineSettings, DiversifiedSettings
 from config.corporate_actions import SaidAction
 from config.drift import DriftSettings
+from config.evaluation import EvaluationSettings
 from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
 from config.memory import MemorySettings
@@ -276,6 +277,7 @@ class TradingSettings(Frozen):
     sentiment: SentimentSettings = SentimentSettings()
     sector_scan: SectorScanSettings = SectorScanSettings()
     synthesizer: SynthesizerSettings = SynthesizerSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     drift: DriftSettings = DriftSettings()
     memory: MemorySettings = MemorySettings()
