@@ -69,7 +69,9 @@ def main() -> int:
         return EXIT_SETTINGS
     for what in environment.unknown:
         log.warning("environment.unknown", reason=what)
-    app = create_app(daemon.service, daemon.hub, environment, daemon.metrics, limits=daemon.server)
+    app = create_app(
+        daemon.service, daemon.hub, environment, daemon.metrics, limits=daemon.server, universe=daemon.universe
+    )
     server = Server(configuration(app, Gate(environment).refusal, daemon.server), daemon.service.begin_stop)
     on_signal(lambda: setattr(server, "should_exit", True))
     if environment.leave_with_stdin:

@@ -31,7 +31,7 @@ from backtest.market import YARDSTICK, benchmark_curves
 from backtest.runner import Run
 from backtest.spans import windows_of
 from config.environment import read_environment
-from config.sectors import STOCKS
+from config.universe import DEFAULT
 from core.statistics import sharpe_ratio
 from core.types import BarPanel, Floats
 
@@ -49,8 +49,8 @@ VARIANTS: Mapping[str, Change] = {
     "as shipped (3.5 bps a trade)": {},
     "10 bps": dict(zip(COSTS, (0.0, 10.0), strict=True)),
     "20 bps": dict(zip(COSTS, (0.0, 20.0), strict=True)),
-    "without TSLA": {TICKERS: [name for name in STOCKS if name != "TSLA"]},
-    "without TSLA, COIN, SHOP and ROKU": {TICKERS: [name for name in STOCKS if name not in INNOVATION]},
+    "without TSLA": {TICKERS: [name for name in DEFAULT.stocks if name != "TSLA"]},
+    "without TSLA, COIN, SHOP and ROKU": {TICKERS: [name for name in DEFAULT.stocks if name not in INNOVATION]},
     "lookback 252 alone": {DIVERSIFIED + "lookback_sessions": [252]},
 }
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from config.json_file import HINT, NESTING_MAX, read_object, shown, written_twice
 from config.risk import RiskSettings
 from config.trading import TradingSettings
+from config.universe import with_universe
 from core.errors import SettingsError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -45,7 +46,8 @@ def load_trading(folder: Path = FOLDER, profile: str = "") -> TradingSettings:
     if isinstance(name, str):  # else the validation says what is wrong with it
         name = current_profile(name)
         named = read_profile(folder, name).get("trading", {})
-    return validate(TradingSettings, merge(layers[0], named, layers[1], {"profile": name}), "trading.json")
+    merged = merge(layers[0], named, layers[1], {"profile": name})
+    return validate(TradingSettings, with_universe(merged, folder), "trading.json")
 
 
 def load_risk(folder: Path = FOLDER, profile: str = DEFAULT_PROFILE) -> RiskSettings:

@@ -12,6 +12,7 @@ from adapters.parquet.intraday_bars import FiveMinuteBars
 from config.loader import FOLDER, load_risk, load_trading, merge, validate
 from config.risk import RiskSettings
 from config.trading import TradingSettings
+from config.universe import with_universe
 from core.errors import SettingsError
 
 Model = TypeVar("Model", TradingSettings, RiskSettings)
@@ -117,10 +118,10 @@ def settings_of(spec: BacktestSpec) -> Settings:
     """
     trading = load_trading(spec.folder, spec.profile)
     base = Settings(trading=trading, risk=load_risk(spec.folder, trading.profile))
-    return with_changes(base, {**_seeds(spec.seed), **spec.changes})
+    return with_changes(base, {**_seeds(spec.seed), **spec.changes}, spec.folder)
 
 
-def with_changes(base: Settings, change: Change) -> Settings:
+def with_changes(base: Settings, change: Change, folder: Path = FOLDER) -> Settings:
     """Lay values over settings, named as `trading.quant.max_depth` or `risk.swing_exit.stop_loss_pct`.
 
     Raises
@@ -141,14 +142,14 @@ def with_changes(base: Settings, change: Change) -> Settings:
             content = {part: content}
         laid = merge(laid, content)
     return Settings(
-        trading=validate(TradingSettings, laid["trading"], "trading as set for this run"),
+        trading=validate(TradingSettings, with_universe(laid["trading"], folder), "trading as set for this run"),
         risk=validate(RiskSettings, laid["risk"], "risk as set for this run"),
     )
 
 
 def v8_settings_of(spec: BacktestSpec) -> Settings:
     """Read the settings of the ranker alone; what the run itself sets goes before its own costs and limits."""
-    return with_changes(v8_settings(settings_of(spec)), spec.changes)
+    return with_changes(v8_settings(settings_of(spec)), spec.changes, spec.folder)
 
 
 def v8_settings(settings: Settings) -> Settings:

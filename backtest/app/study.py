@@ -40,10 +40,10 @@ from backtest.runner import Run
 from backtest.spans import SeenSpan
 from backtest.windows import Trials
 from config.loader import digest, read_json, read_profile
-from config.sectors import BENCHMARK
 from config.trading import TradingSettings
 from core.errors import SettingsError
 from core.types import BarPanel, Floats
+from core.universe import BENCHMARK
 from models.ranker.artefact import QuantArtefact
 from models.ranker.samples import forward_returns
 from models.regime.tracker import RegimeTracker
@@ -163,7 +163,7 @@ def measure(
 
 def market_of(panel: BarPanel, settings: Settings, first: int, last: int) -> Market:
     """Cut the universe and its benchmark out of a panel; the first decision lies at row `first`."""
-    stocks = settings.trading.watchlist.tickers
+    stocks = settings.trading.stocks
     columns = [panel.column[stock] for stock in stocks]
     return Market(
         sessions=panel.sessions[: last + 1].astype("datetime64[D]"),
@@ -185,8 +185,8 @@ def ranking_of(
 ) -> Ranking:
     """Return the folds' predictions at each session of a run, and the returns that followed within it."""
     quant = settings.trading.quant
-    columns = [panel.column[stock] for stock in settings.trading.watchlist.tickers]
-    predicted, rows = predict(panel, artefacts), slice(first, last + 1)
+    columns = [panel.column[stock] for stock in settings.trading.stocks]
+    predicted, rows = predict(panel, artefacts, settings.trading.universe), slice(first, last + 1)
     return Ranking(
         margin=predicted.margin[rows, columns],
         probability=predicted.probability[rows, columns],

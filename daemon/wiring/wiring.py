@@ -15,12 +15,12 @@ from adapters.events.hub import EventHub
 from adapters.metrics import Metrics
 from config.environment import Environment, order_route
 from config.loader import FOLDER, load_trading
-from config.sectors import BENCHMARK
 from config.server import ServerSettings
 from config.watch import WatchedRisk
 from core.errors import SettingsError
 from core.ports import Clock
 from core.types import StepReport
+from core.universe import BENCHMARK, Universe
 from daemon.engine_service import EngineService
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
@@ -33,6 +33,7 @@ from daemon.wiring.memory import MemoryService
 from daemon.wiring.notifications import NotificationService
 from daemon.wiring.protective_levels import position_levels
 from daemon.wiring.sentiment import SentimentService
+from daemon.wiring.shadows import ShadowService, settings_of_shadows
 from daemon.wiring.status_facts import degraded, encode_status, log_built
 from pipeline.engine import Engine
 
@@ -49,6 +50,8 @@ class Daemon:
         Where the settings say to listen.
     server : ServerSettings
         What a client may cost.
+    universe : Universe
+        Whose stocks a client may name.
     close : callable
         Lets go of the files and of the state directory; the service calls it as its last work.
     """
@@ -58,6 +61,7 @@ class Daemon:
     metrics: Metrics
     port: int
     server: ServerSettings
+    universe: Universe
     scheduler: JobScheduler
     engines: EngineFactory
     close: Callable[[], None]
@@ -95,6 +99,9 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
         ),
         ensemble=EnsembleService(environment.artefact_dir, trading, hub),
         sentiment=SentimentService(environment, trading),
+        shadows=ShadowService(
+            environment, settings_of_shadows(trading, folder), trading.shadow.resume_after_sessions
+        ),
     )
     scheduler = JobScheduler(environment, trading.scheduler, clock, hub)
     notifications = NotificationService(environment, trading, clock)
@@ -108,7 +115,8 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
 
     given = _service_dependencies(engines, scheduler, metrics, notifications, BacktestService(folder), close)
     port = environment.port or trading.server.port
-    return Daemon(EngineService(given), hub, metrics, port, trading.server, scheduler, engines, close)
+    service = EngineService(given)
+    return Daemon(service, hub, metrics, port, trading.server, trading.universe, scheduler, engines, close)
 
 
 def hold(state_dir: Path) -> FileLock:
@@ -161,6 +169,7 @@ def _service_dependencies(
     def on_step(engine: Engine, report: StepReport, seconds: float) -> None:
         metrics.step(report, seconds)
         notifications.on_step(engine, report)
+        engines.shadows.step(engine.last_view, report.cycle)
         if report.cycle.agents and report.cycle.as_of is None:
             engines.ranker.watch(engine.last_view)
 
@@ -180,7 +189,7 @@ def _service_dependencies(
         scheduled_jobs=scheduler,
         memory=engines.memory,
         ranker=engines.ranker,
-        market=ComparedMarket(BENCHMARK, tuple(engines.trading.watchlist.tickers)),
+        market=ComparedMarket(BENCHMARK, engines.trading.stocks),
         levels_of=lambda engine: position_levels(engine, engines.limits.settings),
         status_of=lambda service: encode_status(service, engines, scheduler, notifications),
         notifications=notifications,

@@ -10,10 +10,10 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from config.sectors import BENCHMARK
 from config.trading import RegimeSettings
 from core.errors import DataError
 from core.types import Abstention, BarPanel, Floats, Regime
+from core.universe import BENCHMARK
 from models.regime.hmm import STATES, HiddenMarkovModel, fit, forward_filter, observations
 
 EPOCH = np.datetime64("2000-01-03", "D")
@@ -46,6 +46,16 @@ class RegimeTracker:
     def __init__(self, settings: RegimeSettings) -> None:
         self._settings = settings
         self._fits: OrderedDict[bytes, _Anchored] = OrderedDict()
+
+    def scaled(self, settings: RegimeSettings) -> RegimeTracker:
+        """Return the tracker of these settings: with the same fits where only the exposure's scale differs."""
+        if settings == self._settings:
+            return self
+        tracker = RegimeTracker(settings)
+        scale = {"high_vol_exposure_scale": self._settings.high_vol_exposure_scale}
+        if settings.model_copy(update=scale) == self._settings:
+            tracker._fits = self._fits
+        return tracker
 
     def at(self, bars: BarPanel, benchmark: str = BENCHMARK) -> Regime | Abstention:
         """Give the regime at the last session of `bars`, or say why there is none."""

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import structlog
 
-from config.trading import SentimentSettings
+from config.sentiment import SentimentSettings
 from core.errors import ArtefactError
 from models.sentiment.finbert_artefact import FP32, HINT, FinbertArtefact, read
 from models.sentiment.finbert_folder import FinbertFolder, cached_folder, read_folder
@@ -24,7 +24,7 @@ from models.sentiment.finbert_model import Finbert
 from models.storage.examination import Examiner
 
 SERVING, EXPORTING = ("onnxruntime", "tokenizers"), ("torch", "transformers", "onnx", "onnxscript")
-INSTALL_HINT = "pip install 'trading-engine[sentiment]'."
+INSTALL_HINT = "make run-all, or pip install -e '.[sentiment]'."
 CHILD_NICENESS = 10
 SAMPLE = ("Operating profit rose.", "Net loss widened on weak demand.", "The meeting will be held on 12 April.")
 log = structlog.get_logger("sentiment")

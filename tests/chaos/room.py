@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from requests.adapters import HTTPAdapter
 
+from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.broker import AlpacaBroker
+from adapters.alpaca.capital import WHOLE_ACCOUNT
 from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker
 from adapters.alpaca.trade_updates import TradeUpdates, connect_stream
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
@@ -21,7 +23,6 @@ from adapters.ledger.schema import LEDGER
 from adapters.run_store import FileRunStore
 from config.environment import OrderRoute
 from config.risk import CircuitBreakers, DailyLimits, PortfolioLimits, RiskSettings
-from config.sectors import SECTOR_OF
 from core.schedule import RunStore
 from pipeline.engine import Engine, EngineDependencies
 from pipeline.null_parts import NullMemory
@@ -31,6 +32,7 @@ from tests.chaos.kills import DeadlyAdapter, DeadlyDatabase, DeadlyRuns, Executi
 from tests.chaos.market import Market, MarketFeed
 from tests.chaos.pump import Pump
 from tests.chaos.team import DiceTeam
+from tests.default_universe import SECTOR_OF
 from tests.servers.alpaca_broker import KEY, SECRET
 
 if TYPE_CHECKING:
@@ -140,4 +142,5 @@ def _broker(
         address = f"ws{url.removeprefix('http')}/stream"
         stream = TradeUpdates(lambda: connect_stream(KEY, SECRET, paper=True, url_override=address), wake)
         stream.start()
-    return AlpacaBroker("chaos", api, desk, stream, resolve_waits_seconds=WAITS_SECONDS)
+    activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, ledger.first_step_at() or clock.now())
+    return AlpacaBroker("chaos", api, desk, stream, activities=activities, resolve_waits_seconds=WAITS_SECONDS)

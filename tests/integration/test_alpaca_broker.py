@@ -12,7 +12,9 @@ from decimal import Decimal
 
 import pytest
 
+from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.broker import STREAM_DOWN, AlpacaBroker
+from adapters.alpaca.capital import WHOLE_ACCOUNT
 from adapters.alpaca.order_tracker import GRACE, OrderTracker
 from adapters.alpaca.trade_updates import WEBSOCKET, TradeUpdates, connect_stream
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
@@ -99,7 +101,9 @@ def trading_on(stand_in: StandIn, sleep: Callable[[float], None] = lambda _: Non
             api=api, recorded=ledger.records.get, unfinished=lambda: list(ledger.records.values()),
             since=stand_in.now - timedelta(days=1),
         )  # fmt: skip
-        yield Trading(stand_in, AlpacaBroker("Alpaca paper", api, desk, sleep=sleep), ledger)
+        activities = AccountActivities(lambda: None, WHOLE_ACCOUNT, stand_in.now)
+        broker = AlpacaBroker("Alpaca paper", api, desk, activities=activities, sleep=sleep)
+        yield Trading(stand_in, broker, ledger)
         client._session.close()
 
 
@@ -176,13 +180,6 @@ def test_reads_are_asked_again_and_retry_after_is_honoured(trading: Trading) -> 
     trading.next_fault("rate_limited", "GET /v2/account/activities")
     trading.send("one", "10")
     assert len(trading.settle()) == 1
-
-
-def test_a_clock_that_differs_from_the_brokers_is_named(trading: Trading) -> None:
-    trading.settle()
-    assert trading.broker.notes() == ()
-    trading.settle(days=2)
-    assert trading.broker.notes() == ("clock: it differs from Alpaca's by 172800 s",)
 
 
 # --- rules before the send -------------------------------------------------------------------------------------

@@ -26,7 +26,9 @@ POST /admin/faults    {"plan": {FaultPlan's names}?, "next": [{"request": "POST 
                       "count": 1}]?}   the plan is replaced; scripted faults come first, in their order
 POST /admin/calm      {}   no faults from here on, scripted ones dropped, late activities listed now
 POST /admin/split     {"symbol", "ratio"}   4 is a four-for-one, 0.1 a one-for-ten; give it between sessions
-POST /admin/cash      {"type": "DIV", "amount": 12.5}
+POST /admin/cash      {"type": "FEE", "amount": -0.5}
+POST /admin/event     {"event": NAME, ...}   a method of `AccountEvents` with its arguments: dividend,
+                      stock_dividend, merger, rename, spin_off, transfer_shares, lose_shares, block
 POST /admin/order     Alpaca's order body: an order somebody places by hand; answers as POST /v2/orders
 POST /admin/replace   {"client_order_id", "qty", "new_client_order_id"?}
 POST /admin/bars      {symbol: [Alpaca's bars]}

@@ -153,6 +153,7 @@ def _account(book: Book) -> dict[str, Any]:
         "maintenance_margin": "0", "last_maintenance_margin": "0", "multiplier": "1", "sma": "0",
         "trading_blocked": False, "transfers_blocked": False, "account_blocked": False,
         "trade_suspended_by_user": False, "shorting_enabled": False, "created_at": "2024-01-02T14:30:00Z",
+        **book.account_flags,
     }  # fmt: skip
 
 

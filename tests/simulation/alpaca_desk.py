@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.broker import AlpacaBroker
+from adapters.alpaca.capital import WHOLE_ACCOUNT
 from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
 from adapters.ledger import SqliteLedger
@@ -158,7 +160,10 @@ def _opened(stand_in: StandIn, folder: Path, at: datetime) -> tuple[Desk, Engine
         api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders,
         since=min([*stamps, ledger.portfolio_as_of() or at]) - LOOK_BACK,
     )  # fmt: skip
-    broker = AlpacaBroker("Alpaca paper", api, orders, resolve_waits_seconds=(0.0, 0.0, 0.0))
+    activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, ledger.first_step_at() or at)
+    broker = AlpacaBroker(
+        "Alpaca paper", api, orders, activities=activities, resolve_waits_seconds=(0.0, 0.0, 0.0)
+    )
     route = OrderRoute.ALPACA_PAPER.value
     engine = Engine(replace(desk.engine.parts, ledger=ledger, broker=broker, route=route))
     return replace(desk, engine=engine, ledger=ledger), engine, api

@@ -18,7 +18,6 @@ from backtest.app.strategies import decision_rows, predict, run_pipeline, run_v8
 from backtest.app.study import Strategy, measure, recorded_trials
 from backtest.to_json import figures, plain
 from backtest.trading import describe, unproven
-from config.sectors import BENCHMARK, STOCKS
 from core.errors import RequestError
 from core.orders import Fill, Side
 from core.round_trips import RoundTrip
@@ -26,6 +25,7 @@ from core.types import Abstention
 from models.factors.store import FactorStore
 from models.ranker.ranker import Ranker
 from models.ranker.registry import WalkForwardRankers
+from tests.default_universe import BENCHMARK, DEFAULT, SECTOR_ETF_OF, STOCKS
 from tests.simulation.backtests import END, SHORT_END, SMALL, START, folds, panel, spec, study
 
 BOTH: tuple[Strategy, Strategy] = ("pipeline", "quant_v8")
@@ -147,7 +147,7 @@ def test_a_run_that_never_trades_says_so_loudly() -> None:
 
 def test_each_prediction_is_that_of_the_ranker_the_daemon_would_be_allowed() -> None:
     bars, provider = panel(), WalkForwardRankers([Ranker(one) for one in folds()])
-    said, z = predict(bars, folds()), FactorStore().history(bars).z
+    said, z = predict(bars, folds(), DEFAULT), FactorStore(SECTOR_ETF_OF).history(bars).z
     first, last = decision_rows(spec(), bars)
     feed = study("pipeline").backtest_engine.engine.parts.feed
     models = set()
@@ -169,7 +169,7 @@ def test_a_ranker_that_knows_the_future_is_never_used() -> None:
     late = tuple(one for one in folds() if one.labels_end >= str(END))
     assert not late
     newest = max(folds(), key=lambda one: one.labels_end)
-    said = predict(panel(), (newest,))
+    said = predict(panel(), (newest,), DEFAULT)
     knows = panel().sessions.astype("datetime64[D]") <= np.datetime64(newest.labels_end)
     assert np.isnan(said.margin[knows]).all()
     assert np.isfinite(said.margin[~knows]).any()
@@ -250,7 +250,7 @@ def test_a_window_after_the_choice_is_not_deflated_by_the_trials_before_it() -> 
 
 
 def test_v8_scores_only_stocks() -> None:
-    margin = predict(panel(), folds()).margin
+    margin = predict(panel(), folds(), DEFAULT).margin
     others = [column for name, column in panel().column.items() if name not in STOCKS]
     assert np.isnan(margin[:, others]).all()
     _, run = run_v8(spec(), panel(), folds())

@@ -268,7 +268,7 @@ def test_the_yardsticks_come_near_the_figures_of_issue_3(
 ) -> None:
     import pandas as pd
 
-    from config.sectors import STOCKS
+    from tests.default_universe import STOCKS
 
     table = pd.read_parquet(SHARED).query("ticker in @STOCKS and date <= @end")
     table["o"] = table["open"] * table["adj_close"] / table["close"]
