@@ -8,20 +8,19 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.bill_rate import with_interest
 from analysis.curves import MonthlyReturns, monthly_returns
 from analysis.overfitting import Overfitting
-from analysis.random_books import Holdings, RandomBooks, Sizes, equal_shares, own_shares, random_books
 from analysis.ranking import YearOfRanking, ranking_by_year
-from analysis.trades import activity_of, round_trips
+from analysis.trades import round_trips
 from backtest.attribution import Contribution
-from backtest.market import Market, Null, benchmark_curves
+from backtest.comparison import Ranking, comparison_of
+from backtest.market import Market, Null
 from backtest.phases import spread_of
 from backtest.runner import Run
 from backtest.spans import EVERYTHING_SEEN, SeenSpan, windows_of
 from backtest.to_json import JSON_NAME
 from backtest.trading import Traded, describe, unproven
-from backtest.windows import Comparison, Trials, Window, measure_window
+from backtest.windows import Trials, Window, measure_window
 from core.market import Floats
 
 HINDSIGHT = (
@@ -117,22 +116,6 @@ class Candidates:
     predictions: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Ranking:
-    """The ranker's predictions out of sample.
-
-    Attributes
-    ----------
-    margin, probability, forward : ndarray of float64, shape (T, N)
-        At each session of the run: log-odds, calibrated probability, and the return that followed.
-    """
-
-    margin: Floats
-    probability: Floats
-    forward: Floats
-    threshold: float
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """All of a backtest's figures.
@@ -224,57 +207,6 @@ def make_report(
             **{name: tuple(curve.tolist()) for name, curve in comparison.curves.items()},
         },
         high_volatility=tuple(high_volatility.tolist()),
-    )
-
-
-def comparison_of(run: Run, market: Market, ranking: Ranking, null: Null, *, slippage_bps: float) -> Comparison:
-    """Compare a run with the benchmarks and the random books of the same sessions."""
-    bills = market.bills[market.first - 1 :]
-    equal, own = (
-        _books(run, market, null, sizes) for sizes in (equal_shares(market.close, null.scaling), own_shares)
-    )
-    return Comparison(
-        sessions=run.sessions,
-        equity=with_interest(run.equity, run.exposure, bills),
-        bills=bills,
-        curves=benchmark_curves(market),
-        market=market.benchmark,
-        activity=activity_of(run.fills, run.sessions, run.exposure, slippage_bps=slippage_bps),
-        closed_on=np.array([one.exit_at.date() for one in round_trips(run.fills)], dtype="datetime64[D]"),
-        books=equal,
-        dealt=own,
-        predictions=ranking.margin,
-        forward=ranking.forward,
-    )
-
-
-def holdings_of(run: Run, symbols: Sequence[str]) -> Holdings:
-    """Lay what a run held and traded out over the columns of the universe."""
-    column = {symbol: place for place, symbol in enumerate(symbols)}
-    held = np.zeros((len(run.sessions), len(column)))
-    traded = np.zeros(held.shape, dtype=np.bool_)
-    for row, shares in enumerate(run.holdings):
-        for symbol, share in shares.items():
-            if symbol in column:
-                held[row, column[symbol]] = share
-    days = np.array([fill.at.date() for fill in run.fills], dtype="datetime64[D]")
-    for fill, row in zip(run.fills, np.searchsorted(run.sessions, days).tolist(), strict=True):
-        if fill.symbol in column and row < len(held):
-            traded[row, column[fill.symbol]] = True
-    return Holdings(held=held, traded=traded)
-
-
-def _books(run: Run, market: Market, null: Null, sizes: Sizes) -> RandomBooks:
-    return random_books(
-        market.open,
-        market.close,
-        holdings_of(run, market.symbols),
-        sizes,
-        np.random.default_rng(null.seed),
-        first=market.first,
-        books=null.books,
-        cost_bps=market.cost_bps,
-        bills=market.bills,
     )
 
 

@@ -32,10 +32,11 @@ from backtest.app.strategies import (
     train,
 )
 from backtest.attribution import contributions, overfitting_of
+from backtest.comparison import Ranking
 from backtest.market import Market, Null
 from backtest.phases import phase_returns
 from backtest.progress import StageProgress, no_stage_progress
-from backtest.report import HIGH_VOLATILITY, About, Ranking, Report, make_report, with_phases
+from backtest.report import HIGH_VOLATILITY, About, Report, make_report, with_phases
 from backtest.runner import Run
 from backtest.spans import SeenSpan
 from backtest.windows import Trials
