@@ -18,10 +18,12 @@ from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
 from config.memory import MemorySettings
 from config.notify import HeartbeatSettings, NotifySettings
+from config.plugins import PluginSettings, RemoteAgentSettings
 from config.sentiment import SentimentSettings
 from config.server import ServerSettings
 from config.universe import DEFAULT
 from config.universe_file import checked_ticker, own_universe
+from config.weights import AgentWeights, LegacyWeights
 from core.universe import Universe
 
 Ticker = Annotated[str, AfterValidator(checked_ticker)]
@@ -153,28 +155,6 @@ class SectorScanSettings(Frozen):
         return self
 
 
-class AgentWeights(Frozen):
-    """Prior weight of each agent's vote; they renormalise over the agents that gave a signal."""
-
-    market: Annotated[float, Field(ge=0)] = 0.20
-    quant: Annotated[float, Field(ge=0)] = 0.30
-    rl: Annotated[float, Field(ge=0)] = 0.15
-    sentiment: Annotated[float, Field(ge=0)] = 0.10
-    momentum: Annotated[float, Field(ge=0)] = 0.15
-    regime: Annotated[float, Field(ge=0)] = 0.10
-
-
-class LegacyWeights(Frozen):
-    """Weights of the legacy v2 vote: six signals and no ranker."""
-
-    market: Annotated[float, Field(ge=0)] = 0.25
-    momentum: Annotated[float, Field(ge=0)] = 0.20
-    rsi: Annotated[float, Field(ge=0)] = 0.15
-    rl: Annotated[float, Field(ge=0)] = 0.15
-    sentiment: Annotated[float, Field(ge=0)] = 0.10
-    regime: Annotated[float, Field(ge=0)] = 0.15
-
-
 class SynthesizerSettings(Frozen):
     """How signals become decisions.
 
@@ -200,7 +180,15 @@ class SynthesizerSettings(Frozen):
 
 
 class TradingSettings(Frozen):
-    """All of `trading.json`."""
+    """All of `trading.json`.
+
+    Attributes
+    ----------
+    strategy : str
+        A registered strategy's name, or `user.FILE:CLASS`, in place of the agents; empty for the agents.
+    agents : dict of str to RemoteAgentSettings
+        Agents that answer over HTTP, by name.
+    """
 
     profile: str = "runbook"
     universe: Universe = DEFAULT
@@ -223,6 +211,9 @@ class TradingSettings(Frozen):
     memory: MemorySettings = MemorySettings()
     notify: NotifySettings = NotifySettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
+    strategy: str = ""
+    plugins: PluginSettings = PluginSettings()
+    agents: dict[str, RemoteAgentSettings] = Field(default_factory=dict)
     votes: VoteWeights = "runbook"
     shadow: ShadowSettings = ShadowSettings()
     evidence: EvidenceSettings = EvidenceSettings()
