@@ -85,10 +85,8 @@ def create_app(
         The engine; started with the application and stopped with it.
     hub, environment, metrics : Hub, Environment, MetricsExporter
         Where the stream's events come from; which hosts are ours, and the token; what `/metrics` gives.
-    clock : callable
-        The wall clock, against which `as_of` may not lie in the future.
-    start_wait_seconds_max : float
-        How long a call that needs the engine waits for its start to end, before it is answered 503.
+    clock, start_wait_seconds_max : callable, float
+        The wall clock, which `as_of` may not lie ahead of; how long a call waits for the start, before its 503.
     limits : ServerSettings
         What clients may cost: how many wait for the engine, how many wrong tokens are answered.
     universe : Universe

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 
 from adapters.events.hub import EventHub
 from agents.build import assemble_team
+from agents.plugins import PluginParts
 from config.environment import Environment, OrderRoute
 from config.loader import digest
 from config.trading import TradingSettings
 from config.watch import WatchedRisk
-from core.ports import Clock
+from core.ports import Clock, Team
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.memory import MemoryService
+from daemon.wiring.plugins import PluginService
 from daemon.wiring.scoreboard import ScoreService
 from daemon.wiring.sentiment import SentimentService
 from daemon.wiring.shadows import ShadowService
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from adapters.feeds.views import HeadlineFeed
     from adapters.ledger import SqliteLedger
     from agents.team import Agents
+    from models.factors.store import FactorStore
+    from models.regime.tracker import RegimeTracker
 
 NOTES_SHOWN_MAX = 10
 
@@ -50,6 +54,7 @@ class EngineFactory:
     ranker: RankerService
     ensemble: EnsembleService
     sentiment: SentimentService
+    plugins: PluginService
     shadows: ShadowService
     scores: ScoreService
     _source_notes: list[str] = field(default_factory=list, init=False)
@@ -65,7 +70,6 @@ class EngineFactory:
         settle_soon : callable
             Called from the stream's thread when the broker reported something.
         """
-        from agents.shared import SharedSignals  # noqa: PLC0415  # with the agents
         from models.factors.store import FactorStore  # noqa: PLC0415  # heavy: imported at first use
         from models.regime.tracker import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
 
@@ -79,21 +83,14 @@ class EngineFactory:
         self.ranker.open(clock, factors)
         self.ensemble.open(clock)
         broker = self.brokers.open(clock, ledger, settle_soon)
-        agent = self.sentiment.agent()
-        rankers, ensembles, shared = self.ranker.provider, self.ensemble.provider, SharedSignals()
-
-        def team_of(settings: TradingSettings) -> Agents:
-            return assemble_team(settings, rankers, factors, ensembles, agent, tracker, shared)
-
-        team = team_of(trading)
+        team_of = self._teams(factors, tracker, clock)
         self.shadows.prepare(team_of)
-        self.scores.prepare(team.say)
         parts = EngineDependencies(
             clock=clock,
             feed=self.memory.recalling(feed, ledger, factors, tracker),
             broker=broker,
             ledger=ledger,
-            team=team,
+            team=team_of(trading),
             risk=assemble_risk(trading, lambda: self.limits.settings),
             events=self.hub,
             publish_events=publish_events_to(self.hub),
@@ -106,6 +103,26 @@ class EngineFactory:
             follows_account=self.brokers.follows_account,
         )
         return Engine(parts, feed.view(clock.now()))
+
+    def _teams(
+        self, factors: FactorStore, tracker: RegimeTracker, clock: Clock
+    ) -> Callable[[TradingSettings], Team]:
+        """Return what makes a book's team of its settings; all share their agents' signals."""
+        from agents.shared import SharedSignals  # noqa: PLC0415  # with the agents
+
+        agent = self.sentiment.agent()
+        rankers, ensembles, shared = self.ranker.provider, self.ensemble.provider, SharedSignals()
+        parts = PluginParts(factors=factors, trading=self.trading)
+        others = self.plugins.agents(parts, clock)
+
+        def agents_of(settings: TradingSettings) -> Agents:
+            return assemble_team(settings, rankers, factors, ensembles, agent, tracker, others, shared)
+
+        def team_of(settings: TradingSettings) -> Team:
+            return self.plugins.strategy_of(settings, parts) or agents_of(settings)
+
+        self.scores.prepare(agents_of(self.trading).say)
+        return team_of
 
     def open_ledger(self) -> SqliteLedger:
         """Return the ledger; asked again, the same one."""
@@ -133,6 +150,7 @@ class EngineFactory:
     def close(self) -> None:
         """Let go of what was opened."""
         self.sentiment.stop()
+        self.plugins.stop()
         self.memory.stop()
         self.shadows.close()
         self.scores.close()
