@@ -139,9 +139,10 @@ def _port_of_settings() -> int:
 
 
 @contextmanager
-def connected() -> Iterator[EngineClient]:
+def connected(read_seconds_max: float = READ_SECONDS_MAX) -> Iterator[EngineClient]:
     """Give a client of the daemon that the environment names, and close it."""
-    client = EngineClient(daemon_url(os.environ), os.environ.get("TRADING_API_TOKEN", "").strip() or None)
+    token = os.environ.get("TRADING_API_TOKEN", "").strip() or None
+    client = EngineClient(daemon_url(os.environ), token, read_seconds_max)
     try:
         yield client
     finally:
