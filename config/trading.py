@@ -12,6 +12,7 @@ from config.broker import BrokerSettings
 from config.clock import ClockSettings
 from config.corporate_actions import SaidAction
 from config.drift import DriftSettings
+from config.evaluation import EvaluationSettings
 from config.evidence import EvidenceSettings, ShadowSettings, VoteWeights
 from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
@@ -204,6 +205,7 @@ class TradingSettings(Frozen):
     sentiment: SentimentSettings = SentimentSettings()
     sector_scan: SectorScanSettings = SectorScanSettings()
     synthesizer: SynthesizerSettings = SynthesizerSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     drift: DriftSettings = DriftSettings()
     memory: MemorySettings = MemorySettings()
