@@ -66,6 +66,7 @@ def random_books(
     first: int,
     books: int = 200,
     limits: PortfolioLimits = PortfolioLimits(),
+    member: NDArray[np.bool_] | None = None,
 ) -> RandomBooks:
     """Draw books of random names each month and hold them as a strategy under the same limits would.
 
@@ -84,8 +85,12 @@ def random_books(
         The sector of each column.
     first : int
         First session that counts, at least 64: the books are first drawn at the close before it.
+    member : ndarray of bool, shape (T, N), or None
+        What may be drawn at each close; None for all, always. A name that leaves is held until the next draw.
     """
-    targets = random_targets(sessions, close, sectors, rng, first=first, books=books, limits=limits)
+    targets = random_targets(
+        sessions, close, sectors, rng, first=first, books=books, limits=limits, member=member
+    )
     returns = hold(open_, close, targets, portfolios=books, first=first, cost_bps=limits.cost_bps)
     return RandomBooks(returns=returns, sharpe=sharpe_ratios(returns))
 
@@ -99,6 +104,7 @@ def random_targets(
     first: int,
     books: int,
     limits: PortfolioLimits,
+    member: NDArray[np.bool_] | None = None,
 ) -> Iterator[Target]:
     """Return what the random books should hold after each session, from `first` - 1 to the last but one."""
     moves = _moves(close, first)
@@ -108,7 +114,7 @@ def random_targets(
     for row in range(first - 1, len(close) - 1):
         window, due = _window(moves, row), _turns(row, first, books)
         if row in drawn_at:
-            picked = _one_a_sector(_eligible(window), codes, books, limits.names, rng)
+            picked = _one_a_sector(_eligible(window, member, row), codes, books, limits.names, rng)
             weights, due = _inverse_volatility(picked, window), np.ones(books, dtype=bool)
         wanted = np.full(weights.shape, np.nan)
         wanted[due] = _scaled(weights[due], window, limits.target_volatility, limits.exposure_max)
@@ -116,25 +122,33 @@ def random_targets(
 
 
 def equal_weight(
-    open_: Floats, close: Floats, *, first: int, target_volatility: float = np.inf, cost_bps: float = 10.0
+    open_: Floats,
+    close: Floats,
+    *,
+    first: int,
+    target_volatility: float = np.inf,
+    cost_bps: float = 10.0,
+    member: NDArray[np.bool_] | None = None,
 ) -> Floats:
     """Return the daily returns (T - first,) of all names in equal parts, scaled weekly to the target volatility.
 
     Fully invested where the target is infinite. Decided at the close from the 21 sessions up to it, traded at the
     next open; five equal parts of the money take turns, one a session, so the result does not hang on a weekday.
     """
-    targets = even_targets(close, first=first, target_volatility=target_volatility)
+    targets = even_targets(close, first=first, target_volatility=target_volatility, member=member)
     returns = hold(open_, close, targets, portfolios=WEEK_SESSIONS, first=first, cost_bps=cost_bps)
     equity = np.cumprod(1.0 + returns, axis=1).mean(axis=0)
     return np.asarray(equity / np.append(1.0, equity[:-1]) - 1.0)
 
 
-def even_targets(close: Floats, *, first: int, target_volatility: float) -> Iterator[Target]:
+def even_targets(
+    close: Floats, *, first: int, target_volatility: float, member: NDArray[np.bool_] | None = None
+) -> Iterator[Target]:
     """Return what the five equal-weight portfolios should hold after each session, from `first` - 1 on."""
     moves = _moves(close, first)
     for row in range(first - 1, len(close) - 1):
         window, due = _window(moves, row), _turns(row, first, WEEK_SESSIONS)
-        eligible = _eligible(window)
+        eligible = _eligible(window, member, row)
         even = np.asarray(eligible / max(int(eligible.sum()), 1))[None, :]
         yield Target(row, np.where(due[:, None], _scaled(even, window, target_volatility, 1.0), np.nan))
 
@@ -159,9 +173,10 @@ def _window(moves: Floats, row: int) -> Floats:
     return moves[row - NAME_VOLATILITY_SESSIONS : row]
 
 
-def _eligible(window: Floats) -> NDArray[np.bool_]:
-    """Names with a full window."""
-    return np.asarray(np.isfinite(window).all(axis=0))
+def _eligible(window: Floats, member: NDArray[np.bool_] | None, row: int) -> NDArray[np.bool_]:
+    """Names with a full window that belong at the close of `row`."""
+    full = np.isfinite(window).all(axis=0)
+    return np.asarray(full if member is None else full & member[row])
 
 
 def _turns(row: int, first: int, books: int) -> NDArray[np.bool_]:

@@ -33,6 +33,8 @@ class Market:
         The first session whose return counts; the strategy's first decision lies one before it.
     cost_bps : float
         Cost of a one-way trade, the strategy's and the benchmarks' alike.
+    member : ndarray of bool, shape (T, N), or None
+        Which stocks were in the universe at each session; None for all, always.
     """
 
     sessions: NDArray[np.datetime64]
@@ -43,6 +45,7 @@ class Market:
     benchmark_close: Floats
     first: int
     cost_bps: float
+    member: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +83,12 @@ def benchmark_curves(market: Market) -> Mapping[str, Floats]:
     held = filled_forward(market.benchmark_close[:, None])[market.first - 1 :, 0]
     even, scaled = (
         equal_weight(
-            market.open, market.close, first=market.first, target_volatility=target, cost_bps=market.cost_bps
+            market.open,
+            market.close,
+            first=market.first,
+            target_volatility=target,
+            cost_bps=market.cost_bps,
+            member=market.member,
         )
         for target in (np.inf, SCALED_VOLATILITY)
     )

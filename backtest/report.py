@@ -20,13 +20,10 @@ from backtest.runner import Run
 from backtest.spans import windows_of
 from backtest.to_json import JSON_NAME
 from backtest.trading import Traded, describe, unproven
+from backtest.universe_coverage import HINDSIGHT, UniverseCoverage
 from backtest.windows import Comparison, Trials, Window, measure_window
 from core.market import Floats
 
-HINDSIGHT = (
-    "The universe was picked with hindsight: today's leaders. Absolute returns on it are flattered, the "
-    "strategy's and the equal-weight books' alike; compare them with each other, not with SPY."
-)
 TOTAL_RETURN = "Bars are total return: dividends are in the prices, and no cash is paid."
 HIGH_VOLATILITY = "high_vol"
 
@@ -84,6 +81,8 @@ class About:
         SHA-256 of the settings in force.
     caveats : tuple of str
         The profile's own caveats.
+    universe : UniverseCoverage or None
+        Whose stocks, and how many of their days have bars.
     intraday_coverage : IntradayCoverage or None
         What the risk check ran on five-minute bars; `walked` in the JSON, as it always was.
     """
@@ -98,6 +97,7 @@ class About:
     models: int
     config_digest: str
     caveats: tuple[str, ...] = ()
+    universe: UniverseCoverage | None = None
     intraday_coverage: IntradayCoverage | None = field(default=None, metadata={JSON_NAME: "walked"})
 
 
@@ -229,6 +229,7 @@ def comparison_of(run: Run, market: Market, ranking: Ranking, null: Null, *, sli
         first=market.first,
         books=null.books,
         limits=null.limits,
+        member=market.member,
     )
     return Comparison(
         sessions=run.sessions,
@@ -258,7 +259,7 @@ def _candidates(ranking: Ranking) -> Candidates:
 
 def _caveats(about: About, run: Run) -> Sequence[str]:
     out = [
-        HINDSIGHT,
+        about.universe.description if about.universe else HINDSIGHT,
         TOTAL_RETURN,
         *about.caveats,
         f"Decided at the close, filled at the next open, {about.cost_bps:g} bps a trade; the first decision is "

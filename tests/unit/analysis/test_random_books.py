@@ -15,6 +15,7 @@ from analysis.random_books import (
     PortfolioLimits,
     RandomBooks,
     equal_weight,
+    even_targets,
     percentile,
     random_books,
     random_targets,
@@ -200,3 +201,28 @@ def test_the_yardsticks_come_near_the_figures_of_issue_3(
     sectors = [SECTOR_OF[name] for name in STOCKS]
     books = random_books(days, opens, closes, sectors, np.random.default_rng(0), first=first)
     assert np.median(books.sharpe) == pytest.approx(median, abs=0.15)
+
+
+def test_the_null_and_the_equal_weights_hold_members_of_the_day_alone() -> None:
+    data = market(4)
+    member = (np.arange(len(data.sessions)) // 30)[:, None] % 2 == np.arange(12) % 2
+    even = list(even_targets(data.close, first=70, target_volatility=np.inf, member=member))
+    assert len(even) > 50
+    for row, weights in even:
+        traded = weights[np.isfinite(weights).all(axis=1)]
+        assert len(traded)
+        assert (traded[:, member[row]] > 0).all()
+        assert not traded[:, ~member[row]].any()
+    drawn = {69, *month_ends(data.sessions).tolist()}
+    rng = np.random.default_rng(1)
+    limits = PortfolioLimits(names=4)
+    targets = random_targets(
+        data.sessions, data.close, data.sectors, rng, first=70, books=20, limits=limits, member=member
+    )
+    checked = 0
+    for row, weights in targets:
+        if row in drawn:
+            checked += 1
+            assert ((weights > 0).sum(axis=1) > 1).all()
+            assert not weights[:, ~member[row]].any()
+    assert checked > 2
