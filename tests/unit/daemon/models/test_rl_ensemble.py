@@ -58,6 +58,7 @@ def test_too_short_a_panel_is_said() -> None:
 
 
 def test_the_card_says_what_it_is_worth_and_who_votes() -> None:
+    pytest.importorskip("torch", reason="the RL ensemble is in the extra `rl`")
     windows = cut(make_market(sessions=400), SETTINGS)
     both = [trained(7, 1.0, 0.2), trained(8, 2.0, 0.01)]
     card = card_of(both[1], both, windows, SETTINGS)

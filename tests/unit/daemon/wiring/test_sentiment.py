@@ -81,6 +81,7 @@ def test_the_agent_abstains_if_config_says_so(make: Make) -> None:
 def test_a_broken_model_folder_is_named_and_the_lexicon_goes_on(
     make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    pytest.importorskip("onnxruntime", reason="FinBERT is in the extra `sentiment`")
     (tmp_path / "model").mkdir()
     monkeypatch.setenv("FINBERT_PATH", str(tmp_path / "model"))
     assert "config.json cannot be read" in settled(make(), "config.json cannot be read")
