@@ -14,7 +14,7 @@ from agents.shared import SharedSignals
 from agents.synthesizer import Synthesizer
 from core.cycles import CYCLES, WeightSet
 from core.errors import InvariantError
-from core.types import Cycle, Decision, MarketAnalysis, MarketView, Portfolio
+from core.types import Cycle, Decision, MarketAnalysis, MarketView, Portfolio, Signal
 from models.factors.store import FactorStore
 
 
@@ -88,6 +88,13 @@ class Agents:
             atr=average_true_ranges(self._factors, view, portfolio),
             models={agent: model for part in parts for agent, model in part.models.items()},
         )
+
+    def say(self, view: MarketView) -> tuple[Signal, ...]:
+        """Return what every agent, with a vote or without, says of the watchlist."""
+        symbols = [s for s in self._stocks if s not in view.stale and s in view.bars.column]
+        agents = [*self._agents.values(), *([self._plugins] if self._plugins else [])]
+        parts = (self._shared.signals(agent, view, symbols) for agent in agents)
+        return tuple(chain.from_iterable(part.signals for part in parts))
 
     def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
         """Return the synthesizer's decisions."""
