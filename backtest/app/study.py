@@ -39,6 +39,7 @@ from backtest.progress import StageProgress, no_stage_progress
 from backtest.report import HIGH_VOLATILITY, About, Report, make_report, with_phases
 from backtest.runner import Run
 from backtest.spans import SeenSpan
+from backtest.universe_coverage import coverage_of
 from backtest.windows import Trials
 from config.loader import digest, read_json, read_profile
 from config.trading import TradingSettings
@@ -142,6 +143,7 @@ def measure(
             models=len(artefacts),
             config_digest=digest(chosen.trading, chosen.risk),
             seen=seen_span(spec, chosen.trading.profile),
+            universe=coverage_of(chosen.trading.universe.name, chosen.trading.universe.is_dated, market),
             caveats=(*profile_caveats(spec, chosen.trading.profile), *remote_caveats(chosen.trading)),
             intraday_coverage=intraday_coverage(spec.intraday, panel, first, last) if spec.intraday else None,
         ),
@@ -178,6 +180,7 @@ def market_of(panel: BarPanel, settings: Settings, first: int, last: int) -> Mar
         benchmark_close=panel.close[: last + 1, panel.column[BENCHMARK]],
         first=first + 1,
         cost_bps=one_way_cost_bps(settings.trading),
+        member=panel.member[: last + 1, columns],
     )
 
 
