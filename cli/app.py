@@ -15,6 +15,7 @@ from cli import (
     files,
     long_work,
     market,
+    plugins,
     reading,
     running,
     watch,
@@ -35,6 +36,7 @@ GROUPS = (
     doctor,
     watch,
     evidence,
+    plugins,
 )
 EXIT_REFUSED = 1
 EXIT_SETTINGS = 2  # typer's own code for a wrong use of the command line
