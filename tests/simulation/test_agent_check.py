@@ -16,7 +16,7 @@ from backtest.app.agent_check.leaks import Examination, examine
 from backtest.app.agent_check.processes import new_processes
 from backtest.app.settings import BacktestSpec
 from cli.new import write_new
-from config.trading import TradingSettings
+from config.trading import RegimeSettings, TradingSettings
 from core.errors import RequestError
 from core.types import BarPanel
 from tests.panels import make_panel
@@ -57,7 +57,11 @@ LEAKS = {
         "SEEN[n] = bars.close[-1].copy(); x = SEEN[max(SEEN)] / bars.close[-1] - 1",
     ),
     "counter": ("memory", "SEEN = []\n", "SEEN.append(n); x = bars.close[-1] * 0 + len(SEEN) / 1000"),
-    "reads": ("file", "", "x = bars.close[-1] * 0 + float(open(FILE).read())"),
+    "reads": (
+        "file",
+        "from pathlib import Path\n",
+        "x = bars.close[-1] * 0 + float(Path(FILE).read_text())",
+    ),
     "changes": (
         "file",
         "from pathlib import Path\n",
@@ -120,7 +124,8 @@ def examined(home: Path, name: str, executor: Executor | None = None) -> Examina
         folder.mkdir(parents=True)
         own_settings(folder)
     plugin = find_agent(name, BacktestSpec(folder=folder))
-    return examine(plugin, TradingSettings(), panel(), ROWS, executor or HereAtOnce(), 60.0)
+    trading = TradingSettings(regime=RegimeSettings(restarts=1, refit_sessions=63))
+    return examine(plugin, trading, panel(), ROWS, executor or HereAtOnce(), 60.0)
 
 
 @pytest.mark.parametrize("name", LEAKS)

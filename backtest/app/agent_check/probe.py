@@ -32,7 +32,6 @@ WATCHED = (
     "subprocess.Popen",
     "os.system",
     "os.exec",
-    "os.listdir",
 )
 CODE = (".py", ".pyc", ".so", ".pyd", ".dylib", ".pth", ".zip")
 SYSTEM = ("/dev/", "/proc/", "/sys/", "/etc/", "/usr/", "/lib")
