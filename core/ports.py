@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from core.brackets import Bracket
+from core.brackets import Bracket, PositionProtection
 from core.notifications import Notification
 from core.service import OrderRecord
 from core.types import (
@@ -143,6 +143,38 @@ class Broker(Protocol):
         ...
 
 
+class StopKeeper(Protocol):
+    """Leaves stops where they outlive this process."""
+
+    def rest(self, brackets: Sequence[Bracket], portfolio: Portfolio, at: datetime) -> None:
+        """Let the stops and targets of what is held rest, and no others."""
+        ...
+
+    def protection(self, portfolio: Portfolio) -> Mapping[str, PositionProtection]:
+        """Return where each position's stop rests, by symbol, as of the last `rest`."""
+        ...
+
+    def resting_orders(self) -> tuple[Order, ...]:
+        """Return the orders that rest, each of which may fill at any moment."""
+        ...
+
+
+class Protection(Protocol):
+    """Keeps what is held protected beyond the life of this process; called at the end of each live step."""
+
+    def update(self, decision_id: str, portfolio: Portfolio, analysis: MarketAnalysis) -> None:
+        """Let the stops follow the portfolio; publishes what is bare, and never raises for a broker's fault."""
+        ...
+
+    def by_symbol(self) -> Mapping[str, PositionProtection]:
+        """Return where each position's stop rests, as of the last step; from any thread."""
+        ...
+
+    def resting_orders(self) -> tuple[Order, ...]:
+        """Return the orders that rest, each of which may fill at any moment."""
+        ...
+
+
 class Ledger(Protocol):
     """Remembers for ever what was decided, sent and filled."""
 
@@ -160,6 +192,10 @@ class Ledger(Protocol):
 
     def update_status(self, statuses: Mapping[str, str], reasons: Mapping[str, str] | None = None) -> None:
         """Write down what became of orders and why, by client_order_id."""
+        ...
+
+    def record_resting(self, orders: Sequence[Order], at: datetime) -> None:
+        """Write down, before the send, orders that protect what is held."""
         ...
 
     def order(self, client_order_id: str) -> OrderRecord | None:
@@ -283,5 +319,5 @@ class MemoryWriter(Protocol):
 
 __all__ = [
     "BarSource", "Broker", "Calendar", "Clock", "EventSink", "Feed", "Ledger", "MemoryWriter",
-    "NewsSource", "Notifier", "RiskManager", "Team",
+    "NewsSource", "Notifier", "Protection", "RiskManager", "StopKeeper", "Team",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
-from core.brackets import Levels
+from core.brackets import Levels, PositionProtection
 from core.memory import Recollection
 from core.round_trips import RoundTrip
 from core.schedule import Timetable
@@ -257,6 +257,10 @@ class Service(Protocol):
 
     def portfolio(self) -> Portfolio:
         """Return the portfolio after the last step."""
+        ...
+
+    def protection(self) -> Mapping[str, PositionProtection]:
+        """Return where each position's stop rests, by symbol, and what is bare."""
         ...
 
     def levels(self) -> Mapping[str, Levels]:

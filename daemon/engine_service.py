@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from core.brackets import Levels
+from core.brackets import Levels, PositionProtection
 from core.cycles import FLATTEN, SETTLE
 from core.errors import EngineError, LedgerError, Recoverable, RequestError
 from core.memory import Recollection
@@ -201,6 +201,10 @@ class EngineService:
     def portfolio(self) -> Portfolio:
         """Return the portfolio after the last step."""
         return self._require_engine().portfolio
+
+    def protection(self) -> Mapping[str, PositionProtection]:
+        """Return where each position's stop rests, and what is bare."""
+        return self._require_engine().parts.protection.by_symbol()
 
     def levels(self) -> Mapping[str, Levels]:
         """Return each held position's nearest stop and target."""

@@ -103,6 +103,7 @@ def _engine_facts(service: EngineService, broker_mode: str) -> dict[str, Any]:
         "data": _feed_facts(engine, service.now()),
         "broker": {"mode": broker_mode, "orders_go_to": engine.parts.route, "name": engine.parts.broker.name},
         "portfolio": portfolio_data(engine.portfolio) | {"pending": pending},
+        "protection": engine.parts.protection.by_symbol(),
         "regime": regime_data(regime) if regime else None,
         "last_decision_id": decided.decision_id if decided else None,
         "config_digest": engine.parts.config_digest(),

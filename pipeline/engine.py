@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from msgspec.structs import replace
 
 from core.errors import BrokerError, Recoverable
-from core.ports import Broker, Clock, EventSink, Feed, Ledger, MemoryWriter, RiskManager, Team
+from core.ports import Broker, Clock, EventSink, Feed, Ledger, MemoryWriter, Protection, RiskManager, Team
 from core.service import AnalysisReport
 from core.trading import tighter
 from core.types import (
@@ -28,6 +28,7 @@ from core.types import (
     TradingState,
 )
 from pipeline.account import opening_portfolio, with_account, with_pending_orders
+from pipeline.null_parts import NullProtection
 from pipeline.order_events import OrderEvents
 from pipeline.past_views import past_view_notes, require_bars
 from pipeline.reports import analysis_report, step_report
@@ -37,10 +38,7 @@ from pipeline.step import decide
 
 HALT_CAME_FIRST = "trading was halted before it was sent"
 NOTHING_DECIDED = "The step failed, so nothing was decided or sent, and the next one tries again"
-NOT_SENT = (
-    "The step is recorded, but its orders could not be sent; what became of them is asked at the next step, and "
-    "none is sent again"
-)
+NOT_SENT = "The step is recorded, but its orders could not be sent, and the next step decides anew"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +58,8 @@ class EngineDependencies:
     cash_tolerance_pct : float
         Share of equity by which cash may differ from the broker's at a start and still be taken over (fees,
         interest, dividends).
+    protection : Protection
+        Leaves the stops of what is held where they outlive the process.
     follows_account : bool
         Whether the portfolio is the broker account's at each start: a dry run has none of its own.
     """
@@ -78,6 +78,7 @@ class EngineDependencies:
     route: str
     initial_cash: Decimal
     cash_tolerance_pct: float = 0.0
+    protection: Protection = field(default_factory=NullProtection)
     follows_account: bool = False
 
 
@@ -181,6 +182,8 @@ class Engine:
                 self._send(plan.approved)
             if cycle.protects:
                 parts.broker.protect(plan.protections)
+            if not self.sending.is_closed:
+                parts.protection.update(name, self._portfolio, plan.analysis)
             parts.memory.remember(report)
             return report
 
@@ -283,10 +286,12 @@ class Engine:
         else:
             try:
                 statuses = dict(self._parts.broker.submit(approved))
-            except BrokerError as error:
+                reasons = record_statuses(self._parts.broker, self._parts.ledger, statuses)
+            except BrokerError as error:  # nothing was sent: what may be on the wire has a status
                 self.record_fault(error, NOT_SENT)
-                return
-            reasons = record_statuses(self._parts.broker, self._parts.ledger, statuses)
+                statuses = {a.order.client_order_id: OrderStatus.CANCELLED.value for a in approved}
+                reasons = dict.fromkeys(statuses, f"not sent: {error}")
+                self._parts.ledger.update_status(statuses, reasons)
         self._orders.publish_sent(approved, statuses, reasons)
 
     def _decide(

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from adapters.ledger.database import Cursor, Database, Survives
-from adapters.ledger.read_back import require_known, require_recorded, require_sending, require_state
+from adapters.ledger.read_back import (
+    require_known,
+    require_orders,
+    require_recorded,
+    require_sending,
+    require_state,
+)
 from adapters.ledger.reader import LedgerReader
 from adapters.ledger.rows import ORDER_COLUMNS, encode_portfolio, encode_report, order_row, stamp
 from adapters.ledger.schema import LEDGER, TABLES
@@ -17,7 +24,7 @@ from config.environment import OrderRoute
 from core.errors import InvariantError
 from core.masking import NO_SECRETS, SecretMask
 from core.trading import tighter
-from core.types import ApprovedOrder, OrderStatus, Portfolio, StepReport, TradingState
+from core.types import ApprovedOrder, Order, OrderStatus, Portfolio, StepReport, TradingState
 
 _INSERT_STEP = """
     INSERT INTO steps (decision_id, cycle, as_of, report) VALUES (?, ?, ?, ?)
@@ -125,6 +132,13 @@ class SqliteLedger(LedgerReader):
         """Write down the portfolio as it stands between two steps; on the disk with the next forced write."""
         with self._database.transaction(Survives.KILL) as cursor:
             cursor.execute("UPDATE book SET portfolio = ?", (encode_portfolio(portfolio),))
+
+    def record_resting(self, orders: Sequence[Order], at: datetime) -> None:
+        """Write down orders that protect what is held before they are sent; one that is there stays as it is."""
+        rows = [order_row(order, status=self._sent_as, route=self._route.value, at=stamp(at)) for order in orders]
+        with self._database.transaction(Survives.POWER_CUT) as cursor:
+            cursor.executemany(f"{_INSERT_ORDER} ON CONFLICT (client_order_id) DO NOTHING", rows)
+            require_orders(cursor, orders)
 
     def mark_sending(self, approved: Sequence[ApprovedOrder]) -> None:
         """Write down that proposed orders are sent next, with the size and price they have now.

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from config.environment import Environment, OrderRoute
 from config.trading import TradingSettings
 from core.errors import SettingsError
-from core.ports import Broker, Clock
+from core.ports import Broker, Clock, EventSink, Protection, StopKeeper
 from core.types import Portfolio
+from pipeline.null_parts import NullProtection
+from pipeline.protection import BracketsOf, RestingProtection
 
 if TYPE_CHECKING:
     from adapters.alpaca.broker import AlpacaBroker
+    from adapters.alpaca.resting_stops import RestingStops
     from adapters.alpaca.trade_updates import TradeUpdates
     from adapters.alpaca.trading_client import AlpacaApi
     from adapters.ledger import SqliteLedger
@@ -30,6 +32,7 @@ class BrokerFactory:
         self._route = route
         self._paper: PaperBroker | None = None
         self._alpaca: AlpacaBroker | None = None
+        self._stops: RestingStops | None = None
 
     @property
     def cash_tolerance_pct(self) -> float:
@@ -57,6 +60,13 @@ class BrokerFactory:
             return self._open_dry_run()
         self._alpaca = self._alpaca or self._open_alpaca(clock, ledger, settle_soon)
         return self._alpaca
+
+    def protection(self, brackets_of: BracketsOf, events: EventSink, clock: Clock) -> Protection:
+        """Return what leaves the stops of what is held with the broker; where nothing is held, nothing does."""
+        keeper: StopKeeper | None = self._stops or self._paper
+        if keeper is None:
+            return NullProtection()
+        return RestingProtection(keeper=keeper, brackets_of=brackets_of, events=events, clock=clock)
 
     def initial_cash(self, broker: Broker, ledger: SqliteLedger) -> Decimal:
         """Return what a new portfolio opens with: the account's cash, or the configured one of the paper broker.
@@ -101,15 +111,16 @@ class BrokerFactory:
 
     def _open_alpaca(self, clock: Clock, ledger: SqliteLedger, settle_soon: Callable[[], None]) -> AlpacaBroker:
         from adapters.alpaca.broker import AlpacaBroker  # noqa: PLC0415  # imported where it is made
-        from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker  # noqa: PLC0415  # the same
+        from adapters.alpaca.order_tracker import OrderTracker, listed_since  # noqa: PLC0415  # the same
+        from adapters.alpaca.resting_stops import RestingStops  # noqa: PLC0415  # the same
 
         api = self._api()
-        stamps = [order.created_at for order in ledger.unfinished_orders()]
-        since: datetime = min([*stamps, ledger.portfolio_as_of() or clock.now()]) - LOOK_BACK
+        since = listed_since(ledger.unfinished_orders(), ledger.portfolio_as_of() or clock.now())
         tracker = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
         stream = self._stream(settle_soon)
         stream.start()
-        return AlpacaBroker(self._route.value, api, tracker, stream)
+        self._stops = RestingStops(api=api, tracker=tracker, ledger=ledger)
+        return AlpacaBroker(self._route.value, api, tracker, stream, stops=self._stops)
 
     def _api(self) -> AlpacaApi:
         from adapters.alpaca.trading_client import AlpacaApi, connect  # noqa: PLC0415  # heavy

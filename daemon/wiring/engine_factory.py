@@ -21,7 +21,7 @@ from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.memory import MemoryService
 from pipeline.engine import Engine, EngineDependencies
 from pipeline.report_events import publish_events_to
-from risk.build import assemble_risk
+from risk.build import assemble_risk, brackets_by
 
 if TYPE_CHECKING:
     from adapters.calendar import NyseCalendar
@@ -90,6 +90,7 @@ class EngineFactory:
             route=self.route.value,
             initial_cash=self.brokers.initial_cash(broker, ledger),
             cash_tolerance_pct=self.brokers.cash_tolerance_pct,
+            protection=self.brokers.protection(brackets_by(lambda: self.limits.settings), self.hub, clock),
             follows_account=self.brokers.follows_account,
         )
         return Engine(parts, feed.view(clock.now()))

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from requests.adapters import HTTPAdapter
 
 from adapters.alpaca.broker import AlpacaBroker
-from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker
+from adapters.alpaca.order_tracker import OrderTracker, listed_since
+from adapters.alpaca.resting_stops import RestingStops
 from adapters.alpaca.trade_updates import TradeUpdates, connect_stream
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
 from adapters.clock import ManualClock
@@ -25,7 +26,9 @@ from config.sectors import SECTOR_OF
 from core.schedule import RunStore
 from pipeline.engine import Engine, EngineDependencies
 from pipeline.null_parts import NullMemory
+from pipeline.protection import RestingProtection
 from pipeline.report_events import publish_events_to
+from risk.build import brackets_by
 from risk.manager import RuleBasedRiskManager
 from tests.chaos.kills import DeadlyAdapter, DeadlyDatabase, DeadlyRuns, Executioner
 from tests.chaos.market import Market, MarketFeed
@@ -91,7 +94,7 @@ def furnish(
     database = DeadlyDatabase(home / "ledger.sqlite", LEDGER)
     database.executioner = ends
     ledger = SqliteLedger(None, route=OrderRoute.ALPACA_PAPER, database=database)
-    broker = _broker(_client(url, ends, pump), url, ledger, clock, wake)
+    broker, stops = _broker(_client(url, ends, pump), url, ledger, clock, wake)
     initial_cash = Decimal(0) if ledger.portfolio() is not None else broker.account().cash
     parts = EngineDependencies(
         clock=clock,
@@ -110,6 +113,9 @@ def furnish(
         route=OrderRoute.ALPACA_PAPER.value,
         initial_cash=initial_cash,
         cash_tolerance_pct=CASH_TOLERANCE_PCT,
+        protection=RestingProtection(
+            keeper=stops, brackets_of=brackets_by(lambda: LIMITS), events=hub, clock=clock
+        ),
     )
     runs = DeadlyRuns(FileRunStore(home / "jobs.json"), ends)
     return Room(engine=Engine(parts), clock=clock, ledger=ledger, hub=hub, runs=runs)
@@ -130,14 +136,15 @@ def _client(url: str, ends: Executioner, pump: Pump | None) -> TradingClient:
 
 def _broker(
     client: TradingClient, url: str, ledger: SqliteLedger, clock: ManualClock, wake: Callable[[], None] | None
-) -> AlpacaBroker:
+) -> tuple[AlpacaBroker, RestingStops]:
     api = AlpacaApi(client, PATIENCE)
-    stamps = [order.created_at for order in ledger.unfinished_orders()]
-    since = min([*stamps, ledger.portfolio_as_of() or clock.now()]) - LOOK_BACK
+    since = listed_since(ledger.unfinished_orders(), ledger.portfolio_as_of() or clock.now())
     desk = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
     stream = None
     if wake is not None:
         address = f"ws{url.removeprefix('http')}/stream"
         stream = TradeUpdates(lambda: connect_stream(KEY, SECRET, paper=True, url_override=address), wake)
         stream.start()
-    return AlpacaBroker("chaos", api, desk, stream, resolve_waits_seconds=WAITS_SECONDS)
+    stops = RestingStops(api=api, tracker=desk, ledger=ledger, confirm_waits_seconds=WAITS_SECONDS)
+    broker = AlpacaBroker("chaos", api, desk, stream, stops=stops, resolve_waits_seconds=WAITS_SECONDS)
+    return broker, stops

@@ -199,7 +199,7 @@ class Desk:
             order.wait_ticks -= 1
             return
         if order.doomed:
-            book.end(order, "rejected")
+            self._end_group(order, "rejected")
             return
         dice = book.faults.dice(f"fill {order.client_order_id}")
         due = list(order.parts) if order.same_instant else order.parts[:1]
