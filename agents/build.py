@@ -11,6 +11,7 @@ from core.ports import Team
 if TYPE_CHECKING:
     from agents.agent import Agent
     from agents.quant import RankerProvider
+    from agents.shared import SharedSignals
     from models.factors.store import FactorStore
     from models.regime.tracker import RegimeTracker
     from models.rl.ensemble import EnsembleProvider
@@ -26,31 +27,49 @@ def assemble_team(
     ensemble: EnsembleProvider | None = None,
     sentiment: Agent | None = None,
     tracker: RegimeTracker | None = None,
+    shared: SharedSignals | None = None,
 ) -> Team:
-    """Put the agents together; the same for the daemon and the backtest."""
+    """Put the agents together; the same for the daemon and the backtest.
+
+    Parameters
+    ----------
+    shared : SharedSignals or None
+        Agents and signals it has in common with other teams on the same views; others by settings are its own.
+    """
     from agents.agent import NullAgent  # noqa: PLC0415  # with the agents
-    from agents.diversified import DiversifiedAgent  # noqa: PLC0415  # with the agents
+    from agents.allocation import allocator_of  # noqa: PLC0415  # with the agents
     from agents.market import MarketAgent, MomentumAgent, RegimeAgent, RsiAgent  # noqa: PLC0415  # heavy
     from agents.quant import QuantAgent  # noqa: PLC0415  # heavy: imported at first use
+    from agents.shared import SharedSignals  # noqa: PLC0415  # with the agents
     from agents.synthesizer import Synthesizer  # noqa: PLC0415  # with the agents
     from agents.team import Agents  # noqa: PLC0415  # with the agents
     from models.regime.tracker import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
 
-    stocks = trading.watchlist.tickers
-    tracker = tracker or RegimeTracker(trading.regime)
-    rl = no_rl_agents() if ensemble is None else rl_agents(trading, ensemble, factors, tracker)
+    stocks, scan = trading.watchlist.tickers, trading.sector_scan
+    shared = shared or SharedSignals()
+    regimes = (tracker or RegimeTracker(trading.regime)).scaled(trading.regime)
     agents = (
-        MarketAgent(SECTOR_MAP, trading.sector_scan),
-        *rl,
+        shared.agent(("market", scan), lambda: MarketAgent(SECTOR_MAP, scan)),
+        *shared.agent(
+            ("rl", ensemble, stocks, trading.ensemble, trading.rl),
+            lambda: no_rl_agents() if ensemble is None else rl_agents(trading, ensemble, factors, regimes),
+        ),
         sentiment or NullAgent("sentiment", SENTIMENT_LEFT_OUT),
-        MomentumAgent(stocks, trading.sector_scan),
-        RegimeAgent(tracker, BENCHMARK),
-        RsiAgent(factors),
+        shared.agent(("momentum", stocks, scan), lambda: MomentumAgent(stocks, scan)),
+        shared.agent(("regime", trading.regime), lambda: RegimeAgent(regimes, BENCHMARK)),
+        shared.agent("rsi", lambda: RsiAgent(factors)),
     )
-    quant = QuantAgent(provider, factors, stocks, SECTOR_OF, trading.quant.candidate_probability_min)
+    probability_min = trading.quant.candidate_probability_min
+    quant = shared.agent(
+        ("quant", stocks, probability_min),
+        lambda: QuantAgent(provider, factors, stocks, SECTOR_OF, probability_min),
+    )
     chosen = trading.synthesizer
-    allocator = DiversifiedAgent(stocks, chosen.diversified) if chosen.allocation == "diversified" else None
-    return Agents(quant, agents, Synthesizer(chosen), factors, stocks, allocator)
+    allocator = shared.agent(
+        ("allocation", stocks, chosen.allocation, chosen.baseline, chosen.diversified),
+        lambda: allocator_of(stocks, chosen),
+    )
+    return Agents(quant, agents, Synthesizer(chosen), factors, stocks, allocator, shared=shared)
 
 
 def team_for(trading: TradingSettings, provider: RankerProvider, factors: FactorStore) -> Team:

@@ -1,52 +1,16 @@
-"""The diversified portfolio: the stocks that move least together, scaled to a volatility."""
+"""The diversified portfolio: the stocks that move least together, scaled to a volatility.
+
+Weights minimise w'Cw over the simplex, C the shrunk correlation of daily returns (the maximum decorrelation
+portfolio, Christoffersen, Errunza, Jacobs and Langlois 2012); C = 1 would be equal weight.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from msgspec.structs import replace
 
-from agents.agent import signals_of
-from config.trading import DiversifiedSettings
+from config.allocation import DiversifiedSettings
 from core.statistics import SESSIONS_PER_YEAR
-from core.types import Abstention, Floats, MarketAnalysis, MarketView
-
-
-class DiversifiedAgent:
-    """Sizes the whole portfolio and votes for no stock: it needs no forecast of returns.
-
-    Weights minimise w'Cw over the simplex, C the shrunk correlation of daily returns (the maximum
-    decorrelation portfolio, Christoffersen, Errunza, Jacobs and Langlois 2012); C = 1 would be equal weight.
-    """
-
-    name = "diversified"
-
-    def __init__(self, stocks: Sequence[str], settings: DiversifiedSettings) -> None:
-        self._stocks = tuple(stocks)
-        self._settings = settings
-        self._last: tuple[bytes, tuple[str, ...], Floats] = (b"", (), np.empty(0))
-
-    def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
-        """Give the share of equity to hold in each stock."""
-        stocks = tuple(s for s in self._stocks if s in view.bars.column and s not in view.stale)
-        if view.row < max(self._settings.lookback_sessions) or not stocks:
-            reason = f"it needs {max(self._settings.lookback_sessions)} sessions of returns"
-            return MarketAnalysis(abstentions=(Abstention(agent=self.name, reason=reason),))
-        weights = self._weights(view, stocks)
-        targets = {s: float(w) for s, w in zip(stocks, weights, strict=True) if w > 0}
-        scores = {s: (w, f"{w:.2%} of the least-correlated book") for s, w in targets.items()}
-        wanted = [s for s in symbols if s in targets]
-        signalled = signals_of(self.name, scores, wanted, confidence=1.0, missing="")
-        return replace(signalled, targets=targets, candidates=tuple(sorted(targets)))
-
-    def _weights(self, view: MarketView, stocks: tuple[str, ...]) -> Floats:
-        """Return the weights, shape (len(stocks),); computed once a session."""
-        if self._last[:2] != (view.bars.digest, stocks):
-            columns = [view.bars.column[s] for s in stocks]
-            close = view.bars.close[-max(self._settings.lookback_sessions) - 1 :, columns]
-            self._last = (view.bars.digest, stocks, portfolio_weights(close, self._settings))
-        return self._last[2]
+from core.types import Floats
 
 
 def portfolio_weights(close: Floats, settings: DiversifiedSettings) -> Floats:

@@ -79,7 +79,7 @@ class Synthesizer:
             return ()
         weights = self._weights[cycle.kind.weight_set]
         if analysis.targets:
-            return hold_targets(analysis, portfolio, cycle, self._settings.diversified.entry_weight_min_pct)
+            return hold_targets(analysis, portfolio, cycle, self._settings)
         signals = defaultdict(list)
         for signal in analysis.signals:
             signals[signal.symbol].append(signal)
@@ -139,7 +139,7 @@ def _require_weights(cycle: Cycle, weights: Mapping[WeightSet, Mapping[str, floa
 
 
 def hold_targets(
-    analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle, entry_weight_min_pct: float
+    analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle, settings: SynthesizerSettings
 ) -> tuple[Decision, ...]:
     """Decide to hold the portfolio that an agent sized: enter, resize, and sell what has no target.
 
@@ -148,22 +148,29 @@ def hold_targets(
     votes = defaultdict(list)
     for signal in analysis.signals:
         votes[signal.symbol].append(Vote(signal=signal, weight=0.0))
-    large = {symbol for symbol, target in analysis.targets.items() if target >= entry_weight_min_pct}
+    targets = analysis.targets
+    large = {symbol for symbol, target in targets.items() if target >= settings.entry_weight_min_pct}
     symbols = {*large, *portfolio.positions}
     if cycle.symbols:
         symbols &= set(cycle.symbols)
     return tuple(
-        _held_at(symbol, analysis.targets.get(symbol, 0.0), symbol in portfolio.positions, tuple(votes[symbol]))
+        _held_at(
+            symbol,
+            targets.get(symbol, 0.0),
+            tuple(votes[symbol]),
+            settings.allocation,
+            held=symbol in portfolio.positions,
+        )
         for symbol in sorted(symbols)
     )
 
 
-def _held_at(symbol: str, target: float, held: bool, votes: tuple[Vote, ...]) -> Decision:
+def _held_at(symbol: str, target: float, votes: tuple[Vote, ...], allocation: str, *, held: bool) -> Decision:
     if target <= 0:
-        action, reason = Action.EXIT, "the diversified book no longer holds it"
+        action, reason = Action.EXIT, f"the {allocation} book no longer holds it"
     else:
         action = Action.RESIZE if held else Action.ENTER
-        reason = f"the diversified book holds {target:.2%} of equity in it"
+        reason = f"the {allocation} book holds {target:.2%} of equity in it"
     return Decision(
         symbol=symbol,
         action=action,

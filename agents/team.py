@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from agents.agent import Agent
 from agents.quant import QuantAgent
+from agents.shared import SharedSignals
 from agents.synthesizer import Synthesizer
 from core.cycles import CYCLES
 from core.errors import InvariantError
@@ -28,6 +29,8 @@ class Agents:
         Sizes the whole portfolio in each cycle that allocates; None where votes decide.
     cycles : sequence of Cycle
         The cycles that will be run.
+    shared : SharedSignals or None
+        What the agents said of the last view, where other teams have some of them too.
 
     Raises
     ------
@@ -45,7 +48,9 @@ class Agents:
         allocator: Agent | None = None,
         *,
         cycles: Sequence[Cycle] = CYCLES,
+        shared: SharedSignals | None = None,
     ) -> None:
+        self._shared = shared or SharedSignals()
         self._quant = quant
         self._agents: dict[str, Agent] = {agent.name: agent for agent in (quant, *agents)}
         self._synthesizer = synthesizer
@@ -62,7 +67,7 @@ class Agents:
         agents = self._agents_of(cycle)
         if self._allocator is not None and cycle.entries and cycle.kind.allocates:
             agents.append(self._allocator)
-        parts = [agent.signals(view, symbols) for agent in agents] if view.row >= 0 else []
+        parts = [self._shared.signals(agent, view, symbols) for agent in agents] if view.row >= 0 else []
         candidates = {symbol for part in parts for symbol in part.candidates}
         return MarketAnalysis(
             regime=next((part.regime for part in parts if part.regime), None),

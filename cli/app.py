@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import typer
 
-from cli import control, reading
+from cli import config, control, long_work, market, reading, running
 from cli.client import NoDaemonError
 from cli.output import explain
 from core.errors import EngineError, SettingsError
 
-GROUPS = (reading, control)
+GROUPS = (running, reading, market, control, long_work, config)
 EXIT_REFUSED = 1
 EXIT_SETTINGS = 2  # typer's own code for a wrong use of the command line
 EXIT_NO_DAEMON = 3

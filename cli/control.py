@@ -42,5 +42,19 @@ def flatten(
         show(daemon.post("/flatten"), as_json, decision_lines)
 
 
+@commands.command()
+def sell(
+    ticker: Annotated[str, typer.Argument(help="What is held.")],
+    quantity: Annotated[str | None, typer.Argument(help="Shares; left out: all.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Sell one position now, or refuse and say why."""
+    if not yes:
+        typer.confirm(f"Sell {quantity or 'all'} {ticker.upper()} now?", abort=True, err=True)
+    with connected() as daemon:
+        show(daemon.post("/sell", {"symbol": ticker, "quantity": quantity}), as_json, decision_lines)
+
+
 def _state(answer: Mapping[str, Any]) -> Iterable[object]:
     yield f"trading is {answer['trading_state']}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,24 +20,35 @@ from core.errors import SettingsError
 Model = TypeVar("Model", bound=BaseModel)
 FOLDER = Path(__file__).parent
 SECRET_KEYS = ("notify.urls", "heartbeat.url")
+DEFAULT_PROFILE = "runbook"
+RENAMED_PROFILES = {"measured": "diversified"}
+"""Names of profiles that were given up, and what each is called now."""
+log = logging.getLogger("config")
 
 
-def load_trading(folder: Path = FOLDER) -> TradingSettings:
-    """Read `trading.default.json`, the profile it names, and `trading.json`.
+def load_trading(folder: Path = FOLDER, profile: str = "") -> TradingSettings:
+    """Read `trading.default.json`, the profile, and `trading.json`.
+
+    Parameters
+    ----------
+    profile : str
+        Another than the one that the files name; empty for theirs.
 
     Raises
     ------
     SettingsError
-        With the path of the first wrong key and the nearest known name.
+        With the path of the first wrong key and the nearest known name, or when there is no such profile.
     """
     layers = [read_json(folder / "trading.default.json"), read_json(folder / "trading.json")]
-    chosen = merge(*layers).get("profile", "runbook")
-    return validate(
-        TradingSettings, merge(layers[0], _profile(folder, chosen, "trading"), layers[1]), "trading.json"
-    )
+    name = profile or merge(*layers).get("profile", DEFAULT_PROFILE)
+    named: dict[str, Any] = {}
+    if isinstance(name, str):  # else the validation says what is wrong with it
+        name = current_profile(name)
+        named = read_profile(folder, name).get("trading", {})
+    return validate(TradingSettings, merge(layers[0], named, layers[1], {"profile": name}), "trading.json")
 
 
-def load_risk(folder: Path = FOLDER, profile: str = "runbook") -> RiskSettings:
+def load_risk(folder: Path = FOLDER, profile: str = DEFAULT_PROFILE) -> RiskSettings:
     """Read `risk.default.json`, the profile's part of it, and `risk.json`.
 
     Raises
@@ -46,7 +58,7 @@ def load_risk(folder: Path = FOLDER, profile: str = "runbook") -> RiskSettings:
     """
     merged = merge(
         read_json(folder / "risk.default.json"),
-        _profile(folder, profile, "risk"),
+        read_profile(folder, current_profile(profile)).get("risk", {}),
         read_json(folder / "risk.json"),
     )
     return validate(RiskSettings, merged, "risk.json")
@@ -102,9 +114,29 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _profile(folder: Path, name: object, part: str) -> dict[str, Any]:
-    content = read_json(folder / "profiles" / f"{name}.json").get(part, {})
-    return dict(content)
+def current_profile(name: str) -> str:
+    """Return what a profile is called now, with a warning where its name was given up."""
+    renamed = RENAMED_PROFILES.get(name)
+    if renamed is None:
+        return name
+    log.warning("The profile %s is called %s now. The old name is still taken; write the new one.", name, renamed)
+    return renamed
+
+
+def read_profile(folder: Path, name: str) -> dict[str, Any]:
+    """Read a profile's file: its `about` and `caveats`, and its `trading` and `risk` settings.
+
+    Raises
+    ------
+    SettingsError
+        When there is none of this name.
+    """
+    known = sorted(path.stem for path in (folder / "profiles").glob("*.json"))
+    if name not in known:
+        raise SettingsError(
+            f"There is no profile {name}.", hint=f"config/profiles has {', '.join(known) or 'none'}."
+        )
+    return read_json(folder / "profiles" / f"{name}.json")
 
 
 def validate(model: type[Model], content: Mapping[str, Any], file: str) -> Model:

@@ -6,35 +6,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from config.allocation import BaselineSettings, DiversifiedSettings
+from config.broker import BrokerSettings
+from config.clock import ClockSettings
 from config.corporate_actions import SaidAction
 from config.drift import DriftSettings
+from config.evidence import EvidenceSettings, ShadowSettings, VoteWeights
 from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
 from config.memory import MemorySettings
 from config.notify import HeartbeatSettings, NotifySettings
 from config.sectors import STOCKS
 from config.server import ServerSettings
-
-
-class BrokerSettings(Frozen):
-    """Which orders are real, and what the built-in paper broker charges.
-
-    Attributes
-    ----------
-    cash_tolerance_pct : float
-        Share of equity by which Alpaca's cash may differ at a start and be taken over (dividends, fees).
-    spread_bps, slippage_bps : float
-        Full bid-ask spread (3 is typical of S&P 100 names) and extra slippage, in basis points; each fill pays
-        half the spread and all of the slippage, so a round trip costs 7.
-    """
-
-    mode: Literal["paper", "live"] = "paper"
-    cash_tolerance_pct: Annotated[float, Field(ge=0, le=0.05)] = 0.005
-    initial_cash_usd: Annotated[float, Field(gt=0)] = 100_000.0
-    spread_bps: Annotated[float, Field(ge=0, le=500)] = 3.0
-    slippage_bps: Annotated[float, Field(ge=0, le=500)] = 2.0
-    fee_bps: Annotated[float, Field(ge=0, le=500)] = 0.0
-    fractional_shares: bool = True
 
 
 class EnsembleSettings(Frozen):
@@ -235,55 +218,41 @@ class LegacyWeights(Frozen):
     regime: Annotated[float, Field(ge=0)] = 0.15
 
 
-class DiversifiedSettings(Frozen):
-    """The least-correlated portfolio, scaled to a volatility; the decisions of the `measured` profile.
-
-    Attributes
-    ----------
-    lookback_sessions : tuple of int
-        One portfolio a lookback; their mean is held.
-    shrinkage : float
-        Of the correlations towards none, in [0, 1]; 1 is equal weight.
-    target_volatility_pct : float
-        A year, as a fraction; the portfolio then realises a little more, since it understates its own.
-    entry_weight_min_pct : float
-        A share smaller than this is not worth entering; one that is held already stays.
-    """
-
-    lookback_sessions: tuple[Annotated[int, Field(ge=20)], ...] = (126, 252)
-    shrinkage: Fraction = 0.25
-    target_volatility_pct: Annotated[float, Field(gt=0, le=1)] = 0.11
-    volatility_sessions: Annotated[int, Field(ge=5)] = 21
-    entry_weight_min_pct: Fraction = 0.005
-
-
 class SynthesizerSettings(Frozen):
     """How signals become decisions.
 
     Attributes
     ----------
     allocation : str
-        `votes`: weighted votes decide. `diversified`: the least-correlated portfolio, votes shown without weight.
+        `votes`: weighted votes decide. `diversified`, the least-correlated portfolio, and `baseline`, equal
+        weight: votes are shown without weight.
     """
 
-    allocation: Literal["votes", "diversified"] = "votes"
+    allocation: Literal["votes", "diversified", "baseline"] = "votes"
+    baseline: BaselineSettings = BaselineSettings()
     diversified: DiversifiedSettings = DiversifiedSettings()
     weights: AgentWeights = AgentWeights()
     legacy_weights: LegacyWeights = LegacyWeights()
     buy_score_min: Annotated[float, Field(ge=-1, le=1)] = 0.35
     sell_score_max: Annotated[float, Field(ge=-1, le=1)] = -0.20
 
+    @property
+    def entry_weight_min_pct(self) -> float:
+        """Smallest share of equity worth entering in a portfolio that an agent sizes."""
+        return self.diversified.entry_weight_min_pct if self.allocation == "diversified" else 0.0
+
 
 class TradingSettings(Frozen):
     """All of `trading.json`."""
 
-    profile: Literal["runbook", "measured"] = "runbook"
+    profile: str = "runbook"
     server: ServerSettings = ServerSettings()
     broker: BrokerSettings = BrokerSettings()
     ensemble: EnsembleSettings = EnsembleSettings()
     rl: RlSettings = RlSettings()
     watchlist: WatchlistSettings = WatchlistSettings()
     data: DataSettings = DataSettings()
+    clock: ClockSettings = ClockSettings()
     corporate_actions: tuple[SaidAction, ...] = ()
     regime: RegimeSettings = RegimeSettings()
     quant: QuantSettings = QuantSettings()
@@ -295,3 +264,6 @@ class TradingSettings(Frozen):
     memory: MemorySettings = MemorySettings()
     notify: NotifySettings = NotifySettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
+    votes: VoteWeights = "runbook"
+    shadow: ShadowSettings = ShadowSettings()
+    evidence: EvidenceSettings = EvidenceSettings()

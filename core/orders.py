@@ -15,6 +15,10 @@ SPLIT = "split"
 
 DELISTED = "delisting"
 """The rule of a sale that takes delisted shares out of the portfolio; the only one whose price may be 0."""
+BY_HAND = "by_hand"
+"""The rule of a trade of ours that a person made at the broker."""
+FOREIGN = "foreign"
+"""The rule of an order, or a fill, that is not the engine's."""
 CASH_IN_LIEU = "cash_in_lieu"
 """The rule of a sale of the fraction of a share that a split left over."""
 

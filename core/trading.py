@@ -11,11 +11,13 @@ from functools import cached_property
 from msgspec import UNSET, Struct, UnsetType, field
 from msgspec.structs import replace
 
+from core.account_conditions import NO_CONDITIONS, AccountConditions
 from core.brackets import Bracket
 from core.corporate_actions import CashMovement, CorporateAction
 from core.cycles import Cycle
 from core.market_analysis import MarketAnalysis, Signal
 from core.orders import ApprovedOrder, Fill, Order, RefusedOrder
+from core.positions import Position
 
 ZERO = Decimal(0)
 
@@ -79,47 +81,6 @@ class Decision(Struct, frozen=True, kw_only=True):
     target_weight: float | None = None
 
 
-class Position(Struct, frozen=True, kw_only=True, gc=False):
-    """Shares held, long only.
-
-    Attributes
-    ----------
-    average_price : Decimal
-        Mean entry price, US dollars, in shares of today's size and less the dividends since, as vendors adjust:
-        the return since entry is total return, and no split or dividend sets off a stop.
-    entry_at : datetime
-        When the position was opened, UTC.
-    entry_session : date
-        The session it was opened in.
-    peak_price : Decimal
-        Highest price seen since, for the trailing stop.
-    missed_count : int
-        Consecutive sessions in which it was no candidate.
-    judged_session : date or None
-        The session in which that was last counted: each counts once.
-    """
-
-    symbol: str
-    quantity: Decimal
-    average_price: Decimal
-    entry_at: datetime
-    entry_session: date
-    peak_price: Decimal
-    missed_count: int = 0
-    last_price: Decimal = ZERO
-    judged_session: date | None = None
-
-    @property
-    def value(self) -> Decimal:
-        """Market value at the last price seen, US dollars."""
-        return self.quantity * self.last_price
-
-    @property
-    def profit_pct(self) -> float:
-        """Return since entry, as a fraction."""
-        return float(self.last_price / self.average_price - 1)
-
-
 class Portfolio(Struct, frozen=True, kw_only=True, dict=True):
     """Cash and positions, with what the breakers compare against.
 
@@ -134,6 +95,8 @@ class Portfolio(Struct, frozen=True, kw_only=True, dict=True):
         is `session_open_equity` and `peak_equity`.
     last_equity : Decimal
         Equity when it was last marked, before any fill since: what the next session opens with.
+    conditions : AccountConditions or UNSET
+        What the broker's account allows; UNSET (left out of the JSON) where all is as the ledger has it.
     trades_today : int
         Orders approved to be sent in the current session, for `max_daily_trades`; not what has filled.
     pending : tuple of Order
@@ -150,6 +113,17 @@ class Portfolio(Struct, frozen=True, kw_only=True, dict=True):
     pending: tuple[Order, ...] = ()
     session_base: Decimal | UnsetType = UNSET
     peak_base: Decimal | UnsetType = UNSET
+    conditions: AccountConditions | UnsetType = UNSET
+
+    @property
+    def account(self) -> AccountConditions:
+        """What the broker's account allows."""
+        return NO_CONDITIONS if self.conditions is UNSET else self.conditions
+
+    def sellable(self, symbol: str) -> Decimal:
+        """Return the shares held that no order of somebody else holds back."""
+        held = self.positions.get(symbol)
+        return max(held.quantity - self.account.reserved.get(symbol, ZERO), ZERO) if held else ZERO
 
     @cached_property
     def equity(self) -> Decimal:

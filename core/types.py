@@ -6,12 +6,12 @@ from core.events import Event
 from core.market import BarPanel, Floats, Headline, MarketView, Memory, Quote
 from core.market_analysis import Abstention, MarketAnalysis, RankedStock, Regime, SectorScore, Signal
 from core.orders import ApprovedOrder, Check, Fill, Order, OrderStatus, RefusedOrder, Side
+from core.positions import Position
 from core.trading import (
     Action,
     Decision,
     Plan,
     Portfolio,
-    Position,
     StepReport,
     TradingState,
     Vote,

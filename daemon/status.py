@@ -21,6 +21,7 @@ from pipeline.reports import last_bar_age_seconds
 
 Facts = Callable[[datetime], Mapping[str, Any]]
 JOBS_SHOWN_MAX = 20
+NO_CARDS: Mapping[str, Callable[[], Mapping[str, Any]]] = {}
 NO_GRAPH: Mapping[str, Any] = {"state": "no memory graph is wired; every decision is in the ledger"}
 
 
@@ -32,7 +33,7 @@ def status_bytes(
     settings: Mapping[str, Any],
     timetable: Callable[[], Timetable],
     graph: Callable[[], Mapping[str, Any]] = lambda: NO_GRAPH,
-    notifications: Callable[[], Mapping[str, Any]] = dict,
+    cards: Mapping[str, Callable[[], Mapping[str, Any]]] = NO_CARDS,
 ) -> bytes:
     """Encode the status.
 
@@ -49,8 +50,8 @@ def status_bytes(
         Returns what runs by itself.
     graph : callable
         Describes each store of the memory: where it is, how far it is, what is wrong with it.
-    notifications : callable
-        Describes the receivers of messages and the heartbeat.
+    cards : mapping of str to callable
+        What else is described, by its key in the status: the receivers of messages, this machine's clock.
     """
     now, planned = service.now(), timetable()
     unwatched = unwatched_reason(service.engine, planned)
@@ -66,7 +67,7 @@ def status_bytes(
             "jobs": [job_data(job) for job in jobs_shown(service.jobs())],
             "scheduler": planned,
             "memory": {"resident_mb": resident_mb(), "graph": graph()},
-            "notifications": notifications(),
+            **{name: card() for name, card in cards.items()},
             "profile": settings["profile"],
             "limits": settings["limits"],
             "market_open": settings["market_open"],

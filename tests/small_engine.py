@@ -16,9 +16,10 @@ from adapters.feeds.panel_feed import PanelFeed
 from adapters.ledger import SqliteLedger
 from adapters.paper.broker import PaperBroker
 from adapters.paper.store import InMemoryPaperStore
+from config.broker import BrokerSettings
 from config.environment import OrderRoute
 from config.risk import RiskSettings
-from config.trading import BrokerSettings, TradingSettings
+from config.trading import TradingSettings
 from core.types import (
     Action,
     BarPanel,

@@ -19,9 +19,10 @@ from adapters.ledger import SqliteLedger
 from adapters.paper.broker import PaperBroker
 from adapters.paper.store import SqlitePaperStore
 from adapters.yahoo.bars import YfinanceBars
+from config.broker import BrokerSettings
 from config.environment import OrderRoute
 from config.risk import RiskSettings
-from config.trading import BrokerSettings, DataSettings, TradingSettings
+from config.trading import DataSettings, TradingSettings
 from core.cycles import DECIDE, RISK_CHECK
 from core.times import opening
 from core.types import CorporateAction, Decision, StepReport

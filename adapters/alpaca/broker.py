@@ -9,6 +9,7 @@ from datetime import date
 import structlog
 import tenacity
 
+from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.order_tracker import OrderTracker, TrackedOrder
 from adapters.alpaca.orders import (
     ENDED,
@@ -16,7 +17,6 @@ from adapters.alpaca.orders import (
     portfolio_of,
     readable,
     request_of,
-    timestamp,
 )
 from adapters.alpaca.pre_trade_rules import AccountSnapshot
 from adapters.alpaca.resting_stops import RestingStops
@@ -24,16 +24,14 @@ from adapters.alpaca.trade_updates import TradeUpdates
 from adapters.alpaca.trading_client import AlpacaApi, JsonObject, RequestRefused, Unanswered
 from core.brackets import Bracket
 from core.errors import BrokerError
+from core.orders import FOREIGN
 from core.times import market_date
 from core.types import ApprovedOrder, MarketView, Order, OrderStatus, Portfolio, Settlement, Side
 
 NOT_TAKEN = frozenset({OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.EXPIRED})
-FOREIGN = "foreign"
-"""The rule of an open order that somebody else placed."""
 STREAM_DOWN = "orders: Alpaca's trade_updates stream is down; fills are found when a step asks for them"
 DUPLICATE = "client_order_id"
 REASONS_MAX = 1000
-SKEW_SECONDS_MAX = 60.0
 log = structlog.get_logger("alpaca")
 
 
@@ -54,6 +52,8 @@ class AlpacaBroker:
         Protects what is held; lifted before an order of the same symbol is sent.
     stream : TradeUpdates or None
         Compared with what is polled; None polls only.
+    activities : AccountActivities
+        Reads what came to the account beside the fills of orders.
     resolve_waits_seconds : sequence of float
         How long to wait before each further question for an order whose sending was not answered.
     """
@@ -66,6 +66,7 @@ class AlpacaBroker:
         stream: TradeUpdates | None = None,
         *,
         stops: RestingStops,
+        activities: AccountActivities,
         resolve_waits_seconds: Sequence[float] = (0.5, 1.0, 2.0),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -74,6 +75,7 @@ class AlpacaBroker:
         self._tracker = tracker
         self._stream = stream
         self._stops = stops
+        self._activities = activities
         self._asking_again = tenacity.Retrying(
             retry=tenacity.retry_if_result(lambda found: found is None),
             wait=tenacity.wait_chain(*(tenacity.wait_fixed(seconds) for seconds in (*resolve_waits_seconds, 0))),
@@ -84,19 +86,20 @@ class AlpacaBroker:
         self._posted: set[str] = set()
         self._assets: dict[str, JsonObject | None] = {}
         self._session: date | None = None
-        self._clock_note = ""
         self._reasons: dict[str, str] = {}
 
     @readable()
     def settle(self, view: MarketView) -> Settlement:
-        """Give the fills and splits that were not acknowledged, oldest first."""
+        """Give the fills, cash movements and corporate actions that were not acknowledged, oldest first."""
         if market_date(view.as_of) != self._session:
             self._begin(view)
         fills = self._tracker.poll(view.as_of)
         self._stops.take_up()
         if self._stream is not None:
             self._stream.compare(fill.client_order_id for fill in fills if fill.client_order_id)
-        return Settlement(fills=fills)
+        other = self._activities.settle(self._tracker.activities, view)
+        both = sorted((*fills, *other.fills), key=lambda fill: fill.at)
+        return Settlement(fills=tuple(both), cash_movements=other.cash_movements, actions=other.actions)
 
     def submit(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:
         """Send orders, each at most once by its client_order_id; give each one's status.
@@ -129,7 +132,7 @@ class AlpacaBroker:
     def notes(self) -> tuple[str, ...]:
         """Name what is degraded."""
         deaf = self._stream is not None and not self._stream.connected
-        return (*((STREAM_DOWN,) if deaf else ()), *((self._clock_note,) if self._clock_note else ()))
+        return (STREAM_DOWN,) if deaf else ()
 
     def close(self) -> None:
         """Leave the stream."""
@@ -157,8 +160,9 @@ class AlpacaBroker:
         return self._tracker.status(client_order_id, found).value
 
     def acknowledge(self, ids: Sequence[str]) -> None:
-        """Take note that the ledger has these fills."""
+        """Take note that the ledger has these fills, movements and actions."""
         self._tracker.acknowledge(ids)
+        self._activities.acknowledge(ids)
 
     @readable()
     def statuses(self, client_order_ids: Sequence[str]) -> Mapping[str, str]:
@@ -181,12 +185,7 @@ class AlpacaBroker:
         return portfolio_of(self._api.account(), self._api.positions(), (*self._tracker.pending, *foreign))
 
     def _begin(self, view: MarketView) -> None:
-        """With the first look of a day: hold our clock against Alpaca's, and ask for assets anew."""
-        skew_seconds = abs((timestamp(self._api.clock().get("timestamp")) - view.as_of).total_seconds())
-        skewed = skew_seconds > SKEW_SECONDS_MAX
-        self._clock_note = f"clock: it differs from Alpaca's by {skew_seconds:.0f} s" if skewed else ""
-        if skewed:
-            log.warning("clock.skewed", seconds=skew_seconds)
+        """With the first look of a day: ask for assets anew."""
         self._assets.clear()
         self._session = market_date(view.as_of)
 

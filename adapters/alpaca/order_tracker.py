@@ -21,14 +21,15 @@ from adapters.alpaca.orders import (
     ENDED,
     OCO,
     fill_of,
+    foreign_fill,
     number,
     order_of,
-    splits_of,
     status_of,
     timestamp,
 )
 from adapters.alpaca.trading_client import AlpacaApi, JsonObject, JsonObjects
 from core.ids import is_protective
+from core.orders import FOREIGN
 from core.service import OrderRecord
 from core.times import usual_close_after
 from core.trading import ZERO
@@ -98,6 +99,10 @@ class OrderTracker:
         Ours that may still trade, or of which fills are not listed yet, with the quantity still to come.
     foreign : tuple of JsonObject
         Open orders that somebody else placed.
+    foreign_fills : tuple of Fill
+        Fills of orders that are not ours, oldest first.
+    activities : tuple of JsonObject
+        All activities but fills.
     """
 
     api: AlpacaApi
@@ -111,12 +116,14 @@ class OrderTracker:
     doubts: frozenset[str] = frozenset()
     _learnt: bool = False
     _targets: set[str] = field(default_factory=set)
+    foreign_fills: tuple[Fill, ...] = ()
+    activities: tuple[JsonObject, ...] = ()
     _acknowledged: set[str] = field(default_factory=set)
     _names: dict[str, str] = field(default_factory=dict)
     _listed: dict[str, Decimal] = field(default_factory=dict)
 
     def poll(self, as_of: datetime) -> tuple[Fill, ...]:
-        """Ask for orders, then for activities; give the fills and splits that were not acknowledged.
+        """Ask for orders, then for activities; give the fills that were not acknowledged.
 
         Raises
         ------
@@ -219,27 +226,28 @@ class OrderTracker:
         return order_of(record, quantity) if quantity > 0 else None
 
     def _fills(self, unfinished: Collection[str]) -> tuple[Fill, ...]:
-        rows = self.api.activities("FILL,SPLIT", _iso(self.since))
+        rows = self.api.activities(_iso(self.since))
+        self.activities = tuple(row for row in rows if row["activity_type"] != "FILL")
         trades = [row for row in rows if row["activity_type"] == "FILL"]
         trades.sort(key=lambda row: (timestamp(row["transaction_time"]), number(row, "cum_qty")))
-        fills = [fill for row in trades if (fill := self._ours(row)) is not None]
+        read = [self._read(row) for row in trades]
+        self.foreign_fills = tuple(fill for fill in read if fill.rule == FOREIGN)
+        fills = [fill for fill in read if fill.rule != FOREIGN]
         self._listed = {}
         for fill in fills:
             self._listed[fill.client_order_id] = self._listed.get(fill.client_order_id, ZERO) + fill.quantity
-        fills += splits_of(row for row in rows if row["activity_type"] == "SPLIT")
-        fills.sort(key=lambda fill: fill.at)
         self._acknowledged &= {fill.fill_id for fill in fills}
         self._forget_names(trades, unfinished)
         return tuple(fill for fill in fills if fill.fill_id not in self._acknowledged)
 
-    def _ours(self, row: JsonObject) -> Fill | None:
-        """Read a fill; None for one of an order that is not ours, which then shows in the positions."""
+    def _read(self, row: JsonObject) -> Fill:
+        """Read a fill; of an order that is not ours it is a foreign one."""
         order_id = str(row["order_id"])
         if order_id not in self._names:
             self._names[order_id] = self._name(order_id)
         record = self.recorded(self._names[order_id])
         if record is None:
-            return None
+            return foreign_fill(row)
         fill = fill_of(row, record)
         return replace(fill, rule=TAKE_PROFIT) if order_id in self._targets else fill
 

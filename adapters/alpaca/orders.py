@@ -1,4 +1,4 @@
-"""Between Alpaca's JSON and our nouns: orders, fills, splits. Pure."""
+"""Between Alpaca's JSON and our nouns: orders, fills, positions. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from adapters.alpaca.trading_client import JsonObject
 from core.errors import BrokerError
-from core.orders import SPLIT
+from core.orders import FOREIGN
 from core.service import OrderRecord
 from core.trading import ZERO
 from core.types import Fill, Order, OrderStatus, Portfolio, Position, Side
@@ -88,29 +88,18 @@ def fill_of(row: JsonObject, record: OrderRecord) -> Fill:
     )
 
 
-def splits_of(rows: Iterable[JsonObject]) -> tuple[Fill, ...]:
-    """Read SPLIT activities: shares that came or went for nothing, one fill a symbol and day.
-
-    Alpaca lists a split as the change of shares, or as the old shares leaving and the new ones coming.
-    """
-    changes: dict[tuple[str, str], Decimal] = {}
-    for row in rows:
-        key = str(row["symbol"]), str(row["date"])
-        changes[key] = changes.get(key, ZERO) + Decimal(str(row["qty"]))
-    return tuple(
-        Fill(
-            fill_id=f"split-{symbol}-{day}",
-            client_order_id="",
-            symbol=symbol,
-            side=Side.BUY if change > 0 else Side.SELL,
-            quantity=abs(change),
-            price=ZERO,
-            fee=ZERO,
-            at=timestamp(day),
-            rule=SPLIT,
-        )
-        for (symbol, day), change in changes.items()
-        if change
+def foreign_fill(row: JsonObject) -> Fill:
+    """Read a FILL activity of an order that is not ours."""
+    return Fill(
+        fill_id=str(row["id"]),
+        client_order_id="",
+        symbol=str(row["symbol"]),
+        side=Side.BUY if str(row["side"]) == "buy" else Side.SELL,
+        quantity=Decimal(str(row["qty"])),
+        price=Decimal(str(row["price"])),
+        fee=ZERO,
+        at=timestamp(row["transaction_time"]),
+        rule=FOREIGN,
     )
 
 

@@ -127,10 +127,10 @@ class AlpacaApi:
         """Give an order with its legs by Alpaca's own name."""
         return self._found(lambda: self._client.get(f"/orders/{order_id}", {"nested": "true"}))
 
-    def activities(self, kinds: str, after: str) -> JsonObjects:
-        """Give account activities after a moment (ISO 8601), in the order of their ids."""
+    def activities(self, after: str) -> JsonObjects:
+        """Give account activities of every type after a moment (ISO 8601), in the order of their ids."""
         out: JsonObjects = []
-        query = {"activity_types": kinds, "after": after, "direction": "asc", "page_size": PAGE_SIZE}
+        query = {"after": after, "direction": "asc", "page_size": PAGE_SIZE}
         for _ in range(PAGES_MAX):
             page: JsonObjects = self._read(list, lambda: self._client.get("/account/activities", query))
             out += page

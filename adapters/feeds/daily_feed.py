@@ -7,12 +7,16 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
+from adapters.clock import SystemClock
+from adapters.clock_offset import ClockOffset
 from adapters.feeds.action_gate import ActionGate, Admitted
 from adapters.feeds.quality import Inspection, inspect, too_many_missing
 from adapters.feeds.quote_references import UNKNOWN, References, references_of
+from adapters.feeds.quote_times import clock_suspected, on_our_clock
 from adapters.feeds.quotes import BelievedQuotes, believe
 from adapters.feeds.source import Source
 from adapters.feeds.views import NO_QUOTE, HeadlineFeed, SessionStatus, compose, session_status
+from config.clock import ClockSettings
 from config.trading import DataSettings
 from core.errors import DataError
 from core.ports import Calendar
@@ -49,6 +53,8 @@ class DailyFeed:
         Headlines that were out at a moment.
     said_actions : sequence of CorporateAction
         What a person said of corporate actions; it counts before what the source lists.
+    offset : ClockOffset or None
+        This machine's clock against the broker's; None where no broker has one.
 
     Attributes
     ----------
@@ -69,7 +75,9 @@ class DailyFeed:
         *,
         headlines: HeadlineFeed | None = None,
         said_actions: Sequence[CorporateAction] = (),
+        offset: ClockOffset | None = None,
     ) -> None:
+        self._offset = offset or ClockOffset(ClockSettings(), SystemClock().now)
         self._actions = ActionGate(said_actions)
         self._source = source
         self._calendar = calendar
@@ -103,6 +111,7 @@ class DailyFeed:
         core.errors.DataError
             When there are no bars at all and the source gives none.
         """
+        self._offset.correction(doubtful=False)  # known from the start on, not only when quotes come
         self.refresh(as_of)
         if self._inspection is None:
             raise DataError(
@@ -216,7 +225,8 @@ class DailyFeed:
             for name in self._symbols
             if name not in fresh
         }
-        return fresh, stale, too_many_missing(len(stale), len(self._symbols), self._settings)
+        missing = too_many_missing(len(stale), len(self._symbols), self._settings)
+        return fresh, stale, self._offset.fault or clock_suspected(poll.given, as_of) or missing
 
     def _latest_poll(self, as_of: datetime, opened_at: datetime) -> _Poll:
         """Give the poll kept, or a new one judged by it; one of the past is judged by itself and not kept."""
@@ -224,6 +234,8 @@ class DailyFeed:
         if before is not None and timedelta(0) <= as_of - before.at <= self._kept:
             return before
         quotes = self._source.quotes(self._symbols, as_of)
+        if not self._source.replays_quotes:
+            quotes = on_our_clock(quotes, as_of, self._offset)
         self._refresh_outdated(as_of)  # first: a split that the quotes tell of restates what they are judged by
         is_past = before is not None and as_of < before.at
         history = before.believed.history if before is not None and not is_past else {}
@@ -262,7 +274,7 @@ def _why_stale(quote: Quote | None, as_of: datetime) -> str:
     if quote is None:
         return NO_QUOTE
     if quote.at > as_of:
-        return "its quote is later than this moment"
+        return f"its quote is {(quote.at - as_of).total_seconds():.0f} s ahead of this machine's clock"
     return f"its last quote is {(as_of - quote.at).total_seconds():.0f} s old"
 
 

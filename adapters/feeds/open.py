@@ -10,6 +10,7 @@ from typing import Protocol
 
 from adapters.calendar import FIRST_DAY
 from adapters.clock import ManualClock
+from adapters.clock_offset import ClockOffset
 from adapters.feeds.choose import ChosenSource, SourceRequest, choose_source
 from adapters.feeds.daily_feed import DailyFeed
 from adapters.feeds.panel_feed import PanelFeed
@@ -48,13 +49,17 @@ class OpenFeed:
     notes: tuple[str, ...] = ()
 
 
-def open_feed(request: SourceRequest, clock: Clock, headlines: HeadlinesOf) -> OpenFeed:
+def open_feed(
+    request: SourceRequest, clock: Clock, headlines: HeadlinesOf, offset: ClockOffset | None = None
+) -> OpenFeed:
     """Open the feed of a daemon or a replay: recorded bars as one panel, others fetched as sessions close.
 
     Parameters
     ----------
     headlines : callable
         Chooses the headlines that go with a source; None for none.
+    offset : ClockOffset or None
+        This machine's clock against the broker's, for live quotes.
 
     Raises
     ------
@@ -74,6 +79,7 @@ def open_feed(request: SourceRequest, clock: Clock, headlines: HeadlinesOf) -> O
             settings,
             headlines=headlines(chosen, clock),
             said_actions=request.said_actions,
+            offset=offset,
         )
         return OpenFeed(feed=feed, clock=clock, notes=chosen.notes)
     clock = ManualClock(end.closes_at) if clock.is_real_time else clock

@@ -149,6 +149,11 @@ class LedgerReader:
         rows = self._database.read("SELECT as_of FROM book WHERE portfolio IS NOT NULL")
         return moment_of(rows[0]) if rows else None
 
+    def first_step_at(self) -> datetime | None:
+        """Return the moment of the first step ever recorded; None in a new ledger."""
+        rows = self._database.read("SELECT as_of FROM steps ORDER BY sequence LIMIT 1")
+        return moment_of(rows[0]) if rows else None
+
     def fills(self, limit: int) -> Sequence[Fill]:
         """Return fills, newest first."""
         rows = self._database.read(f"{_FILLS} ORDER BY sequence DESC LIMIT ?", (limit,))

@@ -151,7 +151,8 @@ class Neo4jStore:
             from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Neo4jError  # noqa: PLC0415
         except ImportError as error:
             raise RecallError(
-                "NEO4J_URI is set and Neo4j's driver is not installed.", hint="pip install '.[graph]'"
+                "NEO4J_URI is set and Neo4j's driver is not installed.",
+                hint="make run-all, or pip install -e '.[graph]'.",
             ) from error
         try:
             async with asyncio.timeout(self._settings.timeout_seconds):

@@ -13,7 +13,7 @@ from adapters.paper.fill_model import fee, traded_price
 from adapters.paper.hours import next_opening_date
 from adapters.paper.matching import MatchingEngine, pending
 from adapters.paper.store import Changes, PaperOrder, PaperStore
-from config.trading import BrokerSettings
+from config.broker import BrokerSettings
 from core.brackets import Bracket, Levels, PositionProtection
 from core.errors import BrokerError, LedgerError
 from core.money import to_cents

@@ -13,9 +13,10 @@ from msgspec.structs import replace
 
 from adapters.paper.account import PaperAccount
 from adapters.paper.store import Changes, PaperOrder
+from core.action_fills import action_fill, bought_with, exchange_fills, new_share_price
 from core.brackets import Bracket
 from core.corporate_actions import EXCHANGED, ONE, ActionKind
-from core.money import PRICE_TICK, to_cents, to_price
+from core.money import to_cents, to_price
 from core.orders import CASH_IN_LIEU, SPLIT
 from core.times import opening
 from core.trading import ZERO
@@ -70,7 +71,7 @@ class ActionBooker:
             case ActionKind.SPLIT:
                 return self._split(action, held, view)
             case ActionKind.DIVIDEND:
-                return self._pay(action, held)
+                return self._pay(action, held, to_cents(held * action.cash_per_share))
             case ActionKind.SPIN_OFF:
                 return self._spin_off(action, held, view)
             case _:
@@ -82,7 +83,9 @@ class ActionBooker:
         self._rescale(action)
         if change:
             side = Side.BUY if change > 0 else Side.SELL
-            self._fill(action, side, abs(change), ZERO, rule=SPLIT, name=action.action_id)
+            self._changes.fills.append(
+                action_fill(action, action.symbol, side, abs(change), ZERO, rule=SPLIT, name=action.action_id)
+            )
         if not self._fractional:
             self._sell_fraction(action, view)
         return action
@@ -92,10 +95,14 @@ class ActionBooker:
         shares = self._account.held(action.symbol)
         fraction, price = shares - shares.quantize(ONE, ROUND_DOWN), view.price(action.symbol)
         if fraction and price is not None:
-            self._trade(action, Side.SELL, fraction, to_price(price), CASH_IN_LIEU)
+            name = f"{action.action_id}-{Side.SELL.value}"
+            self._trade(
+                action_fill(
+                    action, action.symbol, Side.SELL, fraction, to_price(price), rule=CASH_IN_LIEU, name=name
+                )
+            )
 
-    def _pay(self, action: CorporateAction, held: Decimal) -> CorporateAction:
-        amount = to_cents(held * action.cash_per_share)
+    def _pay(self, action: CorporateAction, held: Decimal, amount: Decimal) -> CorporateAction:
         self._account.cash += amount
         self._rescale(action)
         self._changes.movements.append(
@@ -115,45 +122,30 @@ class ActionBooker:
         price = view.price(action.new_symbol)
         if price is None:
             return None
-        each = to_price(price)
-        paid = self._pay(replace(action, cash_per_share=action.ratio * each + action.cash_per_share), held)
-        shares = action.shares(held)
+        each, shares = to_price(price), action.shares(held)
+        in_kind = replace(action, cash_per_share=action.ratio * each + action.cash_per_share)
+        paid = self._pay(in_kind, held, to_cents(shares * each) + to_cents(held * action.cash_per_share))
         if shares:
-            self._trade(replace(action, symbol=action.new_symbol), Side.BUY, shares, each)
+            self._trade(bought_with(action, shares, each))
         return paid
 
     def _exchange(self, action: CorporateAction, held: Decimal, view: MarketView) -> CorporateAction | None:
         """Sell the old shares at what they became, and buy that: other shares, cash, or nothing."""
-        each = _exchange_price(action, view) if action.new_symbol else ZERO
+        prices = view.price(action.new_symbol), view.price(action.symbol)
+        each = new_share_price(action, *prices) if action.new_symbol else ZERO
         if each is None:
             return None
-        value = (action.ratio * each + action.cash_per_share).quantize(PRICE_TICK, ROUND_DOWN)
-        self._trade(action, Side.SELL, held, value)
         shares = action.shares(held) if action.new_symbol else ZERO
-        if shares:
-            affordable = (self._account.cash / shares).quantize(PRICE_TICK, ROUND_DOWN)
-            self._trade(replace(action, symbol=action.new_symbol), Side.BUY, shares, min(each, affordable))
+        for fill in exchange_fills(action, held, shares, each, to_cents(held * action.cash_per_share)):
+            self._trade(fill)
         return action
 
-    def _trade(
-        self, action: CorporateAction, side: Side, quantity: Decimal, price: Decimal, rule: str = ""
-    ) -> None:
+    def _trade(self, fill: Fill) -> None:
         """Trade at no cost what an action exchanges."""
-        name = f"{action.action_id}-{side.value}"
-        fill = self._fill(action, side, quantity, price, rule=rule or action.kind.value, name=name)
-        self._account.apply_fill(fill)
-        if not self._account.held(action.symbol):
-            self._account.brackets.pop(action.symbol, None)
-
-    def _fill(
-        self, action: CorporateAction, side: Side, quantity: Decimal, price: Decimal, *, rule: str, name: str
-    ) -> Fill:
-        fill = Fill(
-            fill_id=name, client_order_id="", symbol=action.symbol, side=side, quantity=quantity, price=price,
-            fee=ZERO, at=opening(action.ex_date), rule=rule,
-        )  # fmt: skip
         self._changes.fills.append(fill)
-        return fill
+        self._account.apply_fill(fill)
+        if not self._account.held(fill.symbol):
+            self._account.brackets.pop(fill.symbol, None)
 
     def _rescale(self, action: CorporateAction) -> None:
         """Let cost, last price and bracket of a holding be in prices of after the action."""
@@ -187,16 +179,6 @@ class ActionBooker:
 def _open_before(action: CorporateAction, orders: Sequence[PaperOrder]) -> list[PaperOrder]:
     at = opening(action.ex_date)
     return [kept for kept in orders if kept.order.symbol == action.symbol and kept.submitted_at < at]
-
-
-def _exchange_price(action: CorporateAction, view: MarketView) -> Decimal | None:
-    """Give the price of a new share: its own, else what the old one's leaves; None where neither is known."""
-    new, old = view.price(action.new_symbol), view.price(action.symbol)
-    if new is not None:
-        return to_price(new)
-    if old is None or to_price(old) <= action.cash_per_share:
-        return None
-    return ((to_price(old) - action.cash_per_share) / action.ratio).quantize(PRICE_TICK)
 
 
 def _rescaled(bracket: Bracket, factor: Decimal) -> Bracket:

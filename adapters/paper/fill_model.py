@@ -6,7 +6,7 @@ from decimal import ROUND_DOWN, Decimal
 from math import inf, isfinite
 from typing import NamedTuple
 
-from config.trading import BrokerSettings
+from config.broker import BrokerSettings
 from core.brackets import Levels
 from core.money import CENT, SHARE_TICK, to_cents, to_price
 from core.types import Side

@@ -14,7 +14,7 @@ from adapters.paper.account import PaperAccount
 from adapters.paper.corporate_actions import ActionBooker
 from adapters.paper.fill_model import Bar, affordable, fee, protective_fill, traded_price
 from adapters.paper.store import Changes, PaperOrder
-from config.trading import BrokerSettings
+from config.broker import BrokerSettings
 from core.times import market_date, opening
 from core.types import Fill, MarketView, Order, OrderStatus, Side
 

@@ -14,6 +14,7 @@ from api.schemas.backtest import BacktestAnswer, ScanBacktestAnswer
 from api.schemas.requests import WHOLE, RequestBody, Seed
 
 BOOKS_MIN, BOOKS_MAX = 200, 10_000
+PROFILE_NAME = "^[A-Za-z0-9_-]{1,64}$"
 router = APIRouter(tags=["backtest"], route_class=StrictRoute)
 FAILED = "The backtest failed"
 
@@ -27,7 +28,9 @@ class SpanRequest(RequestBody):
         None, description="First session; default 2019-01-02, or the earliest the bars allow."
     )
     end: dt.date | None = Field(None, description="Last session; default the last there is.")
-    profile: Literal["runbook", "measured"] | None = Field(None, description="Default: the daemon's.")
+    profile: Annotated[str, Field(pattern=PROFILE_NAME)] | None = Field(
+        None, description="A name in config/profiles (runbook, baseline, diversified). Default: the daemon's."
+    )
     seed: Seed | None = Field(
         None, description="Of the models and of what the report draws; default: the settings'."
     )

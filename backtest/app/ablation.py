@@ -18,7 +18,6 @@ from models.ranker.artefact import QuantArtefact
 from pipeline.execution import decisions_about_now
 
 DECISIONS_READ = 500
-ALLOCATOR = "diversified"
 
 
 def run_ablations(
@@ -40,7 +39,8 @@ def run_ablations(
     backtest_engine, run = whole
     chosen = settings_of(spec)
     fired = {fill.rule for fill in run.fills if fill.side is Side.SELL}
-    parts = [("agent", agent, without_agent(chosen, agent)) for agent in weighted_agents(backtest_engine)]
+    agents = weighted_agents(backtest_engine, chosen.trading.synthesizer.allocation)
+    parts = [("agent", agent, without_agent(chosen, agent)) for agent in agents]
     parts += [("exit rule", rule, settings) for rule, settings in without_exit_rules(chosen, fired)]
     ground = ("pipeline", share(executor, spec), share(executor, panel), source, share(executor, artefacts))
     runs = run_all(executor, run_under, [(*ground, settings) for _, _, settings in parts], progress)
@@ -49,11 +49,11 @@ def run_ablations(
     )
 
 
-def weighted_agents(backtest_engine: BacktestEngine) -> tuple[str, ...]:
-    """Name the agents whose vote had weight in the last decisions, and the allocator where it decided."""
+def weighted_agents(backtest_engine: BacktestEngine, allocation: str) -> tuple[str, ...]:
+    """Name the agents whose vote had weight in the last decisions, and the `allocation` where it decided."""
     agents, allocated = set(), False
     for report in islice(decisions_about_now(backtest_engine.ledger), DECISIONS_READ):
         for decision in report.plan.decisions:
             agents |= {vote.signal.agent for vote in decision.votes if vote.weight > 0}
             allocated |= decision.rule == "allocation"
-    return (*sorted(agents), *((ALLOCATOR,) if allocated else ()))
+    return (*sorted(agents), *((allocation,) if allocated else ()))

@@ -102,7 +102,11 @@ def parser(strategy: Strategy) -> argparse.ArgumentParser:
     add("--start", type=_day, help="first session, ISO; default 2019-01-02 or the earliest there is")
     add("--end", type=_day, help="last session, ISO; default the last there is")
     add("--feed", default="", help="as DATA_PROVIDER: parquet:PATH, yfinance, alpaca, simulated, auto")
-    add("--profile", default="", help="runbook or measured; default as trading.json has it")
+    add(
+        "--profile",
+        default="",
+        help="a name in config/profiles; default as trading.json has it",
+    )
     add("--seed", type=_at_least(0), help="of the models and of what the report draws; default the settings'")
     add(
         "--set",
@@ -131,6 +135,13 @@ def parser(strategy: Strategy) -> argparse.ArgumentParser:
     )
     add("--out", type=Path, default=CHARTS, help="folder of the chart and its JSON")
     add_tools(wanted)
+    _add_own(wanted, strategy)
+    return wanted
+
+
+def _add_own(wanted: argparse.ArgumentParser, strategy: Strategy) -> None:
+    """Add what only one of the scripts has."""
+    add = wanted.add_argument
     if strategy == "quant_v8":
         add(
             "--rebalance-sessions",
@@ -141,7 +152,6 @@ def parser(strategy: Strategy) -> argparse.ArgumentParser:
     if strategy == "pipeline":
         add("--intraday", type=Path, metavar="PATH", help="parquet of 5-minute bars for the risk check to walk")
         add("--attribution", action="store_true", help="run again without each agent and each exit rule")
-    return wanted
 
 
 def _day(text: str) -> date:

@@ -13,8 +13,8 @@ from adapters.paper.store import InMemoryPaperStore
 from adapters.parquet.intraday_bars import BAR, FiveMinuteBars, footing_of
 from backtest.report import IntradayCoverage
 from backtest.runner import ScheduledStep
+from config.broker import BrokerSettings
 from config.sectors import STOCKS
-from config.trading import BrokerSettings
 from core.brackets import Bracket
 from core.cycles import DECIDE, RISK_CHECK
 from core.errors import SettingsError

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from adapters.parquet.intraday_bars import FiveMinuteBars
-from config.loader import FOLDER, load_risk, merge, read_json, validate
+from config.loader import FOLDER, load_risk, load_trading, merge, validate
 from config.risk import RiskSettings
 from config.trading import TradingSettings
 from core.errors import SettingsError
@@ -68,7 +68,7 @@ class BacktestSpec:
     feed : str
         As DATA_PROVIDER; empty for the environment's.
     profile : str
-        `runbook` or `measured`; empty for the one that `trading.json` names.
+        A name in `config/profiles`; empty for the one that `trading.json` names.
     seed : int or None
         Of the models and of what the report draws; None for the settings' own.
     books : int
@@ -112,18 +112,9 @@ def settings_of(spec: BacktestSpec) -> Settings:
     SettingsError
         For an unknown profile, or a file that cannot be used.
     """
-    folder = spec.folder
-    layers = [read_json(folder / "trading.default.json"), read_json(folder / "trading.json")]
-    profile = spec.profile or str(merge(*layers).get("profile", "runbook"))
-    known = sorted(path.stem for path in (folder / "profiles").glob("*.json"))
-    if profile not in known:
-        raise SettingsError(
-            f"There is no profile {profile}.", hint=f"config/profiles has {', '.join(known) or 'none'}."
-        )
-    named = read_json(folder / "profiles" / f"{profile}.json").get("trading", {})
-    content = merge(layers[0], named, layers[1], {"profile": profile}, _seeds(spec.seed))
-    trading = validate(TradingSettings, content, "trading.json")
-    return with_changes(Settings(trading=trading, risk=load_risk(folder, profile)), spec.changes)
+    trading = load_trading(spec.folder, spec.profile)
+    base = Settings(trading=trading, risk=load_risk(spec.folder, trading.profile))
+    return with_changes(base, {**_seeds(spec.seed), **spec.changes})
 
 
 def with_changes(base: Settings, change: Change) -> Settings:
@@ -177,7 +168,7 @@ def slippage_bps(trading: TradingSettings) -> float:
 def without_agent(settings: Settings, agent: str) -> Settings:
     """Take an agent's weight away; without the allocator, votes decide."""
     change: Mapping[str, Any] = {"weights": {agent: 0.0}}
-    if agent == "diversified":
+    if agent == settings.trading.synthesizer.allocation:
         change = {"allocation": "votes"}
     return Settings(trading=_changed(settings.trading, {"synthesizer": change}), risk=settings.risk)
 
@@ -194,7 +185,7 @@ def without_exit_rules(settings: Settings, fired: Collection[str]) -> Iterator[t
 
 
 def _seeds(seed: int | None) -> Mapping[str, Any]:
-    return {} if seed is None else {"quant": {"seed": seed}, "regime": {"seed": seed}}
+    return {} if seed is None else {"trading.quant.seed": seed, "trading.regime.seed": seed}
 
 
 def _changed(settings: Model, change: Mapping[str, Any]) -> Model:

@@ -36,7 +36,7 @@ from backtest.progress import StageProgress, no_stage_progress
 from backtest.report import HIGH_VOLATILITY, About, Ranking, Report, make_report, with_phases
 from backtest.runner import Run
 from backtest.windows import Trials
-from config.loader import digest, read_json
+from config.loader import digest, read_json, read_profile
 from config.sectors import BENCHMARK, SECTOR_OF
 from core.errors import SettingsError
 from core.types import BarPanel
@@ -48,6 +48,7 @@ Strategy = Literal["pipeline", "quant_v8"]
 TITLES = {
     "pipeline": "Whole pipeline: scan, ranker, vote, limits, exits",
     "diversified": "Whole pipeline: the least-correlated book, limits; the votes are only shown",
+    "baseline": "Whole pipeline: equal weight at a volatility target, limits; the votes are only shown",
     "quant_v8": f"Quant v8 alone: the ranker's top {V8_NAMES}, equal weight, every {{sessions}} sessions",
 }
 FITS, TRADES, MEASURES, PARTS = "fit rankers", "trade", "measure", "switch parts off"
@@ -207,12 +208,12 @@ def recorded_trials(spec: BacktestSpec) -> Trials:
 
 def profile_caveats(spec: BacktestSpec, profile: str) -> tuple[str, ...]:
     """Return the caveats that the profile's file states."""
-    return tuple(read_json(spec.folder / "profiles" / f"{profile}.json").get("caveats", ()))
+    return tuple(read_profile(spec.folder, profile).get("caveats", ()))
 
 
 def _title_of(strategy: Strategy, settings: Settings) -> str:
-    allocated = strategy == "pipeline" and settings.trading.synthesizer.allocation == "diversified"
-    return "diversified" if allocated else strategy
+    allocation = settings.trading.synthesizer.allocation
+    return strategy if strategy != "pipeline" or allocation == "votes" else allocation
 
 
 def _limits(strategy: Strategy, cost_bps: float) -> PortfolioLimits:

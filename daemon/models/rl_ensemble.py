@@ -89,7 +89,7 @@ class EnsembleService:
         if find_spec("stable_baselines3") is None or find_spec("torch") is None:
             raise RequestError(
                 "The RL ensemble cannot be trained: torch or stable-baselines3 is not installed.",
-                hint="pip install -e .[rl], then POST /train.",
+                hint="make run-all, or pip install -e '.[rl]'; then POST /train.",
                 status=409,
             )
         view = engine.last_view

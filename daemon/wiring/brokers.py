@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from adapters.alpaca.capital import Capital
+from adapters.clock_offset import ClockOffset
 from config.environment import Environment, OrderRoute
 from config.trading import TradingSettings
 from core.errors import SettingsError
+from core.money import to_decimal
 from core.ports import Broker, Clock, EventSink, Protection, StopKeeper
 from core.types import Portfolio
 from pipeline.null_parts import NullProtection
@@ -33,12 +37,20 @@ class BrokerFactory:
         self._paper: PaperBroker | None = None
         self._alpaca: AlpacaBroker | None = None
         self._stops: RestingStops | None = None
+        self._offset: ClockOffset | None = None
 
     @property
     def cash_tolerance_pct(self) -> float:
         """Share of equity by which cash may differ at a start: none where the broker is our own."""
         builtin = self._route is OrderRoute.PAPER_BUILTIN
         return 0.0 if builtin else self._trading.broker.cash_tolerance_pct
+
+    @property
+    def capital(self) -> Capital:
+        """How much of the account is the engine's."""
+        settings = self._trading.broker
+        usd = settings.capital_usd
+        return Capital(usd=None if usd is None else to_decimal(usd), share=to_decimal(settings.capital_share))
 
     @property
     def follows_account(self) -> bool:
@@ -78,11 +90,25 @@ class BrokerFactory:
         """
         if self._route is OrderRoute.PAPER_BUILTIN or ledger.portfolio() is not None:
             return Decimal(repr(self._trading.broker.initial_cash_usd))
-        return broker.account().cash
+        return self.capital.opening(broker.account().cash)
+
+    def clock_offset(self, clock: Clock) -> ClockOffset:
+        """Return the watch over the difference to the broker's clock; asked again, the same one."""
+        if self._offset is None:
+            builtin = self._route is OrderRoute.PAPER_BUILTIN
+            self._offset = ClockOffset(
+                self._trading.clock, clock.now, None if builtin else self._time_of_broker()
+            )
+        return self._offset
+
+    def clock_card(self) -> Mapping[str, Any]:
+        """Describe how far this machine's clock is off, as far as it is known."""
+        return self._offset.card() if self._offset else {}
 
     def notes(self) -> tuple[str, ...]:
         """Return what is degraded, in words."""
-        return self._alpaca.notes() if self._alpaca else ()
+        offset = self._offset.notes() if self._offset else ()
+        return (*(self._alpaca.notes() if self._alpaca else ()), *offset)
 
     def close(self) -> None:
         """Let go of the broker."""
@@ -110,7 +136,8 @@ class BrokerFactory:
         return DryRunBroker("Alpaca live, dry run", account)
 
     def _open_alpaca(self, clock: Clock, ledger: SqliteLedger, settle_soon: Callable[[], None]) -> AlpacaBroker:
-        from adapters.alpaca.broker import AlpacaBroker  # noqa: PLC0415  # imported where it is made
+        from adapters.alpaca.activities import AccountActivities  # noqa: PLC0415  # imported where it is made
+        from adapters.alpaca.broker import AlpacaBroker  # noqa: PLC0415  # the same
         from adapters.alpaca.order_tracker import OrderTracker, listed_since  # noqa: PLC0415  # the same
         from adapters.alpaca.resting_stops import RestingStops  # noqa: PLC0415  # the same
 
@@ -120,10 +147,22 @@ class BrokerFactory:
         stream = self._stream(settle_soon)
         stream.start()
         self._stops = RestingStops(api=api, tracker=tracker, ledger=ledger)
-        return AlpacaBroker(self._route.value, api, tracker, stream, stops=self._stops)
+        activities = AccountActivities(ledger.portfolio, self.capital, ledger.first_step_at() or clock.now())
+        return AlpacaBroker(self._route.value, api, tracker, stream, stops=self._stops, activities=activities)
 
-    def _api(self) -> AlpacaApi:
-        from adapters.alpaca.trading_client import AlpacaApi, connect  # noqa: PLC0415  # heavy
+    def _time_of_broker(self) -> Callable[[], datetime]:
+        from adapters.alpaca.orders import readable, timestamp  # noqa: PLC0415  # imported where it is made
+
+        api = self._api(attempts=1)  # asked within a step, and again a minute later
+
+        @readable()
+        def ask() -> datetime:
+            return timestamp(api.clock()["timestamp"])
+
+        return ask
+
+    def _api(self, attempts: int = 5) -> AlpacaApi:
+        from adapters.alpaca.trading_client import AlpacaApi, Patience, connect  # noqa: PLC0415  # heavy
 
         environment, (key, secret) = self._environment, self._keys()
         return AlpacaApi(
@@ -133,7 +172,8 @@ class BrokerFactory:
                 paper=environment.alpaca_paper,
                 timeout_seconds=self._trading.data.timeout_seconds,
                 url_override=environment.alpaca_base_url,
-            )
+            ),
+            Patience(timeout_seconds=self._trading.data.timeout_seconds, attempts=attempts),
         )
 
     def _stream(self, settle_soon: Callable[[], None]) -> TradeUpdates:

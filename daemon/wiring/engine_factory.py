@@ -13,12 +13,13 @@ from config.environment import Environment, OrderRoute
 from config.loader import digest
 from config.trading import TradingSettings
 from config.watch import WatchedRisk
-from core.ports import Clock
+from core.ports import Clock, Team
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
-from daemon.models.sentiment import SentimentService
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.memory import MemoryService
+from daemon.wiring.sentiment import SentimentService
+from daemon.wiring.shadows import ShadowService
 from pipeline.engine import Engine, EngineDependencies
 from pipeline.report_events import publish_events_to
 from risk.build import assemble_risk, brackets_by
@@ -47,6 +48,7 @@ class EngineFactory:
     ranker: RankerService
     ensemble: EnsembleService
     sentiment: SentimentService
+    shadows: ShadowService
     _source_notes: list[str] = field(default_factory=list, init=False)
     _feed_in_use: NotedFeed | None = field(default=None, init=False)
     _calendar: NyseCalendar | None = field(default=None, init=False)
@@ -60,6 +62,7 @@ class EngineFactory:
         settle_soon : callable
             Called from the stream's thread when the broker reported something.
         """
+        from agents.shared import SharedSignals  # noqa: PLC0415  # with the agents
         from models.factors.store import FactorStore  # noqa: PLC0415  # heavy: imported at first use
         from models.regime.tracker import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
 
@@ -74,13 +77,18 @@ class EngineFactory:
         self.ensemble.open(clock)
         broker = self.brokers.open(clock, ledger, settle_soon)
         agent = self.sentiment.agent()
-        team = assemble_team(trading, self.ranker.provider, factors, self.ensemble.provider, agent, tracker)
+        rankers, ensembles, shared = self.ranker.provider, self.ensemble.provider, SharedSignals()
+
+        def team_of(settings: TradingSettings) -> Team:
+            return assemble_team(settings, rankers, factors, ensembles, agent, tracker, shared)
+
+        self.shadows.prepare(team_of)
         parts = EngineDependencies(
             clock=clock,
             feed=self.memory.recalling(feed, ledger, factors, tracker),
             broker=broker,
             ledger=ledger,
-            team=team,
+            team=team_of(trading),
             risk=assemble_risk(trading, lambda: self.limits.settings),
             events=self.hub,
             publish_events=publish_events_to(self.hub),
@@ -122,6 +130,7 @@ class EngineFactory:
         """Let go of what was opened."""
         self.sentiment.stop()
         self.memory.stop()
+        self.shadows.close()
         self.brokers.close()
         if self._ledger is not None:
             self._ledger.close()
@@ -144,7 +153,7 @@ class EngineFactory:
             now=self.clock.now(),
             said_actions=[said.as_action() for said in self.trading.corporate_actions],
         )
-        opened = open_feed(request, self.clock, headlines)
+        opened = open_feed(request, self.clock, headlines, self.brokers.clock_offset(self.clock))
         self._source_notes += [note for note in opened.notes if note not in self._source_notes]
         return opened.feed, opened.clock
 

@@ -33,6 +33,7 @@ def degraded(engines: EngineFactory, scheduler: JobScheduler, notifications: Not
         *engines.ensemble.faults,
         *engines.sentiment.faults,
         *engines.memory.faults,
+        *engines.shadows.faults,
         *notifications.faults,
         *lost_log(sys.stderr),
     ]
@@ -76,7 +77,7 @@ def encode_status(
         },
         timetable=scheduler.timetable,
         graph=engines.memory.card,
-        notifications=notifications.card,
+        cards={"notifications": notifications.card, "clock": engines.brokers.clock_card},
     )
 
 

@@ -21,18 +21,19 @@ from config.watch import WatchedRisk
 from core.errors import SettingsError
 from core.ports import Clock
 from core.types import StepReport
-from daemon.backtest_jobs import BacktestService
 from daemon.engine_service import EngineService
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
-from daemon.models.sentiment import SentimentService
 from daemon.service_dependencies import ComparedMarket, ServiceDependencies
+from daemon.wiring.backtest_jobs import BacktestService
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.cron import JobScheduler
 from daemon.wiring.engine_factory import EngineFactory
 from daemon.wiring.memory import MemoryService
 from daemon.wiring.notifications import NotificationService
 from daemon.wiring.protective_levels import position_levels
+from daemon.wiring.sentiment import SentimentService
+from daemon.wiring.shadows import ShadowService, settings_of_shadows
 from daemon.wiring.status_facts import degraded, encode_status, log_built
 from pipeline.engine import Engine
 
@@ -95,6 +96,9 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
         ),
         ensemble=EnsembleService(environment.artefact_dir, trading, hub),
         sentiment=SentimentService(environment, trading),
+        shadows=ShadowService(
+            environment, settings_of_shadows(trading, folder), trading.shadow.resume_after_sessions
+        ),
     )
     scheduler = JobScheduler(environment, trading.scheduler, clock, hub)
     notifications = NotificationService(environment, trading, clock)
@@ -161,6 +165,7 @@ def _service_dependencies(
     def on_step(engine: Engine, report: StepReport, seconds: float) -> None:
         metrics.step(report, seconds)
         notifications.on_step(engine, report)
+        engines.shadows.step(engine.last_view, report.cycle)
         if report.cycle.agents and report.cycle.as_of is None:
             engines.ranker.watch(engine.last_view)
 

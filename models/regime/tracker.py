@@ -47,6 +47,16 @@ class RegimeTracker:
         self._settings = settings
         self._fits: OrderedDict[bytes, _Anchored] = OrderedDict()
 
+    def scaled(self, settings: RegimeSettings) -> RegimeTracker:
+        """Return the tracker of these settings: with the same fits where only the exposure's scale differs."""
+        if settings == self._settings:
+            return self
+        tracker = RegimeTracker(settings)
+        scale = {"high_vol_exposure_scale": self._settings.high_vol_exposure_scale}
+        if settings.model_copy(update=scale) == self._settings:
+            tracker._fits = self._fits
+        return tracker
+
     def at(self, bars: BarPanel, benchmark: str = BENCHMARK) -> Regime | Abstention:
         """Give the regime at the last session of `bars`, or say why there is none."""
         try:

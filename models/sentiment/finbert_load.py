@@ -24,7 +24,7 @@ from models.sentiment.finbert_model import Finbert
 from models.storage.examination import Examiner
 
 SERVING, EXPORTING = ("onnxruntime", "tokenizers"), ("torch", "transformers", "onnx", "onnxscript")
-INSTALL_HINT = "pip install 'trading-engine[sentiment]'."
+INSTALL_HINT = "make run-all, or pip install -e '.[sentiment]'."
 CHILD_NICENESS = 10
 SAMPLE = ("Operating profit rose.", "Net loss widened on weak demand.", "The meeting will be held on 12 April.")
 log = structlog.get_logger("sentiment")

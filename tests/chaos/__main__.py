@@ -21,6 +21,7 @@ from tests.chaos.market import SESSIONS
 from tests.chaos.runs import Outcome, run_here, run_processes
 
 PROCESSES_EVERY = 8
+TOTALS = ("moments", "orders", "buys", "sells", "kills", "faults", "compared")
 
 
 def run(seed: int, sessions: int = SESSIONS) -> Outcome:
@@ -82,7 +83,7 @@ def _closing(outcomes: Sequence[Outcome], seconds: float) -> dict[str, object]:
     killed_at: Counter[str] = Counter()
     for outcome in outcomes:
         figures = outcome.figures
-        totals.update({name: figures[name] for name in ("moments", "orders", "buys", "sells", "kills", "faults")})
+        totals.update({name: figures[name] for name in TOTALS})
         killed_at.update(figures["killed_at"])
     return {
         "claim": "chaos",

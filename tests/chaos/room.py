@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from requests.adapters import HTTPAdapter
 
+from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.broker import AlpacaBroker
+from adapters.alpaca.capital import WHOLE_ACCOUNT
 from adapters.alpaca.order_tracker import OrderTracker, listed_since
 from adapters.alpaca.resting_stops import RestingStops
 from adapters.alpaca.trade_updates import TradeUpdates, connect_stream
@@ -146,5 +148,8 @@ def _broker(
         stream = TradeUpdates(lambda: connect_stream(KEY, SECRET, paper=True, url_override=address), wake)
         stream.start()
     stops = RestingStops(api=api, tracker=desk, ledger=ledger, confirm_waits_seconds=WAITS_SECONDS)
-    broker = AlpacaBroker("chaos", api, desk, stream, stops=stops, resolve_waits_seconds=WAITS_SECONDS)
+    activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, ledger.first_step_at() or clock.now())
+    broker = AlpacaBroker(
+        "chaos", api, desk, stream, stops=stops, activities=activities, resolve_waits_seconds=WAITS_SECONDS
+    )
     return broker, stops

@@ -45,6 +45,9 @@ class NearAdmin:
     def book(self) -> Any:
         return self._asked("GET", "book", {})
 
+    def conformance(self) -> Any:
+        return self._asked("GET", "conformance", {})
+
     def call(self, name: str, **values: Any) -> Any:
         return self._asked("POST", name, values)
 
@@ -114,7 +117,12 @@ def judged(week: Week, home: Path, *, processes: bool, began: float) -> Outcome:
     book = week.world.admin.book()
     if not broken:
         broken = [*broken_laws(home, book), *idle(book, week.kills.total())]
-    return Outcome(seed=week.seed, processes=processes, broken=tuple(broken), figures=_figures(week, book, began))
+    held = week.world.admin.conformance()
+    broken += [
+        f"not as Alpaca's document has it ({count} times): {what}" for what, count in held["faults"].items()
+    ]
+    figures = _figures(week, book, began) | {"compared": held["compared"].get("requests", 0)}
+    return Outcome(seed=week.seed, processes=processes, broken=tuple(broken), figures=figures)
 
 
 def _figures(week: Week, book: Any, began: float) -> dict[str, Any]:

@@ -35,6 +35,10 @@ class Admin(Protocol):
         """Give its whole book."""
         ...
 
+    def conformance(self) -> Any:
+        """Give what is not as Alpaca's documents have it."""
+        ...
+
     def call(self, name: str, **values: Any) -> Any:
         """Do an admin call."""
         ...

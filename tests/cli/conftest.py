@@ -5,14 +5,39 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.servers.daemon import OURS, ROOT, Process, own_settings
 
 SECONDS_MAX = 300.0
+
+
+def begin(*arguments: str, **variables: str) -> subprocess.Popen[str]:
+    """Start `trading-engine ARGUMENTS` in an environment of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "cli", *arguments], cwd=ROOT, env={**kept, **variables},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+
+
+def wait_for_answer(child: subprocess.Popen[str], port: int) -> None:
+    """Wait until a daemon that was begun answers /health."""
+    limit = time.monotonic() + SECONDS_MAX
+    while True:
+        assert child.poll() is None, "it ended"
+        assert time.monotonic() < limit, "it does not answer"
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False)
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
 
 
 def run(*arguments: str, asked: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
@@ -33,11 +58,11 @@ class CommandLine:
         self.document = daemon.answer("/openapi.json")
 
     def __call__(self, *arguments: str, asked: str = "", code: int = 0) -> str:
-        """Give what a command that ends with this code wrote, its errors included."""
+        """Give what a command that ends with this code wrote; its errors too, where it is to fail."""
         done = run(*arguments, asked=asked, **self.variables)
         written = done.stdout + done.stderr
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{written}\n{self.daemon.log[-4000:]}"
-        return written
+        return written if code else done.stdout
 
     def schema_of(self, path: str, method: str) -> Any:
         """Give the schema that the API's document has of a call's answer."""

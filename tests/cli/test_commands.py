@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import jsonschema_rs
 import pytest
 
 from cli.app import EXIT_NO_DAEMON, EXIT_REFUSED, EXIT_SETTINGS
-from tests.cli.conftest import CommandLine, run
+from tests.cli.conftest import CommandLine, begin, run, wait_for_answer
 from tests.servers.daemon import free_port
 
 JSON_OF = {
@@ -19,6 +20,12 @@ JSON_OF = {
     "halt": ("/halt", "post"),
     "resume": ("/resume", "post"),
     "flatten --yes": ("/flatten", "post"),
+    "decide": ("/decide/v3", "post"),
+    "decide NVDA aapl --as-of 2026-01-05": ("/decide/v3", "post"),
+    "scan": ("/scan", "post"),
+    "rank": ("/quant/rank", "post"),
+    "jobs": ("/jobs", "get"),
+    "retrain": ("/jobs/{job_id}", "get"),
 }
 
 
@@ -56,6 +63,33 @@ def test_a_person_halts_and_resumes(command: CommandLine) -> None:
     assert "halted" in command("halt", "a test")
     assert "a test" in command("status")
     assert "active" in command("resume")
+
+
+def test_tables_are_made_of_the_answers(command: CommandLine) -> None:
+    assert "Semiconductors" in command("scan")
+    assert len(command("rank", "--top", "3").splitlines()) < 10
+    assert "equity" in command("positions")
+    assert "profit" in command("trades")
+    assert "cron_weekly_retrain" in command("jobs")
+
+
+def test_long_work_shows_its_job_and_its_failure(command: CommandLine) -> None:
+    began = json.loads(command("retrain", "--no-wait", "--json"))
+    assert began["job_id"] in command("jobs")
+    again = command("retrain", code=EXIT_REFUSED)
+    assert "running" in again or "runs" in again
+    command.daemon.wait_idle()
+    assert "samples" in command("jobs", began["job_id"])
+
+
+def test_the_daemon_is_started_by_the_command(tmp_path: Path) -> None:
+    port = free_port()
+    started = begin("run", "--port", str(port), STATE_DIR=str(tmp_path), DATA_PROVIDER="simulated")
+    try:
+        wait_for_answer(started, port)
+    finally:
+        started.terminate()
+        assert started.wait(30) == 0
 
 
 def test_flatten_asks_first(command: CommandLine) -> None:

@@ -12,7 +12,9 @@ from decimal import Decimal
 
 import pytest
 
+from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.broker import STREAM_DOWN, AlpacaBroker
+from adapters.alpaca.capital import WHOLE_ACCOUNT
 from adapters.alpaca.order_tracker import OrderTracker
 from adapters.alpaca.orders import ENDED
 from adapters.alpaca.resting_stops import RestingStops
@@ -117,7 +119,9 @@ def trading_on(stand_in: StandIn, sleep: Callable[[float], None] = lambda _: Non
             since=stand_in.now - timedelta(days=1),
         )  # fmt: skip
         stops = RestingStops(api=api, tracker=desk, ledger=ledger, sleep=sleep)
-        yield Trading(stand_in, AlpacaBroker("Alpaca paper", api, desk, stops=stops, sleep=sleep), ledger, stops)
+        activities = AccountActivities(lambda: None, WHOLE_ACCOUNT, stand_in.now)
+        broker = AlpacaBroker("Alpaca paper", api, desk, stops=stops, activities=activities, sleep=sleep)
+        yield Trading(stand_in, broker, ledger, stops)
         client._session.close()
 
 
@@ -196,13 +200,6 @@ def test_reads_are_asked_again_and_retry_after_is_honoured(trading: Trading) -> 
     trading.next_fault("rate_limited", "GET /v2/account/activities")
     trading.send("one", "10")
     assert len(trading.settle()) == 1
-
-
-def test_a_clock_that_differs_from_the_brokers_is_named(trading: Trading) -> None:
-    trading.settle()
-    assert trading.broker.notes() == ()
-    trading.settle(days=2)
-    assert trading.broker.notes() == ("clock: it differs from Alpaca's by 172800 s",)
 
 
 # --- rules before the send -------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def test_a_stored_ranker_that_was_trained_later_is_never_used(folder: Path, tmp_
         (("--profile", "nonsense"), "There is no profile nonsense"),
         (("--start", "2016-02-01", "--end", "2016-03-01"), "The earliest start is"),
         (("--feed", "parquet:/nowhere.parquet"), "there is no file"),
-        (("--set", "trading.profile=measured"), "--profile"),
+        (("--set", "trading.profile=diversified"), "--profile"),
         (("--set", "trading.broker.slipage_bps=1"), "the nearest known name is broker.slippage_bps"),
     ],
 )

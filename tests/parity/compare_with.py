@@ -24,7 +24,7 @@ SPAN = ("--start", "2022-01-03", "--end", "2022-12-30")
 BACKTESTS = {
     "v8": ("backtest_v8.py",),
     "runbook": ("backtest_pipeline.py", "--profile", "runbook"),
-    "measured": ("backtest_pipeline.py", "--profile", "measured"),
+    "diversified": ("backtest_pipeline.py", "--profile", "diversified"),
 }
 CHAOS_SEED = 11
 CHAOS = """

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adapters.paper.broker import PaperBroker
 from adapters.paper.store import InMemoryPaperStore, PaperStore, SqlitePaperStore
-from config.trading import BrokerSettings
+from config.broker import BrokerSettings
 from core.brackets import Bracket
 from core.times import market_date
 from core.types import ApprovedOrder, BarPanel, Fill, MarketView, Order, OrderStatus, Portfolio, Quote, Side

@@ -18,9 +18,10 @@ from adapters.clock import ManualClock
 from adapters.ledger import SqliteLedger
 from adapters.paper.broker import PaperBroker
 from adapters.paper.store import InMemoryPaperStore
+from config.broker import BrokerSettings
 from config.environment import OrderRoute
 from config.risk import RiskSettings
-from config.trading import BrokerSettings, TradingSettings
+from config.trading import TradingSettings
 from core.cycles import DECIDE, RISK_CHECK
 from core.money import to_price
 from core.times import opening

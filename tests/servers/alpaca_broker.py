@@ -26,10 +26,14 @@ POST /admin/faults    {"plan": {FaultPlan's names}?, "next": [{"request": "POST 
                       "count": 1}]?}   the plan is replaced; scripted faults come first, in their order
 POST /admin/calm      {}   no faults from here on, scripted ones dropped, late activities listed now
 POST /admin/split     {"symbol", "ratio"}   4 is a four-for-one, 0.1 a one-for-ten; give it between sessions
-POST /admin/cash      {"type": "DIV", "amount": 12.5}
+POST /admin/cash      {"type": "FEE", "amount": -0.5}
+POST /admin/event     {"event": NAME, ...}   a method of `AccountEvents` with its arguments: dividend,
+                      stock_dividend, merger, rename, spin_off, transfer_shares, lose_shares, block
 POST /admin/order     Alpaca's order body: an order somebody places by hand; answers as POST /v2/orders
 POST /admin/replace   {"client_order_id", "qty", "new_client_order_id"?}
 POST /admin/bars      {symbol: [Alpaca's bars]}
+GET  /admin/conformance  {"compared": {"requests", "answers"}, "faults": {text: count}}: what is not as Alpaca's
+                      OpenAPI documents have it; nothing where those are absent
 POST /admin/settings  {"not_fractionable": [...]?, "not_tradable": [...]?, "closed": [dates]?, "half_days": [..]?}
 
 How orders fill. Market, limit and stop orders, and OCO groups of a limit and a stop that sell; DAY, GTC, OPG.
@@ -63,6 +67,7 @@ from tests.servers.alpaca_broker_faults import FaultPlan, Faults
 from tests.servers.alpaca_broker_stream import Stream
 from tests.servers.alpaca_broker_wire import answer_trading
 from tests.servers.alpaca_data import AlpacaData, answer_data
+from tests.servers.alpaca_documents import Conformance, conformance
 from tests.servers.local_http import Answer, Asked, Outcome, Upgrade, local_server
 
 MONDAY = datetime(2024, 5, 6, 13, 0, tzinfo=UTC)
@@ -79,6 +84,7 @@ class AlpacaBroker:
     cash: Decimal = Decimal(100_000)
     prices: dict[str, Decimal] = field(default_factory=dict)
     data: AlpacaData = field(default_factory=AlpacaData)
+    conformance: Conformance | None = field(default_factory=conformance)
     url: str = ""
 
     def __post_init__(self) -> None:
@@ -94,12 +100,27 @@ class AlpacaBroker:
         return f"ws{self.url.removeprefix('http')}/stream"
 
     def answer(self, asked: Asked) -> Outcome:
-        """Answer a request."""
+        """Answer a request; what is asked and answered is held against Alpaca's documents."""
+        if asked.path == "/admin/conformance":
+            return Answer(body=self._conformance_json())
         if asked.path.startswith("/admin/"):
             with self.book.lock:
                 return answer_admin(self.book, self.data, asked)
         if asked.path == "/stream":
             return Upgrade(self._stream.talk)
+        outcome = self._answer(asked)
+        if self.conformance is not None:
+            self.conformance.compare(asked, outcome)
+        return outcome
+
+    def _conformance_json(self) -> dict[str, Any]:
+        known = self.conformance
+        return {
+            "compared": dict(known.compared) if known else {},
+            "faults": dict(known.faults) if known else {},
+        }
+
+    def _answer(self, asked: Asked) -> Outcome:
         given = (asked.headers.get("apca-api-key-id"), asked.headers.get("apca-api-secret-key"))
         if given != (KEY, SECRET):
             return Answer(status=401, body={"message": "unauthorized."})
@@ -117,6 +138,7 @@ def alpaca_broker_server(broker: AlpacaBroker, port: int = 0) -> Iterator[Alpaca
         broker.url = f"http://127.0.0.1:{bound}"
         try:
             yield broker
+            assert broker.conformance is None or not broker.conformance.faults, broker.conformance.faults
         finally:
             broker.ended.set()
 
@@ -129,6 +151,9 @@ class BrokerAdmin:
 
     def book(self) -> Any:
         return self._done(self._http.get("/admin/book"))
+
+    def conformance(self) -> Any:
+        return self._done(self._http.get("/admin/conformance"))
 
     def call(self, name: str, **values: Any) -> Any:
         return self._done(self._http.post(f"/admin/{name}", json=values))

@@ -9,9 +9,10 @@ from typing import Any
 
 from tests.servers.alpaca_broker_book import Book, iso, order_json, text
 from tests.servers.alpaca_broker_desk import Desk
+from tests.servers.alpaca_broker_events import AccountEvents
 from tests.servers.alpaca_broker_faults import FaultPlan, Scripted
 from tests.servers.alpaca_broker_wire import activity_json
-from tests.servers.alpaca_data import AlpacaData
+from tests.servers.alpaca_data import AlpacaData, trade_json
 from tests.servers.local_http import Answer, Asked
 
 DONE = Answer(body={"done": True})
@@ -26,6 +27,7 @@ def answer_admin(book: Book, data: AlpacaData, asked: Asked) -> Answer:
         "calm": _calm,
         "split": _split,
         "cash": _cash,
+        "event": _event,
         "order": lambda book, values: Desk(book).submit(values),
         "replace": _replace,
         "bars": lambda _, values: _bars(data, values),
@@ -42,10 +44,7 @@ def answer_admin(book: Book, data: AlpacaData, asked: Asked) -> Answer:
 
 def snapshots(book: Book) -> dict[str, Any]:
     """Give the market data that the book's prices imply."""
-    return {
-        name: {"latestTrade": {"p": float(price), "t": iso(book.now)}, "dailyBar": None}
-        for name, price in book.prices.items()
-    }
+    return {name: {"latestTrade": trade_json(float(price), iso(book.now))} for name, price in book.prices.items()}
 
 
 def _book(book: Book) -> dict[str, Any]:
@@ -97,7 +96,14 @@ def _split(book: Book, values: Any) -> Answer:
 
 
 def _cash(book: Book, values: Any) -> Answer:
-    Desk(book).move_cash(values["type"], Decimal(str(values["amount"])))
+    AccountEvents(book).cash(values["type"], Decimal(str(values["amount"])))
+    return DONE
+
+
+def _event(book: Book, values: Any) -> Answer:
+    numbers = ("ratio", "each", "quantity", "amount")
+    given = {name: Decimal(str(value)) if name in numbers else value for name, value in values.items()}
+    getattr(AccountEvents(book), str(given.pop("event")))(**given)
     return DONE
 
 

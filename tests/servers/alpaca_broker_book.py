@@ -110,6 +110,7 @@ class Book:
     closed: set[date] = field(default_factory=set)
     half_days: set[date] = field(default_factory=set)
     last_equity: Decimal = Decimal(100_000)
+    account_flags: dict[str, Any] = field(default_factory=dict)
     ticks: int = 0
     lock: threading.Condition = field(default_factory=threading.Condition)
 
@@ -242,7 +243,10 @@ class Book:
         dice = self.faults.dice(f"activity {kind}")
         self.activities.append(Activity(
             activity_id=f"{_compact(self.now)}::{uuid(dice)}", kind=kind, at=self.now,
-            listed_from=self.ticks, fields={"date": self.today().isoformat(), "status": "executed", **fields_},
+            listed_from=self.ticks,
+            fields={
+                "date": self.today().isoformat(), "created_at": iso(self.now), "status": "executed", **fields_,
+            },
         ))  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from tests.servers.alpaca_broker_book import (
 from tests.servers.alpaca_broker_terms import ill_formed_reason, price_in
 from tests.servers.local_http import Answer
 
+CLOSED_BY = ("trading_blocked", "account_blocked", "trade_suspended_by_user")
 CANCELLING = "pending_cancel"
 
 
@@ -33,6 +34,8 @@ class Desk:
     def submit(self, asked: dict[str, Any], fault: str = "") -> Answer:
         """Take or refuse an order; each client_order_id is taken once."""
         book = self.book
+        if any(book.account_flags.get(name) for name in CLOSED_BY):
+            return refusal(403, 40310000, "account is not allowed to trade")
         name = str(asked.get("client_order_id") or uuid(book.faults.dice("client id")))
         book.post_attempts[name] += 1
         if name in book.ids:
@@ -117,11 +120,6 @@ class Desk:
             new = (holding.quantity * ratio).quantize(SHARE, ROUND_DOWN)
             change, holding.quantity = new - holding.quantity, new
             book.other_activity("SPLIT", symbol=symbol, qty=text(change), net_amount="0", per_share_amount="0")
-
-    def move_cash(self, kind: str, amount: Decimal) -> None:
-        """Pay or charge cash: DIV, INT, FEE, CSD, ..."""
-        self.book.cash += amount
-        self.book.other_activity(kind, net_amount=text(amount))
 
     def _is_over(self, order: BrokerOrder) -> bool:
         if order.time_in_force == "gtc":

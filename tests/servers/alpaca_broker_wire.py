@@ -153,6 +153,7 @@ def _account(book: Book) -> dict[str, Any]:
         "maintenance_margin": "0", "last_maintenance_margin": "0", "multiplier": "1", "sma": "0",
         "trading_blocked": False, "transfers_blocked": False, "account_blocked": False,
         "trade_suspended_by_user": False, "shorting_enabled": False, "created_at": "2024-01-02T14:30:00Z",
+        **book.account_flags,
     }  # fmt: skip
 
 
@@ -196,5 +197,8 @@ def _calendar(book: Book, asked: Asked) -> list[dict[str, str]]:
     for day in (start + timedelta(days=n) for n in range(min((end - start).days + 1, CALENDAR_DAYS_MAX))):
         if hours := book.hours(day):
             first, last = (f"{at.astimezone(NEW_YORK):%H:%M}" for at in hours)
-            out.append({"date": day.isoformat(), "open": first, "close": last})
+            out.append({
+                "date": day.isoformat(), "open": first, "close": last, "session_open": "0400",
+                "session_close": "2000", "settlement_date": (day + timedelta(days=1)).isoformat(),
+            })  # fmt: skip
     return out

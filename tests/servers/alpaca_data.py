@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.servers.alpaca_documents import Conformance, conformance
 from tests.servers.local_http import Answer, Asked, local_server
 
 Bar = dict[str, Any]
@@ -14,12 +15,16 @@ Bar = dict[str, Any]
 
 @dataclass
 class AlpacaData:
-    """What the server knows and what it was asked; `refusals` are answered first, one a request."""
+    """What the server knows and what it was asked; `refusals` are answered first, one a request.
+
+    A test that answers what Alpaca would not sets `conformance` to None.
+    """
 
     bars: dict[str, list[Bar]] = field(default_factory=dict)
     snapshots: dict[str, Any] = field(default_factory=dict)
     refusals: list[int] = field(default_factory=list)
     bars_a_page: int = 1000
+    conformance: Conformance | None = field(default_factory=conformance)
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     url: str = ""
 
@@ -37,11 +42,28 @@ def bar(day: str, close: float) -> Bar:
     }
 
 
+def quote_json(bid: float, ask: float, at: str) -> dict[str, Any]:
+    """Give the best bid and ask as Alpaca writes them; a side without an order is 0."""
+    return {"t": at, "bp": bid, "ap": ask, "bs": 1, "as": 2, "bx": "V", "ax": "V", "c": ["R"], "z": "C"}
+
+
+def trade_json(price: float, at: str) -> dict[str, Any]:
+    """Give a trade as Alpaca writes it."""
+    return {"p": price, "t": at, "i": 1, "x": "V", "s": 100, "c": ["@"], "z": "C"}
+
+
 @contextmanager
 def alpaca_data_server(alpaca: AlpacaData) -> Iterator[AlpacaData]:
-    with local_server(lambda asked: answer_data(alpaca, asked)) as port:
+    def answer(asked: Asked) -> Answer:
+        outcome = answer_data(alpaca, asked)
+        if alpaca.conformance is not None:
+            alpaca.conformance.compare(asked, outcome)
+        return outcome
+
+    with local_server(answer) as port:
         alpaca.url = f"http://127.0.0.1:{port}"
         yield alpaca
+        assert alpaca.conformance is None or not alpaca.conformance.faults, alpaca.conformance.faults
 
 
 def answer_data(alpaca: AlpacaData, asked: Asked) -> Answer:
@@ -49,7 +71,8 @@ def answer_data(alpaca: AlpacaData, asked: Asked) -> Answer:
     if alpaca.refusals:
         return Answer(status=alpaca.refusals.pop(0), body={"message": "refused"})
     if asked.path == "/v2/stocks/snapshots":
-        return Answer(body={name: alpaca.snapshots.get(name) for name in asked.query["symbols"].split(",")})
+        wanted = asked.query["symbols"].split(",")
+        return Answer(body={name: alpaca.snapshots[name] for name in wanted if name in alpaca.snapshots})
     if asked.path == "/v2/stocks/bars":
         return Answer(body=_page(alpaca, asked.query))
     return Answer(status=404, body={"message": "no such path"})

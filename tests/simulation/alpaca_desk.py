@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.broker import AlpacaBroker
+from adapters.alpaca.capital import WHOLE_ACCOUNT
 from adapters.alpaca.order_tracker import OrderTracker, listed_since
 from adapters.alpaca.resting_stops import RestingStops
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
@@ -162,9 +164,13 @@ def _opened(stand_in: StandIn, folder: Path, at: datetime) -> tuple[Desk, Engine
         since=listed_since(ledger.unfinished_orders(), ledger.portfolio_as_of() or at),
     )  # fmt: skip
     stops = RestingStops(api=api, tracker=orders, ledger=ledger, confirm_waits_seconds=(0.0,))
-    broker = AlpacaBroker("Alpaca paper", api, orders, stops=stops, resolve_waits_seconds=(0.0, 0.0, 0.0))
     protection = RestingProtection(
         keeper=stops, brackets_of=brackets_by(RiskSettings), events=desk.engine.parts.events, clock=desk.clock
+    )
+    activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, ledger.first_step_at() or at)
+    waits = (0.0, 0.0, 0.0)
+    broker = AlpacaBroker(
+        "Alpaca paper", api, orders, stops=stops, activities=activities, resolve_waits_seconds=waits
     )
     route = OrderRoute.ALPACA_PAPER.value
     parts = replace(desk.engine.parts, ledger=ledger, broker=broker, route=route, protection=protection)

@@ -34,10 +34,11 @@ from adapters.feeds.daily_feed import DailyFeed
 from adapters.ledger import SqliteLedger
 from adapters.paper.broker import PaperBroker
 from adapters.paper.store import InMemoryPaperStore
+from config.broker import BrokerSettings
 from config.environment import OrderRoute
 from config.risk import RiskSettings
 from config.sectors import BENCHMARK, SECTOR_OF
-from config.trading import BrokerSettings, DataSettings
+from config.trading import DataSettings
 from core.cycles import DECIDE, RISK_CHECK
 from core.types import (
     Action,

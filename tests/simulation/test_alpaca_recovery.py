@@ -161,7 +161,7 @@ def test_a_resume_waits_for_the_orders_on_their_way(lived: World) -> None:
 @pytest.mark.parametrize(("amount", "halts"), [("12.34", False), ("-7.5", False), ("-40000", True)])
 def test_a_little_cash_is_taken_over_and_a_lot_is_not(amount: str, halts: bool, lived: World) -> None:
     with lived.stand_in.book.lock:
-        StandInDesk(lived.stand_in.book).move_cash("DIV", Decimal(amount))
+        lived.stand_in.book.cash += Decimal(amount)  # without a word
     lived.die_and_open_again()
     lived.engine = Engine(replace(lived.engine.parts, cash_tolerance_pct=0.005))
     found = recover(lived.engine)

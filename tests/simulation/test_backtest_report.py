@@ -220,7 +220,7 @@ def test_settings_of_a_backtest() -> None:
     chosen = settings_of(spec())
     assert chosen.trading.quant.n_estimators == SMALL["quant"]["n_estimators"]
     assert settings_of(replace(spec(), seed=5)).trading.quant.seed == 5
-    assert settings_of(replace(spec(), profile="measured")).trading.profile == "measured"
+    assert settings_of(replace(spec(), profile="diversified")).trading.profile == "diversified"
     alone = v8_settings(chosen)
     assert alone.risk.circuit_breakers.max_drawdown_pct is None
     assert alone.trading.quant == chosen.trading.quant
@@ -234,9 +234,9 @@ def test_v8_scores_only_stocks() -> None:
     assert {fill.symbol for fill in run.fills} <= set(STOCKS)
 
 
-def test_the_measured_book_is_the_same_without_a_ranker() -> None:
-    """`benchmarks/measured_caveats.py` rests on it: it trains none."""
-    measured = replace(spec(), profile="measured", end=SHORT_END)
+def test_the_diversified_book_is_the_same_without_a_ranker() -> None:
+    """`benchmarks/diversified_caveats.py` rests on it: it trains none."""
+    measured = replace(spec(), profile="diversified", end=SHORT_END)
     _, heard = run_pipeline(measured, panel(), folds())
     _, deaf = run_pipeline(measured, panel(), ())
     assert len(heard.fills) > 20

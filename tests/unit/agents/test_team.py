@@ -198,7 +198,7 @@ def test_a_vote_without_a_weight_fails_at_the_start() -> None:
     Synthesizer(SynthesizerSettings(), cycles=[replace(SCAN, agents=("rsi",)), *CYCLES])
 
 
-@pytest.mark.parametrize("allocation", ["votes", "diversified"])
+@pytest.mark.parametrize("allocation", ["votes", "diversified", "baseline"])
 def test_the_team_as_assembled_can_hear_every_cycle_there_is(allocation: str) -> None:
     trading = TradingSettings.model_validate({"synthesizer": {"allocation": allocation}})
     team = assemble_team(trading, NO_PROVIDER, FactorStore())

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from config import RISK_CONFIG, SECTOR_MAP, SECTOR_SCAN_CONFIG, SWING_EXIT_CONFIG
+from config.broker import BrokerSettings
 from config.environment import OrderRoute, order_route, read_environment
 from config.loader import FOLDER, digest, load_risk, load_trading, validate
 from config.risk import RiskSettings
 from config.sectors import ETFS, STOCKS
-from config.trading import BrokerSettings, TradingSettings
+from config.trading import TradingSettings
 from config.watch import WatchedRisk
 from core.errors import SettingsError
 
@@ -105,9 +106,20 @@ def test_an_unknown_profile_is_refused(folder: Path) -> None:
         load_trading(folder)
 
 
+def test_a_profile_by_its_old_name_is_taken_with_a_warning(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert load_trading(folder, "diversified") == load_trading(folder, "measured")
+    assert load_risk(folder, "diversified") == load_risk(folder, "measured") != RiskSettings()
+    assert "The profile measured is called diversified now" in caplog.text
+    write(folder / "trading.json", {"profile": "measured"})
+    assert load_trading(folder).profile == "diversified"
+    assert load_trading(folder).synthesizer.allocation == "diversified"
+
+
 def test_every_profile_loads(folder: Path) -> None:
     profiles = sorted((FOLDER / "profiles").glob("*.json"))
-    assert len(profiles) >= 2
+    assert {path.stem for path in profiles} >= {"runbook", "baseline", "diversified"}
     for path in profiles:
         write(folder / "trading.json", {"profile": path.stem})
         assert load_trading(folder).profile == path.stem

@@ -14,7 +14,7 @@ from adapters.paper.broker import PaperBroker
 from adapters.paper.dry_run import DryRunBroker
 from adapters.paper.hours import next_opening_date
 from adapters.paper.store import InMemoryPaperStore, PaperStore, SqlitePaperStore
-from config.trading import BrokerSettings
+from config.broker import BrokerSettings
 from core.brackets import Bracket
 from core.errors import BrokerError, LedgerError
 from core.ports import Broker

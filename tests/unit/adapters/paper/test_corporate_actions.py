@@ -11,7 +11,7 @@ from msgspec import structs
 
 from adapters.paper.broker import PaperBroker
 from adapters.paper.store import InMemoryPaperStore, PaperStore, SqlitePaperStore
-from config.trading import BrokerSettings
+from config.broker import BrokerSettings
 from core.brackets import Bracket
 from core.times import opening
 from core.types import (

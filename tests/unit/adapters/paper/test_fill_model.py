@@ -13,7 +13,7 @@ from adapters.paper.fill_model import (
     protective_fill,
     traded_price,
 )
-from config.trading import BrokerSettings
+from config.broker import BrokerSettings
 from core.brackets import Levels
 from core.types import Side
 

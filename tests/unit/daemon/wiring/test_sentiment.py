@@ -16,7 +16,7 @@ from adapters.simulated.market import SimulatedMarket
 from config.environment import Environment
 from config.trading import SentimentSettings, TradingSettings
 from core.types import MarketView
-from daemon.models.sentiment import SentimentService
+from daemon.wiring.sentiment import SentimentService
 from tests.panels import make_panel
 
 CALENDAR = NyseCalendar()

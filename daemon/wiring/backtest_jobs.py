@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import RequestError
+from core.errors import RequestError, SettingsError
 from core.service import Job
 from core.types import BarPanel
 
@@ -117,7 +117,10 @@ def _spec(folder: Path, bars: BarPanel, parameters: Mapping[str, Any]) -> Backte
     spec = BacktestSpec(
         start=_day(parameters.get("start")), end=_day(parameters.get("end")), folder=folder, **given
     )
-    decision_rows(spec, bars)
+    try:
+        decision_rows(spec, bars)
+    except SettingsError as error:  # a profile that there is not
+        raise RequestError(str(error), hint=error.hint, status=422) from error
     return spec
 
 

@@ -1,0 +1,106 @@
+"""A person's own `trading.json` and `risk.json`: one key set or taken out, checked before it is written."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from config.loader import FOLDER, load_risk, load_trading, merge, read_json
+from config.reference import SettingKey, setting_keys, value_at
+from core.errors import SettingsError
+
+
+def find_key(path: str, folder: Path = FOLDER) -> SettingKey:
+    """Return the key of a dotted path; `trading.` or `risk.` before it tells two of the same name apart.
+
+    Raises
+    ------
+    SettingsError
+        When there is none, with the nearest known name.
+    """
+    keys = {name: key for key in setting_keys(folder) for name in (key.path, f"{key.file}.{key.path}")}
+    if path in keys:
+        return keys[path]
+    near = difflib.get_close_matches(path, keys, n=1, cutoff=0.0)
+    raise SettingsError(f"There is no setting {path}.", hint=f"The nearest known name is {near[0]}.")
+
+
+def effective(folder: Path = FOLDER) -> Mapping[str, Mapping[str, Any]]:
+    """Return the settings in force, by file, as JSON has them; secrets are masked.
+
+    Raises
+    ------
+    SettingsError
+        When they cannot be used.
+    """
+    trading = load_trading(folder)
+    risk = load_risk(folder, trading.profile)
+    return {"trading": trading.model_dump(mode="json"), "risk": risk.model_dump(mode="json")}
+
+
+def layer_of(key: SettingKey, profile: str, folder: Path = FOLDER) -> str:
+    """Return what says a key's value: the own file, the profile, or the default."""
+    try:
+        value_at(read_json(folder / f"{key.file}.json"), key.path)
+    except KeyError:
+        return f"profile {profile}" if profile in key.profiles else "default"
+    return f"{key.file}.json"
+
+
+def set_key(key: SettingKey, value: object, folder: Path = FOLDER) -> Path:
+    """Write a value into the person's own file and return that file; it is private to its owner.
+
+    Raises
+    ------
+    SettingsError
+        When the settings with it could not be used; nothing is written then.
+    """
+    own: Any = value
+    for part in reversed(key.path.split(".")):
+        own = {part: own}
+    return _write(key.file, merge(read_json(folder / f"{key.file}.json"), own), folder)
+
+
+def unset_key(key: SettingKey, folder: Path = FOLDER) -> Path:
+    """Take a key out of the person's own file, so that the profile or the default holds again.
+
+    Raises
+    ------
+    SettingsError
+        When it is not in there, or the settings without it could not be used.
+    """
+    own = read_json(folder / f"{key.file}.json")
+    above, _, name = key.path.rpartition(".")
+    try:
+        place = value_at(own, above) if above else own
+        del place[name]
+    except KeyError:
+        raise SettingsError(f"{key.path} is not set in {key.file}.json.") from None
+    return _write(key.file, own, folder)
+
+
+def _write(file: str, content: Mapping[str, Any], folder: Path) -> Path:
+    """Replace a file whole, once all the settings have been read with it from beside it."""
+    path = folder / f"{file}.json"
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    with tempfile.TemporaryDirectory() as tried:
+        for kept in (*folder.glob("*.json"), *(folder / "profiles").glob("*.json")):
+            copy = Path(tried) / kept.relative_to(folder)
+            copy.parent.mkdir(exist_ok=True)
+            copy.write_bytes(kept.read_bytes())
+        (Path(tried) / path.name).write_text(text, encoding="utf-8")
+        trading = load_trading(Path(tried))
+        load_risk(Path(tried), trading.profile)
+    new = path.with_suffix(".json.new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    new.replace(path)
+    return path

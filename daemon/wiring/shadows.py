@@ -1,0 +1,189 @@
+"""Shadow books, wired: each with a paper broker, a ledger and limits of its own under STATE_DIR/shadow/NAME."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from config.environment import Environment, OrderRoute
+from config.loader import digest, load_risk, load_trading
+from config.risk import RiskSettings
+from config.sectors import BENCHMARK
+from config.trading import TradingSettings
+from core.plain_words import plain_reason
+from core.ports import Team
+from core.types import Cycle, MarketView
+from pipeline.engine import Engine, EngineDependencies
+from pipeline.null_parts import NullEventBus, NullMemory, no_events
+from pipeline.shadow import SeenView, ShadowBook, ShadowBooks
+from risk.build import assemble_risk
+
+if TYPE_CHECKING:
+    from adapters.ledger import SqliteLedger
+    from adapters.paper.broker import PaperBroker
+
+log = structlog.get_logger("shadow")
+TeamOf = Callable[[TradingSettings], Team]
+HELD_WEIGHT = 0.98  # what opens above its close is paid from the rest; at 1.0 the broker rejects such buys
+HELD: Mapping[str, Mapping[str, float]] = {"spy": {BENCHMARK: HELD_WEIGHT}, "cash": {}}
+"""Books that hold the same for ever, by name."""
+NO_LIMITS = {
+    "position_sizing": {"max_position_pct": 1.0, "min_position_pct": None},
+    "portfolio_limits": {"max_exposure_pct": 1.0, "max_sector_pct": None},
+    "daily_limits": {"max_daily_loss_pct": -1.0},
+    "circuit_breakers": {"max_drawdown_pct": -1.0},
+    "swing_exit": {
+        "max_hold_days": None, "stop_loss_pct": None, "take_profit_pct": None, "consecutive_miss_limit": None,
+    },
+    "risk_check": {
+        "stop_loss_pct": None, "take_profit_pct": None, "dynamic_stops": False, "trailing_stop_atr": None,
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShadowBookSettings:
+    """What a shadow book is made from.
+
+    Attributes
+    ----------
+    held : mapping of str to float or None
+        What it holds for ever; None where its team decides.
+    """
+
+    trading: TradingSettings
+    risk: RiskSettings
+    held: Mapping[str, float] | None = None
+
+
+def settings_of_shadows(trading: TradingSettings, folder: Path) -> Mapping[str, ShadowBookSettings]:
+    """Return the settings of every shadow book, by name.
+
+    The operator's own files count in each of them: what he changed is changed in all.
+
+    Raises
+    ------
+    core.errors.SettingsError
+        For a profile that there is not, or one that cannot be used.
+    """
+    books = {}
+    for name in dict.fromkeys(trading.shadow.profiles):
+        if name in HELD:
+            books[name] = ShadowBookSettings(
+                trading=trading, risk=RiskSettings.model_validate(NO_LIMITS), held=HELD[name]
+            )
+        else:
+            books[name] = ShadowBookSettings(trading=load_trading(folder, name), risk=load_risk(folder, name))
+    return books
+
+
+class ShadowService:
+    """Opens the shadow books with the first step and lets them take each step of the account.
+
+    Parameters
+    ----------
+    given : mapping of str to ShadowBookSettings
+        By name.
+    """
+
+    def __init__(
+        self, environment: Environment, given: Mapping[str, ShadowBookSettings], resume_after: int
+    ) -> None:
+        self._environment = environment
+        self._settings = given
+        self._resume_after = resume_after
+        self._team_of: TeamOf | None = None
+        self._shadow_books: ShadowBooks | None = None
+        self._files: list[SqliteLedger | PaperBroker] = []
+        self._fault = ""
+
+    @property
+    def shadows(self) -> tuple[ShadowBook, ...]:
+        """The open books; none before the first step."""
+        return self._shadow_books.shadows if self._shadow_books else ()
+
+    @property
+    def faults(self) -> list[str]:
+        """What keeps a book from stepping."""
+        return [self._fault] if self._fault else self._shadow_books.faults if self._shadow_books else []
+
+    def prepare(self, team_of: TeamOf) -> None:
+        """Take note of how teams are made: with the account's agents, factors and models."""
+        self._team_of = team_of
+
+    def step(self, view: MarketView | None, cycle: Cycle) -> None:
+        """Let every book take the step that the account has just taken. Never fails."""
+        if view is None or not self._settings or cycle.as_of is not None:
+            return
+        try:
+            self._shadow_books = self._shadow_books or self._open()
+        except Exception as error:  # the books' edge: whatever breaks here must not reach the account
+            self.close()
+            if not self._fault:
+                log.exception("shadow.not_opened")
+            self._fault = f"shadow books: they could not be opened ({plain_reason(error)}); see the log"
+            return
+        self._fault = ""
+        self._shadow_books.step(view, cycle)
+
+    def close(self) -> None:
+        """Close the files in order."""
+        for file in self._files:
+            file.close()
+        self._files.clear()
+        self._shadow_books = None
+
+    def _open(self) -> ShadowBooks:
+        seen = SeenView()
+        return ShadowBooks(seen, [self._shadow_book(name, given, seen) for name, given in self._settings.items()])
+
+    def _shadow_book(self, name: str, given: ShadowBookSettings, seen: SeenView) -> ShadowBook:
+        from adapters.ledger import SqliteLedger  # noqa: PLC0415  # brings sqlite
+        from adapters.paper.broker import PaperBroker  # noqa: PLC0415  # brings sqlite
+        from adapters.paper.store import SqlitePaperStore  # noqa: PLC0415  # brings sqlite
+
+        folder = self._environment.state_dir / "shadow" / name
+        ledger = SqliteLedger(
+            folder / "ledger.sqlite",
+            route=OrderRoute.PAPER_BUILTIN,
+            mask=self._environment.secret_mask(),
+        )
+        self._files.append(ledger)
+        broker = PaperBroker(given.trading.broker, seen, SqlitePaperStore(folder / "paper_broker.sqlite"))
+        self._files.append(broker)
+        return ShadowBook(name, shadow_engine(given, seen, broker, ledger, self._team(given)), self._resume_after)
+
+    def _team(self, given: ShadowBookSettings) -> Team:
+        from agents.held import HeldTeam  # noqa: PLC0415  # with the agents
+
+        assert self._team_of is not None  # noqa: S101  # prepared before any step
+        return self._team_of(given.trading) if given.held is None else HeldTeam(given.held)
+
+
+def shadow_engine(
+    given: ShadowBookSettings, seen: SeenView, broker: PaperBroker, ledger: SqliteLedger, team: Team
+) -> Engine:
+    """Return a shadow book's engine: on what the account saw, heard by nobody."""
+    config_digest = digest(given.trading, given.risk)
+    return Engine(
+        EngineDependencies(
+            clock=seen,
+            feed=seen,
+            broker=broker,
+            ledger=ledger,
+            team=team,
+            risk=assemble_risk(given.trading, lambda: given.risk),
+            events=NullEventBus(),
+            publish_events=no_events,
+            memory=NullMemory(),
+            config_digest=lambda: config_digest,
+            refresh_limits=lambda: (),
+            route=OrderRoute.PAPER_BUILTIN.value,
+            initial_cash=Decimal(repr(given.trading.broker.initial_cash_usd)),
+        )
+    )
