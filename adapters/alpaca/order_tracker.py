@@ -189,25 +189,24 @@ class OrderTracker:
             return None
         if row.get("order_class") == OCO and not row.get("legs"):
             row = self.api.order_by_id(str(row["id"])) or row
-        self._note_group(client_order_id, row)
-        filled = number(row, "filled_qty") + sum(
-            (number(leg, "filled_qty") for leg in row.get("legs") or ()), ZERO
-        )
-        self._names[str(row["id"])] = client_order_id
+        filled = self._filled_of(client_order_id, row)
         for _ in range(REPLACEMENTS_MAX):
             following = self.api.order_by_id(str(row["replaced_by"])) if row.get("replaced_by") else None
             if following is None:
                 break
             row = following
-            filled += number(row, "filled_qty")
-            self._names[str(row["id"])] = client_order_id
+            filled += self._filled_of(client_order_id, row)
         return TrackedOrder(row=row, filled=filled)
+
+    def _filled_of(self, client_order_id: str, row: JsonObject) -> Decimal:
+        """Give what an order and its legs filled, and learn under which of our names they are."""
+        self._note_group(client_order_id, row)
+        self._names[str(row["id"])] = client_order_id
+        return sum((number(one, "filled_qty") for one in (row, *(row.get("legs") or ()))), ZERO)
 
     def noted(self, client_order_id: str, row: JsonObject) -> TrackedOrder:
         """Give the order of an answer to its sending, and learn its legs."""
-        self._note_group(client_order_id, row)
-        self._names[str(row["id"])] = client_order_id
-        return TrackedOrder(row=row, filled=number(row, "filled_qty"))
+        return TrackedOrder(row=row, filled=self._filled_of(client_order_id, row))
 
     def status(self, client_order_id: str, order: TrackedOrder) -> OrderStatus:
         """Give an order's status; it has ended only once all of its fills are listed."""
