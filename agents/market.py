@@ -8,9 +8,9 @@ import numpy as np
 from msgspec.structs import replace
 
 from agents.agent import centred_ranks, signals_of
-from config.sectors import Sector
 from config.trading import SectorScanSettings
 from core.types import Abstention, BarPanel, Floats, MarketAnalysis, MarketView, SectorScore
+from core.universe import Sector
 from models.factors.store import FactorStore
 from models.factors.table import FACTOR_NAMES
 from models.regime.tracker import RegimeTracker

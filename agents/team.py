@@ -12,7 +12,7 @@ from agents.agent import Agent
 from agents.quant import QuantAgent
 from agents.shared import SharedSignals
 from agents.synthesizer import Synthesizer
-from core.cycles import CYCLES
+from core.cycles import CYCLES, WeightSet
 from core.errors import InvariantError
 from core.types import Cycle, Decision, MarketAnalysis, MarketView, Portfolio
 from models.factors.store import FactorStore
@@ -27,6 +27,8 @@ class Agents:
         The watchlist: what may be bought.
     allocator : Agent or None
         Sizes the whole portfolio in each cycle that allocates; None where votes decide.
+    plugins : Agent or None
+        The agents that are not ours, heard in each full decision; without a weight theirs is shown, not counted.
     cycles : sequence of Cycle
         The cycles that will be run.
     shared : SharedSignals or None
@@ -47,6 +49,7 @@ class Agents:
         stocks: Sequence[str],
         allocator: Agent | None = None,
         *,
+        plugins: Agent | None = None,
         cycles: Sequence[Cycle] = CYCLES,
         shared: SharedSignals | None = None,
     ) -> None:
@@ -55,6 +58,7 @@ class Agents:
         self._agents: dict[str, Agent] = {agent.name: agent for agent in (quant, *agents)}
         self._synthesizer = synthesizer
         self._allocator = allocator
+        self._plugins = plugins
         self._factors = factors
         self._stocks = tuple(stocks)
         for cycle in cycles:
@@ -67,6 +71,8 @@ class Agents:
         agents = self._agents_of(cycle)
         if self._allocator is not None and cycle.entries and cycle.kind.allocates:
             agents.append(self._allocator)
+        if self._plugins is not None and cycle.kind.weight_set is WeightSet.CURRENT:
+            agents.append(self._plugins)
         parts = [self._shared.signals(agent, view, symbols) for agent in agents] if view.row >= 0 else []
         candidates = {symbol for part in parts for symbol in part.candidates}
         return MarketAnalysis(
@@ -77,7 +83,7 @@ class Agents:
             targets=next((part.targets for part in parts if part.targets), {}),
             signals=tuple(chain.from_iterable(part.signals for part in parts)),
             abstentions=tuple(chain.from_iterable(part.abstentions for part in parts)),
-            atr=self._average_true_ranges(view, portfolio),
+            atr=average_true_ranges(self._factors, view, portfolio),
             models={agent: model for part in parts for agent, model in part.models.items()},
         )
 
@@ -107,10 +113,12 @@ class Agents:
             )
         return [self._agents[name] for name in cycle.agents]
 
-    def _average_true_ranges(self, view: MarketView, portfolio: Portfolio) -> Mapping[str, float]:
-        held = [symbol for symbol in portfolio.positions if symbol in view.bars.column]
-        if not held or view.row < 0:
-            return {}
-        atr = self._factors.at(view.bars).atr
-        values = {symbol: float(atr[view.bars.column[symbol]]) for symbol in held}
-        return {symbol: value for symbol, value in values.items() if np.isfinite(value)}
+
+def average_true_ranges(factors: FactorStore, view: MarketView, portfolio: Portfolio) -> Mapping[str, float]:
+    """Return the average true range over 14 sessions of what is held, US dollars; what has none is left out."""
+    held = [symbol for symbol in portfolio.positions if symbol in view.bars.column]
+    if not held or view.row < 0:
+        return {}
+    atr = factors.at(view.bars).atr
+    values = {symbol: float(atr[view.bars.column[symbol]]) for symbol in held}
+    return {symbol: value for symbol, value in values.items() if np.isfinite(value)}

@@ -36,11 +36,14 @@ from api.security import SecurityMiddleware
 from api.stream import endpoint
 from api.stream.endpoint import Hub, StreamMiddleware
 from api.token_attempts import TokenAttempts
+from api.universe import UniverseMiddleware
 from api.waiting_places import WaitingPlaces
 from config.environment import Environment
 from config.server import ServerSettings
+from config.universe import DEFAULT
 from config.version import engine_version
 from core.service import Service
+from core.universe import Universe
 
 DESCRIPTION = (
     "Decides on US stocks, and can replay every decision. "
@@ -69,6 +72,7 @@ def create_app(
     clock: Clock = system_clock,
     start_wait_seconds_max: float = START_WAIT_SECONDS_MAX,
     limits: ServerSettings = ServerSettings(),  # noqa: B008  # frozen
+    universe: Universe = DEFAULT,
 ) -> FastAPI:
     """Build the application.
 
@@ -86,6 +90,8 @@ def create_app(
         How long a call that needs the engine waits for its start to end, before it is answered 503.
     limits : ServerSettings
         What clients may cost: how many wait for the engine, how many wrong tokens are answered.
+    universe : Universe
+        Whose stocks may be named.
     """
     app = FastAPI(
         title="Trading engine",
@@ -101,15 +107,20 @@ def create_app(
     app.state.start_wait_seconds_max = start_wait_seconds_max
     app.state.identity = Identity(environment)
     app.state.waiting_places = WaitingPlaces(limits.waiting_requests_max)
-    attempts = TokenAttempts(limits.wrong_tokens_max, limits.wrong_tokens_seconds, time.monotonic)
+    app.add_middleware(UniverseMiddleware, universe=universe)
     app.add_middleware(StreamMiddleware, hub=hub)
-    app.add_middleware(SecurityMiddleware, environment=environment, attempts=attempts)
-    app.add_middleware(MaskMiddleware, mask=environment.secret_mask())
-    app.add_middleware(HeadMiddleware)  # the outermost
+    _add_security(app, environment, limits)
     problems.install(app)
     openapi.install(app)
     _include_routes(app)
     return app
+
+
+def _add_security(app: FastAPI, environment: Environment, limits: ServerSettings) -> None:
+    attempts = TokenAttempts(limits.wrong_tokens_max, limits.wrong_tokens_seconds, time.monotonic)
+    app.add_middleware(SecurityMiddleware, environment=environment, attempts=attempts)
+    app.add_middleware(MaskMiddleware, mask=environment.secret_mask())
+    app.add_middleware(HeadMiddleware)  # the outermost
 
 
 def _include_routes(app: FastAPI) -> None:

@@ -101,6 +101,7 @@ class EngineService:
             "not_ready": self._not_ready,
             "trading_state": engine.state.value if engine else self._halt_recorder.state_before_start,
             "last_decision_age_seconds": round((now - report.as_of).total_seconds(), 3) if report else None,
+            "engine_busy_seconds": round(self._thread.busy_seconds(), 3),
             "last_bar_age_seconds": last_bar_age_seconds(engine.last_view, now) if engine else None,
         }
 

@@ -19,12 +19,12 @@ from adapters.parquet.bars import ParquetBars
 from adapters.simulated.market import SimulatedMarket
 from adapters.yahoo.bars import YfinanceBars
 from config.environment import Environment
-from config.sectors import BENCHMARK, UNIVERSE
 from config.trading import DataSettings
 from core.errors import DataError, SettingsError
 from core.ports import Calendar
 from core.registry import Registry
 from core.types import CorporateAction
+from core.universe import BENCHMARK, Universe
 
 LOG = logging.getLogger(__name__)
 PROBE_SECONDS = 6.0
@@ -46,10 +46,10 @@ class SourceRequest:
 
     environment: Environment
     settings: DataSettings
+    universe: Universe
     calendar: Calendar
     route_is_builtin: bool
     now: datetime
-    symbols: Sequence[str] = UNIVERSE
     said_actions: Sequence[CorporateAction] = ()
     session: Any = field(default=None, repr=False)
 
@@ -130,7 +130,7 @@ def _without_yahoo(request: SourceRequest, cached: CachedBars, error: DataError)
 def _is_fresh(cached: CachedBars, request: SourceRequest) -> bool:
     due = session_status(request.calendar, request.now, cached.publication_delay).session_due
     end: date = request.now.astimezone(UTC).date() if due is None else due.astype(object)
-    settings, symbols = request.settings, request.symbols
+    settings, symbols = request.settings, request.universe.symbols
     lacking = cached.lacking(symbols, end - timedelta(days=round(365.25 * settings.history_years)), end)
     return BENCHMARK not in lacking and not too_many_missing(len(lacking), len(symbols), settings)
 
@@ -153,7 +153,7 @@ def _cached(yahoo: YfinanceBars, request: SourceRequest) -> CachedBars:
 
 
 def _simulated(request: SourceRequest, *notes: str) -> ChosenSource:
-    market = SimulatedMarket(request.calendar)
+    market = SimulatedMarket(request.calendar, request.universe)
     return ChosenSource(source=market, headlines=market.headlines, notes=notes)
 
 

@@ -7,6 +7,7 @@ import logging
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +36,7 @@ class SentimentScoreStore:
         self._path = path
         self._lock = threading.Lock()
         self._db = _opened(path)
+        weakref.finalize(self, self._db.close).atexit = False  # Python 3.13 warns of one that nobody closed
 
     def get(self, model_id: str, texts: Sequence[str]) -> Mapping[str, float]:
         """Give the scores that are known."""

@@ -23,9 +23,9 @@ from adapters.feeds.rows import BarRows, SymbolBars
 from adapters.yahoo.deadline import within
 from adapters.yahoo.frames import actions_of, answered, daily_tables, latest_prices, traded_closes
 from adapters.yahoo.log import captured_log, pandas_warnings_ignored
-from config.sectors import BENCHMARK
 from core.errors import DataError
 from core.types import CorporateAction, Quote
+from core.universe import BENCHMARK
 
 SYMBOLS_A_CALL = 20
 THREADS = 4

@@ -32,7 +32,7 @@ from backtest.progress import Progress
 from backtest.replay import Replay, find, replay
 from config.environment import Environment, OrderRoute
 from config.loader import digest
-from config.trading import SentimentSettings
+from config.sentiment import SentimentSettings
 from core.errors import RequestError
 from core.ports import Clock, Feed
 from core.types import BarPanel
@@ -117,7 +117,7 @@ def replay_recorded(decision_id: str, spec: BacktestSpec, environment: Environme
         team=assemble_team(
             trading,
             StoredRanker(environment.artefact_dir),
-            FactorStore(),
+            FactorStore(trading.universe.sector_etf_of),
             EnsembleProvider(environment.artefact_dir, trading.ensemble.models),
             SentimentAgent(scores, trading.sentiment, WITHOUT_MODEL),
         ),
@@ -135,9 +135,10 @@ def _until(
     session = panel.dates[row]
     known = tuple(artefact for artefact in artefacts if artefact.labels_end <= session.isoformat())
     backtest_engine, _ = RUNS[strategy](replace(spec, end=session), panel, known, source=source)
-    quant = settings_of(spec).trading.quant
+    trading = settings_of(spec).trading
     place = fold_rows(panel, row, row, spec.retrain_sessions)[0]
-    newest = train_fold(fold_task(panel, FactorStore().history(panel), quant, place))
+    table = FactorStore(trading.universe.sector_etf_of).history(panel)
+    newest = train_fold(fold_task(panel, table, trading.quant, place))
     return backtest_engine.ledger.dump() + b"\n" + json.dumps(["models", place, newest.model_id]).encode()
 
 
@@ -151,6 +152,7 @@ def _feed(environment: Environment, chosen: Settings, scores: SentimentCache, no
     request = SourceRequest(
         environment=environment,
         settings=chosen.trading.data,
+        universe=chosen.trading.universe,
         calendar=NyseCalendar(),
         route_is_builtin=True,
         now=now,

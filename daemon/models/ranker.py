@@ -142,9 +142,8 @@ class RankerService:
         if view is None or view.row < 0:
             raise RequestError("There are no bars to train on yet.", hint="See the feed in /status.", status=503)
         source = view.source
-        return runner.start(
-            KIND, retrain, (view.bars, self._trading.quant), lambda body: self._finish(body, source)
-        )
+        arguments = (view.bars, self._trading.universe.sector_etf_of, self._trading.quant)
+        return runner.start(KIND, retrain, arguments, lambda body: self._finish(body, source))
 
     def _finish(self, body: bytes, source: str) -> Mapping[str, Any]:
         from models.ranker.artefact import decode_artefact  # noqa: PLC0415  # heavy: imported at first use

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from config.environment import Environment
-from config.sectors import STOCKS
 from config.trading import TradingSettings
 from core.errors import ArtefactError, DataError
 from core.ports import Calendar, Clock, NewsSource
@@ -37,6 +36,7 @@ class SentimentService:
     def __init__(self, environment: Environment, trading: TradingSettings) -> None:
         self._environment = environment
         self._settings = trading.sentiment
+        self._stocks = trading.stocks
         self._timeout_seconds = trading.data.timeout_seconds
         self._cache: SentimentCache | None = None
         self._finbert: Finbert | None = None
@@ -172,7 +172,7 @@ class SentimentService:
             self._archive_fault = str(error)
             return None
         self._source = f"archive {Path(self._settings.archive).name}"
-        return lambda as_of: tuple(archive.news(STOCKS, as_of - window, as_of))
+        return lambda as_of: tuple(archive.news(self._stocks, as_of - window, as_of))
 
     def _vendor(self, source: str, clock: Clock) -> Headlines | None:
         from adapters.news.poller import NewsPoller  # noqa: PLC0415  # imported where it is made
@@ -185,7 +185,7 @@ class SentimentService:
         self._source = vendor.name
         self._news = NewsPoller(
             vendor,
-            STOCKS,
+            self._stocks,
             clock,
             window=timedelta(hours=self._settings.window_hours),
             refresh_seconds=self._settings.refresh_seconds,
@@ -219,7 +219,7 @@ class SentimentService:
         from adapters.alpaca.news import AlpacaNewsStream, connect_stream  # noqa: PLC0415  # heavy
 
         stream = connect_stream(key.get_secret_value(), secret.get_secret_value())
-        self._stream = AlpacaNewsStream(stream, STOCKS, lambda item: poller.add((item,)))
+        self._stream = AlpacaNewsStream(stream, self._stocks, lambda item: poller.add((item,)))
         self._stream.start()
 
     def _news_fault(self) -> str:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from config.sectors import BENCHMARK
 from core.errors import DataError
 from core.types import BarPanel, Floats
-from models.factors.table import SECTOR_ETF_OF, average_true_range, raw_factors, z_scores
+from core.universe import BENCHMARK
+from models.factors.table import average_true_range, raw_factors, z_scores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,11 +74,7 @@ class FactorStore:
     """
 
     def __init__(
-        self,
-        sector_etf_of: Mapping[str, str] = SECTOR_ETF_OF,
-        benchmark: str = BENCHMARK,
-        *,
-        panels_max: int = 3,
+        self, sector_etf_of: Mapping[str, str], benchmark: str = BENCHMARK, *, panels_max: int = 3
     ) -> None:
         self._sector_etf_of = sector_etf_of
         self._benchmark = benchmark

@@ -10,23 +10,20 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from config.sectors import BENCHMARK, SECTOR_MAP
 from core.types import BarPanel, Floats
+from core.universe import BENCHMARK
 from models.factors.formulas import WILDER_SESSIONS, fill_factors, stretches, true_range
 
 FACTOR_NAMES = (
     "momentum_5d", "momentum_21d", "momentum_63d", "rsi_14", "mfi", "obv_slope", "gk_vol", "amihud", "adx",
     "volume_ratio", "bb_width", "high_52w_pct", "sector_momentum",
 )  # fmt: skip
-SECTOR_ETF_OF: Mapping[str, str] = {stock: s.etf for s in SECTOR_MAP.values() for stock in s.stocks}
 Z_LIMIT = 3.0
 _MOMENTUM_63D = FACTOR_NAMES.index("momentum_63d")
 _SECTOR_MOMENTUM = FACTOR_NAMES.index("sector_momentum")
 
 
-def raw_factors(
-    bars: BarPanel, sector_etf_of: Mapping[str, str] = SECTOR_ETF_OF, benchmark: str = BENCHMARK
-) -> Floats:
+def raw_factors(bars: BarPanel, sector_etf_of: Mapping[str, str], benchmark: str = BENCHMARK) -> Floats:
     """Compute the 13 factors of every symbol at every session.
 
     Parameters

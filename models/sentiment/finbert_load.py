@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import structlog
 
-from config.trading import SentimentSettings
+from config.sentiment import SentimentSettings
 from core.errors import ArtefactError
 from models.sentiment.finbert_artefact import FP32, HINT, FinbertArtefact, read
 from models.sentiment.finbert_folder import FinbertFolder, cached_folder, read_folder

@@ -29,6 +29,7 @@ from models.ranker.artefact import QuantArtefact
 from models.ranker.ranker import Ranker
 from models.ranker.registry import WalkForwardRankers
 from models.ranker.training import train_ranker
+from tests.default_universe import SECTOR_ETF_OF
 from tests.panels import FIELDS, make_panel
 from tests.simulation import rules
 from tests.simulation.desk import market, settings
@@ -39,7 +40,7 @@ FIRST, CUTS = 420, (445, 462)
 
 @cache
 def artefact() -> QuantArtefact:
-    return train_ranker(market(), FactorStore().history(market()), settings().quant, FIRST - 1)
+    return train_ranker(market(), FactorStore(SECTOR_ETF_OF).history(market()), settings().quant, FIRST - 1)
 
 
 def whole_team(panel: BarPanel, factors: FactorStore) -> Team:
@@ -67,7 +68,7 @@ def recorder(team_of: TeamOf, fills: list[int]) -> Callable[[BarPanel, Sequence[
 
 def test_nothing_in_the_pipeline_knows_the_future() -> None:
     fills: list[int] = []
-    record = recorder(lambda panel: whole_team(panel, FactorStore()), fills)
+    record = recorder(lambda panel: whole_team(panel, FactorStore(SECTOR_ETF_OF)), fills)
     told: list[tuple[int, int]] = []
     found = check_lookahead(market(), record, CUTS, progress=lambda done, of: told.append((done, of)))
     assert found.leaks == ()
@@ -107,8 +108,8 @@ class EarlyFactors(FactorStore):
 
 
 LEAKY: dict[str, TeamOf] = {
-    "an agent that peeks": lambda panel: Peeking(whole_team(panel, FactorStore()), panel),
-    "factors a row early": lambda panel: whole_team(panel, EarlyFactors()),
+    "an agent that peeks": lambda panel: Peeking(whole_team(panel, FactorStore(SECTOR_ETF_OF)), panel),
+    "factors a row early": lambda panel: whole_team(panel, EarlyFactors(SECTOR_ETF_OF)),
 }
 
 

@@ -40,9 +40,9 @@ from adapters.feeds.quality.bars import (
 )
 from adapters.feeds.quality.jumps import find_jumps
 from adapters.feeds.quality.rows import Flags
-from config.sectors import BENCHMARK
 from config.trading import DataSettings
 from core.types import BarPanel
+from core.universe import BENCHMARK
 
 RECENT_SESSIONS = 300
 NAMED_MAX = 5

@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.sectors import STOCKS
 from config.trading import QuantSettings
 from core.errors import DataError
 from models.factors.store import FactorStore
 from models.ranker.folds import purged_folds
 from models.ranker.samples import forward_returns, top_labels, training_samples
+from tests.default_universe import SECTOR_ETF_OF, STOCKS
 from tests.panels import make_panel
 
 SYMBOLS = (*STOCKS[:16], "XLK", "SMH", "XLF", "XLV", "SPY")
 PANEL = make_panel(2, 480, SYMBOLS, missing={STOCKS[3]: [(0, 250)], STOCKS[5]: [(400, 430)]})
-TABLE = FactorStore().history(PANEL)
+TABLE = FactorStore(SECTOR_ETF_OF).history(PANEL)
 SETTINGS = QuantSettings()
 
 
