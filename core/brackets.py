@@ -98,29 +98,3 @@ class Bracket(Struct, frozen=True, kw_only=True, gc=False):
             if stop is None or trailing > stop:
                 stop, rule = trailing, "trailing_stop"
         return stop, rule
-
-
-class PositionProtection(Struct, frozen=True, kw_only=True):
-    """Where the stop of a position rests, and what of it has none.
-
-    Attributes
-    ----------
-    rests_at : str
-        Who holds the stop when our process is gone, in words; empty when nobody does.
-    quantity : Decimal
-        Shares that it covers.
-    bare_quantity : Decimal
-        Shares without a resting stop.
-    bare_reason : str
-        Why; empty when all are covered.
-    client_order_id : str or None
-        The resting order, where it is one of its own.
-    """
-
-    rests_at: str
-    quantity: Decimal
-    bare_quantity: Decimal = OFF
-    bare_reason: str = ""
-    stop_price: Decimal | None = None
-    target_price: Decimal | None = None
-    client_order_id: str | None = None

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from core.brackets import Bracket, PositionProtection
+from core.brackets import Bracket
 from core.notifications import Notification
 from core.service import OrderRecord
 from core.types import (
@@ -140,38 +140,6 @@ class Broker(Protocol):
 
     def account(self) -> Portfolio:
         """Return the broker's account: cash, quantities and open orders."""
-        ...
-
-
-class StopKeeper(Protocol):
-    """Leaves stops where they outlive this process."""
-
-    def rest(self, brackets: Sequence[Bracket], portfolio: Portfolio, at: datetime) -> None:
-        """Let the stops and targets of what is held rest, and no others."""
-        ...
-
-    def protection(self, portfolio: Portfolio) -> Mapping[str, PositionProtection]:
-        """Return where each position's stop rests, by symbol, as of the last `rest`."""
-        ...
-
-    def resting_orders(self) -> tuple[Order, ...]:
-        """Return the orders that rest, each of which may fill at any moment."""
-        ...
-
-
-class Protection(Protocol):
-    """Keeps what is held protected beyond the life of this process; called at the end of each live step."""
-
-    def update(self, decision_id: str, portfolio: Portfolio, analysis: MarketAnalysis) -> None:
-        """Let the stops follow the portfolio; publishes what is bare, and never raises for a broker's fault."""
-        ...
-
-    def by_symbol(self) -> Mapping[str, PositionProtection]:
-        """Return where each position's stop rests, as of the last step; from any thread."""
-        ...
-
-    def resting_orders(self) -> tuple[Order, ...]:
-        """Return the orders that rest, each of which may fill at any moment."""
         ...
 
 
@@ -319,5 +287,5 @@ class MemoryWriter(Protocol):
 
 __all__ = [
     "BarSource", "Broker", "Calendar", "Clock", "EventSink", "Feed", "Ledger", "MemoryWriter",
-    "NewsSource", "Notifier", "Protection", "RiskManager", "StopKeeper", "Team",
+    "NewsSource", "Notifier", "RiskManager", "Team",
 ]  # fmt: skip

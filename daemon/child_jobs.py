@@ -18,8 +18,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any, TextIO, cast
 
 from core.errors import EngineError, RequestError
+from core.long_jobs import Job, JobStatus
 from core.ports import Clock, EventSink
-from core.service import Job, JobStatus
 from daemon.log_stream import LogStream
 from daemon.process_memory import release_memory
 

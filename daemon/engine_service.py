@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 
 import structlog
 
-from core.brackets import Levels, PositionProtection
+from core.brackets import Levels
 from core.cycles import FLATTEN, SETTLE
 from core.errors import EngineError, LedgerError, Recoverable, RequestError
+from core.long_jobs import Job
 from core.memory import Recollection
+from core.protection import PositionProtection
 from core.schedule import Timetable
-from core.service import AnalysisReport, EquityPoint, Execution, Job, LedgerQueries
+from core.service import AnalysisReport, EquityPoint, Execution, LedgerQueries
 from core.types import Cycle, Portfolio, Side, StepReport, TradingState
 from daemon.child_jobs import JobRunner
 from daemon.engine_thread import EngineThread

@@ -6,14 +6,12 @@ Single writer: one thread owns it, so two jobs can never sell the same position 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from msgspec.structs import replace
 
 from core.errors import BrokerError, Recoverable
-from core.ports import Broker, Clock, EventSink, Feed, Ledger, MemoryWriter, Protection, RiskManager, Team
 from core.service import AnalysisReport
 from core.trading import tighter
 from core.types import (
@@ -28,7 +26,7 @@ from core.types import (
     TradingState,
 )
 from pipeline.account import opening_portfolio, with_account, with_pending_orders
-from pipeline.null_parts import NullProtection
+from pipeline.engine_dependencies import EngineDependencies
 from pipeline.order_events import OrderEvents
 from pipeline.past_views import past_view_notes, require_bars
 from pipeline.reports import analysis_report, step_report
@@ -39,47 +37,6 @@ from pipeline.step import decide
 HALT_CAME_FIRST = "trading was halted before it was sent"
 NOTHING_DECIDED = "The step failed, so nothing was decided or sent, and the next one tries again"
 NOT_SENT = "The step is recorded, but its orders could not be sent, and the next step decides anew"
-
-
-@dataclass(frozen=True, kw_only=True)
-class EngineDependencies:
-    """What an engine is made of; only `daemon.wiring` and the backtest put it together.
-
-    Attributes
-    ----------
-    publish_events : callable
-        Publishes a report's events, given the trading state before it.
-    config_digest : callable
-        Returns the SHA-256 of the settings in force.
-    refresh_limits : callable
-        Rereads watched limits; returns alerts when an edit was refused.
-    route : str
-        Where orders go, in words; written on every order.
-    cash_tolerance_pct : float
-        Share of equity by which cash may differ from the broker's at a start and still be taken over (fees,
-        interest, dividends).
-    protection : Protection
-        Leaves the stops of what is held where they outlive the process.
-    follows_account : bool
-        Whether the portfolio is the broker account's at each start: a dry run has none of its own.
-    """
-
-    clock: Clock
-    feed: Feed
-    broker: Broker
-    ledger: Ledger
-    team: Team
-    risk: RiskManager
-    events: EventSink
-    publish_events: Callable[[StepReport, TradingState], None]
-    memory: MemoryWriter
-    config_digest: Callable[[], str]
-    refresh_limits: Callable[[], Sequence[str]]
-    route: str
-    initial_cash: Decimal
-    cash_tolerance_pct: float = 0.0
-    protection: Protection = field(default_factory=NullProtection)
-    follows_account: bool = False
 
 
 class Engine:

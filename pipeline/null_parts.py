@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any
 
-from core.brackets import PositionProtection
+from core.protection import PositionProtection
 from core.types import Event, MarketAnalysis, Order, Portfolio, StepReport, TradingState
 
 

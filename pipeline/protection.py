@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from core.brackets import Bracket, PositionProtection
+from core.brackets import Bracket
 from core.errors import BrokerError
-from core.ports import Clock, EventSink, StopKeeper
+from core.ports import Clock, EventSink
+from core.protection import PositionProtection, StopKeeper
 from core.types import MarketAnalysis, Order, Portfolio
 
 BracketsOf = Callable[[str, Portfolio, MarketAnalysis], Sequence[Bracket]]
@@ -19,7 +20,7 @@ log = structlog.get_logger("engine")
 
 @dataclass(kw_only=True)
 class RestingProtection:
-    """Implements `core.ports.Protection` with stops that a broker keeps.
+    """Implements `core.protection.StopSupervisor` with stops that a broker keeps.
 
     Parameters
     ----------

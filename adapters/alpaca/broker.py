@@ -10,7 +10,7 @@ import structlog
 import tenacity
 
 from adapters.alpaca.activities import AccountActivities
-from adapters.alpaca.order_tracker import OrderTracker, TrackedOrder
+from adapters.alpaca.order_tracker import OrderTracker
 from adapters.alpaca.orders import (
     ENDED,
     number,
@@ -20,6 +20,7 @@ from adapters.alpaca.orders import (
 )
 from adapters.alpaca.pre_trade_rules import AccountSnapshot
 from adapters.alpaca.resting_stops import RestingStops
+from adapters.alpaca.tracked_order import TrackedOrder
 from adapters.alpaca.trade_updates import TradeUpdates
 from adapters.alpaca.trading_client import AlpacaApi, JsonObject, RequestRefused, Unanswered
 from core.brackets import Bracket

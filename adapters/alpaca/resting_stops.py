@@ -15,23 +15,25 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Protocol
 
 import structlog
 
-from adapters.alpaca.order_tracker import OrderTracker, TrackedOrder
-from adapters.alpaca.orders import ENDED, number, readable
-from adapters.alpaca.trading_client import AlpacaApi, JsonObject, RequestRefused, Unanswered
-from core.brackets import Bracket, Levels, PositionProtection
+from adapters.alpaca.order_tracker import OrderTracker
+from adapters.alpaca.orders import ENDED, readable
+from adapters.alpaca.resting_prices import RestingPrices, resting_request
+from adapters.alpaca.tracked_order import TrackedOrder
+from adapters.alpaca.trading_client import AlpacaApi, RequestRefused, Unanswered
+from core.brackets import Bracket
 from core.errors import BrokerError
 from core.ids import protective_order_id
+from core.protection import PositionProtection
 from core.trading import ZERO
 from core.types import Order, OrderStatus, Portfolio, Position, Side
 
 RESTS_AT = "Alpaca"
 RESTS = "resting"
-CENT, SMALL_TICK, ONE_USD = Decimal("0.01"), Decimal("0.0001"), Decimal(1)
 log = structlog.get_logger("alpaca")
 
 
@@ -47,41 +49,9 @@ class StopLedger(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestingPrices:
-    """Where a resting order sells, US dollars, as Alpaca takes prices; `target` None for a stop alone."""
-
-    stop: Decimal
-    target: Decimal | None
-
-    @classmethod
-    def of(cls, levels: Levels) -> RestingPrices | None:
-        """Read levels; None where there is no stop."""
-        if levels.stop_price is None or levels.stop_price <= 0:
-            return None
-        stop, target = to_tick(levels.stop_price, ROUND_DOWN), levels.target_price
-        if target is not None and to_tick(target, ROUND_UP) > stop:
-            return cls(stop=stop, target=to_tick(target, ROUND_UP))
-        return cls(stop=stop, target=None)
-
-    @classmethod
-    def of_order(cls, order: TrackedOrder) -> RestingPrices:
-        """Read what rests."""
-        stop = next((number(row, "stop_price") for row in order.rows if row.get("stop_price")), ZERO)
-        target = number(order.row, "limit_price") if order.row.get("limit_price") else None
-        return cls(stop=stop, target=target)
-
-    def is_near(self, other: RestingPrices, ticks: int) -> bool:
-        """Return whether both prices lie within so many ticks of another's."""
-        if (self.target is None) != (other.target is None):
-            return False
-        moved = [abs(self.stop - other.stop), abs((self.target or ZERO) - (other.target or ZERO))]
-        return max(moved) <= ticks * _tick(self.stop)
-
-
 @dataclass(kw_only=True)
 class RestingStops:
-    """Implements `core.ports.StopKeeper` on an Alpaca account.
+    """Implements `core.protection.StopKeeper` on an Alpaca account.
 
     Parameters
     ----------
@@ -285,31 +255,3 @@ class RestingStops:
             target_price=prices.target if prices else None,
             client_order_id=name or None,
         )
-
-
-def resting_request(order: Order, prices: RestingPrices) -> JsonObject:
-    """Write a resting order as Alpaca takes it."""
-    body: JsonObject = {
-        "symbol": order.symbol,
-        "qty": str(order.quantity),
-        "side": order.side.value,
-        "time_in_force": "gtc",
-        "client_order_id": order.client_order_id,
-    }
-    if prices.target is None:
-        return body | {"type": "stop", "stop_price": str(prices.stop)}
-    return body | {
-        "type": "limit",
-        "order_class": "oco",
-        "take_profit": {"limit_price": str(prices.target)},
-        "stop_loss": {"stop_price": str(prices.stop)},
-    }
-
-
-def to_tick(price: Decimal, rounding: str) -> Decimal:
-    """Round a price to what exchanges take (SEC Rule 612): cents from a dollar on, else hundredths of a cent."""
-    return price.quantize(_tick(price), rounding)
-
-
-def _tick(price: Decimal) -> Decimal:
-    return CENT if price >= ONE_USD else SMALL_TICK

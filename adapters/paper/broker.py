@@ -14,10 +14,11 @@ from adapters.paper.hours import next_opening_date
 from adapters.paper.matching import MatchingEngine, pending
 from adapters.paper.store import Changes, PaperOrder, PaperStore
 from config.broker import BrokerSettings
-from core.brackets import Bracket, Levels, PositionProtection
+from core.brackets import Bracket, Levels
 from core.errors import BrokerError, LedgerError
 from core.money import to_cents
 from core.ports import Clock
+from core.protection import PositionProtection
 from core.trading import ZERO
 from core.types import ApprovedOrder, MarketView, Order, OrderStatus, Portfolio, Position, Settlement, Side
 

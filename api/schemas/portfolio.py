@@ -9,7 +9,8 @@ from decimal import Decimal
 from pydantic import AliasPath, Field
 
 from api.schemas.base import TICKER, Data, ResponseSchema, example
-from core.brackets import Levels, PositionProtection
+from core.brackets import Levels
+from core.protection import PositionProtection
 from core.types import Portfolio
 
 NO_LEVELS = Levels(None, None, None, None)

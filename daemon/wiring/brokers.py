@@ -13,7 +13,8 @@ from config.environment import Environment, OrderRoute
 from config.trading import TradingSettings
 from core.errors import SettingsError
 from core.money import to_decimal
-from core.ports import Broker, Clock, EventSink, Protection, StopKeeper
+from core.ports import Broker, Clock, EventSink
+from core.protection import StopKeeper, StopSupervisor
 from core.types import Portfolio
 from pipeline.null_parts import NullProtection
 from pipeline.protection import BracketsOf, RestingProtection
@@ -73,7 +74,7 @@ class BrokerFactory:
         self._alpaca = self._alpaca or self._open_alpaca(clock, ledger, settle_soon)
         return self._alpaca
 
-    def protection(self, brackets_of: BracketsOf, events: EventSink, clock: Clock) -> Protection:
+    def protection(self, brackets_of: BracketsOf, events: EventSink, clock: Clock) -> StopSupervisor:
         """Return what leaves the stops of what is held with the broker; where nothing is held, nothing does."""
         keeper: StopKeeper | None = self._stops or self._paper
         if keeper is None:

@@ -22,7 +22,8 @@ from daemon.wiring.memory import MemoryService
 from daemon.wiring.plugins import PluginService
 from daemon.wiring.sentiment import SentimentService
 from daemon.wiring.shadows import ShadowService
-from pipeline.engine import Engine, EngineDependencies
+from pipeline.engine import Engine
+from pipeline.engine_dependencies import EngineDependencies
 from pipeline.report_events import publish_events_to
 from risk.build import assemble_risk, brackets_by
 

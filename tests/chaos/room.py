@@ -25,7 +25,8 @@ from adapters.run_store import FileRunStore
 from config.environment import OrderRoute
 from config.risk import CircuitBreakers, DailyLimits, PortfolioLimits, RiskSettings
 from core.schedule import RunStore
-from pipeline.engine import Engine, EngineDependencies
+from pipeline.engine import Engine
+from pipeline.engine_dependencies import EngineDependencies
 from pipeline.null_parts import NullMemory
 from pipeline.protection import RestingProtection
 from pipeline.report_events import publish_events_to

@@ -8,8 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from adapters.alpaca.order_tracker import TrackedOrder
 from adapters.alpaca.orders import ENDED
+from adapters.alpaca.tracked_order import TrackedOrder
 from adapters.ledger import SqliteLedger
 from config.environment import OrderRoute
 from core.ids import is_protective

@@ -20,9 +20,10 @@ from adapters.alpaca.orders import ENDED
 from adapters.alpaca.resting_stops import RestingStops
 from adapters.alpaca.trade_updates import WEBSOCKET, TradeUpdates, connect_stream
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
-from core.brackets import Bracket, PositionProtection
+from core.brackets import Bracket
 from core.errors import BrokerError
 from core.orders import SPLIT
+from core.protection import PositionProtection
 from core.service import OrderRecord
 from core.types import ApprovedOrder, Fill, MarketView, Order, OrderStatus, Portfolio, Position, Side
 from tests.panels import make_panel
