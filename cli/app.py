@@ -11,6 +11,7 @@ import typer
 from cli import (
     config,
     control,
+    evidence,
     files,
     long_work,
     market,
@@ -33,6 +34,7 @@ GROUPS = (
     config,
     doctor,
     watch,
+    evidence,
 )
 EXIT_REFUSED = 1
 EXIT_SETTINGS = 2  # typer's own code for a wrong use of the command line

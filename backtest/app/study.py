@@ -39,6 +39,7 @@ from backtest.progress import StageProgress, no_stage_progress
 from backtest.report import HIGH_VOLATILITY, About, Report, make_report, with_phases
 from backtest.runner import Run
 from backtest.spans import SeenSpan
+from backtest.universe_coverage import coverage_of
 from backtest.windows import Trials
 from config.loader import digest, read_json, read_profile
 from config.trading import TradingSettings
@@ -142,7 +143,8 @@ def measure(
             models=len(artefacts),
             config_digest=digest(chosen.trading, chosen.risk),
             seen=seen_span(spec, chosen.trading.profile),
-            caveats=profile_caveats(spec, chosen.trading.profile),
+            universe=coverage_of(chosen.trading.universe.name, chosen.trading.universe.is_dated, market),
+            caveats=(*profile_caveats(spec, chosen.trading.profile), *remote_caveats(chosen.trading)),
             intraday_coverage=intraday_coverage(spec.intraday, panel, first, last) if spec.intraday else None,
         ),
         run,
@@ -178,6 +180,7 @@ def market_of(panel: BarPanel, settings: Settings, first: int, last: int) -> Mar
         benchmark_close=panel.close[: last + 1, panel.column[BENCHMARK]],
         first=first + 1,
         cost_bps=one_way_cost_bps(settings.trading),
+        member=panel.member[: last + 1, columns],
     )
 
 
@@ -218,6 +221,15 @@ def recorded_trials(spec: BacktestSpec) -> Trials:
 def profile_caveats(spec: BacktestSpec, profile: str) -> tuple[str, ...]:
     """Return the caveats that the profile's file states."""
     return tuple(read_profile(spec.folder, profile).get("caveats", ()))
+
+
+def remote_caveats(trading: TradingSettings) -> tuple[str, ...]:
+    """Say which agents a backtest leaves out: what answers over HTTP has no past that could be walked."""
+    return tuple(
+        f"The agent {name} answers over HTTP and takes no part: what it would say today of days that it may know "
+        "is no evidence. Only days after its registration are."
+        for name in trading.agents
+    )
 
 
 def _title_of(strategy: Strategy, settings: Settings) -> str:
