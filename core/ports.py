@@ -130,6 +130,10 @@ class Broker(Protocol):
         """Return the status of orders; those never taken are left out."""
         ...
 
+    def doubtful_orders(self) -> frozenset[str]:
+        """Return the orders of which nobody knows yet whether the broker will ever have them."""
+        ...
+
     def reason(self, client_order_id: str) -> str:
         """Return why an order was refused, cancelled or expired; empty where there is no reason."""
         ...
@@ -200,6 +204,18 @@ class Ledger(Protocol):
 
     def portfolio(self) -> Portfolio | None:
         """Return the portfolio after the last step recorded; None when there is none."""
+        ...
+
+    def start_flattening(self, at: datetime) -> None:
+        """Write down that a person asked to sell everything; it lasts until `end_flattening`."""
+        ...
+
+    def end_flattening(self) -> None:
+        """Write down that everything is sold, or need not be any more."""
+        ...
+
+    def flattening_since(self) -> datetime | None:
+        """Return since when everything is being sold; None where it is not."""
         ...
 
     def trading_state(self) -> TradingState:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from core.brackets import Levels
 from core.long_jobs import Job
@@ -125,6 +125,21 @@ class Execution:
     warnings: tuple[str, ...] = ()
 
 
+class FlattenLeft(NamedTuple):
+    """Something that a flatten has not sold or cancelled yet: how many shares are held, and why."""
+
+    symbol: str
+    quantity: Decimal
+    reason: str
+
+
+class FlattenProgress(NamedTuple):
+    """A flatten in progress since a moment; None where there is none."""
+
+    since: datetime | None
+    left: tuple[FlattenLeft, ...]
+
+
 class LedgerQueries(Protocol):
     """The ledger's read side; safe from any thread."""
 
@@ -213,7 +228,11 @@ class Service(Protocol):
         ...
 
     async def flatten(self) -> StepReport:
-        """Sell everything and enter nothing (REDUCING)."""
+        """Sell everything and enter nothing (REDUCING); every step works on it until nothing is held."""
+        ...
+
+    def flatten_progress(self) -> FlattenProgress:
+        """Return whether a flatten is in progress, and what is left and why."""
         ...
 
     @property

@@ -184,17 +184,19 @@ class Engine:
             if self.sending.is_halted:
                 return
             self._faults = 0
+            self._parts.ledger.end_flattening()
             self._portfolio = self._portfolio.rebased()
             self.set_state(TradingState.ACTIVE, reason)
 
     def record_halt(self, reason: str) -> None:
-        """Write down the halt that a person requested; from any thread, beside a running step.
+        """Write down the halt that a person requested; from any thread, beside a running step. A flatten ends.
 
         Raises
         ------
         core.errors.LedgerError
             It holds in this process, and the next start would not know of it.
         """
+        self._parts.ledger.end_flattening()
         self.set_state(TradingState.HALTED, reason)
 
     def take_over_cash(self, cash: Decimal) -> None:

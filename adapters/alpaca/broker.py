@@ -171,6 +171,10 @@ class AlpacaBroker:
         orders = {name: self._tracker.find(name) for name in client_order_ids}
         return {name: self._status(name, found).value for name, found in orders.items() if found is not None}
 
+    def doubtful_orders(self) -> frozenset[str]:
+        """Return our orders that Alpaca does not have and may still get, as of the last `settle`."""
+        return self._tracker.doubts
+
     def reason(self, client_order_id: str) -> str:
         """Say why an order was refused or not sent; empty when there is nothing to say."""
         return self._reasons.get(client_order_id, "")

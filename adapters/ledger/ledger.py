@@ -52,6 +52,9 @@ _MARK_SENDING = """
 """
 
 
+_START_FLATTENING = "INSERT INTO flattening (id, since) VALUES (1, ?) ON CONFLICT DO NOTHING"
+
+
 class SqliteLedger(LedgerReader):
     """Records what was decided, sent and filled. Nothing in it comes from a wall clock.
 
@@ -171,6 +174,19 @@ class SqliteLedger(LedgerReader):
         sends = OrderStatus.RECORDED in news.values()
         with self._database.transaction(Survives.POWER_CUT if sends else Survives.KILL) as cursor:
             advance(cursor, news, self._mask.value(reasons or {}))
+
+    def start_flattening(self, at: datetime) -> None:
+        """Write down that a person asked to sell everything; asked again, the first moment stays."""
+        with self._database.transaction(Survives.POWER_CUT) as cursor:
+            cursor.execute(_START_FLATTENING, (stamp(at),))
+        self._flattening_since = self._flattening_since or at
+
+    def end_flattening(self) -> None:
+        """Write down that everything is sold, or need not be any more."""
+        if self._flattening_since is not None:
+            with self._database.transaction(Survives.POWER_CUT) as cursor:
+                cursor.execute("DELETE FROM flattening")
+            self._flattening_since = None
 
     def set_state(self, state: TradingState, reason: str) -> None:
         """Write down a trading state that a person or the start-up set, and why."""

@@ -51,6 +51,8 @@ class LedgerReader:
         self._movements_tracked_until = 0
         self._tracker_lock = threading.Lock()
         self._state = self.trading_state()
+        since = self._database.read("SELECT since FROM flattening")
+        self._flattening_since = moment_of(since[0]) if since else None
 
     def portfolio(self) -> Portfolio | None:
         """Return the portfolio after the last step recorded; None when there is none."""
@@ -144,6 +146,10 @@ class LedgerReader:
         return self._orders(
             f"{_ORDERS} WHERE status IN ('recorded', 'submitted', 'partially_filled') ORDER BY sequence"
         )
+
+    def flattening_since(self) -> datetime | None:
+        """Return since when everything is being sold; None where it is not."""
+        return self._flattening_since
 
     def portfolio_as_of(self) -> datetime | None:
         """Return the moment of the step that last wrote the portfolio; None when there is none."""

@@ -149,6 +149,10 @@ class PaperBroker:
         found = {name: self._find(name) for name in client_order_ids}
         return {name: kept.status.value for name, kept in found.items() if kept is not None}
 
+    def doubtful_orders(self) -> frozenset[str]:
+        """Return none: nothing gets lost on the way."""
+        return frozenset()
+
     def reason(self, client_order_id: str) -> str:
         """Say why an order was rejected, cancelled or expired; empty when there is nothing to say."""
         kept = self._find(client_order_id)
