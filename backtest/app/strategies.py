@@ -160,7 +160,8 @@ def run_pipeline(
         return backtest_engine, _run_schedule(spec, backtest_engine, _each_close(panel, rows, DECIDES), progress)
     broker = IntradayBroker(chosen.trading.broker, backtest_engine.clock, five)
     backtest_engine = rebuilt(backtest_engine, broker=broker)
-    return backtest_engine, _run_schedule(spec, backtest_engine, intraday_schedule(five, panel, *rows), progress)
+    steps = intraday_schedule(five, panel, *rows, chosen.trading.stocks)
+    return backtest_engine, _run_schedule(spec, backtest_engine, steps, progress)
 
 
 def run_v8(

@@ -36,7 +36,7 @@ from backtest.comparison import Ranking
 from backtest.market import Market, Null
 from backtest.phases import phase_returns
 from backtest.progress import StageProgress, no_stage_progress
-from backtest.report import HIGH_VOLATILITY, About, Report, make_report, with_phases
+from backtest.report import HIGH_VOLATILITY, About, IntradayCoverage, Report, make_report, with_phases
 from backtest.runner import Run
 from backtest.spans import SeenSpan
 from backtest.windows import Trials
@@ -143,7 +143,7 @@ def measure(
             config_digest=digest(chosen.trading, chosen.risk),
             seen=seen_span(spec, chosen.trading.profile),
             caveats=profile_caveats(spec, chosen.trading.profile),
-            intraday_coverage=intraday_coverage(spec.intraday, panel, first, last) if spec.intraday else None,
+            intraday_coverage=_coverage(spec, panel, chosen, first, last),
         ),
         run,
         market,
@@ -160,6 +160,14 @@ def measure(
         market, ranking.margin, names=V8_NAMES, every=spec.rebalance_sessions, exposure=V8_EXPOSURE
     )
     return with_phases(report, run, market, other)
+
+
+def _coverage(
+    spec: BacktestSpec, panel: BarPanel, settings: Settings, first: int, last: int
+) -> IntradayCoverage | None:
+    if spec.intraday is None:
+        return None
+    return intraday_coverage(spec.intraday, panel, first, last, settings.trading.stocks)
 
 
 def market_of(panel: BarPanel, settings: Settings, first: int, last: int) -> Market:

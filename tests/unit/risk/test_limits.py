@@ -27,6 +27,7 @@ from tests.risk_builders import (
     position,
     review,
     rules,
+    session_ago,
     settings,
 )
 
@@ -331,3 +332,36 @@ def test_settings_are_asked_anew_each_time() -> None:
     view, portfolio = market(NAMES), book("10000")
     assert rules(review(judge, [enter("AAA")], view, portfolio)) == {"AAA": "max_positions"}
     assert bought(review(judge, [enter("AAA")], view, portfolio)) == ["AAA"]
+
+
+@pytest.mark.parametrize(
+    ("sessions", "since", "live", "refused"),
+    [
+        (1, 0, False, False),  # sold today and decided after the close: it trades in the next session
+        (1, 1, True, False),
+        (2, 0, False, True),
+        (2, 1, False, False),
+        (2, 1, True, True),
+        (None, 0, True, False),
+    ],
+)
+def test_what_a_rule_sold_is_bought_again_only_some_sessions_later(
+    sessions: int | None, since: int, live: bool, refused: bool
+) -> None:
+    limits = settings(portfolio_limits={**ROOMY, "reentry_sessions": sessions}, position_sizing=TENTH)
+    view = market(NAMES, live=live)
+    session = view.as_of.date() if live else session_ago(0)
+    sold_in = session if live and since == 0 else session_ago(since - int(live) if since else 0)
+    portfolio = book("10000", session=session, risk_exits={"AAA": sold_in})
+    plan = plan_of(portfolio, enter("AAA"), enter("BBB"), limits=limits, view=view)
+    assert rules(plan) == ({"AAA": "reentry"} if refused else {})
+    assert "BBB" in bought(plan)
+
+
+def test_a_buy_in_the_session_of_the_stop_says_what_was_seen() -> None:
+    view = market(NAMES, live=True)
+    limits = settings(portfolio_limits=ROOMY, position_sizing=TENTH)
+    portfolio = book("10000", session=view.as_of.date(), risk_exits={"AAA": view.as_of.date()})
+    (refused,) = plan_of(portfolio, enter("AAA"), limits=limits, view=view).refused
+    assert (refused.rule, refused.limit) == ("reentry", "1 sessions or more since")
+    assert refused.observed == "0 sessions since a rule sold it"
