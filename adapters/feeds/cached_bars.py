@@ -68,7 +68,7 @@ class CachedBars:
             except DataError as error:
                 if not any(name in stored.bars for name in symbols):
                     raise
-                notes[self.name] = f"bars could not be fetched, those on disk are used: {error}"
+                notes[self.name] = f"bars could not be fetched, those on disk are used: {error.message}"
             notes |= self._save(stored)
         self._table = table_of(stored, outdated - fetched)
         found = {name: _cut(stored.bars[name], start, end) for name in symbols if name in stored.bars}

@@ -38,6 +38,7 @@ from backtest.runner import Run
 from backtest.windows import Trials
 from config.loader import digest, read_json, read_profile
 from core.errors import SettingsError
+from core.plain_words import plain_reason
 from core.types import BarPanel
 from core.universe import BENCHMARK
 from models.ranker.artefact import QuantArtefact
@@ -201,7 +202,8 @@ def recorded_trials(spec: BacktestSpec) -> Trials:
         sharpes = tuple(float(trial["sharpe"]) for trial in listed if trial.get("sharpe") is not None)
     except (KeyError, TypeError, ValueError) as error:
         raise SettingsError(
-            f"config/trials.json: {error!r} in {listed}.", hint="Each trial has a name and its variants."
+            f"config/trials.json: {plain_reason(error)} in {listed}.",
+            hint="Each trial has a name and its variants.",
         ) from error
     return Trials(count=max(1, count if spec.trials is None else spec.trials), sharpes=sharpes)
 
