@@ -12,15 +12,18 @@ from config.broker import BrokerSettings
 from config.clock import ClockSettings
 from config.corporate_actions import SaidAction
 from config.drift import DriftSettings
+from config.evaluation import EvaluationSettings
 from config.evidence import EvidenceSettings, ShadowSettings, VoteWeights
 from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
 from config.memory import MemorySettings
 from config.notify import HeartbeatSettings, NotifySettings
+from config.plugins import PluginSettings, RemoteAgentSettings
 from config.sentiment import SentimentSettings
 from config.server import ServerSettings
 from config.universe import DEFAULT
 from config.universe_file import checked_ticker, own_universe
+from config.weights import AgentWeights, LegacyWeights
 from core.universe import Universe
 
 Ticker = Annotated[str, AfterValidator(checked_ticker)]
@@ -152,28 +155,6 @@ class SectorScanSettings(Frozen):
         return self
 
 
-class AgentWeights(Frozen):
-    """Prior weight of each agent's vote; they renormalise over the agents that gave a signal."""
-
-    market: Annotated[float, Field(ge=0)] = 0.20
-    quant: Annotated[float, Field(ge=0)] = 0.30
-    rl: Annotated[float, Field(ge=0)] = 0.15
-    sentiment: Annotated[float, Field(ge=0)] = 0.10
-    momentum: Annotated[float, Field(ge=0)] = 0.15
-    regime: Annotated[float, Field(ge=0)] = 0.10
-
-
-class LegacyWeights(Frozen):
-    """Weights of the legacy v2 vote: six signals and no ranker."""
-
-    market: Annotated[float, Field(ge=0)] = 0.25
-    momentum: Annotated[float, Field(ge=0)] = 0.20
-    rsi: Annotated[float, Field(ge=0)] = 0.15
-    rl: Annotated[float, Field(ge=0)] = 0.15
-    sentiment: Annotated[float, Field(ge=0)] = 0.10
-    regime: Annotated[float, Field(ge=0)] = 0.15
-
-
 class SynthesizerSettings(Frozen):
     """How signals become decisions.
 
@@ -199,7 +180,15 @@ class SynthesizerSettings(Frozen):
 
 
 class TradingSettings(Frozen):
-    """All of `trading.json`."""
+    """All of `trading.json`.
+
+    Attributes
+    ----------
+    strategy : str
+        A registered strategy's name, or `user.FILE:CLASS`, in place of the agents; empty for the agents.
+    agents : dict of str to RemoteAgentSettings
+        Agents that answer over HTTP, by name.
+    """
 
     profile: str = "runbook"
     universe: Universe = DEFAULT
@@ -216,11 +205,15 @@ class TradingSettings(Frozen):
     sentiment: SentimentSettings = SentimentSettings()
     sector_scan: SectorScanSettings = SectorScanSettings()
     synthesizer: SynthesizerSettings = SynthesizerSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     drift: DriftSettings = DriftSettings()
     memory: MemorySettings = MemorySettings()
     notify: NotifySettings = NotifySettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
+    strategy: str = ""
+    plugins: PluginSettings = PluginSettings()
+    agents: dict[str, RemoteAgentSettings] = Field(default_factory=dict)
     votes: VoteWeights = "runbook"
     shadow: ShadowSettings = ShadowSettings()
     evidence: EvidenceSettings = EvidenceSettings()

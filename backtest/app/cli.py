@@ -128,6 +128,11 @@ def parser(strategy: Strategy) -> argparse.ArgumentParser:
     )
     add("--cluster", default="", help="tcp://HOST:PORT of a dask scheduler instead")
     add("--books", type=_at_least(200), default=1000, help="random books to place the result among, at least 200")
+    add(
+        "--unseen-after",
+        type=_day,
+        help="last day seen when the settings were chosen; default as the profile says",
+    )
     add("--trials", type=_at_least(1), help="variants looked at; default the count in config/trials.json")
     add(
         "--retrain-sessions",

@@ -74,6 +74,8 @@ class BacktestSpec:
         Of the models and of what the report draws; None for the settings' own.
     books : int
         Random books the strategy is placed among.
+    unseen_after : date or None
+        The last session seen when the settings were chosen; None for what the profile declares.
     trials : int or None
         How many variants were looked at; None for the recorded ones.
     retrain_sessions : int
@@ -96,6 +98,7 @@ class BacktestSpec:
     profile: str = ""
     seed: int | None = None
     books: int = 1000
+    unseen_after: date | None = None
     trials: int | None = None
     retrain_sessions: int = 21
     rebalance_sessions: int = 21

@@ -12,6 +12,8 @@ from adapters.calendar import FIRST_DAY, NyseCalendar
 from adapters.feeds.choose import SourceRequest
 from adapters.feeds.open import read_panel
 from agents.build import team_for
+from agents.plugins import PluginParts
+from agents.registered import registered_agents, registered_strategy
 from agents.top_of_universe import TopNStrategy
 from backtest.app.engine import BacktestEngine, build_backtest_engine, rebuilt
 from backtest.app.intraday import DECIDES, IntradayBroker, intraday_schedule
@@ -137,7 +139,11 @@ def run_pipeline(
 
     def team_of(bars: BarPanel) -> Team:
         factors.prepare(bars)
-        return team_for(chosen.trading, provider, factors)
+        parts = PluginParts(factors=factors, trading=chosen.trading)
+        if chosen.trading.strategy:
+            return registered_strategy(chosen.trading, spec.folder, parts)
+        others = registered_agents(chosen.trading, spec.folder, parts)
+        return team_for(chosen.trading, provider, factors, others.asked)
 
     five = spec.intraday
     backtest_engine = build_backtest_engine(

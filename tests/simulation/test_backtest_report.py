@@ -81,13 +81,17 @@ def _part_sales(fills: Sequence[Fill], trips: Sequence[RoundTrip]) -> Decimal:
 @pytest.mark.parametrize("strategy", BOTH)
 def test_the_headline_figures_are_those_of_the_equity(strategy: Strategy) -> None:
     done = study(strategy)
-    equity, figures_ = done.run.equity, done.report.windows[0].table["strategy"]
-    returns = equity[1:] / equity[:-1] - 1
-    assert figures_.total_return == pytest.approx(equity[-1] / equity[0] - 1)
-    assert figures_.sharpe == pytest.approx(returns.mean() / returns.std(ddof=1) * 252**0.5)
+    figures_ = done.report.windows[0].table["strategy"]
+    bills = np.where(done.run.sessions[1:] < np.datetime64("2024-01-01"), 0.051, 0.050) / 252
+    moves = done.run.equity[1:] / done.run.equity[:-1] - 1 + (1 - done.run.exposure[:-1]) * bills
+    equity = np.append(1.0, np.cumprod(1 + moves))
+    over = moves - bills
+    assert (bills > 0).all()
+    assert figures_.total_return == pytest.approx(equity[-1] - 1)
+    assert figures_.sharpe == pytest.approx(over.mean() / over.std(ddof=1) * 252**0.5)
     assert figures_.drawdown_max == pytest.approx((equity / np.maximum.accumulate(equity) - 1).min())
     assert figures_.exposure_mean == pytest.approx(done.run.exposure[1:].mean())
-    assert done.report.curves["strategy"][-1] == pytest.approx(equity[-1] / equity[0])
+    assert done.report.curves["strategy"][-1] == pytest.approx(equity[-1])
 
 
 def test_spy_is_bought_at_the_close_before_the_start_and_held() -> None:
@@ -186,7 +190,9 @@ def test_the_json_names_every_figure() -> None:
     window = content["windows"][0]
     assert {"low", "high"} == set(window["significance"]["interval"])
     assert {"rank_ic", "p_value", "days"} == set(window["ranking"])
-    assert window["luck"]["books"] == 200
+    assert window["luck"]["books"] == window["dealt"]["books"] == 200
+    assert 0 <= window["luck"]["yardstick_percentile"] <= 100
+    assert window["significance"]["track_record_sessions_min"] is None or window["seen"]
     assert window["significance"]["trials"] == recorded_trials(spec()).count > 1
     assert any("hindsight" in said for said in content["caveats"])
     assert "curves" not in figures(study("pipeline").report)
@@ -224,6 +230,23 @@ def test_settings_of_a_backtest() -> None:
     alone = v8_settings(chosen)
     assert alone.risk.circuit_breakers.max_drawdown_pct is None
     assert alone.trading.quant == chosen.trading.quant
+
+
+def test_a_window_after_the_choice_is_not_deflated_by_the_trials_before_it() -> None:
+    done = study("pipeline")
+    args = (panel(), "made up", folds(), (done.backtest_engine, done.run))
+    middle = done.run.sessions[len(done.run.sessions) // 2].item()
+    report = measure("pipeline", replace(spec(), unseen_after=middle), *args)
+    whole, after = report.windows
+    assert (whole.seen, after.seen) == (True, False)
+    assert after.name == f"not seen: after {middle}"
+    assert str(middle) < after.first < after.last == whole.last
+    assert whole.significance.trials == recorded_trials(spec()).count > 1
+    assert after.significance.trials == 1
+    assert after.significance.hurdle == 0
+    assert after.significance.deflated == after.significance.probabilistic
+    early = measure("pipeline", replace(spec(), unseen_after=START.replace(year=2022)), *args)
+    assert [window.seen for window in early.windows] == [False]
 
 
 def test_v8_scores_only_stocks() -> None:

@@ -64,10 +64,11 @@ def quant() -> QuantAgent:
     return QuantAgent(NO_PROVIDER, FACTORS, STOCKS, dict.fromkeys(STOCKS, "a sector"), 0.4)
 
 
-def team_of(agents: Sequence[Agent], allocator: Agent | None = None) -> Agents:
+def team_of(agents: Sequence[Agent], allocator: Agent | None = None, plugins: Agent | None = None) -> Agents:
     heard = {agent.name for agent in agents}
     rest = [NullAgent(name, "left out") for name in NAMES if name not in heard]
-    return Agents(quant(), [*agents, *rest], Synthesizer(SynthesizerSettings()), FACTORS, STOCKS, allocator)
+    synthesizer = Synthesizer(SynthesizerSettings())
+    return Agents(quant(), [*agents, *rest], synthesizer, FACTORS, STOCKS, allocator, plugins=plugins)
 
 
 def view(rows: int = 40, stale: Mapping[str, str] | None = None) -> MarketView:
