@@ -145,7 +145,7 @@ def measure(
             config_digest=digest(chosen.trading, chosen.risk),
             seen=seen_span(spec, chosen.trading.profile),
             universe=coverage_of(chosen.trading.universe.name, chosen.trading.universe.is_dated, market),
-            caveats=profile_caveats(spec, chosen.trading.profile),
+            caveats=(*profile_caveats(spec, chosen.trading.profile), *remote_caveats(chosen.trading)),
             intraday_coverage=intraday_coverage(spec.intraday, panel, first, last) if spec.intraday else None,
         ),
         run,
@@ -223,6 +223,15 @@ def recorded_trials(spec: BacktestSpec) -> Trials:
 def profile_caveats(spec: BacktestSpec, profile: str) -> tuple[str, ...]:
     """Return the caveats that the profile's file states."""
     return tuple(read_profile(spec.folder, profile).get("caveats", ()))
+
+
+def remote_caveats(trading: TradingSettings) -> tuple[str, ...]:
+    """Say which agents a backtest leaves out: what answers over HTTP has no past that could be walked."""
+    return tuple(
+        f"The agent {name} answers over HTTP and takes no part: what it would say today of days that it may know "
+        "is no evidence. Only days after its registration are."
+        for name in trading.agents
+    )
 
 
 def _title_of(strategy: Strategy, settings: Settings) -> str:
