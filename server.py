@@ -83,8 +83,9 @@ def main() -> int:
     for what in environment.unknown:
         log.warning("environment.unknown", reason=what)
     app = create_app(
-        daemon.service, daemon.hub, environment, daemon.metrics, limits=daemon.server, universe=daemon.universe
-    )
+        daemon.service, daemon.hub, environment, daemon.metrics, limits=daemon.server, universe=daemon.universe,
+        judgement=daemon.engines.scores,
+    )  # fmt: skip
     settings = configuration(app, Gate(environment).refusal, daemon.server)
     server = Server(settings, daemon.service, SystemdNotifier.of(os.environ))
     on_signal(lambda: setattr(server, "should_exit", True))
