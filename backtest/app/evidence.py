@@ -33,7 +33,7 @@ def earns(trading: TradingSettings) -> bool:
     return trading.votes == "earned" or trading.synthesizer.allocation == "evidence"
 
 
-class WalkedEvidence(NullMemory):
+class BacktestEvidence(NullMemory):
     """Implements `core.ports.MemoryWriter`: after each step its shadow books step too and the session is closed.
 
     The books are the yardstick and the challengers, on ledgers in memory.
