@@ -11,6 +11,7 @@ import typer
 from cli import (
     config,
     control,
+    demo,
     files,
     long_work,
     market,
@@ -25,6 +26,7 @@ from core.errors import EngineError, SettingsError
 
 GROUPS = (
     running,
+    demo,
     reading,
     market,
     control,
