@@ -109,6 +109,7 @@ def web_server(environment: Environment, daemon: Daemon, clock: Clock = system_c
         clock,
         limits=daemon.server,
         universe=daemon.universe,
+        judgement=daemon.engines.scores,
     )
     settings = configuration(app, Gate(environment).refusal, daemon.server)
     return Server(settings, daemon.service, SystemdNotifier.of(os.environ))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from agents.agent import Agent
     from agents.quant import RankerProvider
     from agents.shared import SharedSignals
+    from agents.team import Agents
     from models.factors.store import FactorStore
     from models.regime.tracker import RegimeTracker
     from models.rl.ensemble import EnsembleProvider
@@ -29,7 +30,7 @@ def assemble_team(
     tracker: RegimeTracker | None = None,
     plugins: Agent | None = None,
     shared: SharedSignals | None = None,
-) -> Team:
+) -> Agents:
     """Put the agents together, `plugins` those that are not ours; the same for the daemon and the backtest.
 
     Parameters
@@ -50,7 +51,7 @@ def assemble_team(
     shared = shared or SharedSignals()
     regimes = (tracker or RegimeTracker(trading.regime)).scaled(trading.regime)
     agents = (
-        shared.agent(("market", scan), lambda: MarketAgent(trading.universe.sectors, scan)),
+        shared.agent(("market", stocks, scan), lambda: MarketAgent(trading.universe.sectors, scan)),
         *shared.agent(
             ("rl", ensemble, stocks, trading.ensemble, trading.rl),
             lambda: no_rl_agents() if ensemble is None else rl_agents(trading, ensemble, factors, regimes),

@@ -14,7 +14,7 @@ from agents.shared import SharedSignals
 from agents.synthesizer import Synthesizer
 from core.cycles import CYCLES, WeightSet
 from core.errors import InvariantError
-from core.types import Cycle, Decision, MarketAnalysis, MarketView, Portfolio
+from core.types import Cycle, Decision, MarketAnalysis, MarketView, Portfolio, Signal
 from models.factors.store import FactorStore
 
 
@@ -65,9 +65,11 @@ class Agents:
             self._agents_of(cycle)
 
     def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
-        """Collect the signals of the cycle's agents on the watchlist and on what is held, less what is stale."""
+        """Collect the signals of the cycle's agents on the watchlist's members of the day and on what is held."""
         wanted = cycle.symbols or tuple(sorted({*self._stocks, *portfolio.positions}))
-        symbols = [s for s in wanted if s not in view.stale and s in view.bars.column]
+        eligible, held = set(view.eligible({*self._stocks, *wanted})), portfolio.positions
+        known = view.bars.column
+        symbols = [s for s in wanted if s in eligible or (s in held and s not in view.stale and s in known)]
         agents = self._agents_of(cycle)
         if self._allocator is not None and cycle.entries and cycle.kind.allocates:
             agents.append(self._allocator)
@@ -79,13 +81,20 @@ class Agents:
             regime=next((part.regime for part in parts if part.regime), None),
             sectors=next((part.sectors for part in parts if part.sectors), ()),
             ranking=next((part.ranking for part in parts if part.ranking), ()),
-            candidates=tuple(sorted(candidates.intersection(self._stocks))),
+            candidates=tuple(sorted(candidates.intersection(self._stocks, eligible))),
             targets=next((part.targets for part in parts if part.targets), {}),
             signals=tuple(chain.from_iterable(part.signals for part in parts)),
             abstentions=tuple(chain.from_iterable(part.abstentions for part in parts)),
             atr=average_true_ranges(self._factors, view, portfolio),
             models={agent: model for part in parts for agent, model in part.models.items()},
         )
+
+    def say(self, view: MarketView) -> tuple[Signal, ...]:
+        """Return what every agent, with a vote or without, says of the watchlist."""
+        symbols = [s for s in self._stocks if s not in view.stale and s in view.bars.column]
+        agents = [*self._agents.values(), *([self._plugins] if self._plugins else [])]
+        parts = (self._shared.signals(agent, view, symbols) for agent in agents)
+        return tuple(chain.from_iterable(part.signals for part in parts))
 
     def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
         """Return the synthesizer's decisions."""

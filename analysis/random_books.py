@@ -78,6 +78,7 @@ def random_books(
     books: int,
     cost_bps: float,
     bills: Floats | None = None,
+    member: NDArray[np.bool_] | None = None,
 ) -> RandomBooks:
     """Deal a strategy's trades to names at random and hold them.
 
@@ -91,8 +92,10 @@ def random_books(
         First session that counts; row 0 of the holdings is the one before.
     bills : ndarray of float64, shape (T,), or None
         What cash earns in each session; the Sharpe ratios are over it.
+    member : ndarray of bool, shape (T, N), or None
+        Which names may be dealt at each close; None for all, always.
     """
-    targets = dealt_targets(open_, close, holdings, sizes, rng, first=first, books=books)
+    targets = dealt_targets(open_, close, holdings, sizes, rng, first=first, books=books, member=member)
     returns = hold(open_, close, targets, portfolios=books, first=first, cost_bps=cost_bps, bills=bills)
     return RandomBooks(returns=returns, sharpe=sharpe_ratios(returns - (0.0 if bills is None else bills[first:])))
 
@@ -139,6 +142,7 @@ def dealt_targets(
     *,
     first: int,
     books: int,
+    member: NDArray[np.bool_] | None = None,
 ) -> Iterator[Target]:
     """Return what the books trade to at the open of each session in which the strategy traded.
 
@@ -155,6 +159,8 @@ def dealt_targets(
             _set(wanted, stands[:, name], np.zeros(books))
             stands[:, name] = NOBODY
         tradable = np.isfinite(open_[row]) & np.isfinite(close[row - 1])
+        if member is not None:
+            tradable &= member[row - 1]
         for name in moved[kept[moved] & (stands[:, moved] == NOBODY).all(axis=0)]:
             stands[:, name] = _drawn(stands, tradable, rng)
         at_open = _shares_at_open(holdings.held[session], open_[row], close[row])
@@ -172,24 +178,27 @@ def equal_weight(
     target_volatility: float = np.inf,
     cost_bps: float = 10.0,
     bills: Floats | None = None,
+    member: NDArray[np.bool_] | None = None,
 ) -> Floats:
     """Return the daily returns (T - first,) of all names in equal parts, scaled weekly to the target volatility.
 
     Fully invested where the target is infinite. Decided at the close from the 21 sessions up to it, traded at the
     next open; five equal parts of the money take turns, one a session, so the result does not hang on a weekday.
     """
-    targets = even_targets(close, first=first, target_volatility=target_volatility)
+    targets = even_targets(close, first=first, target_volatility=target_volatility, member=member)
     returns = hold(open_, close, targets, portfolios=WEEK_SESSIONS, first=first, cost_bps=cost_bps, bills=bills)
     equity = np.cumprod(1.0 + returns, axis=1).mean(axis=0)
     return np.asarray(equity / np.append(1.0, equity[:-1]) - 1.0)
 
 
-def even_targets(close: Floats, *, first: int, target_volatility: float) -> Iterator[Target]:
+def even_targets(
+    close: Floats, *, first: int, target_volatility: float, member: NDArray[np.bool_] | None = None
+) -> Iterator[Target]:
     """Return what the five equal-weight portfolios should hold after each session, from `first` - 1 on."""
     moves = _moves(close, first)
     for row in range(first - 1, len(close) - 1):
         window, due = _window(moves, row), _turns(row, first, WEEK_SESSIONS)
-        eligible = _eligible(window)
+        eligible = _eligible(window, member, row)
         even = np.asarray(eligible / max(int(eligible.sum()), 1))[None, :]
         yield Target(row, np.where(due[:, None], _scaled(even, window, target_volatility, 1.0), np.nan))
 
@@ -214,9 +223,10 @@ def _window(moves: Floats, row: int) -> Floats:
     return moves[row - NAME_VOLATILITY_SESSIONS : row]
 
 
-def _eligible(window: Floats) -> NDArray[np.bool_]:
-    """Names with a full window."""
-    return np.asarray(np.isfinite(window).all(axis=0))
+def _eligible(window: Floats, member: NDArray[np.bool_] | None, row: int) -> NDArray[np.bool_]:
+    """Names with a full window that belong at the close of `row`."""
+    full = np.isfinite(window).all(axis=0)
+    return np.asarray(full if member is None else full & member[row])
 
 
 def _turns(row: int, first: int, books: int) -> NDArray[np.bool_]:

@@ -80,4 +80,5 @@ def _books(run: Run, market: Market, null: Null, sizes: Sizes) -> RandomBooks:
         books=null.books,
         cost_bps=market.cost_bps,
         bills=market.bills,
+        member=market.member,
     )

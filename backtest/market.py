@@ -35,6 +35,8 @@ class Market:
         The first session whose return counts; the strategy's first decision lies one before it.
     cost_bps : float
         Cost of a one-way trade, the strategy's and the benchmarks' alike.
+    member : ndarray of bool, shape (T, N), or None
+        Which stocks were in the universe at each session; None for all, always.
     """
 
     sessions: NDArray[np.datetime64]
@@ -46,6 +48,7 @@ class Market:
     benchmark_close: Floats
     first: int
     cost_bps: float
+    member: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,7 @@ def benchmark_curves(market: Market) -> Mapping[str, Floats]:
             first=market.first,
             target_volatility=target,
             cost_bps=market.cost_bps,
+            member=market.member,
             bills=market.bills,
         )
         for target in (np.inf, SCALED_VOLATILITY)

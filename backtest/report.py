@@ -20,13 +20,10 @@ from backtest.runner import Run
 from backtest.spans import EVERYTHING_SEEN, SeenSpan, windows_of
 from backtest.to_json import JSON_NAME
 from backtest.trading import Traded, describe, unproven
+from backtest.universe_coverage import HINDSIGHT, UniverseCoverage
 from backtest.windows import Trials, Window, measure_window
 from core.market import Floats
 
-HINDSIGHT = (
-    "The universe was picked with hindsight: today's leaders. Absolute returns on it are flattered, the "
-    "strategy's and the equal-weight books' alike; compare them with each other, not with SPY."
-)
 TOTAL_RETURN = (
     "Bars are total return: dividends are in the prices, and no cash is paid. Cash earns the bill rate in every "
     "book alike, and Sharpe ratios, alpha and beta are over it."
@@ -89,6 +86,8 @@ class About:
         The sessions that were looked at when the settings were chosen, as the profile declares.
     caveats : tuple of str
         The profile's own caveats.
+    universe : UniverseCoverage or None
+        Whose stocks, and how many of their days have bars.
     intraday_coverage : IntradayCoverage or None
         What the risk check ran on five-minute bars; `walked` in the JSON, as it always was.
     """
@@ -104,6 +103,7 @@ class About:
     config_digest: str
     seen: SeenSpan = EVERYTHING_SEEN
     caveats: tuple[str, ...] = ()
+    universe: UniverseCoverage | None = None
     intraday_coverage: IntradayCoverage | None = field(default=None, metadata={JSON_NAME: "walked"})
 
 
@@ -226,7 +226,7 @@ def _candidates(ranking: Ranking) -> Candidates:
 
 def _caveats(about: About, run: Run) -> Sequence[str]:
     out = [
-        HINDSIGHT,
+        about.universe.description if about.universe else HINDSIGHT,
         TOTAL_RETURN,
         *about.caveats,
         f"Decided at the close, filled at the next open, {about.cost_bps:g} bps a trade; the first decision is "

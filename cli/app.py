@@ -12,6 +12,7 @@ from cli import (
     config,
     control,
     demo,
+    evidence,
     files,
     long_work,
     market,
@@ -35,6 +36,7 @@ GROUPS = (
     config,
     doctor,
     watch,
+    evidence,
 )
 EXIT_REFUSED = 1
 EXIT_SETTINGS = 2  # typer's own code for a wrong use of the command line

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from adapters.alpaca.bars import AlpacaBars, connect
 from adapters.feeds.bar_store import BarStore
-from adapters.feeds.cached_bars import CachedBars
+from adapters.feeds.cached_bars import CachedBars, compare_nothing
 from adapters.feeds.quality import too_many_missing
 from adapters.feeds.source import Source
+from adapters.feeds.universe_source import UniverseSource
 from adapters.feeds.vendor_bars import VendorBars
 from adapters.feeds.views import HeadlineFeed, session_status
 from adapters.parquet.bars import ParquetBars
@@ -97,7 +98,10 @@ def choose_source(request: SourceRequest) -> ChosenSource:
             f"DATA_PROVIDER={name} gives invented or recorded prices, and orders go to a real broker.",
             hint="Use DATA_PROVIDER=auto, or unset the Alpaca keys.",
         )
-    return provider.make(request)
+    chosen = provider.make(request)
+    if not (request.universe.is_dated or request.universe.aliases):
+        return chosen
+    return replace(chosen, source=UniverseSource(chosen.source, request.universe))
 
 
 def _auto(request: SourceRequest) -> ChosenSource:
@@ -174,7 +178,10 @@ def _alpaca(request: SourceRequest) -> ChosenSource:
         timeout_seconds=request.settings.timeout_seconds,
         url_override=environment.alpaca_base_url,
     )
-    return ChosenSource(source=VendorBars(AlpacaBars(client, request.calendar), request.calendar))
+    calendar = request.calendar
+    store = BarStore(environment.state_dir / "cache" / "bars-alpaca.parquet")
+    cached = CachedBars(AlpacaBars(client, calendar), store, calendar, compare_nothing)
+    return ChosenSource(source=VendorBars(cached, calendar))
 
 
 PROVIDERS.register("auto", Provider(make=_auto))

@@ -12,9 +12,9 @@ from agents.market import MarketAgent
 from backtest.app.settings import BacktestSpec, Settings, settings_of
 from backtest.app.strategies import decision_rows
 from backtest.progress import Progress, no_progress
-from backtest.report import HINDSIGHT
 from backtest.scan import ScanHistory, ScanWindow, by_year, forward_from_open, measure_scan
 from backtest.spans import windows_of
+from backtest.universe_coverage import HINDSIGHT
 from config.loader import digest
 from core.errors import RequestError
 from core.types import BarPanel
@@ -91,11 +91,12 @@ def scan_history(
             scores[row, sectors.index(found.sector)] = found.score
             picked[row, [place[pick] for pick in found.picks if pick in place]] = True
         progress(row + 1, len(picked))
+    columns = [panel.column[stock] for stock in stocks]
     ahead = forward_from_open(panel.open[: last + 1], horizon)[first:]
     return ScanHistory(
         sessions=panel.sessions[first : last + 1].astype("datetime64[D]"),
         picked=picked,
-        forward=ahead[:, [panel.column[stock] for stock in stocks]],
+        forward=np.where(panel.member[first : last + 1, columns], ahead[:, columns], np.nan),
         index_forward=ahead[:, panel.column[BENCHMARK]],
         scores=scores,
         sector_forward=ahead[:, [panel.column[listed[sector].etf] for sector in sectors]],

@@ -39,10 +39,12 @@ from backtest.progress import StageProgress, no_stage_progress
 from backtest.report import HIGH_VOLATILITY, About, Report, make_report, with_phases
 from backtest.runner import Run
 from backtest.spans import SeenSpan
+from backtest.universe_coverage import coverage_of
 from backtest.windows import Trials
 from config.loader import digest, read_json, read_profile
 from config.trading import TradingSettings
 from core.errors import SettingsError
+from core.plain_words import plain_reason
 from core.types import BarPanel, Floats
 from core.universe import BENCHMARK
 from models.ranker.artefact import QuantArtefact
@@ -142,7 +144,8 @@ def measure(
             models=len(artefacts),
             config_digest=digest(chosen.trading, chosen.risk),
             seen=seen_span(spec, chosen.trading.profile),
-            caveats=profile_caveats(spec, chosen.trading.profile),
+            universe=coverage_of(chosen.trading.universe.name, chosen.trading.universe.is_dated, market),
+            caveats=(*profile_caveats(spec, chosen.trading.profile), *remote_caveats(chosen.trading)),
             intraday_coverage=intraday_coverage(spec.intraday, panel, first, last) if spec.intraday else None,
         ),
         run,
@@ -178,6 +181,7 @@ def market_of(panel: BarPanel, settings: Settings, first: int, last: int) -> Mar
         benchmark_close=panel.close[: last + 1, panel.column[BENCHMARK]],
         first=first + 1,
         cost_bps=one_way_cost_bps(settings.trading),
+        member=panel.member[: last + 1, columns],
     )
 
 
@@ -210,7 +214,8 @@ def recorded_trials(spec: BacktestSpec) -> Trials:
         sharpes = tuple(float(trial["sharpe"]) for trial in listed if trial.get("sharpe") is not None)
     except (KeyError, TypeError, ValueError) as error:
         raise SettingsError(
-            f"config/trials.json: {error!r} in {listed}.", hint="Each trial has a name and its variants."
+            f"config/trials.json: {plain_reason(error)} in {listed}.",
+            hint="Each trial has a name and its variants.",
         ) from error
     return Trials(count=max(1, count if spec.trials is None else spec.trials), sharpes=sharpes)
 
@@ -218,6 +223,15 @@ def recorded_trials(spec: BacktestSpec) -> Trials:
 def profile_caveats(spec: BacktestSpec, profile: str) -> tuple[str, ...]:
     """Return the caveats that the profile's file states."""
     return tuple(read_profile(spec.folder, profile).get("caveats", ()))
+
+
+def remote_caveats(trading: TradingSettings) -> tuple[str, ...]:
+    """Say which agents a backtest leaves out: what answers over HTTP has no past that could be walked."""
+    return tuple(
+        f"The agent {name} answers over HTTP and takes no part: what it would say today of days that it may know "
+        "is no evidence. Only days after its registration are."
+        for name in trading.agents
+    )
 
 
 def _title_of(strategy: Strategy, settings: Settings) -> str:

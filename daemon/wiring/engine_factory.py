@@ -20,6 +20,7 @@ from daemon.models.rl_ensemble import EnsembleService
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.memory import MemoryService
 from daemon.wiring.plugins import PluginService
+from daemon.wiring.scoreboard import ScoreService
 from daemon.wiring.sentiment import SentimentService
 from daemon.wiring.shadows import ShadowService
 from pipeline.engine import Engine, EngineDependencies
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from adapters.feeds.open import NotedFeed
     from adapters.feeds.views import HeadlineFeed
     from adapters.ledger import SqliteLedger
+    from agents.team import Agents
     from models.factors.store import FactorStore
     from models.regime.tracker import RegimeTracker
 
@@ -54,6 +56,7 @@ class EngineFactory:
     sentiment: SentimentService
     plugins: PluginService
     shadows: ShadowService
+    scores: ScoreService
     _source_notes: list[str] = field(default_factory=list, init=False)
     _feed_in_use: NotedFeed | None = field(default=None, init=False)
     _calendar: NyseCalendar | None = field(default=None, init=False)
@@ -112,11 +115,13 @@ class EngineFactory:
         parts = PluginParts(factors=factors, trading=self.trading)
         others = self.plugins.agents(parts, clock)
 
-        def team_of(settings: TradingSettings) -> Team:
-            return self.plugins.strategy_of(settings, parts) or assemble_team(
-                settings, rankers, factors, ensembles, agent, tracker, others, shared
-            )
+        def agents_of(settings: TradingSettings) -> Agents:
+            return assemble_team(settings, rankers, factors, ensembles, agent, tracker, others, shared)
 
+        def team_of(settings: TradingSettings) -> Team:
+            return self.plugins.strategy_of(settings, parts) or agents_of(settings)
+
+        self.scores.prepare(agents_of(self.trading).say)
         return team_of
 
     def open_ledger(self) -> SqliteLedger:
@@ -148,6 +153,7 @@ class EngineFactory:
         self.plugins.stop()
         self.memory.stop()
         self.shadows.close()
+        self.scores.close()
         self.brokers.close()
         if self._ledger is not None:
             self._ledger.close()

@@ -35,6 +35,7 @@ def degraded(engines: EngineFactory, scheduler: JobScheduler, notifications: Not
         *engines.memory.faults,
         *engines.plugins.faults,
         *engines.shadows.faults,
+        *engines.scores.faults,
         *notifications.faults,
         *lost_log(sys.stderr),
     ]

@@ -34,6 +34,7 @@ from daemon.wiring.memory import MemoryService
 from daemon.wiring.notifications import NotificationService
 from daemon.wiring.plugins import PluginService
 from daemon.wiring.protective_levels import position_levels
+from daemon.wiring.scoreboard import ScoreService
 from daemon.wiring.sentiment import SentimentService
 from daemon.wiring.shadows import ShadowService, settings_of_shadows
 from daemon.wiring.status_facts import degraded, encode_status, log_built
@@ -123,6 +124,7 @@ def _engine_factory(
         sentiment=SentimentService(environment, trading),
         plugins=PluginService(trading, folder, hub),
         shadows=ShadowService(environment, shadows, trading.shadow.resume_after_sessions),
+        scores=ScoreService(environment, trading, hub),
     )
 
 
@@ -177,6 +179,7 @@ def _service_dependencies(
         metrics.step(report, seconds)
         notifications.on_step(engine, report)
         engines.shadows.step(engine.last_view, report.cycle)
+        engines.scores.after_step(engine.last_view, report, engines.open_ledger(), engines.shadows.shadows)
         if report.cycle.agents and report.cycle.as_of is None:
             engines.ranker.watch(engine.last_view)
 

@@ -113,7 +113,9 @@ class FactorStore:
         raw = raw_factors(bars, self._sector_etf_of, self._benchmark)
         members = np.array([name in self._sector_etf_of for name in bars.symbols], dtype=np.bool_)
         home = bars.digest
-        self._tables[home] = FactorTable(raw=raw, z=z_scores(raw, members), atr=average_true_range(bars))
+        self._tables[home] = FactorTable(
+            raw=raw, z=z_scores(raw, members, bars.member), atr=average_true_range(bars)
+        )
         self._home.update(dict.fromkeys(bars.row_digests[: len(bars.sessions)], home))
         if len(self._tables) > self._panels_max:
             gone, _ = self._tables.popitem(last=False)

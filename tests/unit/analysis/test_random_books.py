@@ -18,6 +18,7 @@ from analysis.random_books import (
     dealt_targets,
     equal_shares,
     equal_weight,
+    even_targets,
     own_shares,
     percentile,
     random_books,
@@ -280,3 +281,24 @@ def test_the_yardsticks_come_near_the_figures_of_issue_3(
     assert sharpe_ratio(scaled) == pytest.approx(scaled_sharpe, abs=0.08)
     assert drawdowns(np.cumprod(1 + scaled, dtype=np.float64)).min() == pytest.approx(-0.15, abs=0.015)
     assert sharpe_ratio(equal_weight(opens, closes, first=first)) == pytest.approx(plain_sharpe, abs=0.03)
+
+
+def test_the_null_and_the_equal_weights_take_in_members_of_the_day_alone() -> None:
+    data, mine = market(4, names=24), strategy(1, 160 - 69, 24)
+    member = (np.arange(len(data.close)) // 30)[:, None] % 2 == np.arange(24) % 2
+    even = list(even_targets(data.close, first=70, target_volatility=np.inf, member=member))
+    assert len(even) > 50
+    for row, weights in even:
+        traded = weights[np.isfinite(weights).all(axis=1)]
+        assert len(traded)
+        assert (traded[:, member[row]] > 0).all()
+        assert not traded[:, ~member[row]].any()
+    rng, holds, entered = np.random.default_rng(1), np.zeros((20, 24), dtype=bool), 0
+    for row, weights in dealt_targets(
+        data.open_, data.close, mine, own_shares, rng, first=70, books=20, member=member
+    ):
+        enters = (np.nan_to_num(weights) > 0) & ~holds
+        assert not enters[:, ~member[row]].any()
+        entered += int(enters.sum())
+        holds = np.where(np.isfinite(weights), weights > 0, holds)
+    assert entered > 50
