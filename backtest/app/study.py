@@ -276,7 +276,7 @@ def _scaling(strategy: Strategy, settings: Settings) -> Scaling | None:
     chosen = settings.trading.synthesizer
     if strategy == "quant_v8" or chosen.allocation == "votes":
         return None
-    sized = chosen.baseline if chosen.allocation == "baseline" else chosen.diversified
+    sized = chosen.diversified if chosen.allocation == "diversified" else chosen.baseline
     return Scaling(
         target_volatility=sized.target_volatility_pct,
         exposure_max=settings.risk.portfolio_limits.max_exposure_pct,

@@ -297,8 +297,9 @@ def test_an_approved_order_carries_what_it_passed() -> None:
     ]  # fmt: skip
     assert [check.rule for check in buy.checks] == [
         "trading_state", "entries_allowed", "feed_fault", "max_daily_loss_pct", "symbol_stale",
-        "price_present", "duplicate", "max_positions", "max_daily_trades", "no_edge", "min_position_pct",
-        "max_position_pct", "max_exposure_pct", "max_sector_pct", "buying_power", "min_order_usd",
+        "price_present", "duplicate", "reentry", "max_positions", "max_daily_trades", "no_edge",
+        "min_position_pct", "max_position_pct", "max_exposure_pct", "max_sector_pct", "buying_power",
+        "min_order_usd",
     ]  # fmt: skip
     assert buy.order.client_order_id == "20240411T200100-decide-0123456789ab-BBB-buy"
     assert (sell.weight, buy.weight) == (0.0, 0.1)
