@@ -16,6 +16,7 @@ from core.cycles import SETTLE
 from core.errors import EngineError, LedgerError, Recoverable, RequestError
 from core.long_jobs import Job
 from core.memory import Recollection
+from core.plain_words import plain_reason
 from core.protection import PositionProtection
 from core.schedule import Timetable
 from core.service import AnalysisReport, EquityPoint, Execution, FlattenProgress, LedgerQueries
@@ -155,7 +156,10 @@ class EngineService:
             self.recovery = accept(engine, self.recovery)
             engine.sending.open(halt_requests)
             engine.resume("resumed by a person")
-            self._record_portfolio(engine)
+            try:  # a step writes the portfolio down, so that a restart knows it too
+                self._step(engine, SETTLE)
+            except Recoverable as error:
+                log.warning("resume.book_not_written", reason=str(error))
 
         await self._on_engine(accept_and_resume)
 
@@ -246,8 +250,8 @@ class EngineService:
                     self._not_ready = ""
         except Exception as error:  # the thread's edge: a fault must be logged, not vanish
             if self._not_ready:
-                self._not_ready = f"The start failed: {error}"
-            log.error("start.failed", reason=str(error), exc_info=not isinstance(error, EngineError))
+                self._not_ready = f"The start failed: {plain_reason(error)}"
+            log.error("start.failed", reason=plain_reason(error), exc_info=not isinstance(error, EngineError))
             alert = start_alert(error, tried_again=False)
             self._given.events.publish("risk.alert", self._given.clock.now(), alert)
 
@@ -284,13 +288,6 @@ class EngineService:
         self._given.on_step(engine, report, seconds)
         self._unwatched.note(engine)
         return report
-
-    def _record_portfolio(self, engine: Engine) -> None:
-        """Let a step write the portfolio down, so that a restart knows it too."""
-        try:
-            self._step(engine, SETTLE)
-        except Recoverable as error:
-            log.warning("resume.book_not_written", reason=str(error))
 
     async def _on_engine(self, work: Callable[[Engine], Result]) -> Result:
         return await asyncio.wrap_future(self._thread.submit(work, self._require_engine()))
