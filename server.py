@@ -27,8 +27,10 @@ from config.environment import PRIVATE, SECRETS, Environment, read_environment, 
 from config.server import ServerSettings
 from core.errors import SettingsError
 from core.masking import SecretMask
+from daemon.engine_service import EngineService
 from daemon.log_stream import drop_unwritten_output, hold_standard_descriptors
 from daemon.logs import configure_logging
+from daemon.systemd import SystemdNotifier
 from daemon.wiring import build_daemon
 
 EXIT_SETTINGS = 2
@@ -42,13 +44,24 @@ log = structlog.get_logger("start")
 class Server(uvicorn.Server):
     """Stops the engine before it waits for open requests, which may wait for the engine."""
 
-    def __init__(self, config: uvicorn.Config, begin_stop: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, service: EngineService, systemd: SystemdNotifier) -> None:
         super().__init__(config)
-        self._begin_stop = begin_stop
+        self._service = service
+        self._systemd = systemd
+        self._living: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and give signs of life from then on."""
+        await super().startup(sockets)
+        living = self._systemd.keep_alive(lambda: float(self._service.health()["engine_busy_seconds"]))
+        self._living = asyncio.get_running_loop().create_task(living)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, answer what is open, then leave."""
-        self._begin_stop()
+        self._systemd.send("STOPPING=1")
+        if self._living is not None:
+            self._living.cancel()
+        self._service.begin_stop()
         await super().shutdown(sockets)
 
 
@@ -69,8 +82,12 @@ def main() -> int:
         return EXIT_SETTINGS
     for what in environment.unknown:
         log.warning("environment.unknown", reason=what)
-    app = create_app(daemon.service, daemon.hub, environment, daemon.metrics, limits=daemon.server)
-    server = Server(configuration(app, Gate(environment).refusal, daemon.server), daemon.service.begin_stop)
+    app = create_app(
+        daemon.service, daemon.hub, environment, daemon.metrics, limits=daemon.server, universe=daemon.universe,
+        judgement=daemon.engines.scores,
+    )  # fmt: skip
+    settings = configuration(app, Gate(environment).refusal, daemon.server)
+    server = Server(settings, daemon.service, SystemdNotifier.of(os.environ))
     on_signal(lambda: setattr(server, "should_exit", True))
     if environment.leave_with_stdin:
         on_end_of_stdin(lambda: setattr(server, "should_exit", True))

@@ -47,6 +47,7 @@ class Metrics:
         self._model_age = self._gauge(
             "model_age_seconds", "Time since a model was trained, in whole days.", "model"
         )
+        self._evidence = self._gauge("evidence", "Evidence for an edge; shown from 20 up.", "kind", "name")
         self._job_runs = self._gauge("job_last_run_timestamp_seconds", "When a job last ran.", "job")
         self._job_outcome = self._gauge("job_last_outcome", "1 for a job's last outcome.", "job", "outcome")
 
@@ -72,6 +73,9 @@ class Metrics:
             self._refusals.labels(str(data.get("rule")), str(data.get("side"))).inc()
         elif topic == "job.progress" and data.get("status") in JOB_ENDS:
             self._jobs.labels(str(data.get("kind")), str(data["status"])).inc()
+        elif topic == "scoreboard.update":
+            for one in data.get("outcomes", ()):
+                self._evidence.labels(str(one["kind"]), str(one["name"])).set(one["evidence"])
         elif topic == "risk.alert" and "faults" in data:
             self._faults.set(data["faults"])
 

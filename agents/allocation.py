@@ -36,7 +36,7 @@ class AllocationAgent:
 
     def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
         """Return the targets, and each as a signal."""
-        stocks = tuple(s for s in self._stocks if s in view.bars.column and s not in view.stale)
+        stocks = view.eligible(self._stocks)
         if view.row < self._sessions or not stocks:
             reason = f"it needs {self._sessions} sessions of returns"
             return MarketAnalysis(abstentions=(Abstention(agent=self.name, reason=reason),))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from config.sectors import BENCHMARK, SECTOR_MAP, SECTOR_OF
 from config.trading import TradingSettings
 from core.ports import Team
+from core.universe import BENCHMARK
 
 if TYPE_CHECKING:
     from agents.agent import Agent
     from agents.quant import RankerProvider
     from agents.shared import SharedSignals
+    from agents.team import Agents
     from models.factors.store import FactorStore
     from models.regime.tracker import RegimeTracker
     from models.rl.ensemble import EnsembleProvider
@@ -27,9 +28,10 @@ def assemble_team(
     ensemble: EnsembleProvider | None = None,
     sentiment: Agent | None = None,
     tracker: RegimeTracker | None = None,
+    plugins: Agent | None = None,
     shared: SharedSignals | None = None,
-) -> Team:
-    """Put the agents together; the same for the daemon and the backtest.
+) -> Agents:
+    """Put the agents together, `plugins` those that are not ours; the same for the daemon and the backtest.
 
     Parameters
     ----------
@@ -45,11 +47,11 @@ def assemble_team(
     from agents.team import Agents  # noqa: PLC0415  # with the agents
     from models.regime.tracker import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
 
-    stocks, scan = trading.watchlist.tickers, trading.sector_scan
+    stocks, scan = trading.stocks, trading.sector_scan
     shared = shared or SharedSignals()
     regimes = (tracker or RegimeTracker(trading.regime)).scaled(trading.regime)
     agents = (
-        shared.agent(("market", scan), lambda: MarketAgent(SECTOR_MAP, scan)),
+        shared.agent(("market", stocks, scan), lambda: MarketAgent(trading.universe.sectors, scan)),
         *shared.agent(
             ("rl", ensemble, stocks, trading.ensemble, trading.rl),
             lambda: no_rl_agents() if ensemble is None else rl_agents(trading, ensemble, factors, regimes),
@@ -59,22 +61,23 @@ def assemble_team(
         shared.agent(("regime", trading.regime), lambda: RegimeAgent(regimes, BENCHMARK)),
         shared.agent("rsi", lambda: RsiAgent(factors)),
     )
-    probability_min = trading.quant.candidate_probability_min
+    sector_of, p_min = trading.universe.sector_of, trading.quant.candidate_probability_min
     quant = shared.agent(
-        ("quant", stocks, probability_min),
-        lambda: QuantAgent(provider, factors, stocks, SECTOR_OF, probability_min),
+        ("quant", stocks, p_min), lambda: QuantAgent(provider, factors, stocks, sector_of, p_min)
     )
     chosen = trading.synthesizer
     allocator = shared.agent(
         ("allocation", stocks, chosen.allocation, chosen.baseline, chosen.diversified),
         lambda: allocator_of(stocks, chosen),
     )
-    return Agents(quant, agents, Synthesizer(chosen), factors, stocks, allocator, shared=shared)
+    return Agents(quant, agents, Synthesizer(chosen), factors, stocks, allocator, plugins=plugins, shared=shared)
 
 
-def team_for(trading: TradingSettings, provider: RankerProvider, factors: FactorStore) -> Team:
+def team_for(
+    trading: TradingSettings, provider: RankerProvider, factors: FactorStore, plugins: Agent | None = None
+) -> Team:
     """Return the team of a backtest: the daemon's, without what has no history to walk forward on."""
-    return assemble_team(trading, provider, factors)
+    return assemble_team(trading, provider, factors, plugins=plugins)
 
 
 def no_rl_agents() -> tuple[Agent, ...]:
@@ -91,6 +94,6 @@ def rl_agents(
     from agents.rl import RlAgent, RlMembersAgent  # noqa: PLC0415  # with the agents
     from models.rl.ensemble import Ensemble  # noqa: PLC0415  # with the agents
 
-    stocks = trading.watchlist.tickers
+    stocks = trading.stocks
     ensemble = Ensemble(provider, factors, tracker, stocks, trading.ensemble, trading.rl)
     return RlAgent(ensemble), RlMembersAgent(ensemble)

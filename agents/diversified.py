@@ -1,12 +1,15 @@
 """The diversified portfolio: the stocks that move least together, scaled to a volatility.
 
 Weights minimise w'Cw over the simplex, C the shrunk correlation of daily returns (the maximum decorrelation
-portfolio, Christoffersen, Errunza, Jacobs and Langlois 2012); C = 1 would be equal weight.
+portfolio, Christoffersen, Errunza, Jacobs and Langlois 2012); C = 1 would be equal weight. The correlation is of
+ranks (Spearman 1904): by the returns themselves one jump makes a stock look uncorrelated for as long as it is in
+the window, and the portfolio would buy what has just crashed.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from config.allocation import DiversifiedSettings
 from core.statistics import SESSIONS_PER_YEAR
@@ -24,21 +27,42 @@ def portfolio_weights(close: Floats, settings: DiversifiedSettings) -> Floats:
     Returns
     -------
     ndarray of float64, shape (N,)
-        Shares of equity, summing to at most 1.
+        Shares of equity, summing to at most 1; 0 for a stock that has stopped moving.
     """
     total = np.zeros(close.shape[1])
+    recent = close[-settings.volatility_sessions :] / close[-settings.volatility_sessions - 1 : -1] - 1
+    moving = has_moved(recent, settings.typical_move_min)
     for lookback in settings.lookback_sessions:
         returns = close[-lookback:] / close[-lookback - 1 : -1] - 1.0
-        full = np.isfinite(returns).all(axis=0) & (returns.std(axis=0) > 0)
+        full = moving & np.isfinite(returns).all(axis=0) & (returns.std(axis=0) > 0)
         if full.any():
             total[full] += least_correlated(returns[:, full], settings.shrinkage)
     total /= len(settings.lookback_sessions)
-    recent = np.nan_to_num(
-        close[-settings.volatility_sessions :] / close[-settings.volatility_sessions - 1 : -1] - 1
-    )
-    volatility = (recent @ total).std(ddof=1) * np.sqrt(SESSIONS_PER_YEAR)
+    volatility = (np.nan_to_num(recent) @ total).std(ddof=1) * np.sqrt(SESSIONS_PER_YEAR)
     scale = min(1.0, settings.target_volatility_pct / volatility) if volatility > 0 else 0.0
     return np.asarray(total * scale)
+
+
+def has_moved(returns: Floats, typical_move_min: float) -> NDArray[np.bool_]:
+    """Return which stocks still move; one at its takeover's offer looks uncorrelated and is a bet on a deal.
+
+    Parameters
+    ----------
+    returns : ndarray of float64, shape (L, N)
+        The last daily returns.
+    typical_move_min : float
+        A stock's typical move (its median absolute return, which no jump changes) must be above this share of the
+        median stock's.
+
+    Returns
+    -------
+    ndarray of bool, shape (N,)
+        False for a stock with a gap.
+    """
+    full = np.isfinite(returns).all(axis=0)
+    typical = np.median(np.abs(np.nan_to_num(returns)), axis=0)
+    middle = float(np.median(typical[full])) if full.any() else 0.0
+    return np.asarray(full & (typical > typical_move_min * middle))
 
 
 def least_correlated(returns: Floats, shrinkage: float) -> Floats:
@@ -51,14 +75,15 @@ def least_correlated(returns: Floats, shrinkage: float) -> Floats:
     returns : ndarray of float64, shape (L, N)
         Finite, no column constant.
     shrinkage : float
-        C = (1 - shrinkage) corr + shrinkage I; above 0 it is positive definite.
+        C = (1 - shrinkage) rank correlation + shrinkage I; above 0 it is positive definite.
     """
     from scipy.optimize import nnls  # noqa: PLC0415  # heavy: imported at first use
+    from scipy.stats import rankdata  # noqa: PLC0415  # heavy: imported at first use
 
     count = returns.shape[1]
     if count == 1:
         return np.ones(1)
-    shrunk = (1 - shrinkage) * np.corrcoef(returns.T) + shrinkage * np.eye(count)
+    shrunk = (1 - shrinkage) * np.corrcoef(rankdata(returns, axis=0).T) + shrinkage * np.eye(count)
     root = np.linalg.cholesky(shrunk)
     solution, _ = nnls(root.T, np.linalg.solve(root, np.ones(count)))
     return np.asarray(solution / solution.sum())

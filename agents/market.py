@@ -8,9 +8,9 @@ import numpy as np
 from msgspec.structs import replace
 
 from agents.agent import centred_ranks, signals_of
-from config.sectors import Sector
 from config.trading import SectorScanSettings
 from core.types import Abstention, BarPanel, Floats, MarketAnalysis, MarketView, SectorScore
+from core.universe import Sector
 from models.factors.store import FactorStore
 from models.factors.table import FACTOR_NAMES
 from models.regime.tracker import RegimeTracker
@@ -86,11 +86,7 @@ class MarketAgent:
         return table - (table[:, [benchmark]] if benchmark is not None else np.nan)
 
     def _picks(self, view: MarketView, sector: str, momentum: Floats, volume: Floats) -> tuple[str, ...]:
-        columns = [
-            (stock, view.bars.column[stock])
-            for stock in self._sectors[sector].stocks
-            if stock in view.bars.column and stock not in view.stale
-        ]
+        columns = [(stock, view.bars.column[stock]) for stock in view.eligible(self._sectors[sector].stocks)]
         liquid = [
             (float(momentum[column]), stock)
             for stock, column in columns
@@ -113,7 +109,7 @@ class MomentumAgent:
         """Give one signal a stock."""
         returns = period_return(view.bars, self._days)
         known = view.bars.column
-        columns = [(s, known[s]) for s in self._stocks if s in known and s not in view.stale]
+        columns = [(s, known[s]) for s in view.eligible(self._stocks)]
         values = returns[[column for _, column in columns]] if columns else np.empty(0)
         places = centred_ranks(values)
         scores = {

@@ -89,7 +89,7 @@ class QuantAgent:
 
     def _rank(self, view: MarketView, ranker: Ranker) -> tuple[RankedStock, ...]:
         row = self._factors.at(view.bars)
-        columns = {s: view.bars.column[s] for s in self._stocks if s in view.bars.column and s not in view.stale}
+        columns = {s: view.bars.column[s] for s in view.eligible(self._stocks)}
         if not columns:
             return ()
         said = ranker.rank(row.z[list(columns.values())])

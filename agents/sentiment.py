@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from agents.sentiment_relevance import relevance
-from config.trading import SentimentSettings
+from config.sentiment import SentimentSettings
 from core.types import Abstention, Headline, MarketAnalysis, MarketView, Signal
 
 QUOTED = 3

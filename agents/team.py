@@ -12,9 +12,9 @@ from agents.agent import Agent
 from agents.quant import QuantAgent
 from agents.shared import SharedSignals
 from agents.synthesizer import Synthesizer
-from core.cycles import CYCLES
+from core.cycles import CYCLES, WeightSet
 from core.errors import InvariantError
-from core.types import Cycle, Decision, MarketAnalysis, MarketView, Portfolio
+from core.types import Cycle, Decision, MarketAnalysis, MarketView, Portfolio, Signal
 from models.factors.store import FactorStore
 
 
@@ -27,6 +27,8 @@ class Agents:
         The watchlist: what may be bought.
     allocator : Agent or None
         Sizes the whole portfolio in each cycle that allocates; None where votes decide.
+    plugins : Agent or None
+        The agents that are not ours, heard in each full decision; without a weight theirs is shown, not counted.
     cycles : sequence of Cycle
         The cycles that will be run.
     shared : SharedSignals or None
@@ -47,6 +49,7 @@ class Agents:
         stocks: Sequence[str],
         allocator: Agent | None = None,
         *,
+        plugins: Agent | None = None,
         cycles: Sequence[Cycle] = CYCLES,
         shared: SharedSignals | None = None,
     ) -> None:
@@ -55,31 +58,43 @@ class Agents:
         self._agents: dict[str, Agent] = {agent.name: agent for agent in (quant, *agents)}
         self._synthesizer = synthesizer
         self._allocator = allocator
+        self._plugins = plugins
         self._factors = factors
         self._stocks = tuple(stocks)
         for cycle in cycles:
             self._agents_of(cycle)
 
     def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
-        """Collect the signals of the cycle's agents on the watchlist and on what is held, less what is stale."""
+        """Collect the signals of the cycle's agents on the watchlist's members of the day and on what is held."""
         wanted = cycle.symbols or tuple(sorted({*self._stocks, *portfolio.positions}))
-        symbols = [s for s in wanted if s not in view.stale and s in view.bars.column]
+        eligible, held = set(view.eligible({*self._stocks, *wanted})), portfolio.positions
+        known = view.bars.column
+        symbols = [s for s in wanted if s in eligible or (s in held and s not in view.stale and s in known)]
         agents = self._agents_of(cycle)
         if self._allocator is not None and cycle.entries and cycle.kind.allocates:
             agents.append(self._allocator)
+        if self._plugins is not None and cycle.kind.weight_set is WeightSet.CURRENT:
+            agents.append(self._plugins)
         parts = [self._shared.signals(agent, view, symbols) for agent in agents] if view.row >= 0 else []
         candidates = {symbol for part in parts for symbol in part.candidates}
         return MarketAnalysis(
             regime=next((part.regime for part in parts if part.regime), None),
             sectors=next((part.sectors for part in parts if part.sectors), ()),
             ranking=next((part.ranking for part in parts if part.ranking), ()),
-            candidates=tuple(sorted(candidates.intersection(self._stocks))),
+            candidates=tuple(sorted(candidates.intersection(self._stocks, eligible))),
             targets=next((part.targets for part in parts if part.targets), {}),
             signals=tuple(chain.from_iterable(part.signals for part in parts)),
             abstentions=tuple(chain.from_iterable(part.abstentions for part in parts)),
-            atr=self._average_true_ranges(view, portfolio),
+            atr=average_true_ranges(self._factors, view, portfolio),
             models={agent: model for part in parts for agent, model in part.models.items()},
         )
+
+    def say(self, view: MarketView) -> tuple[Signal, ...]:
+        """Return what every agent, with a vote or without, says of the watchlist."""
+        symbols = [s for s in self._stocks if s not in view.stale and s in view.bars.column]
+        agents = [*self._agents.values(), *([self._plugins] if self._plugins else [])]
+        parts = (self._shared.signals(agent, view, symbols) for agent in agents)
+        return tuple(chain.from_iterable(part.signals for part in parts))
 
     def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
         """Return the synthesizer's decisions."""
@@ -107,10 +122,12 @@ class Agents:
             )
         return [self._agents[name] for name in cycle.agents]
 
-    def _average_true_ranges(self, view: MarketView, portfolio: Portfolio) -> Mapping[str, float]:
-        held = [symbol for symbol in portfolio.positions if symbol in view.bars.column]
-        if not held or view.row < 0:
-            return {}
-        atr = self._factors.at(view.bars).atr
-        values = {symbol: float(atr[view.bars.column[symbol]]) for symbol in held}
-        return {symbol: value for symbol, value in values.items() if np.isfinite(value)}
+
+def average_true_ranges(factors: FactorStore, view: MarketView, portfolio: Portfolio) -> Mapping[str, float]:
+    """Return the average true range over 14 sessions of what is held, US dollars; what has none is left out."""
+    held = [symbol for symbol in portfolio.positions if symbol in view.bars.column]
+    if not held or view.row < 0:
+        return {}
+    atr = factors.at(view.bars).atr
+    values = {symbol: float(atr[view.bars.column[symbol]]) for symbol in held}
+    return {symbol: value for symbol, value in values.items() if np.isfinite(value)}

@@ -43,8 +43,8 @@ class TopNStrategy:
         if not cycle.entries or not self._is_due(view):
             return MarketAnalysis()
         scores = self._score(view)
-        columns = np.array([view.bars.column[s] for s in self._symbols if s not in view.stale])
-        names = [s for s in self._symbols if s not in view.stale]
+        names = view.eligible(self._symbols)
+        columns = np.array([view.bars.column[s] for s in names], dtype=np.intp)
         known = np.flatnonzero(np.isfinite(scores[columns]))
         best = known[np.argsort(-scores[columns][known], kind="stable")[: self._count]]
         signals = tuple(

@@ -99,7 +99,7 @@ def worst_drawdown(equity: Floats) -> Drawdown:
 def regress(returns: Floats, market: Floats) -> Regression | None:
     """Ordinary least squares on the market's returns of the same sessions; None if that cannot be fitted.
 
-    Alpha is the daily intercept times 252, with a riskless rate of 0 (Jensen 1968).
+    Alpha is the daily intercept times 252 (Jensen 1968, where both returns are over the riskless rate).
     """
     if len(returns) != len(market):
         raise InvariantError(f"{len(returns)} returns against {len(market)} of the market: align them first.")

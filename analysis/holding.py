@@ -39,7 +39,14 @@ def month_ends(sessions: NDArray[np.datetime64]) -> NDArray[np.intp]:
 
 
 def hold(
-    open_: Floats, close: Floats, targets: Iterable[Target], *, portfolios: int, first: int, cost_bps: float
+    open_: Floats,
+    close: Floats,
+    targets: Iterable[Target],
+    *,
+    portfolios: int,
+    first: int,
+    cost_bps: float,
+    bills: Floats | None = None,
 ) -> Floats:
     """Return the daily returns of B portfolios that trade to their targets at the next session's open.
 
@@ -57,19 +64,24 @@ def hold(
         First session that counts; the portfolios are cash before.
     cost_bps : float
         Cost of a one-way trade in basis points of its value.
+    bills : ndarray of float64, shape (T,), or None
+        What cash at the close before earns in each session; None for nothing.
 
     Returns
     -------
     ndarray of float64, shape (B, T - first)
     """
     known = np.nan_to_num(filled_forward(close))
-    shares, cash = np.zeros((portfolios, close.shape[1])), np.ones(portfolios)
+    grown = np.ones(len(close)) if bills is None else np.cumprod(1.0 + bills)
+    shares, cash = np.zeros((portfolios, close.shape[1])), np.ones(portfolios) / grown[first - 1]
     spans, valued = [], first - 1
     for row, weights in targets:
-        spans.append(cash[:, None] + shares @ known[valued : row + 1].T)
+        spans.append(np.outer(cash, grown[valued : row + 1]) + shares @ known[valued : row + 1].T)
         valued = row + 1
-        shares, cash = _trade(shares, cash, weights, _prices(open_[row + 1], known[row]), cost_bps / 1e4)
-    spans.append(cash[:, None] + shares @ known[valued:].T)
+        price = _prices(open_[valued], known[row])
+        shares, cash = _trade(shares, cash * grown[valued], weights, price, cost_bps / 1e4)
+        cash /= grown[valued]
+    spans.append(np.outer(cash, grown[valued:]) + shares @ known[valued:].T)
     equity = np.concatenate(spans, axis=1)
     return np.asarray(equity[:, 1:] / equity[:, :-1] - 1.0)
 

@@ -1,14 +1,18 @@
-"""The null a strategy has to beat: books of random names under its limits, and the equal-weight portfolios."""
+"""The null a strategy has to beat: its own trades dealt to names at random; and the equal-weight portfolios.
+
+A random book holds as many names as the strategy does, buys and sells in the sessions in which the strategy does,
+pays what it pays, and is invested and scaled as it is; only which names it holds is left to chance.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.holding import Target, hold, month_ends
+from analysis.holding import Target, hold
 from core.errors import InvariantError
 from core.market import Floats
 from core.statistics import SESSIONS_PER_YEAR, sharpe_ratios
@@ -16,6 +20,11 @@ from core.statistics import SESSIONS_PER_YEAR, sharpe_ratios
 NAME_VOLATILITY_SESSIONS = 63
 PORTFOLIO_VOLATILITY_SESSIONS = 21
 WEEK_SESSIONS = 5
+SHARPE_TIE = 0.02
+"""Sharpe ratios no further apart are the same: a book of all names, dealt to all names, has nothing to choose."""
+NOBODY = -1
+Sizes = Callable[[int, NDArray[np.intp], Floats], Floats]
+"""Given a row, who stands for whom (B, N) and the strategy's shares of equity (N,): what each holds, (B, N)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,114 +43,169 @@ class RandomBooks:
     sharpe: Floats
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortfolioLimits:
-    """What every random book keeps to.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Holdings:
+    """What a strategy held and when it traded, to be dealt to other names.
 
     Attributes
     ----------
-    names : int
-        Names a book, no two of one sector.
-    exposure_max : float
-        Most of the equity that is invested, in (0, 1].
-    target_volatility : float
-        Annualised; exposure shrinks so that the book's past volatility meets it.
-    cost_bps : float
-        Cost of a one-way trade in basis points of its value.
+    held : ndarray of float64, shape (S, N)
+        Share of equity in each name at each close, from the session of the first decision on.
+    traded : ndarray of bool, shape (S, N)
+        Which names had a fill in each session.
     """
 
-    names: int = 10
-    exposure_max: float = 0.80
-    target_volatility: float = 0.12
-    cost_bps: float = 10.0
+    held: Floats
+    traded: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaling:
+    """A strategy sizes its portfolio to a volatility of its own (a year, a fraction), at most to a cap."""
+
+    target_volatility: float
+    exposure_max: float
 
 
 def random_books(
-    sessions: NDArray[np.datetime64],
     open_: Floats,
     close: Floats,
-    sectors: Sequence[str],
-    rng: np.random.Generator,
-    *,
-    first: int,
-    books: int = 200,
-    limits: PortfolioLimits = PortfolioLimits(),
-) -> RandomBooks:
-    """Draw books of random names each month and hold them as a strategy under the same limits would.
-
-    At each month's last close a book draws its sectors and one name of each, and weights them by inverse
-    volatility of the 63 sessions up to then. Its exposure is scaled to the target by its volatility of the
-    21 sessions up to then, and again every 5 sessions; books take turns, so no weekday is favoured. All
-    trades are at the next open.
-
-    Parameters
-    ----------
-    sessions : ndarray of datetime64[D], shape (T,)
-        Session dates.
-    open_, close : ndarray of float64, shape (T, N)
-        Total-return prices, NaN where there is no bar.
-    sectors : sequence of str, length N
-        The sector of each column.
-    first : int
-        First session that counts, at least 64: the books are first drawn at the close before it.
-    """
-    targets = random_targets(sessions, close, sectors, rng, first=first, books=books, limits=limits)
-    returns = hold(open_, close, targets, portfolios=books, first=first, cost_bps=limits.cost_bps)
-    return RandomBooks(returns=returns, sharpe=sharpe_ratios(returns))
-
-
-def random_targets(
-    sessions: NDArray[np.datetime64],
-    close: Floats,
-    sectors: Sequence[str],
+    holdings: Holdings,
+    sizes: Sizes,
     rng: np.random.Generator,
     *,
     first: int,
     books: int,
-    limits: PortfolioLimits,
+    cost_bps: float,
+    bills: Floats | None = None,
+    member: NDArray[np.bool_] | None = None,
+) -> RandomBooks:
+    """Deal a strategy's trades to names at random and hold them.
+
+    Parameters
+    ----------
+    open_, close : ndarray of float64, shape (T, N)
+        Total-return prices, NaN where there is no bar.
+    sizes : callable
+        `own_shares`, or what `equal_shares` returns.
+    first : int
+        First session that counts; row 0 of the holdings is the one before.
+    bills : ndarray of float64, shape (T,), or None
+        What cash earns in each session; the Sharpe ratios are over it.
+    member : ndarray of bool, shape (T, N), or None
+        Which names may be dealt at each close; None for all, always.
+    """
+    targets = dealt_targets(open_, close, holdings, sizes, rng, first=first, books=books, member=member)
+    returns = hold(open_, close, targets, portfolios=books, first=first, cost_bps=cost_bps, bills=bills)
+    return RandomBooks(returns=returns, sharpe=sharpe_ratios(returns - (0.0 if bills is None else bills[first:])))
+
+
+def own_shares(row: int, stands: NDArray[np.intp], shares: Floats) -> Floats:
+    """Size each name as the strategy sizes the one it stands for: the strategy's own weights, dealt to others."""
+    del row
+    return np.broadcast_to(shares, stands.shape)
+
+
+def equal_shares(close: Floats, scaling: Scaling | None) -> Sizes:
+    """Return sizes that give every name the same share of the book's exposure.
+
+    The exposure is the strategy's own of that session or, where it scales itself to a volatility, what brings the
+    book's own volatility over the 21 sessions before to that target.
+    """
+    moves = np.nan_to_num(close[1:] / close[:-1] - 1.0)
+
+    def sizes(row: int, stands: NDArray[np.intp], shares: Floats) -> Floats:
+        held = (shares > 0) & (stands != NOBODY)
+        count = np.maximum(held.sum(axis=1), 1)
+        exposure = np.full(len(stands), shares.sum())
+        if scaling is not None:
+            weights = np.zeros(stands.shape)
+            book, name = np.nonzero(held)
+            weights[book, stands[book, name]] = 1.0 / count[book]
+            past = moves[max(0, row - 1 - PORTFOLIO_VOLATILITY_SESSIONS) : row - 1] @ weights.T
+            volatility = past.std(axis=0, ddof=1) * np.sqrt(SESSIONS_PER_YEAR)
+            asked = np.divide(
+                scaling.target_volatility, volatility, out=np.zeros_like(volatility), where=volatility > 0
+            )
+            exposure = np.minimum(asked, scaling.exposure_max)
+        return np.where(held, (exposure / count)[:, None], 0.0)
+
+    return sizes
+
+
+def dealt_targets(
+    open_: Floats,
+    close: Floats,
+    holdings: Holdings,
+    sizes: Sizes,
+    rng: np.random.Generator,
+    *,
+    first: int,
+    books: int,
+    member: NDArray[np.bool_] | None = None,
 ) -> Iterator[Target]:
-    """Return what the random books should hold after each session, from `first` - 1 to the last but one."""
-    moves = _moves(close, first)
-    codes = np.unique(np.asarray(sectors), return_inverse=True)[1]
-    drawn_at = {first - 1, *month_ends(sessions).tolist()}
-    weights = np.zeros((books, len(codes)))
-    for row in range(first - 1, len(close) - 1):
-        window, due = _window(moves, row), _turns(row, first, books)
-        if row in drawn_at:
-            picked = _one_a_sector(_eligible(window), codes, books, limits.names, rng)
-            weights, due = _inverse_volatility(picked, window), np.ones(books, dtype=bool)
-        wanted = np.full(weights.shape, np.nan)
-        wanted[due] = _scaled(weights[due], window, limits.target_volatility, limits.exposure_max)
-        yield Target(row, wanted)
+    """Return what the books trade to at the open of each session in which the strategy traded.
+
+    A name that the strategy enters is dealt, in each book, to a name drawn from those that can be traded then
+    and that the book does not hold; it stands for it until the strategy has sold. What the strategy does not
+    trade, the books do not trade.
+    """
+    stands = np.full((books, close.shape[1]), NOBODY, dtype=np.intp)
+    for session in (np.flatnonzero(holdings.traded[1:].any(axis=1)) + 1).tolist():
+        row, kept = first - 1 + session, holdings.held[session] > 0
+        moved = np.flatnonzero(holdings.traded[session])
+        wanted = np.full((books, close.shape[1]), np.nan)
+        for name in moved[~kept[moved]]:
+            _set(wanted, stands[:, name], np.zeros(books))
+            stands[:, name] = NOBODY
+        tradable = np.isfinite(open_[row]) & np.isfinite(close[row - 1])
+        if member is not None:
+            tradable &= member[row - 1]
+        for name in moved[kept[moved] & (stands[:, moved] == NOBODY).all(axis=0)]:
+            stands[:, name] = _drawn(stands, tradable, rng)
+        at_open = _shares_at_open(holdings.held[session], open_[row], close[row])
+        wished = sizes(row, stands, at_open)
+        for name in moved[kept[moved]]:
+            _set(wanted, stands[:, name], wished[:, name])
+        yield Target(row - 1, wanted)
 
 
 def equal_weight(
-    open_: Floats, close: Floats, *, first: int, target_volatility: float = np.inf, cost_bps: float = 10.0
+    open_: Floats,
+    close: Floats,
+    *,
+    first: int,
+    target_volatility: float = np.inf,
+    cost_bps: float = 10.0,
+    bills: Floats | None = None,
+    member: NDArray[np.bool_] | None = None,
 ) -> Floats:
     """Return the daily returns (T - first,) of all names in equal parts, scaled weekly to the target volatility.
 
     Fully invested where the target is infinite. Decided at the close from the 21 sessions up to it, traded at the
     next open; five equal parts of the money take turns, one a session, so the result does not hang on a weekday.
     """
-    targets = even_targets(close, first=first, target_volatility=target_volatility)
-    returns = hold(open_, close, targets, portfolios=WEEK_SESSIONS, first=first, cost_bps=cost_bps)
+    targets = even_targets(close, first=first, target_volatility=target_volatility, member=member)
+    returns = hold(open_, close, targets, portfolios=WEEK_SESSIONS, first=first, cost_bps=cost_bps, bills=bills)
     equity = np.cumprod(1.0 + returns, axis=1).mean(axis=0)
     return np.asarray(equity / np.append(1.0, equity[:-1]) - 1.0)
 
 
-def even_targets(close: Floats, *, first: int, target_volatility: float) -> Iterator[Target]:
+def even_targets(
+    close: Floats, *, first: int, target_volatility: float, member: NDArray[np.bool_] | None = None
+) -> Iterator[Target]:
     """Return what the five equal-weight portfolios should hold after each session, from `first` - 1 on."""
     moves = _moves(close, first)
     for row in range(first - 1, len(close) - 1):
         window, due = _window(moves, row), _turns(row, first, WEEK_SESSIONS)
-        eligible = _eligible(window)
+        eligible = _eligible(window, member, row)
         even = np.asarray(eligible / max(int(eligible.sum()), 1))[None, :]
         yield Target(row, np.where(due[:, None], _scaled(even, window, target_volatility, 1.0), np.nan))
 
 
 def percentile(sharpe: float, books: RandomBooks) -> float:
     """Share of the books below `sharpe`, ties a half, in [0, 100]."""
-    below = np.mean(books.sharpe < sharpe) + np.mean(books.sharpe <= sharpe)
+    below = np.mean(books.sharpe < sharpe - SHARPE_TIE) + np.mean(books.sharpe <= sharpe + SHARPE_TIE)
     return float(below / 2 * 100)
 
 
@@ -159,9 +223,10 @@ def _window(moves: Floats, row: int) -> Floats:
     return moves[row - NAME_VOLATILITY_SESSIONS : row]
 
 
-def _eligible(window: Floats) -> NDArray[np.bool_]:
-    """Names with a full window."""
-    return np.asarray(np.isfinite(window).all(axis=0))
+def _eligible(window: Floats, member: NDArray[np.bool_] | None, row: int) -> NDArray[np.bool_]:
+    """Names with a full window that belong at the close of `row`."""
+    full = np.isfinite(window).all(axis=0)
+    return np.asarray(full if member is None else full & member[row])
 
 
 def _turns(row: int, first: int, books: int) -> NDArray[np.bool_]:
@@ -170,27 +235,26 @@ def _turns(row: int, first: int, books: int) -> NDArray[np.bool_]:
     return np.asarray((np.arange(books) % WEEK_SESSIONS == since % WEEK_SESSIONS) | (since == 0))
 
 
-def _one_a_sector(
-    eligible: NDArray[np.bool_], codes: NDArray[np.intp], books: int, names: int, rng: np.random.Generator
-) -> NDArray[np.bool_]:
-    """Pick up to `names` names for each book, no two of a sector, each sector as likely, shape (books, N)."""
-    lots = np.where(eligible, rng.random((books, len(codes))), np.inf)
-    by_sector = np.stack([np.where(codes == code, lots, np.inf) for code in range(codes.max() + 1)], axis=1)
-    chosen, found = by_sector.argmin(axis=2), np.isfinite(by_sector.min(axis=2))
-    draw = np.where(found, rng.random(found.shape), np.inf)
-    kept = (draw.argsort(axis=1).argsort(axis=1) < names) & found
-    picked = np.zeros((books, len(codes)), dtype=bool)
-    picked[np.nonzero(kept)[0], chosen[kept]] = True
-    return picked
+def _drawn(stands: NDArray[np.intp], tradable: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.intp]:
+    """Draw for each book a name that can be traded and stands for none, shape (B,); NOBODY where none is left."""
+    free = np.tile(tradable, (len(stands), 1))
+    book, name = np.nonzero(stands != NOBODY)
+    free[book, stands[book, name]] = False
+    lots = np.where(free, rng.random(free.shape), -1.0)
+    chosen = lots.argmax(axis=1)
+    return np.where(free.any(axis=1), chosen, NOBODY)
 
 
-def _inverse_volatility(picked: NDArray[np.bool_], window: Floats) -> Floats:
-    """Weights (B, N) in proportion to 1 / volatility among the picked names, summing to 1."""
-    deviation = window.std(axis=0, ddof=1)
-    inverse = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0)
-    weights = np.where(picked, inverse, 0.0)
-    total = weights.sum(axis=1, keepdims=True)
-    return np.asarray(np.divide(weights, total, out=np.zeros_like(weights), where=total > 0))
+def _set(wanted: Floats, standing: NDArray[np.intp], values: Floats) -> None:
+    """Write each book's value at the name that stands for the strategy's."""
+    book = np.flatnonzero(standing != NOBODY)
+    wanted[book, standing[book]] = values[book]
+
+
+def _shares_at_open(held: Floats, opens: Floats, closes: Floats) -> Floats:
+    """Return shares of equity (N,) at a session's open, from those at its close: its return taken out."""
+    at_open = held * np.divide(opens, closes, out=np.ones_like(closes), where=np.isfinite(opens) & (closes > 0))
+    return np.asarray(at_open / (1.0 - held.sum() + at_open.sum()))
 
 
 def _scaled(weights: Floats, window: Floats, target_volatility: float, exposure_max: float) -> Floats:

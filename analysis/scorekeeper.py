@@ -10,7 +10,6 @@ learnt of it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
 
 import numpy as np
 from msgspec import Struct, field
@@ -19,11 +18,11 @@ from analysis.capital import Capital, CapitalRule, after_session
 from analysis.evidence import DEFAULT_RULE, Evidence, EvidenceRule, EvidenceState, update
 from core.market import MarketView
 from core.market_analysis import Signal
+from core.scoreboard import Outcome, ScoredKind
 from core.statistics import NAMES_MIN, unit_ranks
 
 YARDSTICK = "baseline"
 SESSIONS_SAID_KEPT = 3
-Kind = Literal["book", "agent"]
 Scores = Mapping[str, float]
 
 
@@ -36,8 +35,8 @@ class SessionSeen(Struct, frozen=True, kw_only=True):
         ISO date.
     equity : mapping of str to float
         Of every book that took the step, US dollars.
-    paid_in : mapping of str to float
-        What a person paid in (or, negative, took out) since the book's close before, US dollars.
+    paid_in_total : mapping of str to float
+        What a person paid in less what was taken out, ever, US dollars; 0 for a book that is left out.
     said : mapping of str to mapping of str to float
         Each agent's score by symbol, now.
     judged_session : str
@@ -48,29 +47,18 @@ class SessionSeen(Struct, frozen=True, kw_only=True):
 
     session: str
     equity: Mapping[str, float]
-    paid_in: Mapping[str, float] = field(default_factory=dict)
+    paid_in_total: Mapping[str, float] = field(default_factory=dict)
     said: Mapping[str, Scores] = field(default_factory=dict)
     judged_session: str = ""
     opens: Scores = field(default_factory=dict)
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
-    """What a session taught of a book or an agent; the evidence is the fold of its excess returns."""
-
-    session: str
-    kind: Kind
-    name: str
-    excess_return: float
-    e_value: float
-    e_value_worse: float
-    state: EvidenceState
-
-
 class ScoredAccount(Struct, frozen=True, kw_only=True):
-    """A book at its last close, the yardstick at the same moment, and the evidence so far."""
+    """A book at its last close, what was paid in by then, the yardstick then, and the evidence so far."""
 
     equity: float
     yardstick: float
+    paid_in_total: float = 0.0
     evidence: Evidence = Evidence()
 
 
@@ -97,7 +85,7 @@ class ScoreState(Struct, frozen=True, kw_only=True):
 
 
 def seen_at(
-    view: MarketView, equity: Mapping[str, float], paid_in: Mapping[str, float], said: Iterable[Signal]
+    view: MarketView, equity: Mapping[str, float], paid_in_total: Mapping[str, float], said: Iterable[Signal]
 ) -> SessionSeen:
     """Return what a view's last session shows."""
     scores: dict[str, dict[str, float]] = {}
@@ -109,7 +97,7 @@ def seen_at(
     return SessionSeen(
         session=str(view.session)[:10],
         equity=equity,
-        paid_in=paid_in,
+        paid_in_total=paid_in_total,
         said=scores,
         judged_session=judged,
         opens={
@@ -171,17 +159,17 @@ def _books(
     for name, equity in sorted(seen.equity.items()):
         if yardstick is None:  # without it no book is closed: the next close judges the whole span
             break
-        last = state.books.get(name)
+        last, paid = state.books.get(name), seen.paid_in_total.get(name, 0.0)
         evidence = Evidence()
-        if last is not None:
-            own = (equity - seen.paid_in.get(name, 0.0)) / last.equity
+        if last is not None and last.equity > 0:
+            own = (equity - (paid - last.paid_in_total)) / last.equity
             excess = own - yardstick / last.yardstick
             growth[name] = max(0.0, own) * last.yardstick / yardstick
             evidence = last.evidence
             if name != YARDSTICK:
                 evidence = update(evidence, excess, rule)
                 outcomes.append(_outcome(seen.session, "book", name, excess, evidence))
-        books[name] = ScoredAccount(equity=equity, yardstick=yardstick, evidence=evidence)
+        books[name] = ScoredAccount(equity=equity, yardstick=yardstick, paid_in_total=paid, evidence=evidence)
     return books, outcomes, growth
 
 
@@ -198,7 +186,7 @@ def _agents(
     return agents, outcomes
 
 
-def _outcome(session: str, kind: Kind, name: str, excess: float, evidence: Evidence) -> Outcome:
+def _outcome(session: str, kind: ScoredKind, name: str, excess: float, evidence: Evidence) -> Outcome:
     return Outcome(
         session=session,
         kind=kind,
@@ -206,5 +194,5 @@ def _outcome(session: str, kind: Kind, name: str, excess: float, evidence: Evide
         excess_return=excess,
         e_value=evidence.e_value,
         e_value_worse=evidence.e_value_worse,
-        state=evidence.state,
+        state=evidence.state.value,
     )

@@ -65,18 +65,76 @@ def probabilistic_sharpe_ratio(returns: Floats, *, sharpe_to_beat: float = 0.0) 
     float or None
         In [0, 1]; None under three returns or without variance.
     """
+    shape = shape_of(returns)
+    return None if shape is None else shape.probability_above(sharpe_to_beat / np.sqrt(SESSIONS_PER_YEAR))
+
+
+def track_record_sessions_min(
+    returns: Floats, *, sharpe_to_beat: float = 0.0, confidence: float = 0.95
+) -> int | None:
+    """Minimum track record length: sessions needed to show a true Sharpe ratio above `sharpe_to_beat`.
+
+    1 + (1 - γ₃ SR + (γ₄ - 1)/4 SR²) (Z / (SR - SR*))², Z the normal quantile (Bailey & López de Prado 2012,
+    "The Sharpe ratio efficient frontier", eq. 13).
+
+    Parameters
+    ----------
+    returns : ndarray of float64, shape (T,)
+        Daily returns, whose Sharpe ratio and shape are taken to go on.
+    sharpe_to_beat : float
+        Annualised.
+
+    Returns
+    -------
+    int or None
+        None where the returns' own ratio is not above it: then no length shows it.
+    """
     from scipy.stats import norm  # noqa: PLC0415  heavy: imported at first use
 
+    shape = shape_of(returns)
+    if shape is None or (excess := shape.ratio - sharpe_to_beat / np.sqrt(SESSIONS_PER_YEAR)) <= VOLATILITY_MIN:
+        return None
+    return int(np.ceil(1 + shape.spread * (norm.ppf(confidence) / excess) ** 2))
+
+
+class ReturnsShape(NamedTuple):
+    """What of a row of returns says how sure its Sharpe ratio is.
+
+    Attributes
+    ----------
+    ratio : float
+        Sharpe ratio a session.
+    skewness, kurtosis : float
+        3 is the kurtosis of the normal distribution.
+    sessions : int
+    """
+
+    ratio: float
+    skewness: float
+    kurtosis: float
+    sessions: int
+
+    @property
+    def spread(self) -> float:
+        """Variance of the estimated ratio, times sessions less one."""
+        return 1 - self.skewness * self.ratio + (self.kurtosis - 1) / 4 * self.ratio**2
+
+    def probability_above(self, ratio: float) -> float | None:
+        """Probability that the true ratio a session is above `ratio`; None where the spread is not positive."""
+        from scipy.stats import norm  # noqa: PLC0415  heavy: imported at first use
+
+        if self.spread <= 0:
+            return None
+        return float(norm.cdf((self.ratio - ratio) * np.sqrt(self.sessions - 1) / np.sqrt(self.spread)))
+
+
+def shape_of(returns: Floats) -> ReturnsShape | None:
+    """Return the shape of daily returns (T,); None under three or without variance."""
     if len(returns) < 3 or returns.std(ddof=1) <= VOLATILITY_MIN:
         return None
-    ratio = float(sharpe_ratio_per_session(returns))
     standard = (returns - returns.mean()) / returns.std()
     skewness, kurtosis = float((standard**3).mean()), float((standard**4).mean())
-    spread = 1 - skewness * ratio + (kurtosis - 1) / 4 * ratio**2
-    if spread <= 0:
-        return None
-    excess = ratio - sharpe_to_beat / np.sqrt(SESSIONS_PER_YEAR)
-    return float(norm.cdf(excess * np.sqrt(len(returns) - 1) / np.sqrt(spread)))
+    return ReturnsShape(float(sharpe_ratio_per_session(returns)), skewness, kurtosis, len(returns))
 
 
 def expected_best_sharpe(*, trials: int, sharpe_variance: float) -> float:

@@ -23,6 +23,7 @@ from api.routes import (
     decide,
     docs,
     equity,
+    evidence,
     health,
     market,
     memory,
@@ -36,11 +37,15 @@ from api.security import SecurityMiddleware
 from api.stream import endpoint
 from api.stream.endpoint import Hub, StreamMiddleware
 from api.token_attempts import TokenAttempts
+from api.universe import UniverseMiddleware
 from api.waiting_places import WaitingPlaces
 from config.environment import Environment
 from config.server import ServerSettings
+from config.universe import DEFAULT
 from config.version import engine_version
+from core.scoreboard import EvidenceQueries, NullEvidence
 from core.service import Service
+from core.universe import Universe
 
 DESCRIPTION = (
     "Decides on US stocks, and can replay every decision. "
@@ -56,8 +61,8 @@ def system_clock() -> datetime:
 
 
 ROUTES = (
-    health, market, decide, portfolio, control, train, rl, backtest, equity, memory, metrics_route, dashboard,
-    docs, endpoint,
+    health, market, decide, portfolio, control, train, rl, backtest, equity, evidence, memory, metrics_route,
+    dashboard, docs, endpoint,
 )  # fmt: skip
 
 
@@ -69,6 +74,8 @@ def create_app(
     clock: Clock = system_clock,
     start_wait_seconds_max: float = START_WAIT_SECONDS_MAX,
     limits: ServerSettings = ServerSettings(),  # noqa: B008  # frozen
+    universe: Universe = DEFAULT,
+    judgement: EvidenceQueries | None = None,
 ) -> FastAPI:
     """Build the application.
 
@@ -76,16 +83,16 @@ def create_app(
     ----------
     service : Service
         The engine; started with the application and stopped with it.
-    hub, environment : Hub, Environment
-        Where the stream's events come from; which hosts are ours, and the token.
-    metrics : MetricsExporter
-        The figures that `/metrics` gives.
-    clock : callable
-        The wall clock, against which `as_of` may not lie in the future.
-    start_wait_seconds_max : float
-        How long a call that needs the engine waits for its start to end, before it is answered 503.
+    hub, environment, metrics : Hub, Environment, MetricsExporter
+        Where the stream's events come from; which hosts are ours, and the token; what `/metrics` gives.
+    clock, start_wait_seconds_max : callable, float
+        The wall clock, which `as_of` may not lie ahead of; how long a call waits for the start, before its 503.
     limits : ServerSettings
         What clients may cost: how many wait for the engine, how many wrong tokens are answered.
+    universe : Universe
+        Whose stocks may be named.
+    judgement : EvidenceQueries or None
+        What is known of books and agents; None where no shadow book runs.
     """
     app = FastAPI(
         title="Trading engine",
@@ -99,17 +106,22 @@ def create_app(
     )
     app.state.service, app.state.hub, app.state.clock, app.state.metrics = service, hub, clock, metrics
     app.state.start_wait_seconds_max = start_wait_seconds_max
-    app.state.identity = Identity(environment)
+    app.state.evidence, app.state.identity = judgement or NullEvidence(), Identity(environment)
     app.state.waiting_places = WaitingPlaces(limits.waiting_requests_max)
-    attempts = TokenAttempts(limits.wrong_tokens_max, limits.wrong_tokens_seconds, time.monotonic)
+    app.add_middleware(UniverseMiddleware, universe=universe)
     app.add_middleware(StreamMiddleware, hub=hub)
-    app.add_middleware(SecurityMiddleware, environment=environment, attempts=attempts)
-    app.add_middleware(MaskMiddleware, mask=environment.secret_mask())
-    app.add_middleware(HeadMiddleware)  # the outermost
+    _add_security(app, environment, limits)
     problems.install(app)
     openapi.install(app)
     _include_routes(app)
     return app
+
+
+def _add_security(app: FastAPI, environment: Environment, limits: ServerSettings) -> None:
+    attempts = TokenAttempts(limits.wrong_tokens_max, limits.wrong_tokens_seconds, time.monotonic)
+    app.add_middleware(SecurityMiddleware, environment=environment, attempts=attempts)
+    app.add_middleware(MaskMiddleware, mask=environment.secret_mask())
+    app.add_middleware(HeadMiddleware)  # the outermost
 
 
 def _include_routes(app: FastAPI) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.bill_rate import with_interest
 from analysis.curves import simple_returns, worst_drawdown
 from analysis.overfitting import Overfitting, overfitting_probability
 from backtest.runner import Run
@@ -64,14 +65,20 @@ class Ablation:
     run: Run
 
 
-def contributions(whole: Run, ablations: Sequence[Ablation]) -> tuple[Contribution, ...]:
-    """Compare each run without a part with the whole one, window by window."""
+def contributions(whole: Run, ablations: Sequence[Ablation], bills: Floats) -> tuple[Contribution, ...]:
+    """Compare each run without a part with the whole one, window by window.
+
+    Parameters
+    ----------
+    bills : ndarray of float64, shape (T,)
+        What cash earns in each session.
+    """
     return tuple(
         Contribution(
             kind=one.kind,
             part=one.part,
             trades=len(one.run.fills),
-            windows={rows.name: _without(whole, one.run, rows) for rows in windows_of(whole.sessions)},
+            windows={rows.name: _without(whole, one.run, bills, rows) for rows in windows_of(whole.sessions)},
         )
         for one in ablations
     )
@@ -90,10 +97,11 @@ def trial_returns(runs: Sequence[Run]) -> Floats:
     return np.column_stack([simple_returns(run.equity) for run in runs])
 
 
-def _without(whole: Run, other: Run, rows: SessionRange) -> Without:
+def _without(whole: Run, other: Run, bills: Floats, rows: SessionRange) -> Without:
     curve = slice(rows.first - 1, rows.last + 1)
-    equity = other.equity[curve]
-    ratio, full = sharpe_ratio(simple_returns(equity)), sharpe_ratio(simple_returns(whole.equity[curve]))
+    equity, entire = (with_interest(run.equity, run.exposure, bills)[curve] for run in (other, whole))
+    paid = bills[curve][1:]
+    ratio, full = sharpe_ratio(simple_returns(equity) - paid), sharpe_ratio(simple_returns(entire) - paid)
     return Without(
         total_return=float(equity[-1] / equity[0] - 1),
         drawdown_max=worst_drawdown(equity).depth,

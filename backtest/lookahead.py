@@ -9,6 +9,7 @@ from itertools import zip_longest
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backtest.progress import Progress, no_progress
 from core.errors import InvariantError
@@ -77,14 +78,14 @@ class LookaheadResult:
 
 
 def no_future(panel: BarPanel, row: int, seed: int) -> BarPanel:
-    """Return the panel with no bar after `row`."""
+    """Return the panel with no bar and no member after `row`."""
     del seed
     nothing = np.full(panel.close.shape, np.nan)
-    return _spliced(panel, row, dict.fromkeys(FIELDS, nothing))
+    return _spliced(panel, row, dict.fromkeys(FIELDS, nothing), np.zeros_like(panel.member))
 
 
 def another_future(panel: BarPanel, row: int, seed: int) -> BarPanel:
-    """Return the panel with another history after `row`: random paths from the last closes, sound bars."""
+    """Return the panel with another history after `row`: random paths, sound bars, other members."""
     rng = np.random.default_rng([seed, row])
     shape = panel.close.shape
     start = np.where(np.isfinite(panel.close[row]), panel.close[row], 100.0)
@@ -98,7 +99,7 @@ def another_future(panel: BarPanel, row: int, seed: int) -> BarPanel:
         "open": open_, "high": np.maximum(open_, close) * spread, "low": np.minimum(open_, close) / spread,
         "close": close, "volume": volume,
     }  # fmt: skip
-    return _spliced(panel, row, other)
+    return _spliced(panel, row, other, ~panel.member)
 
 
 FUTURES: Mapping[str, Future] = {"no bars": no_future, "other bars": another_future}
@@ -193,7 +194,7 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 200 else f"{text[:200]}…"
 
 
-def _spliced(panel: BarPanel, row: int, future: Mapping[str, Floats]) -> BarPanel:
+def _spliced(panel: BarPanel, row: int, future: Mapping[str, Floats], member: NDArray[np.bool_]) -> BarPanel:
     past = (np.arange(len(panel.sessions)) <= row)[:, None]
     mixed: dict[str, Any] = {name: np.where(past, getattr(panel, name), future[name]) for name in FIELDS}
-    return replace(panel, **mixed)
+    return replace(panel, **mixed, member=np.where(past, panel.member, member))

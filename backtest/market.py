@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.holding import filled_forward
-from analysis.random_books import PortfolioLimits, equal_weight
+from analysis.random_books import Scaling, equal_weight
 from core.market import Floats
 
 SCALED_VOLATILITY = 0.12
+YARDSTICK = f"equal weight at {SCALED_VOLATILITY:.0%} volatility"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,8 +25,9 @@ class Market:
     sessions : ndarray of datetime64[D], shape (T,)
     open, close : ndarray of float64, shape (T, N)
         Total-return prices of the stocks, NaN where there is no bar.
-    sectors : tuple of str, length N
-        The sector of each column.
+    symbols : tuple of str, length N
+    bills : ndarray of float64, shape (T,)
+        What cash earns in each session: the strategy's, the benchmarks' and the random books' alike.
     benchmark : str
         Name of the index fund.
     benchmark_close : ndarray of float64, shape (T,)
@@ -33,16 +35,20 @@ class Market:
         The first session whose return counts; the strategy's first decision lies one before it.
     cost_bps : float
         Cost of a one-way trade, the strategy's and the benchmarks' alike.
+    member : ndarray of bool, shape (T, N), or None
+        Which stocks were in the universe at each session; None for all, always.
     """
 
     sessions: NDArray[np.datetime64]
     open: Floats
     close: Floats
-    sectors: tuple[str, ...]
+    symbols: tuple[str, ...]
+    bills: Floats
     benchmark: str
     benchmark_close: Floats
     first: int
     cost_bps: float
+    member: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,41 +59,51 @@ class Null:
     ----------
     books : int
         How many.
-    limits : PortfolioLimits
-        What each keeps to, the strategy's own costs among them.
+    scaling : Scaling or None
+        How the strategy scales itself to a volatility; None where it does not: the books are invested as it is.
     seed : int
     """
 
     books: int
-    limits: PortfolioLimits
+    scaling: Scaling | None
     seed: int
 
     @property
     def description(self) -> str:
         """The random books in a sentence."""
-        held = f"{self.books} books of {self.limits.names} names picked at random each month, one a sector, "
-        size = f"inverse volatility, at most {self.limits.exposure_max:.0%} invested"
-        scale = self.limits.target_volatility
-        scaled = f", scaled to {scale:.0%} volatility" if np.isfinite(scale) else ""
-        return f"{held}{size}{scaled}, {self.limits.cost_bps:g} bps a trade"
+        invested = "invested as the strategy is"
+        if self.scaling is not None:
+            invested = f"scaled to {self.scaling.target_volatility:.0%} volatility as the strategy is"
+        return (
+            f"{self.books} books that trade when the strategy trades, as many names as it, each dealt to one "
+            f"drawn at random until it is sold, in equal parts, {invested}, at its costs; and as many that hold "
+            "its own weights, dealt in the same way"
+        )
 
 
 def benchmark_curves(market: Market) -> Mapping[str, Floats]:
     """Return curves (T - first + 1,), each from 1: the index bought and held, and the equal-weight portfolios.
 
-    The equal-weight portfolios pay the strategy's costs; the index fund pays nothing.
+    The equal-weight portfolios pay the strategy's costs and their cash earns the bill rate; the index fund pays
+    nothing.
     """
     held = filled_forward(market.benchmark_close[:, None])[market.first - 1 :, 0]
     even, scaled = (
         equal_weight(
-            market.open, market.close, first=market.first, target_volatility=target, cost_bps=market.cost_bps
+            market.open,
+            market.close,
+            first=market.first,
+            target_volatility=target,
+            cost_bps=market.cost_bps,
+            member=market.member,
+            bills=market.bills,
         )
         for target in (np.inf, SCALED_VOLATILITY)
     )
     return {
         market.benchmark: held / held[0],
         "equal weight": _curve(even),
-        f"equal weight at {SCALED_VOLATILITY:.0%} volatility": _curve(scaled),
+        YARDSTICK: _curve(scaled),
     }
 
 

@@ -56,16 +56,17 @@ def phase_returns(market: Market, scores: Floats, *, names: int, every: int, exp
         portfolios=every,
         first=market.first,
         cost_bps=market.cost_bps,
+        bills=market.bills,
     )
 
 
-def spread_of(returns: Floats, rows: SessionRange) -> Phases:
-    """Sum up a window of the phases' returns."""
+def spread_of(returns: Floats, bills: Floats, rows: SessionRange) -> Phases:
+    """Sum up a window of the phases' returns (phases, T - 1), the Sharpe ratio over the bills' (T - 1,)."""
     part = returns[:, rows.first - 1 : rows.last]
     return Phases(
         books=len(part),
         total_return=_range(np.prod(1.0 + part, axis=1) - 1.0),
-        sharpe=_range(sharpe_ratios(part)),
+        sharpe=_range(sharpe_ratios(part - bills[rows.first - 1 : rows.last])),
     )
 
 

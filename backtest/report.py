@@ -10,24 +10,24 @@ from numpy.typing import NDArray
 
 from analysis.curves import MonthlyReturns, monthly_returns
 from analysis.overfitting import Overfitting
-from analysis.random_books import random_books
 from analysis.ranking import YearOfRanking, ranking_by_year
-from analysis.trades import activity_of, round_trips
+from analysis.trades import round_trips
 from backtest.attribution import Contribution
-from backtest.market import Market, Null, benchmark_curves
+from backtest.comparison import Ranking, comparison_of
+from backtest.market import Market, Null
 from backtest.phases import spread_of
 from backtest.runner import Run
-from backtest.spans import windows_of
+from backtest.spans import EVERYTHING_SEEN, SeenSpan, windows_of
 from backtest.to_json import JSON_NAME
 from backtest.trading import Traded, describe, unproven
-from backtest.windows import Comparison, Trials, Window, measure_window
+from backtest.universe_coverage import HINDSIGHT, UniverseCoverage
+from backtest.windows import Trials, Window, measure_window
 from core.market import Floats
 
-HINDSIGHT = (
-    "The universe was picked with hindsight: today's leaders. Absolute returns on it are flattered, the "
-    "strategy's and the equal-weight books' alike; compare them with each other, not with SPY."
+TOTAL_RETURN = (
+    "Bars are total return: dividends are in the prices, and no cash is paid. Cash earns the bill rate in every "
+    "book alike, and Sharpe ratios, alpha and beta are over it."
 )
-TOTAL_RETURN = "Bars are total return: dividends are in the prices, and no cash is paid."
 HIGH_VOLATILITY = "high_vol"
 
 
@@ -82,8 +82,12 @@ class About:
         Rankers trained by this walk-forward; no stored one is ever used.
     config_digest : str
         SHA-256 of the settings in force.
+    seen : SeenSpan
+        The sessions that were looked at when the settings were chosen, as the profile declares.
     caveats : tuple of str
         The profile's own caveats.
+    universe : UniverseCoverage or None
+        Whose stocks, and how many of their days have bars.
     intraday_coverage : IntradayCoverage or None
         What the risk check ran on five-minute bars; `walked` in the JSON, as it always was.
     """
@@ -97,7 +101,9 @@ class About:
     resume_after_sessions: int
     models: int
     config_digest: str
+    seen: SeenSpan = EVERYTHING_SEEN
     caveats: tuple[str, ...] = ()
+    universe: UniverseCoverage | None = None
     intraday_coverage: IntradayCoverage | None = field(default=None, metadata={JSON_NAME: "walked"})
 
 
@@ -108,22 +114,6 @@ class Candidates:
     threshold: float
     passed: int
     predictions: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Ranking:
-    """The ranker's predictions out of sample.
-
-    Attributes
-    ----------
-    margin, probability, forward : ndarray of float64, shape (T, N)
-        At each session of the run: log-odds, calibrated probability, and the return that followed.
-    """
-
-    margin: Floats
-    probability: Floats
-    forward: Floats
-    threshold: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,49 +194,27 @@ def make_report(
         warnings=tuple(unproven(run, traded)),
         caveats=tuple(_caveats(about, run)),
         null=null.description,
-        windows=tuple(measure_window(comparison, rows, trials, null.seed) for rows in windows_of(run.sessions)),
+        windows=tuple(
+            measure_window(comparison, rows, trials, null.seed) for rows in windows_of(run.sessions, about.seen)
+        ),
         traded=traded,
         ranking_by_year=ranking_by_year(ranking.margin[1:], ranking.forward[1:], run.sessions[1:]),
         candidates=_candidates(ranking),
-        months=monthly_returns(run.equity, run.sessions),
+        months=monthly_returns(comparison.equity, run.sessions),
         sessions=tuple(str(day) for day in run.sessions),
         curves={
-            "strategy": tuple((run.equity / run.equity[0]).tolist()),
+            "strategy": tuple((comparison.equity / comparison.equity[0]).tolist()),
             **{name: tuple(curve.tolist()) for name, curve in comparison.curves.items()},
         },
         high_volatility=tuple(high_volatility.tolist()),
     )
 
 
-def comparison_of(run: Run, market: Market, ranking: Ranking, null: Null, *, slippage_bps: float) -> Comparison:
-    """Compare a run with the benchmarks and the random books of the same sessions."""
-    books = random_books(
-        market.sessions,
-        market.open,
-        market.close,
-        market.sectors,
-        np.random.default_rng(null.seed),
-        first=market.first,
-        books=null.books,
-        limits=null.limits,
-    )
-    return Comparison(
-        sessions=run.sessions,
-        equity=run.equity,
-        curves=benchmark_curves(market),
-        market=market.benchmark,
-        activity=activity_of(run.fills, run.sessions, run.exposure, slippage_bps=slippage_bps),
-        closed_on=np.array([one.exit_at.date() for one in round_trips(run.fills)], dtype="datetime64[D]"),
-        books=books,
-        predictions=ranking.margin,
-        forward=ranking.forward,
-    )
-
-
-def with_phases(report: Report, run: Run, returns: Floats) -> Report:
+def with_phases(report: Report, run: Run, market: Market, returns: Floats) -> Report:
     """Add what the same portfolio made when it was rebalanced on other days, returns (phases, T - 1)."""
-    rows = {window.name: window for window in windows_of(run.sessions)}
-    windows = (replace(w, phases=spread_of(returns, rows[w.name])) for w in report.windows)
+    rows = {window.name: window for window in windows_of(run.sessions, report.about.seen)}
+    bills = market.bills[market.first :]
+    windows = (replace(w, phases=spread_of(returns, bills, rows[w.name])) for w in report.windows)
     return replace(report, windows=tuple(windows))
 
 
@@ -258,7 +226,7 @@ def _candidates(ranking: Ranking) -> Candidates:
 
 def _caveats(about: About, run: Run) -> Sequence[str]:
     out = [
-        HINDSIGHT,
+        about.universe.description if about.universe else HINDSIGHT,
         TOTAL_RETURN,
         *about.caveats,
         f"Decided at the close, filled at the next open, {about.cost_bps:g} bps a trade; the first decision is "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +31,7 @@ class SettableClock(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
-    """What a backtest went through; one entry a decide step.
+    """What a backtest went through; one entry a session, as its last decide step left it.
 
     Attributes
     ----------
@@ -41,6 +41,8 @@ class Run:
         Cash plus market value at its close, US dollars.
     exposure : ndarray of float64, shape (T,)
         Market value over equity.
+    holdings : tuple of mapping of str to float, length T
+        Share of equity in each symbol at its close.
     regimes : tuple of str, length T
         Name of the regime; empty where none was known.
     fills : tuple of Fill
@@ -54,6 +56,7 @@ class Run:
     sessions: NDArray[np.datetime64]
     equity: Floats
     exposure: Floats
+    holdings: tuple[Mapping[str, float], ...]
     regimes: tuple[str, ...]
     fills: tuple[Fill, ...]
     refusals: dict[str, int]
@@ -67,6 +70,7 @@ class Notes:
         self.sessions: list[np.datetime64] = []
         self.equity: list[float] = []
         self.exposure: list[float] = []
+        self.holdings: list[Mapping[str, float]] = []
         self.regimes: list[str] = []
         self.fills: list[Fill] = []
         self.refusals: Counter[str] = Counter()
@@ -81,6 +85,7 @@ class Notes:
             self.sessions.append(np.datetime64(report.bars_until, "D"))
             self.equity.append(total)
             self.exposure.append(1.0 - float(portfolio.cash) / total)
+            self.holdings.append({name: float(p.value) / total for name, p in portfolio.positions.items()})
             self.regimes.append(regime.name if regime else "")
 
     def as_run(self, resumed_at: Sequence[np.datetime64]) -> Run:
@@ -89,6 +94,7 @@ class Notes:
             sessions=np.array(self.sessions, dtype="datetime64[D]"),
             equity=np.array(self.equity),
             exposure=np.array(self.exposure),
+            holdings=tuple(self.holdings),
             regimes=tuple(self.regimes),
             fills=tuple(self.fills),
             refusals=dict(self.refusals),

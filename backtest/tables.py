@@ -11,7 +11,7 @@ from rich.text import Text
 from analysis.performance import Performance
 from backtest.attribution import Contribution
 from backtest.report import Report
-from backtest.windows import Window
+from backtest.windows import Luck, Window
 
 NONE = "-"
 PERCENT, SIGNED_PERCENT, RATIO, COUNT, DOLLARS = "{:.1%}", "{:+.1%}", "{:.2f}", "{:d}", "${:,.0f}"
@@ -19,14 +19,18 @@ ROWS = (
     ("total return", "total_return", SIGNED_PERCENT),
     ("growth a year (CAGR)", "cagr", SIGNED_PERCENT),
     ("volatility a year", "volatility", PERCENT),
-    ("Sharpe", "sharpe", RATIO),
+    ("Sharpe over bills", "sharpe", RATIO),
     ("Sortino", "sortino", RATIO),
     ("max drawdown", "drawdown_max", PERCENT),
     ("longest drawdown, sessions", "drawdown_sessions_max", COUNT),
-    ("alpha a year vs SPY", "alpha", SIGNED_PERCENT),
-    ("beta vs SPY", "beta", RATIO),
-    ("round trips", "trades", COUNT),
-    ("win rate", "win_rate", PERCENT),
+    ("excess return a year vs SPY", "excess_return", SIGNED_PERCENT),
+    ("alpha a year vs SPY (regression)", "alpha", SIGNED_PERCENT),
+    ("beta vs SPY (regression)", "beta", RATIO),
+    ("excess a year over equal weight 12 %", "excess_over_yardstick", SIGNED_PERCENT),
+    ("closed round trips", "trades", COUNT),
+    ("win rate a round trip", "win_rate", PERCENT),
+    ("sales", "sales", COUNT),
+    ("win rate a sale", "sale_win_rate", PERCENT),
     ("payoff (mean win / mean loss)", "payoff_ratio", RATIO),
     ("turnover a year", "turnover_per_year", "{:.1f}x"),
     ("mean exposure", "exposure_mean", PERCENT),
@@ -64,7 +68,8 @@ def show(value: float | int | None, style: str) -> str:
 
 
 def _performance(window: Window) -> Table:
-    table = _table(f"{window.name}: {window.first} to {window.last}", ["", *window.table])
+    known = "" if window.seen else ", not seen when the settings were chosen"
+    table = _table(f"{window.name}: {window.first} to {window.last}{known}", ["", *window.table])
     for title, figure, style in ROWS:
         values = [getattr(column, figure) for column in window.table.values()]
         if any(value is not None for value in values):
@@ -73,16 +78,18 @@ def _performance(window: Window) -> Table:
 
 
 def _luck(window: Window) -> Text:
-    luck, found = window.luck, window.significance
+    found = window.significance
     interval = found.interval
     between = f"{interval.low:.2f} to {interval.high:.2f}" if interval else NONE
     lines = [
-        f"Among {luck.books} random books: percentile {show(luck.percentile, '{:.0f}')} (their Sharpe 5 % "
-        f"{luck.sharpe_p05:.2f}, median {luck.sharpe_median:.2f}, 95 % {luck.sharpe_p95:.2f})",
+        _placed("random books in equal parts", window.luck),
+        _placed("books of its own weights dealt to random names", window.dealt),
         f"Sharpe 95 % interval {between} (bootstrap in blocks of a month: what runs in series is kept)",
         f"Probability that the Sharpe is above 0: {show(found.probabilistic, PERCENT)}; deflated for "
         f"{found.trials} trials (hurdle {found.hurdle:.2f}): {show(found.deflated, PERCENT)} (a formula for "
         "independent sessions, with skew and fat tails)",
+        "Shortest track record that shows a Sharpe above 0 at 95 %, if it goes on like this: "
+        f"{show(found.track_record_sessions_min, COUNT)} sessions",
         "Those are two methods: where one sees a Sharpe above 0 (interval all above 0, probability of 97.5 % or "
         "more) and the other does not, it is not shown",
     ]
@@ -100,6 +107,14 @@ def _luck(window: Window) -> Text:
             f"{ratio.low:.2f} to {ratio.high:.2f} (median {ratio.median:.2f})"
         )
     return Text("\n".join(lines) + "\n")
+
+
+def _placed(books: str, luck: Luck) -> str:
+    return (
+        f"Among {luck.books} {books}: percentile {show(luck.percentile, '{:.0f}')}, equal weight at 12 % "
+        f"{show(luck.yardstick_percentile, '{:.0f}')} (their Sharpe 5 % {luck.sharpe_p05:.2f}, median "
+        f"{luck.sharpe_median:.2f}, 95 % {luck.sharpe_p95:.2f})"
+    )
 
 
 def _ranking(report: Report) -> RenderableType:

@@ -49,9 +49,13 @@ def write_bars(path: Path, symbols: int) -> None:
     import numpy as np
 
     from benchmarks.panels import FIELDS, random_panel
-    from config.sectors import UNIVERSE
+    from config.universe import DEFAULT
 
-    names = UNIVERSE if symbols == len(UNIVERSE) else ("SPY", *(f"S{i:04d}" for i in range(symbols - 1)))
+    names = (
+        DEFAULT.symbols
+        if symbols == len(DEFAULT.symbols)
+        else ("SPY", *(f"S{i:04d}" for i in range(symbols - 1)))
+    )
     panel = random_panel(1, SESSIONS, names)
     arrays: dict[str, Any] = {name: getattr(panel, name) for name in FIELDS}
     np.savez(path, sessions=panel.sessions, known_at=panel.known_at, symbols=np.array(names), **arrays)

@@ -55,7 +55,8 @@ def bare_tasks(spec: BacktestSpec, panel: BarPanel) -> list[FitTask]:
     """The fits of the walk-forward, as arrays ready to fit."""
     import numpy as np
 
-    quant, table, out = settings_of(spec).trading.quant, FactorStore().history(panel), []
+    trading, out = settings_of(spec).trading, []
+    quant, table = trading.quant, FactorStore(trading.universe.sector_etf_of).history(panel)
     for row in fold_rows(panel, *decision_rows(spec, panel), spec.retrain_sessions):
         task = fold_task(panel, table, quant, row)
         samples = training_samples(task.bars, task.table, quant, len(task.bars.sessions) - 1)

@@ -20,17 +20,18 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 
+from analysis.bill_rate import with_interest
 from analysis.curves import simple_returns, worst_drawdown
 from analysis.overfitting import overfitting_probability
 from backtest.app.executors import executor_of, run_all, share
 from backtest.app.settings import BacktestSpec, settings_of, with_changes
 from backtest.app.strategies import load_panel, run_under
-from backtest.app.study import market_of
-from backtest.market import SCALED_VOLATILITY, benchmark_curves
+from backtest.app.study import bills_of, market_of
+from backtest.market import YARDSTICK, benchmark_curves
 from backtest.runner import Run
 from backtest.spans import windows_of
 from config.environment import read_environment
-from config.sectors import STOCKS
+from config.universe import DEFAULT
 from core.statistics import sharpe_ratio
 from core.types import BarPanel, Floats
 
@@ -48,8 +49,8 @@ VARIANTS: Mapping[str, Change] = {
     "as shipped (3.5 bps a trade)": {},
     "10 bps": dict(zip(COSTS, (0.0, 10.0), strict=True)),
     "20 bps": dict(zip(COSTS, (0.0, 20.0), strict=True)),
-    "without TSLA": {TICKERS: [name for name in STOCKS if name != "TSLA"]},
-    "without TSLA, COIN, SHOP and ROKU": {TICKERS: [name for name in STOCKS if name not in INNOVATION]},
+    "without TSLA": {TICKERS: [name for name in DEFAULT.stocks if name != "TSLA"]},
+    "without TSLA, COIN, SHOP and ROKU": {TICKERS: [name for name in DEFAULT.stocks if name not in INNOVATION]},
     "lookback 252 alone": {DIVERSIFIED + "lookback_sessions": [252]},
 }
 
@@ -67,12 +68,12 @@ def yardstick(spec: BacktestSpec, panel: BarPanel, change: Change, run: Run) -> 
     days = panel.sessions.astype("datetime64[D]")
     first, last = np.searchsorted(days, run.sessions[[0, -1]])
     market = market_of(panel, with_changes(settings_of(spec), change), int(first), int(last))
-    return benchmark_curves(market)[f"equal weight at {SCALED_VOLATILITY:.0%} volatility"]
+    return benchmark_curves(market)[YARDSTICK]
 
 
-def cell(equity: Floats) -> str:
-    """Sharpe ratio and worst drawdown."""
-    return f"{sharpe_ratio(simple_returns(equity)) or 0.0:.2f}, {worst_drawdown(equity).depth:.0%}"
+def cell(equity: Floats, bills: Floats) -> str:
+    """Sharpe ratio over the bill rate and worst drawdown."""
+    return f"{sharpe_ratio(simple_returns(equity) - bills[1:]) or 0.0:.2f}, {worst_drawdown(equity).depth:.0%}"
 
 
 def rows(spec: BacktestSpec, panel: BarPanel, variants: Mapping[str, Change], runs: list[Run]) -> list[str]:
@@ -80,9 +81,11 @@ def rows(spec: BacktestSpec, panel: BarPanel, variants: Mapping[str, Change], ru
     out = []
     for (name, change), run in zip(variants.items(), runs, strict=True):
         even, cells = yardstick(spec, panel, change, run), []
+        bills = bills_of(run, settings_of(spec).trading)
+        own = with_interest(run.equity, run.exposure, bills)
         for window in windows_of(run.sessions):
             part = slice(window.first - 1, window.last + 1)
-            cells += [cell(run.equity[part]), cell(even[part])]
+            cells += [cell(own[part], bills[part]), cell(even[part], bills[part])]
         out.append(f"| {name} | {' | '.join(cells)} |")
     return out
 

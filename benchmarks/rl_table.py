@@ -20,8 +20,8 @@ import numpy as np
 
 from adapters.calendar import NyseCalendar
 from adapters.parquet.bars import ParquetBars
-from config.sectors import STOCKS, UNIVERSE
 from config.trading import EnsembleSettings, RegimeSettings, RlSettings
+from config.universe import DEFAULT
 from core.statistics import sharpe_ratios
 from core.types import BarPanel, Floats
 from models.factors.store import FactorStore
@@ -49,10 +49,10 @@ ROW = "| {:<34} | {:>13} | {:>13} | {:>13} | {:>13} | {:>11} | {:>9} |"
 def main() -> None:
     settings, rules = RlSettings(), Rules.of(RlSettings())
     began = time.perf_counter()
-    bars = ParquetBars(DATA, NyseCalendar()).bars(UNIVERSE, date(2016, 1, 1), date(2025, 2, 28))
+    bars = ParquetBars(DATA, NyseCalendar()).bars(DEFAULT.symbols, date(2016, 1, 1), date(2025, 2, 28))
     high_volatility = HighVolatilityHistory(RegimeTracker(RegimeSettings())).of(bars)
-    z = FactorStore().history(bars).z
-    market = make_market(bars, z, high_volatility, STOCKS, settings.factor_window_sessions)
+    z = FactorStore(DEFAULT.sector_etf_of).history(bars).z
+    market = make_market(bars, z, high_volatility, DEFAULT.stocks, settings.factor_window_sessions)
     windows = cut_by_year(market, settings)
     seen = market.part(row_of(market, "2022-07-01"), len(market.sessions) - LOOK_AHEAD_SESSIONS)
     test_from = row_of(seen, "2023-01-01")
@@ -65,7 +65,9 @@ def main() -> None:
         for seed in range(1, SEEDS + 1)
     ]  # fmt: skip
     trained = train_side_by_side(tasks, cores(), lambda _index, _fraction: None)
-    print(f"{len(STOCKS)} stocks; {windows.dates}; test {seen.sessions[test_from]} to {seen.sessions[-1]}, ")
+    print(
+        f"{len(DEFAULT.stocks)} stocks; {windows.dates}; test {seen.sessions[test_from]} to {seen.sessions[-1]}, "
+    )
     print(f"{len(seen.sessions) - test_from} sessions; {SEEDS} seeds; {time.perf_counter() - began:.0f} s\n")
     report(trained, seen, test_from, rules, spy_returns(bars, seen)[test_from:])
 

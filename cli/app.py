@@ -8,12 +8,34 @@ from __future__ import annotations
 
 import typer
 
-from cli import config, control, long_work, market, reading, running
+from cli import (
+    config,
+    control,
+    evidence,
+    files,
+    long_work,
+    market,
+    reading,
+    running,
+    watch,
+)
 from cli.client import NoDaemonError
+from cli.doctor import command as doctor
 from cli.output import explain
 from core.errors import EngineError, SettingsError
 
-GROUPS = (running, reading, market, control, long_work, config)
+GROUPS = (
+    running,
+    reading,
+    market,
+    control,
+    long_work,
+    files,
+    config,
+    doctor,
+    watch,
+    evidence,
+)
 EXIT_REFUSED = 1
 EXIT_SETTINGS = 2  # typer's own code for a wrong use of the command line
 EXIT_NO_DAEMON = 3

@@ -45,15 +45,17 @@ class EngineClient:
         Such as `http://127.0.0.1:8787`.
     token : str or None
         Sent as a bearer token.
+    read_seconds_max : float
+        How long an answer may take.
     """
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, read_seconds_max: float = READ_SECONDS_MAX) -> None:
         self.url = url
         # trust_env=False: a proxy of the environment is not asked for an address of this machine
         self._http = httpx.Client(
             base_url=url,
             headers={"Authorization": f"Bearer {token}"} if token else {},
-            timeout=httpx.Timeout(READ_SECONDS_MAX, connect=CONNECT_SECONDS_MAX),
+            timeout=httpx.Timeout(read_seconds_max, connect=CONNECT_SECONDS_MAX),
             trust_env=False,
         )
 
@@ -90,7 +92,7 @@ class EngineClient:
         except httpx.ReadTimeout as error:
             raise ProblemError(
                 {
-                    "detail": f"{self.url}{path} was not answered within {READ_SECONDS_MAX:.0f} s.",
+                    "detail": f"{self.url}{path} was not answered in time.",
                     "hint": "What was asked may still be done: see trading-engine status before asking again.",
                 }
             ) from error
@@ -137,9 +139,10 @@ def _port_of_settings() -> int:
 
 
 @contextmanager
-def connected() -> Iterator[EngineClient]:
+def connected(read_seconds_max: float = READ_SECONDS_MAX) -> Iterator[EngineClient]:
     """Give a client of the daemon that the environment names, and close it."""
-    client = EngineClient(daemon_url(os.environ), os.environ.get("TRADING_API_TOKEN", "").strip() or None)
+    token = os.environ.get("TRADING_API_TOKEN", "").strip() or None
+    client = EngineClient(daemon_url(os.environ), token, read_seconds_max)
     try:
         yield client
     finally:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.client import connected
+from cli.client import ProblemError, connected
 from cli.output import AsJson, facts, money, percent, rows, show, source_line
 
 commands = typer.Typer()
@@ -48,7 +48,7 @@ def why(
 
 def _last_decision_id(answer: Mapping[str, Any]) -> str:
     if not answer["decisions"]:
-        raise typer.BadParameter("nothing has been decided yet; trading-engine decide does.")
+        raise ProblemError({"detail": "Nothing has been decided yet.", "hint": "trading-engine decide does."})
     return str(answer["decisions"][0]["decision_id"])
 
 

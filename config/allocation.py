@@ -38,6 +38,9 @@ class DiversifiedSettings(Frozen):
         Of the correlations towards none, in [0, 1]; 1 is equal weight.
     target_volatility_pct : float
         A year, as a fraction; the portfolio then realises a little more, since it understates its own.
+    typical_move_min : float
+        A stock whose typical daily move over `volatility_sessions` is at most this share of the median stock's
+        has stopped moving (a takeover at its offer price) and is left out.
     entry_weight_min_pct : float
         A share smaller than this is not worth entering; one that is held already stays.
     """
@@ -46,4 +49,5 @@ class DiversifiedSettings(Frozen):
     shrinkage: Fraction = 0.25
     target_volatility_pct: Annotated[float, Field(gt=0, le=1)] = 0.11
     volatility_sessions: Annotated[int, Field(ge=5)] = 21
+    typical_move_min: Fraction = 0.2
     entry_weight_min_pct: Fraction = 0.005

@@ -12,14 +12,17 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from config.agent_names import require_known_agents
 from config.json_file import HINT, NESTING_MAX, read_object, shown, written_twice
+from config.plugins import user_folder
 from config.risk import RiskSettings
 from config.trading import TradingSettings
+from config.universe import with_universe
 from core.errors import SettingsError
 
 Model = TypeVar("Model", bound=BaseModel)
 FOLDER = Path(__file__).parent
-SECRET_KEYS = ("notify.urls", "heartbeat.url")
+SECRET_KEYS = ("notify.urls", "heartbeat.url", "agents.")
 DEFAULT_PROFILE = "runbook"
 RENAMED_PROFILES = {"measured": "diversified"}
 """Names of profiles that were given up, and what each is called now."""
@@ -45,7 +48,10 @@ def load_trading(folder: Path = FOLDER, profile: str = "") -> TradingSettings:
     if isinstance(name, str):  # else the validation says what is wrong with it
         name = current_profile(name)
         named = read_profile(folder, name).get("trading", {})
-    return validate(TradingSettings, merge(layers[0], named, layers[1], {"profile": name}), "trading.json")
+    merged = merge(layers[0], named, layers[1], {"profile": name})
+    trading = validate(TradingSettings, with_universe(merged, folder), "trading.json")
+    require_known_agents(trading, folder)
+    return trading
 
 
 def load_risk(folder: Path = FOLDER, profile: str = DEFAULT_PROFILE) -> RiskSettings:
@@ -126,17 +132,21 @@ def current_profile(name: str) -> str:
 def read_profile(folder: Path, name: str) -> dict[str, Any]:
     """Read a profile's file: its `about` and `caveats`, and its `trading` and `risk` settings.
 
+    It is looked for in `config/profiles`, then in `user/profiles`.
+
     Raises
     ------
     SettingsError
         When there is none of this name.
     """
-    known = sorted(path.stem for path in (folder / "profiles").glob("*.json"))
-    if name not in known:
+    files = {path.stem: path for path in sorted((user_folder(folder) / "profiles").glob("*.json"))}
+    files |= {path.stem: path for path in sorted((folder / "profiles").glob("*.json"))}
+    if name not in files:
+        known = ", ".join(sorted(files)) or "none"
         raise SettingsError(
-            f"There is no profile {name}.", hint=f"config/profiles has {', '.join(known) or 'none'}."
+            f"There is no profile {name}.", hint=f"config/profiles and user/profiles have {known}."
         )
-    return read_json(folder / "profiles" / f"{name}.json")
+    return read_json(files[name])
 
 
 def validate(model: type[Model], content: Mapping[str, Any], file: str) -> Model:

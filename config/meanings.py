@@ -7,6 +7,7 @@ from collections.abc import Mapping
 MEANINGS: Mapping[str, str] = {
     "trading.profile": "A named set of strategy values, from config/profiles or user/profiles; "
     "what this file says itself goes before it.",
+    "trading.universe": "Whose stocks: `default`, `sp500`, `nasdaq100`, `dow`, or a file in user/universes.",
     "trading.server.port": "Where the daemon listens. TRADING_PORT goes before it.",
     "trading.broker.mode": "`live` is one of the three switches for real money; LIVE_TRADING=true and "
     "ALPACA_PAPER=false are the others.",
@@ -19,7 +20,8 @@ MEANINGS: Mapping[str, str] = {
     "trading.rl.timesteps": "Steps of one training, a member and seed.",
     "trading.rl.seed": "Of the first training; the others count up from it.",
     "trading.rl.episode_sessions": "Sessions of one training episode.",
-    "trading.watchlist.tickers": "The stocks that may be bought; each must belong to a sector.",
+    "trading.watchlist.tickers": "The stocks that may be bought: some of the universe, or others, "
+    "which are then a universe of their own; none named: the whole universe.",
     "trading.data.history_years": "How many years of daily bars are kept.",
     "trading.data.quote_age_max_seconds": "An older quote is no price.",
     "trading.data.missing_symbols_max_pct": "When more of the symbols have no bar, the feed as a whole counts as "

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from config.allocation import BaselineSettings, DiversifiedSettings
 from config.broker import BrokerSettings
 from config.clock import ClockSettings
 from config.corporate_actions import SaidAction
 from config.drift import DriftSettings
+from config.evaluation import EvaluationSettings
 from config.evidence import EvidenceSettings, ShadowSettings, VoteWeights
 from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
 from config.memory import MemorySettings
 from config.notify import HeartbeatSettings, NotifySettings
-from config.sectors import STOCKS
+from config.plugins import PluginSettings, RemoteAgentSettings
+from config.sentiment import SentimentSettings
 from config.server import ServerSettings
+from config.universe import DEFAULT
+from config.universe_file import checked_ticker, own_universe
+from config.weights import AgentWeights, LegacyWeights
+from core.universe import Universe
+
+Ticker = Annotated[str, AfterValidator(checked_ticker)]
 
 
 class EnsembleSettings(Frozen):
@@ -77,17 +86,9 @@ class RlSettings(Frozen):
 
 
 class WatchlistSettings(Frozen):
-    """The stocks that may be bought; each must belong to a sector."""
+    """The stocks that may be bought: some of the universe, or stocks of one's own; none named: the universe's."""
 
-    tickers: tuple[str, ...] = STOCKS
-
-    @model_validator(mode="after")
-    def known(self) -> WatchlistSettings:
-        """Refuse a ticker that no sector holds, since no agent could score it."""
-        strangers = sorted(set(self.tickers) - set(STOCKS))
-        if strangers or not self.tickers:
-            raise ValueError(f"tickers without a sector in SECTOR_MAP: {strangers or 'the list is empty'}")
-        return self
+    tickers: tuple[Ticker, ...] = ()
 
 
 class DataSettings(Frozen):
@@ -135,54 +136,12 @@ class QuantSettings(Frozen):
         return self
 
 
-class SentimentSettings(Frozen):
-    """News and its tone. FINBERT_PATH names a model's folder and goes before `model`.
-
-    Attributes
-    ----------
-    model, revision : str
-        FinBERT on the hub; both its tokenizer and its weights are of this revision.
-    download : bool
-        Whether the model may be fetched from the hub; otherwise only its cache is looked at.
-    without_model : str
-        What happens when there is no FinBERT: `lexicon` scores instead, or the agent abstains.
-    lexicon_confidence : float
-        Times the confidence of what the lexicon says.
-    difference_max : float
-        Largest difference in a probability that int8 may make; above it fp32 is served.
-    threads : int
-        Of onnxruntime; a second one nearly doubles the speed on idle cores and halves it on busy ones.
-    archive : str
-        A parquet or CSV file of recorded news; empty for none.
-    half_life_hours : float
-        After so long a story weighs half.
-    prior_stories : float
-        How many neutral stories the news is weighed against.
-    """
-
-    model: str = "ProsusAI/finbert"
-    revision: str = "main"
-    download: bool = False
-    without_model: Literal["lexicon", "abstain"] = "lexicon"
-    lexicon_confidence: Fraction = 0.5
-    difference_max: Fraction = 0.1
-    tokens_max: Annotated[int, Field(ge=8, le=512)] = 128
-    threads: Annotated[int, Field(ge=1, le=64)] = 1
-    news: Literal["auto", "alpaca", "yfinance", "none"] = "auto"
-    archive: str = ""
-    refresh_seconds: Annotated[float, Field(ge=10)] = 300.0
-    window_hours: Annotated[float, Field(gt=0, le=720)] = 120.0
-    half_life_hours: Annotated[float, Field(gt=0)] = 24.0
-    prior_stories: Annotated[float, Field(gt=0)] = 1.0
-    stories_max: Annotated[int, Field(ge=1, le=200)] = 50
-
-
 class SectorScanSettings(Frozen):
     """The sector rotation scanner."""
 
     lookback_weeks: tuple[int, ...] = (4, 12, 26)
     weights: tuple[float, ...] = (1 / 3, 1 / 3, 1 / 3)
-    top_sectors: Annotated[int, Field(ge=1, le=14)] = 3
+    top_sectors: Annotated[int, Field(ge=1)] = 3
     stocks_per_sector: Annotated[int, Field(ge=1)] = 5
     stock_momentum_days: Annotated[int, Field(ge=5)] = 60
     average_volume_min: Annotated[float, Field(ge=0)] = 1_000_000.0
@@ -194,28 +153,6 @@ class SectorScanSettings(Frozen):
         if len(self.weights) != len(self.lookback_weeks):
             raise ValueError(f"{len(self.lookback_weeks)} lookback_weeks but {len(self.weights)} weights")
         return self
-
-
-class AgentWeights(Frozen):
-    """Prior weight of each agent's vote; they renormalise over the agents that gave a signal."""
-
-    market: Annotated[float, Field(ge=0)] = 0.20
-    quant: Annotated[float, Field(ge=0)] = 0.30
-    rl: Annotated[float, Field(ge=0)] = 0.15
-    sentiment: Annotated[float, Field(ge=0)] = 0.10
-    momentum: Annotated[float, Field(ge=0)] = 0.15
-    regime: Annotated[float, Field(ge=0)] = 0.10
-
-
-class LegacyWeights(Frozen):
-    """Weights of the legacy v2 vote: six signals and no ranker."""
-
-    market: Annotated[float, Field(ge=0)] = 0.25
-    momentum: Annotated[float, Field(ge=0)] = 0.20
-    rsi: Annotated[float, Field(ge=0)] = 0.15
-    rl: Annotated[float, Field(ge=0)] = 0.15
-    sentiment: Annotated[float, Field(ge=0)] = 0.10
-    regime: Annotated[float, Field(ge=0)] = 0.15
 
 
 class SynthesizerSettings(Frozen):
@@ -243,9 +180,18 @@ class SynthesizerSettings(Frozen):
 
 
 class TradingSettings(Frozen):
-    """All of `trading.json`."""
+    """All of `trading.json`.
+
+    Attributes
+    ----------
+    strategy : str
+        A registered strategy's name, or `user.FILE:CLASS`, in place of the agents; empty for the agents.
+    agents : dict of str to RemoteAgentSettings
+        Agents that answer over HTTP, by name.
+    """
 
     profile: str = "runbook"
+    universe: Universe = DEFAULT
     server: ServerSettings = ServerSettings()
     broker: BrokerSettings = BrokerSettings()
     ensemble: EnsembleSettings = EnsembleSettings()
@@ -259,11 +205,28 @@ class TradingSettings(Frozen):
     sentiment: SentimentSettings = SentimentSettings()
     sector_scan: SectorScanSettings = SectorScanSettings()
     synthesizer: SynthesizerSettings = SynthesizerSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     drift: DriftSettings = DriftSettings()
     memory: MemorySettings = MemorySettings()
     notify: NotifySettings = NotifySettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
+    strategy: str = ""
+    plugins: PluginSettings = PluginSettings()
+    agents: dict[str, RemoteAgentSettings] = Field(default_factory=dict)
     votes: VoteWeights = "runbook"
     shadow: ShadowSettings = ShadowSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+
+    @model_validator(mode="after")
+    def of_own_stocks(self) -> TradingSettings:
+        """Make the watchlist the universe where it names a stock that the universe does not hold."""
+        strangers = [ticker for ticker in self.watchlist.tickers if ticker not in self.universe.sector_of]
+        if strangers:
+            object.__setattr__(self, "universe", own_universe(self.universe, self.watchlist.tickers))
+        return self
+
+    @cached_property
+    def stocks(self) -> tuple[str, ...]:
+        """The stocks that may be bought."""
+        return self.watchlist.tickers or self.universe.stocks

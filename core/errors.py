@@ -4,7 +4,8 @@ EngineError
 ├── Recoverable          the step ends with a fault event; the next cycle tries again
 │   ├── DataError        a feed broke, or answered with something that cannot be bars
 │   ├── BrokerError      the broker refused to answer, or answered with a fault
-│   └── RecallError      the memory could not be asked
+│   ├── RecallError      the memory could not be asked
+│   └── PluginError      a plug-in could not be loaded or called
 ├── Fatal                HALTED; the process stays up to be read
 │   ├── LedgerError      the ledger could not be read or written
 │   ├── ArtefactError    a stored model is corrupt, foreign or tampered with
@@ -52,6 +53,10 @@ class BrokerError(Recoverable):
 
 class RecallError(Recoverable):
     """The memory could not be asked."""
+
+
+class PluginError(Recoverable):
+    """A plug-in could not be loaded, or did not answer as its kind must."""
 
 
 class Fatal(EngineError):

@@ -11,6 +11,7 @@ TOPICS = (
     "regime.update", "sector.hot", "signal.buy", "signal.sell", "decision.made", "order.submitted",
     "order.filled", "order.refused", "risk.alert", "portfolio.update", "job.progress", "model.updated",
     "state.changed", "order.cancelled", "order.expired", "corporate.action", "cash.movement",
+    "scoreboard.update",
 )  # fmt: skip
 
 

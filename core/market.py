@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
 from math import isfinite
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,17 @@ def read_only(array: NDArray[np.generic]) -> Floats:
     return out
 
 
+def _membership(given: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Give a mask that cannot be written to; one that is True throughout takes no memory."""
+    if given.shape not in ((), shape):
+        raise InvariantError(f"The panel's member has shape {given.shape}, not {shape}.")
+    if given.all():
+        return np.broadcast_to(np.array(True), shape)  # the value
+    out = np.ascontiguousarray(given, dtype=np.bool_).view()
+    out.flags.writeable = False
+    return out
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BarPanel:
     """Daily bars of many symbols, adjusted for splits and dividends.
@@ -45,6 +56,8 @@ class BarPanel:
         One name a column.
     open, high, low, close, volume : ndarray of float64, shape (T, N)
         Prices in US dollars and shares; NaN where there is no bar. Read-only.
+    member : ndarray of bool, shape (T, N)
+        Whether the symbol was in the universe that session; always where none is given. Read-only.
     """
 
     sessions: NDArray[np.datetime64]
@@ -55,6 +68,7 @@ class BarPanel:
     low: Floats
     close: Floats
     volume: Floats
+    member: NDArray[Any] = field(default_factory=lambda: np.array(True))  # the value
 
     def __post_init__(self) -> None:
         shape = (len(self.sessions), len(self.symbols))
@@ -63,6 +77,7 @@ class BarPanel:
             if array.shape != shape:
                 raise InvariantError(f"The panel's {name} has shape {array.shape}, not {shape}.")
             object.__setattr__(self, name, read_only(array))
+        object.__setattr__(self, "member", _membership(self.member, shape))
         if len(self.known_at) != shape[0]:
             raise InvariantError(f"The panel has {shape[0]} sessions but {len(self.known_at)} closing times.")
         if shape[0] > 1 and not (np.diff(self.known_at) > np.timedelta64(0)).all():
@@ -78,9 +93,13 @@ class BarPanel:
         """Chain a SHA-256 along the sessions: entry t depends on rows 0..t only."""
         table = np.stack([getattr(self, name) for name in FIELDS], axis=1)
         digest = hashlib.sha256("\x1f".join(self.symbols).encode()).digest()
+        stamps = self.known_at.astype("datetime64[us]").astype(np.int64)
         chain = []
-        for stamp, row in zip(self.known_at.astype("datetime64[us]").astype(np.int64), table, strict=True):
-            digest = hashlib.sha256(digest + int(stamp).to_bytes(8, "big", signed=True) + row.tobytes()).digest()
+        for stamp, row, member in zip(stamps, table, self.member, strict=True):
+            body = int(stamp).to_bytes(8, "big", signed=True) + row.tobytes()
+            if not member.all():  # apart, so that bars without dates keep the digest they always had
+                body += np.packbits(member).tobytes()
+            digest = hashlib.sha256(digest + body).digest()
             chain.append(digest)
         return tuple(chain)
 
@@ -113,7 +132,7 @@ class BarPanel:
         cut.__dict__.update(
             sessions=self.sessions[:rows], known_at=self.known_at[:rows], symbols=self.symbols,
             open=self.open[:rows], high=self.high[:rows], low=self.low[:rows],
-            close=self.close[:rows], volume=self.volume[:rows],
+            close=self.close[:rows], volume=self.volume[:rows], member=self.member[:rows],
             column=self.column, row_digests=self.row_digests, dates=self.dates, closed_at=self.closed_at,
         )  # fmt: skip
         return cut
@@ -224,6 +243,17 @@ class MarketView:
         if self.row < 0:
             raise InvariantError("The view holds no session.")
         return cast(np.datetime64, self.bars.sessions[-1])
+
+    def eligible(self, symbols: Iterable[str]) -> tuple[str, ...]:
+        """Give those that may be entered: in the universe at the last session, with bars that are not stale."""
+        column, stale, member = self.bars.column, self.stale, self._members_now
+        return tuple(s for s in symbols if s not in stale and s in column and member[column[s]])
+
+    @cached_property
+    def _members_now(self) -> Sequence[bool]:
+        """Say of each column whether it was in the universe at the last session; False where there is none."""
+        members: list[bool] = self.bars.member[-1].tolist() if self.row >= 0 else [False] * len(self.bars.symbols)
+        return members
 
     def price(self, symbol: str) -> float | None:
         """Give the newest price known: the quote, else the last close; None when there is none."""

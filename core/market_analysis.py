@@ -98,6 +98,27 @@ class Abstention(Struct, frozen=True, kw_only=True):
     symbol: str = "*"
 
 
+class Signals(Struct, frozen=True, kw_only=True):
+    """What an agent of the user's own answers; a plain mapping of scores by symbol says the same with less.
+
+    Attributes
+    ----------
+    scores : mapping of str to float
+        By symbol, in [-1, 1]; what is beyond is clamped, a symbol left out is abstained on.
+    reasons : mapping of str to str
+        Why, by symbol; optional.
+    confidence : float
+        Of all of them, in [0, 1].
+    model_id : str
+        The model that was used, for the record; empty for none.
+    """
+
+    scores: Mapping[str, float]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    confidence: float = 1.0
+    model_id: str = ""
+
+
 class MarketAnalysis(Struct, frozen=True, kw_only=True):
     """The analysis of the whole team in one step.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar, TypeVarTuple
@@ -29,6 +30,7 @@ class EngineThread:
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
+        self._began: float | None = None
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=NAME)
 
     def submit(self, work: Callable[[*Arguments], Result], *arguments: *Arguments) -> Future[Result]:
@@ -43,6 +45,11 @@ class EngineThread:
             return self._executor.submit(self._run, work, arguments)
         except RuntimeError as error:
             raise _stopping() from error
+
+    def busy_seconds(self) -> float:
+        """Return how long the running work has run; 0 when none does."""
+        began = self._began
+        return time.monotonic() - began if began is not None else 0.0
 
     async def stop(self, last: Callable[[], None], seconds_max: float) -> None:
         """Let the running work finish, refuse what waits, run `last`; give up waiting after `seconds_max`.
@@ -60,7 +67,11 @@ class EngineThread:
     def _run(self, work: Callable[[*Arguments], Result], arguments: tuple[*Arguments]) -> Result:
         if self.stopping.is_set():
             raise _stopping()
-        return work(*arguments)
+        self._began = time.monotonic()
+        try:
+            return work(*arguments)
+        finally:
+            self._began = None
 
 
 def _stopping() -> RequestError:

@@ -77,13 +77,13 @@ def _index(bars: BarPanel | None, symbol: str) -> Floats:
 
 
 def _even(bars: BarPanel | None, universe: Sequence[str]) -> Floats:
-    """Return the growth (T,) of a portfolio that holds every stock with two closes in a row evenly."""
+    """Return the growth (T,) of a portfolio that holds every member with two closes in a row evenly."""
     columns = [bars.column[symbol] for symbol in universe if symbol in bars.column] if bars is not None else []
     if bars is None or not columns or not len(bars.sessions):
         return np.array([])
     closes = bars.close[:, columns]
     returns = closes[1:] / closes[:-1] - 1.0
-    priced = np.isfinite(returns)
+    priced = np.isfinite(returns) & bars.member[:-1, columns]
     means = np.where(priced, returns, 0.0).sum(axis=1) / np.maximum(priced.sum(axis=1), 1)
     return np.concatenate([[1.0], np.cumprod(1.0 + means)])
 

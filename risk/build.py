@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from config.risk import RiskSettings
-from config.sectors import SECTOR_OF
 from config.trading import TradingSettings
 from core.ports import RiskManager
 from risk.manager import RuleBasedRiskManager
@@ -20,7 +19,7 @@ def assemble_risk(
     broker = trading.broker
     return RuleBasedRiskManager(
         settings_of=settings_of,
-        sector_of=SECTOR_OF,
+        sector_of=trading.universe.sector_of,
         fractional_shares=broker.fractional_shares,
         cost_bps=broker.spread_bps / 2 + broker.slippage_bps + broker.fee_bps,
         exit_settings_of=lambda settings: exits or settings,

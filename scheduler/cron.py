@@ -53,6 +53,8 @@ class Cron:
     ----------
     work : mapping of str to Work
         What each job asks of the service.
+    look_seconds : float
+        How often the watch compares the clocks.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Cron:
         settings: SchedulerSettings,
         specs: Sequence[JobSpec] = JOBS,
         work: Mapping[str, Work] = WORK,
+        look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self.alarms = Alarms(specs)
         self._service = service
@@ -76,6 +79,7 @@ class Cron:
         self._settings = settings
         self._specs = {spec.name: spec for spec in specs}
         self._work = work
+        self._look_seconds = look_seconds
         self._runs: dict[str, LastRun] = {}
         self._next: dict[str, datetime] = {}
         self._running: set[str] = set()
@@ -179,7 +183,7 @@ class Cron:
     async def _watch(self) -> None:
         watch = ClockWatch(self._clock, time.monotonic)
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(self._look_seconds)
             gap = watch.look()
             if gap is not None:
                 await self.wake(gap)

@@ -9,6 +9,7 @@ from adapters.memory.projection import project
 from adapters.memory.records import Page
 from adapters.memory.round_trips import PositionTracker
 from adapters.memory.sqlite_store import TABLES, SqliteGraphStore
+from tests.default_universe import SECTOR_OF
 
 COUNTS = {
     "entities": "MATCH (n:Entity) RETURN count(n) AS all, count(DISTINCT n.uuid) AS different",
@@ -35,7 +36,7 @@ async def counts(store: Neo4jStore | SqliteGraphStore) -> dict[str, int]:
 
 def whole_page(ledger: SqliteLedger) -> Page:
     """Project the whole ledger at once."""
-    return project(steps_after(ledger, 0, 10_000_000), PositionTracker())
+    return project(steps_after(ledger, 0, 10_000_000), PositionTracker(SECTOR_OF))
 
 
 def expected(ledger: SqliteLedger) -> dict[str, int]:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from adapters.ledger import SqliteLedger
-from config.sectors import SECTOR_OF, STOCKS
 from core.cycles import DECIDE, RISK_CHECK
 from core.ids import client_order_id
 from core.types import (
@@ -30,6 +29,7 @@ from core.types import (
     TradingState,
     Vote,
 )
+from tests.default_universe import SECTOR_OF, STOCKS
 
 FIRST = datetime(2020, 1, 2, 14, 0, tzinfo=UTC)
 AGENTS = ("market", "quant", "rl", "sentiment", "momentum", "regime")

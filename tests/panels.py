@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from config.sectors import UNIVERSE
 from core.types import BarPanel
+from tests.default_universe import UNIVERSE
 
 FIELDS = ("open", "high", "low", "close", "volume")
 

@@ -11,6 +11,7 @@ from typing import Any
 from adapters.alpaca.trading_client import JsonObject
 from core.errors import BrokerError
 from core.orders import FOREIGN
+from core.plain_words import plain_reason
 from core.service import OrderRecord
 from core.trading import ZERO
 from core.types import Fill, Order, OrderStatus, Portfolio, Position, Side
@@ -39,7 +40,7 @@ def readable() -> Iterator[None]:
     try:
         yield
     except (KeyError, ValueError, TypeError, ArithmeticError) as error:
-        raise BrokerError(f"Alpaca's answer cannot be read: {error!r}.") from error
+        raise BrokerError(f"Alpaca's answer cannot be read: {plain_reason(error)}.") from error
 
 
 def status_of(row: JsonObject) -> OrderStatus:

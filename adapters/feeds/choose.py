@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from adapters.alpaca.bars import AlpacaBars, connect
 from adapters.feeds.bar_store import BarStore
-from adapters.feeds.cached_bars import CachedBars
+from adapters.feeds.cached_bars import CachedBars, compare_nothing
 from adapters.feeds.quality import too_many_missing
 from adapters.feeds.source import Source
+from adapters.feeds.universe_source import UniverseSource
 from adapters.feeds.vendor_bars import VendorBars
 from adapters.feeds.views import HeadlineFeed, session_status
 from adapters.parquet.bars import ParquetBars
 from adapters.simulated.market import SimulatedMarket
 from adapters.yahoo.bars import YfinanceBars
 from config.environment import Environment
-from config.sectors import BENCHMARK, UNIVERSE
 from config.trading import DataSettings
 from core.errors import DataError, SettingsError
 from core.ports import Calendar
 from core.registry import Registry
 from core.types import CorporateAction
+from core.universe import BENCHMARK, Universe
 
 LOG = logging.getLogger(__name__)
 PROBE_SECONDS = 6.0
@@ -46,10 +47,10 @@ class SourceRequest:
 
     environment: Environment
     settings: DataSettings
+    universe: Universe
     calendar: Calendar
     route_is_builtin: bool
     now: datetime
-    symbols: Sequence[str] = UNIVERSE
     said_actions: Sequence[CorporateAction] = ()
     session: Any = field(default=None, repr=False)
 
@@ -97,7 +98,10 @@ def choose_source(request: SourceRequest) -> ChosenSource:
             f"DATA_PROVIDER={name} gives invented or recorded prices, and orders go to a real broker.",
             hint="Use DATA_PROVIDER=auto, or unset the Alpaca keys.",
         )
-    return provider.make(request)
+    chosen = provider.make(request)
+    if not (request.universe.is_dated or request.universe.aliases):
+        return chosen
+    return replace(chosen, source=UniverseSource(chosen.source, request.universe))
 
 
 def _auto(request: SourceRequest) -> ChosenSource:
@@ -130,7 +134,7 @@ def _without_yahoo(request: SourceRequest, cached: CachedBars, error: DataError)
 def _is_fresh(cached: CachedBars, request: SourceRequest) -> bool:
     due = session_status(request.calendar, request.now, cached.publication_delay).session_due
     end: date = request.now.astimezone(UTC).date() if due is None else due.astype(object)
-    settings, symbols = request.settings, request.symbols
+    settings, symbols = request.settings, request.universe.symbols
     lacking = cached.lacking(symbols, end - timedelta(days=round(365.25 * settings.history_years)), end)
     return BENCHMARK not in lacking and not too_many_missing(len(lacking), len(symbols), settings)
 
@@ -153,7 +157,7 @@ def _cached(yahoo: YfinanceBars, request: SourceRequest) -> CachedBars:
 
 
 def _simulated(request: SourceRequest, *notes: str) -> ChosenSource:
-    market = SimulatedMarket(request.calendar)
+    market = SimulatedMarket(request.calendar, request.universe)
     return ChosenSource(source=market, headlines=market.headlines, notes=notes)
 
 
@@ -174,7 +178,10 @@ def _alpaca(request: SourceRequest) -> ChosenSource:
         timeout_seconds=request.settings.timeout_seconds,
         url_override=environment.alpaca_base_url,
     )
-    return ChosenSource(source=VendorBars(AlpacaBars(client, request.calendar), request.calendar))
+    calendar = request.calendar
+    store = BarStore(environment.state_dir / "cache" / "bars-alpaca.parquet")
+    cached = CachedBars(AlpacaBars(client, calendar), store, calendar, compare_nothing)
+    return ChosenSource(source=VendorBars(cached, calendar))
 
 
 PROVIDERS.register("auto", Provider(make=_auto))

@@ -7,8 +7,18 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
+from adapters.feeds.action_gate import Admitted
+from adapters.feeds.ended_listings import ended_listings
 from adapters.feeds.quality import inspect
-from adapters.feeds.views import LOOK_BACK, NO_QUOTE, HeadlineFeed, QuoteSource, compose, session_status
+from adapters.feeds.views import (
+    LOOK_BACK,
+    NO_QUOTE,
+    NONE_ADMITTED,
+    HeadlineFeed,
+    QuoteSource,
+    compose,
+    session_status,
+)
 from config.trading import DataSettings
 from core.ports import Calendar
 from core.types import BarPanel, Headline, MarketView, Quote
@@ -50,6 +60,7 @@ class PanelFeed:
     ) -> None:
         finished_at = panel.known_at[-1].astype(datetime).replace(tzinfo=UTC) if len(panel.sessions) else _epoch()
         self._inspection = inspect(panel, settings, fetched_at=finished_at)
+        self._ended = ended_listings(panel)  # a bar that the gate masked was there
         self._calendar = calendar
         if len(panel.sessions):  # one schedule for the whole span, not one every two years
             first, last = panel.sessions[[0, -1]].astype("datetime64[D]").astype(date)
@@ -81,7 +92,14 @@ class PanelFeed:
             stale_quotes=stale,
             headlines=self._headlines(as_of),
             faults=(),
+            admitted=self._admitted(as_of),
         )
+
+    def _admitted(self, as_of: datetime) -> Admitted:
+        if not self._ended:
+            return NONE_ADMITTED
+        known = self.panel.rows_known(as_of)
+        return Admitted(tuple(action for row, action in self._ended if row < known), {})
 
     def _opening_quotes(self, at: datetime, opened_at: datetime) -> Mapping[str, Quote]:
         day = np.datetime64(at.astimezone(UTC).date(), "D")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -98,6 +99,8 @@ class Database:
             except BaseException:
                 self._writer.close()
                 raise
+            # one that nobody closed is closed when it is forgotten: Python 3.13 warns of it
+            weakref.finalize(self, _close, self._reader, self._writer).atexit = False
 
     @contextmanager
     def transaction(self, survives: Survives) -> Iterator[Cursor]:
@@ -124,8 +127,7 @@ class Database:
     def close(self) -> None:
         """Close both connections; the write-ahead log is folded into the file."""
         with self._lock:
-            self._reader.close()
-            self._writer.close()
+            _close(self._reader, self._writer)
 
     def _require_own_schema(self) -> None:
         """Refuse to write through a trigger or view that somebody has put in since the opening."""
@@ -168,6 +170,11 @@ def _is_damage(error: Exception) -> bool:
     return isinstance(error, sqlite3.DatabaseError) and not isinstance(
         error, sqlite3.OperationalError | sqlite3.IntegrityError | sqlite3.ProgrammingError
     )
+
+
+def _close(*connections: sqlite3.Connection) -> None:
+    for connection in connections:
+        connection.close()
 
 
 def _connect(target: str) -> sqlite3.Connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from itertools import islice
 
 from adapters.ledger.database import Database, SqlRow
@@ -177,6 +178,11 @@ class LedgerReader:
         """Return cash movements, newest first."""
         rows = self._database.read(f"{_MOVEMENTS} ORDER BY sequence DESC LIMIT ?", (limit,))
         return tuple(movement_of(row) for row in rows)
+
+    def paid_in_total(self) -> Decimal:
+        """Return all that a person paid in, less what a person took out, US dollars."""
+        sql = "SELECT amount FROM cash_movements WHERE kind IN ('deposit', 'withdrawal')"
+        return sum((Decimal(amount) for (amount,) in self._database.read(sql)), Decimal(0))
 
     def new_cash_movements(self, movements: Sequence[CashMovement]) -> tuple[CashMovement, ...]:
         """Return those cash movements that the ledger does not hold yet, each once."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 
@@ -40,6 +40,8 @@ class Outbox:
     ----------
     gate : YieldGate
         Shut while the engine steps.
+    sector_of : mapping of str to str
+        Each stock's sector.
 
     Attributes
     ----------
@@ -49,7 +51,15 @@ class Outbox:
         The last step that the store has.
     """
 
-    def __init__(self, journal: Journal, store: GraphStore, settings: MemorySettings, gate: YieldGate) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        store: GraphStore,
+        settings: MemorySettings,
+        gate: YieldGate,
+        sector_of: Mapping[str, str],
+    ) -> None:
+        self._sector_of = sector_of
         self.store = store
         self.fault = NOT_YET
         self.written = 0
@@ -129,7 +139,7 @@ class Outbox:
         """Catch up, then write what comes, until something fails."""
         ledger = await self._first_step()
         self.written = await self.store.open(ledger)
-        tracker = PositionTracker()
+        tracker = PositionTracker(self._sector_of)
         read = replayed(self._journal, tracker, self.written, self._settings.page_steps)
         if read != self.written:
             raise RecallError(
@@ -183,7 +193,11 @@ RebuildProgress = Callable[[int], None]
 
 
 async def rebuild(
-    journal: Journal, store: GraphStore, settings: MemorySettings, progress: RebuildProgress
+    journal: Journal,
+    store: GraphStore,
+    settings: MemorySettings,
+    sector_of: Mapping[str, str],
+    progress: RebuildProgress,
 ) -> int:
     """Write a store anew from the ledger, after forgetting what we wrote to it; return the rows written.
 
@@ -197,7 +211,7 @@ async def rebuild(
     first = steps_after(journal, 0, 1)
     if not first:
         return 0
-    tracker, written, rows = PositionTracker(), 0, 0
+    tracker, written, rows = PositionTracker(sector_of), 0, 0
 
     def ready(place: int) -> asyncio.Task[Page]:
         reading = asyncio.to_thread(lambda: project(steps_after(journal, place, settings.page_steps), tracker))

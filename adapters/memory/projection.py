@@ -19,7 +19,6 @@ from adapters.memory.round_trips import (
     outcome,
     votes_by_outcome,
 )
-from config.sectors import SECTOR_OF
 from core.types import Action, Decision, Fill, Order
 
 STEP, ORDER, FILL = (f"trading-engine ledger: {table}" for table in ("steps", "orders", "fills"))
@@ -37,7 +36,7 @@ def project(steps: Iterable[tuple[int, Step]], tracker: PositionTracker) -> Page
     tracker : PositionTracker
         Has taken every step before these, and takes these.
     """
-    page = Page()
+    page = Page(sector_of=tracker.sector_of)
     for sequence, report in steps:
         _add_step(page, report)
         for order in (approved.order for approved in report.plan.approved):
@@ -58,7 +57,7 @@ def project(steps: Iterable[tuple[int, Step]], tracker: PositionTracker) -> Page
 
 def ticker(page: Page, report: Step, symbol: str, episode: str) -> str:
     """Name a ticker, and the sector it is in."""
-    at, sector = report.as_of, SECTOR_OF.get(symbol)
+    at, sector = report.as_of, page.sector_of.get(symbol)
     uuid = page.entity("Ticker", symbol, at)
     if sector is not None:
         page.relate(

@@ -15,7 +15,6 @@ import numpy as np
 
 from adapters.memory.journal import Journal, trading_steps_after
 from adapters.memory.round_trips import PositionTracker, TrackedPosition, outcome
-from config.sectors import SECTOR_OF
 from core.ports import Feed
 from core.types import Floats, MarketView, Memory
 
@@ -52,9 +51,9 @@ class PastTrade:
 class SimilarTrades:
     """The closed trades of a ledger, in the order in which it came to know them. For one thread."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, sector_of: Mapping[str, str]) -> None:
         self._journal = journal
-        self._tracker = PositionTracker()
+        self._tracker = PositionTracker(sector_of)
         self._read = 0
         self._trades: list[PastTrade] = []
         self._known_at: list[datetime] = []
@@ -95,11 +94,13 @@ class RecallingFeed:
         journal: Journal,
         situation_of: Callable[[MarketView], Situation | None],
         facts_max: int,
+        sector_of: Mapping[str, str],
     ) -> None:
         self._feed = feed
-        self._trades = SimilarTrades(journal)
+        self._trades = SimilarTrades(journal, sector_of)
         self._situation_of = situation_of
         self._facts_max = facts_max
+        self._sector_of = sector_of
         self._last: tuple[tuple[bytes, int], tuple[Memory, ...]] = ((b"", 0), ())
 
     def view(self, as_of: datetime) -> MarketView:
@@ -111,11 +112,13 @@ class RecallingFeed:
         key = (view.bars.digest, len(trades))
         if key != self._last[0]:
             situation = self._situation_of(view)
-            self._last = key, recalled(situation, trades, self._facts_max) if situation else ()
+            self._last = key, recalled(situation, trades, self._facts_max, self._sector_of) if situation else ()
         return replace(view, memories=self._last[1]) if self._last[1] else view
 
 
-def recalled(situation: Situation, trades: Sequence[PastTrade], facts_max: int) -> tuple[Memory, ...]:
+def recalled(
+    situation: Situation, trades: Sequence[PastTrade], facts_max: int, sector_of: Mapping[str, str]
+) -> tuple[Memory, ...]:
     """Return each stock the nearest past trades of its sector in this regime, nearest first.
 
     The distance is the root mean square difference of the factors that both have; a trade without factors
@@ -128,9 +131,9 @@ def recalled(situation: Situation, trades: Sequence[PastTrade], facts_max: int) 
     tables = {sector: _factors(alike, situation.names) for sector, alike in by_sector.items()}
     memories = []
     for symbol, now in sorted(situation.factors.items()):
-        alike = by_sector.get(SECTOR_OF.get(symbol, ""), [])
+        alike = by_sector.get(sector_of.get(symbol, ""), [])
         if alike:
-            distances = _distances(tables[SECTOR_OF[symbol]], now)
+            distances = _distances(tables[sector_of[symbol]], now)
             nearest = np.argsort(distances, kind="stable")[:facts_max]
             memories += [_memory(symbol, alike[index], float(distances[index])) for index in nearest]
     return tuple(memories)

@@ -108,12 +108,15 @@ class Page:
 
     Attributes
     ----------
+    sector_of : mapping of str to str
+        Each stock's sector.
     until : int
         Sequence number of the last step in it.
     rows : int
         How many ledger rows it stands for: steps, orders and fills.
     """
 
+    sector_of: Mapping[str, str] = field(default_factory=dict)
     until: int = 0
     rows: int = 0
     entities: dict[str, Entity] = field(default_factory=dict)

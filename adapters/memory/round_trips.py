@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from adapters.memory.journal import Step
-from config.sectors import SECTOR_OF
 from core.round_trips import RoundTrip, RoundTripTracker
 from core.types import Decision, Fill, Side, Vote
 
@@ -51,11 +50,7 @@ class TrackedPosition:
     opened_at: datetime
     entry: Entry | None
     round_trip: RoundTrip | None = None
-
-    @property
-    def sector(self) -> str:
-        """The stock's sector."""
-        return SECTOR_OF.get(self.symbol, NO_SECTOR)
+    sector: str = NO_SECTOR
 
     @property
     def regime(self) -> str:
@@ -76,7 +71,8 @@ class PositionEvent:
 class PositionTracker:
     """Follows the positions from step to step. For one thread; every step once, in the ledger's order."""
 
-    def __init__(self) -> None:
+    def __init__(self, sector_of: Mapping[str, str]) -> None:
+        self.sector_of = sector_of
         self._round_trips = RoundTripTracker()
         self._entries: dict[str, Entry] = {}
         self._open: dict[str, TrackedPosition] = {}
@@ -110,7 +106,10 @@ class PositionTracker:
         held = self._open.get(fill.symbol)
         round_trip = self._round_trips.add(fill)
         if fill.side is Side.BUY and held is None:
-            held = TrackedPosition(name=fill.fill_id, symbol=fill.symbol, opened_at=fill.at, entry=entry)
+            sector = self.sector_of.get(fill.symbol, NO_SECTOR)
+            held = TrackedPosition(
+                name=fill.fill_id, symbol=fill.symbol, opened_at=fill.at, entry=entry, sector=sector
+            )
             self._open[fill.symbol] = held
             yield PositionEvent(position=held, fill=fill, opened=True)
         elif held is not None and round_trip is not None:

@@ -15,10 +15,10 @@ import numpy as np
 from adapters.feeds.action_table import NO_ACTIONS, ActionTable
 from adapters.simulated.model import Paths, intraday_noise, simulate
 from adapters.simulated.news import headlines_of
-from config.sectors import UNIVERSE
 from core.market import FIELDS
 from core.ports import Calendar
 from core.types import BarPanel, Floats, Headline, Quote
+from core.universe import Universe
 
 FIRST_SESSION = date(2016, 1, 4)
 DEFAULT_SEED = 20160104
@@ -38,8 +38,9 @@ class SimulatedMarket:
     publication_delay = timedelta(0)
     replays_quotes = True
 
-    def __init__(self, calendar: Calendar, seed: int = DEFAULT_SEED) -> None:
+    def __init__(self, calendar: Calendar, universe: Universe, seed: int = DEFAULT_SEED) -> None:
         self._calendar = calendar
+        self._universe = universe
         self._seed = seed
         self._panel: BarPanel | None = None
         self.notes: Mapping[str, str] = {}
@@ -97,12 +98,12 @@ class SimulatedMarket:
 
     def _generate(self, end: date) -> BarPanel:
         sessions = self._calendar.sessions(FIRST_SESSION, end)
-        paths: Paths = simulate(self._seed, len(sessions))
+        paths: Paths = simulate(self._seed, len(sessions), self._universe)
         closes = [closes_at.astimezone(UTC).replace(tzinfo=None) for *_, closes_at in sessions]
         return BarPanel(
             sessions=np.array([day for day, *_ in sessions], dtype="datetime64[D]"),
             known_at=np.array(closes, dtype="datetime64[us]"),
-            symbols=UNIVERSE,
+            symbols=self._universe.symbols,
             **paths._asdict(),
         )
 
@@ -124,7 +125,7 @@ class SimulatedMarket:
     def _news_of(self, day: date) -> tuple[Headline, ...]:
         panel = self._until(day)
         row = int(np.searchsorted(panel.sessions, np.datetime64(day, "D")))
-        return headlines_of(self._seed, panel, row)
+        return headlines_of(self._seed, panel, row, self._universe.stocks)
 
 
 def _reflected(path: Floats, low: Floats, high: Floats) -> Floats:

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from config.sectors import BENCHMARK, ETFS, SECTOR_MAP, STOCKS, UNIVERSE
 from core.types import Floats
+from core.universe import Universe
 
 STORM_BEGINS, STORM_ENDS = 0.008, 0.03
 MARKET_DRIFT = np.array([0.0005, -0.0004])
@@ -28,7 +28,6 @@ JUMP_PROBABILITY, JUMP_SIZE = 1 / 63, 0.035
 OVERNIGHT_SHARE = 0.3
 BRIDGE_TERMS = 12
 SHOCK_MAX = 7.0
-SECTORS = tuple(SECTOR_MAP)
 
 
 class Paths(NamedTuple):
@@ -54,13 +53,14 @@ class Traits:
     """
 
     sector: NDArray[np.intp]
+    is_stock: NDArray[np.bool_]
     beta: Floats
     own_volatility: Floats
     first_price: Floats
     base_volume: Floats
 
 
-def simulate(seed: int, sessions: int) -> Paths:
+def simulate(seed: int, sessions: int, universe: Universe) -> Paths:
     """Draw the first `sessions` sessions of a seed's market.
 
     Returns
@@ -69,14 +69,14 @@ def simulate(seed: int, sessions: int) -> Paths:
         Equal, byte for byte, in its first rows to any shorter one of the same seed.
     """
     streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(9)]
-    traits = _traits(streams[0])
+    traits = _traits(streams[0], universe)
     stormy = _regimes(streams[1].random(sessions))
     scale = STORM_SCALE[stormy][:, None]
     market = MARKET_DRIFT[stormy] + MARKET_VOLATILITY[stormy] * _fat(streams[2], (sessions,), 5)
-    sector = _sectors(streams[3], sessions, scale)
+    sector = _sectors(streams[3], (sessions, len(universe.sectors)), scale)
     own, jumps = _own(streams[4], streams[5], sessions, traits, scale)
     returns = market[:, None] * traits.beta + sector[:, traits.sector] * (traits.sector >= 0) + own + jumps
-    noise = streams[6].standard_normal((sessions, 4, len(UNIVERSE)))
+    noise = streams[6].standard_normal((sessions, 4, len(universe.symbols)))
     return _bars(returns, jumps, traits, scale, noise)
 
 
@@ -98,25 +98,24 @@ def intraday_noise(seed: int, row: int, spread: Floats) -> Floats:
     return np.asarray(rng.standard_normal((BRIDGE_TERMS, len(spread))) * spread / np.sqrt(4 * np.log(2)))
 
 
-def _traits(rng: np.random.Generator) -> Traits:
-    count = len(UNIVERSE)
-    sector = np.array([SECTORS.index(_sector(name)) if name != BENCHMARK else -1 for name in UNIVERSE])
-    is_stock = np.array([name in STOCKS for name in UNIVERSE])
+def _traits(rng: np.random.Generator, universe: Universe) -> Traits:
+    symbols, sectors = universe.symbols, tuple(universe.sectors)
+    count = len(symbols)
+    sector_of = {sector.etf: name for name, sector in universe.sectors.items()} | dict(universe.sector_of)
+    sector = np.array([sectors.index(sector_of[name]) if name in sector_of else -1 for name in symbols])
+    is_stock = np.array([name in universe.sector_of for name in symbols])
     is_benchmark = sector < 0
     beta = np.where(is_stock, rng.uniform(0.6, 1.5, count), rng.uniform(0.8, 1.2, count))
     own = np.where(is_stock, rng.uniform(0.007, 0.016, count), 0.001)
     volume = np.exp(rng.normal(np.log(7e6), 0.9, count))
     return Traits(
         sector=sector,
+        is_stock=is_stock,
         beta=np.where(is_benchmark, 1.0, beta),
         own_volatility=np.where(is_benchmark, 0.0, own),
         first_price=np.exp(rng.uniform(np.log(25), np.log(300), count)),
         base_volume=np.where(is_stock, volume, 1.5 * volume),
     )
-
-
-def _sector(symbol: str) -> str:
-    return next(name for name, sector in SECTOR_MAP.items() if symbol == sector.etf or symbol in sector.stocks)
 
 
 def _regimes(draws: Floats) -> NDArray[np.intp]:
@@ -145,18 +144,19 @@ def _drift(shocks: Floats, size: float) -> Floats:
     return out
 
 
-def _sectors(rng: np.random.Generator, sessions: int, scale: Floats) -> Floats:
-    shocks = _fat(rng, (sessions, 2, len(SECTORS)), 5)
+def _sectors(rng: np.random.Generator, shape: tuple[int, int], scale: Floats) -> Floats:
+    sessions, sectors = shape
+    shocks = _fat(rng, (sessions, 2, sectors), 5)
     return _drift(shocks[:, 0], SECTOR_DRIFT) + SECTOR_VOLATILITY * scale * shocks[:, 1]
 
 
 def _own(
     rng: np.random.Generator, jump_rng: np.random.Generator, sessions: int, traits: Traits, scale: Floats
 ) -> tuple[Floats, Floats]:
-    is_stock = np.array([name not in (*ETFS, BENCHMARK) for name in UNIVERSE])
-    shocks = _fat(rng, (sessions, 2, len(UNIVERSE)), 4)
+    count, is_stock = len(traits.sector), traits.is_stock
+    shocks = _fat(rng, (sessions, 2, count), 4)
     own = _drift(shocks[:, 0], STOCK_DRIFT) * is_stock + traits.own_volatility * scale * shocks[:, 1]
-    draws = jump_rng.standard_normal((sessions, 2, len(UNIVERSE)))
+    draws = jump_rng.standard_normal((sessions, 2, count))
     strikes = np.abs(draws[:, 0]) > 2.4137  # two-sided normal tail of JUMP_PROBABILITY
     return own, np.clip(strikes * is_stock * JUMP_SIZE * draws[:, 1], -0.2, 0.2)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from config.sectors import STOCKS
 from core.types import BarPanel, Headline
 
 ITEMS_A_SESSION = 8
@@ -32,24 +32,24 @@ PLAIN = (
 SPLIT_SYMBOL, SPLIT_RATIO, SPLIT_ROW = "NVDA", 4, 1400
 
 
-def headlines_of(seed: int, panel: BarPanel, row: int) -> tuple[Headline, ...]:
+def headlines_of(seed: int, panel: BarPanel, row: int, stocks: Sequence[str]) -> tuple[Headline, ...]:
     """Write the headlines of the session in `row`, each published 5 to 120 minutes after its close.
 
     The market's one split (prices and volumes are already adjusted for it, so the bars show no jump) is
     announced in the session it takes effect.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, 2, row]))
-    chosen = rng.choice(len(STOCKS), ITEMS_A_SESSION, replace=False)
+    chosen = rng.choice(len(stocks), min(ITEMS_A_SESSION, len(stocks)), replace=False)
     sentiments, words, minutes = rng.standard_normal(ITEMS_A_SESSION), rng.random(ITEMS_A_SESSION), rng.random(8)
     closes_at = panel.known_at[row].astype(datetime).replace(tzinfo=UTC)
     news = []
     for index, stock in enumerate(chosen):
-        symbol = STOCKS[stock]
+        symbol = stocks[stock]
         template = _template(
             _session_return(panel, row, symbol) + SENTIMENT_NOISE * sentiments[index], words[index]
         )
         news.append(_item(symbol, template.format(symbol), closes_at, 5 + 115 * minutes[index]))
-    if row == SPLIT_ROW:
+    if row == SPLIT_ROW and SPLIT_SYMBOL in stocks:
         news.append(_item(SPLIT_SYMBOL, f"{SPLIT_SYMBOL} splits its stock {SPLIT_RATIO} for 1", closes_at, 1.0))
     return tuple(sorted(news, key=lambda item: (item.published_at, item.text)))
 

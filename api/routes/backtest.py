@@ -29,7 +29,9 @@ class SpanRequest(RequestBody):
     )
     end: dt.date | None = Field(None, description="Last session; default the last there is.")
     profile: Annotated[str, Field(pattern=PROFILE_NAME)] | None = Field(
-        None, description="A name in config/profiles (runbook, baseline, diversified). Default: the daemon's."
+        None,
+        description="A name in config/profiles (runbook, baseline, diversified) or in user/profiles. "
+        "Default: the daemon's.",
     )
     seed: Seed | None = Field(
         None, description="Of the models and of what the report draws; default: the settings'."

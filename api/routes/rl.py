@@ -11,14 +11,12 @@ from pydantic import ConfigDict, Field, StrictInt
 from api.dependencies import StartedService, StrictRoute, WaitingService
 from api.long_work import STARTED_OR_DONE, Wait, answer_when_done
 from api.openapi import SERVICE_CALL
-from api.schemas.requests import WHOLE, RequestBody, Seed, Ticker
+from api.schemas.requests import WHOLE, RequestBody, Seed, Tickers
 from api.schemas.rl import PredictAnswer, TrainAnswer
-from config.sectors import STOCKS
 from core.cycles import PREDICT
 
 TIMESTEPS_MIN, TIMESTEPS_MAX = 1_000, 5_000_000
 router = APIRouter(tags=["rl"], route_class=StrictRoute)
-Tickers = Annotated[list[Ticker], Field(min_length=1, max_length=len(STOCKS))]
 
 
 class PredictRequest(RequestBody):

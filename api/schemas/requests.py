@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from contextvars import ContextVar
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
 
@@ -20,15 +21,19 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from config.sectors import STOCKS, UNIVERSE
+from config.universe_file import spelt
 from core.errors import RequestError
 from core.registry import nearest_name
 from core.times import NEW_YORK, market_date
+from core.universe import Universe
 
 NAME_SHOWN_MAX = 64
 EARLIEST = datetime(2001, 1, 1, tzinfo=UTC)  # the exchange calendar reaches back to 2000
 LAST_MOMENT = time(23, 59, 59)
 SEED_MAX = 2**31 - 1
+TICKER_CHARACTERS_MAX = 12
+TICKERS_MAX = 5_000
+UNIVERSE: ContextVar[Universe] = ContextVar("universe")  # the engine's, while one of its requests is read
 IDENTIFIER = r"^[0-9A-Za-z_.\-]{1,128}$"
 
 
@@ -68,23 +73,23 @@ def whole_number(value: object) -> object:
 
 
 def known_ticker(name: str) -> str:
-    """Give the ticker in capitals.
+    """Give the ticker as the universe spells it.
 
     Raises
     ------
     PydanticCustomError
         When the engine cannot decide on it, with the nearest known names.
     """
-    ticker = name.upper()
-    if ticker in STOCKS:
+    universe, ticker = UNIVERSE.get(), spelt(name)
+    if ticker in universe.sector_of:
         return ticker
-    if ticker in UNIVERSE:
+    if ticker in universe.symbols:
         raise PydanticCustomError(
             "watched_ticker",
             "{ticker} is a benchmark: watched, never traded",
-            {"ticker": ticker, "hint": "Name stocks of SECTOR_MAP."},
+            {"ticker": ticker, "hint": f"Name stocks of the universe {universe.name}."},
         )
-    near = difflib.get_close_matches(ticker, STOCKS, n=3, cutoff=0.3) or STOCKS[:3]
+    near = difflib.get_close_matches(ticker, universe.stocks, n=3, cutoff=0.3) or universe.stocks[:3]
     raise PydanticCustomError(
         "unknown_ticker",
         "{ticker} is not in the universe",
@@ -99,10 +104,12 @@ PastTime = Annotated[
 ]
 Ticker = Annotated[
     str,
-    Field(min_length=1, max_length=8),
+    Field(min_length=1, max_length=TICKER_CHARACTERS_MAX),
     AfterValidator(known_ticker),
-    WithJsonSchema({"type": "string", "enum": list(STOCKS)}),
+    WithJsonSchema({"type": "string", "examples": ["NVDA"], "description": "A stock of the universe."}),
 ]
+
+Tickers = Annotated[list[Ticker], Field(min_length=1, max_length=TICKERS_MAX)]
 
 
 WHOLE = BeforeValidator(whole_number)
@@ -150,9 +157,7 @@ class DecideRequest(RequestBody):
         description="Decide as of this past moment, against an empty portfolio; a date means its end in New "
         "York. Default: now.",
     )
-    tickers: Annotated[list[Ticker], Field(min_length=1, max_length=len(STOCKS))] | None = Field(
-        None, description="Decide on these only. Default: the whole watchlist."
-    )
+    tickers: Tickers | None = Field(None, description="Decide on these only. Default: the whole watchlist.")
     execute: StrictBool = Field(default=False, description="Also send the approved orders.")
 
 

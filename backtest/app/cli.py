@@ -18,7 +18,7 @@ from backtest.app.cli_tools import add_tools, run_tool, wants_tool
 from backtest.app.executors import executor_of
 from backtest.app.intraday import read_five_minute_bars
 from backtest.app.output import CHARTS, progress_bars, save, show, to_json
-from backtest.app.settings import BacktestSpec
+from backtest.app.settings import BacktestSpec, settings_of
 from backtest.app.strategies import load_panel, with_feed
 from backtest.app.study import Strategy, run_study
 from backtest.to_json import figures
@@ -92,7 +92,9 @@ def with_intraday(arguments: argparse.Namespace, spec: BacktestSpec, environment
     if getattr(arguments, "intraday", None) is None:
         return spec
     daily = with_feed(environment, spec.feed).parquet_path
-    return replace(spec, intraday=read_five_minute_bars(arguments.intraday, daily))
+    return replace(
+        spec, intraday=read_five_minute_bars(arguments.intraday, daily, settings_of(spec).trading.stocks)
+    )
 
 
 def parser(strategy: Strategy) -> argparse.ArgumentParser:
@@ -126,6 +128,11 @@ def parser(strategy: Strategy) -> argparse.ArgumentParser:
     )
     add("--cluster", default="", help="tcp://HOST:PORT of a dask scheduler instead")
     add("--books", type=_at_least(200), default=1000, help="random books to place the result among, at least 200")
+    add(
+        "--unseen-after",
+        type=_day,
+        help="last day seen when the settings were chosen; default as the profile says",
+    )
     add("--trials", type=_at_least(1), help="variants looked at; default the count in config/trials.json")
     add(
         "--retrain-sessions",

@@ -14,7 +14,6 @@ from adapters.parquet.intraday_bars import BAR, FiveMinuteBars, footing_of
 from backtest.report import IntradayCoverage
 from backtest.runner import ScheduledStep
 from config.broker import BrokerSettings
-from config.sectors import STOCKS
 from core.brackets import Bracket
 from core.cycles import DECIDE, RISK_CHECK
 from core.errors import SettingsError
@@ -51,7 +50,7 @@ class IntradayBroker(PaperBroker):
         return super().settle(view)
 
 
-def read_five_minute_bars(path: Path, daily: Path | None) -> FiveMinuteBars:
+def read_five_minute_bars(path: Path, daily: Path | None, stocks: Sequence[str]) -> FiveMinuteBars:
     """Read the stocks' five-minute bars, on the footing of the daily file.
 
     Raises
@@ -66,7 +65,7 @@ def read_five_minute_bars(path: Path, daily: Path | None) -> FiveMinuteBars:
             "--intraday needs daily bars from a file: only that shows how its prices are adjusted.",
             hint="Add --feed parquet:PATH.",
         )
-    return FiveMinuteBars(path, STOCKS, NyseCalendar(), footing_of(daily, STOCKS))
+    return FiveMinuteBars(path, stocks, NyseCalendar(), footing_of(daily, stocks))
 
 
 def intraday_schedule(bars: FiveMinuteBars, panel: BarPanel, first: int, last: int) -> list[ScheduledStep]:

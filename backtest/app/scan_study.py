@@ -12,13 +12,13 @@ from agents.market import MarketAgent
 from backtest.app.settings import BacktestSpec, Settings, settings_of
 from backtest.app.strategies import decision_rows
 from backtest.progress import Progress, no_progress
-from backtest.report import HINDSIGHT
 from backtest.scan import ScanHistory, ScanWindow, by_year, forward_from_open, measure_scan
 from backtest.spans import windows_of
+from backtest.universe_coverage import HINDSIGHT
 from config.loader import digest
-from config.sectors import BENCHMARK, SECTOR_MAP
 from core.errors import RequestError
 from core.types import BarPanel
+from core.universe import BENCHMARK
 
 HORIZON = "sessions from the next open, open to open, before costs; the scan has nothing to train"
 
@@ -79,9 +79,10 @@ def scan_history(
 ) -> ScanHistory:
     """Ask the daemon's own scanner at every close, on the view of that moment."""
     first, last = decision_rows(spec, panel)
-    agent = MarketAgent(SECTOR_MAP, settings.trading.sector_scan)
+    listed = settings.trading.universe.sectors
+    agent = MarketAgent(listed, settings.trading.sector_scan)
     feed = PanelFeed(panel, settings.trading.data, NyseCalendar(), source="history")
-    stocks, sectors = settings.trading.watchlist.tickers, tuple(SECTOR_MAP)
+    stocks, sectors = settings.trading.stocks, tuple(listed)
     place = {stock: column for column, stock in enumerate(stocks)}
     picked = np.zeros((last - first + 1, len(stocks)), dtype=np.bool_)
     scores = np.full((last - first + 1, len(sectors)), np.nan)
@@ -90,12 +91,13 @@ def scan_history(
             scores[row, sectors.index(found.sector)] = found.score
             picked[row, [place[pick] for pick in found.picks if pick in place]] = True
         progress(row + 1, len(picked))
+    columns = [panel.column[stock] for stock in stocks]
     ahead = forward_from_open(panel.open[: last + 1], horizon)[first:]
     return ScanHistory(
         sessions=panel.sessions[first : last + 1].astype("datetime64[D]"),
         picked=picked,
-        forward=ahead[:, [panel.column[stock] for stock in stocks]],
+        forward=np.where(panel.member[first : last + 1, columns], ahead[:, columns], np.nan),
         index_forward=ahead[:, panel.column[BENCHMARK]],
         scores=scores,
-        sector_forward=ahead[:, [panel.column[SECTOR_MAP[sector].etf] for sector in sectors]],
+        sector_forward=ahead[:, [panel.column[listed[sector].etf] for sector in sectors]],
     )

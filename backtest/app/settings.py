@@ -12,6 +12,7 @@ from adapters.parquet.intraday_bars import FiveMinuteBars
 from config.loader import FOLDER, load_risk, load_trading, merge, validate
 from config.risk import RiskSettings
 from config.trading import TradingSettings
+from config.universe import with_universe
 from core.errors import SettingsError
 
 Model = TypeVar("Model", TradingSettings, RiskSettings)
@@ -73,6 +74,8 @@ class BacktestSpec:
         Of the models and of what the report draws; None for the settings' own.
     books : int
         Random books the strategy is placed among.
+    unseen_after : date or None
+        The last session seen when the settings were chosen; None for what the profile declares.
     trials : int or None
         How many variants were looked at; None for the recorded ones.
     retrain_sessions : int
@@ -95,6 +98,7 @@ class BacktestSpec:
     profile: str = ""
     seed: int | None = None
     books: int = 1000
+    unseen_after: date | None = None
     trials: int | None = None
     retrain_sessions: int = 21
     rebalance_sessions: int = 21
@@ -114,10 +118,10 @@ def settings_of(spec: BacktestSpec) -> Settings:
     """
     trading = load_trading(spec.folder, spec.profile)
     base = Settings(trading=trading, risk=load_risk(spec.folder, trading.profile))
-    return with_changes(base, {**_seeds(spec.seed), **spec.changes})
+    return with_changes(base, {**_seeds(spec.seed), **spec.changes}, spec.folder)
 
 
-def with_changes(base: Settings, change: Change) -> Settings:
+def with_changes(base: Settings, change: Change, folder: Path = FOLDER) -> Settings:
     """Lay values over settings, named as `trading.quant.max_depth` or `risk.swing_exit.stop_loss_pct`.
 
     Raises
@@ -138,14 +142,14 @@ def with_changes(base: Settings, change: Change) -> Settings:
             content = {part: content}
         laid = merge(laid, content)
     return Settings(
-        trading=validate(TradingSettings, laid["trading"], "trading as set for this run"),
+        trading=validate(TradingSettings, with_universe(laid["trading"], folder), "trading as set for this run"),
         risk=validate(RiskSettings, laid["risk"], "risk as set for this run"),
     )
 
 
 def v8_settings_of(spec: BacktestSpec) -> Settings:
     """Read the settings of the ranker alone; what the run itself sets goes before its own costs and limits."""
-    return with_changes(v8_settings(settings_of(spec)), spec.changes)
+    return with_changes(v8_settings(settings_of(spec)), spec.changes, spec.folder)
 
 
 def v8_settings(settings: Settings) -> Settings:

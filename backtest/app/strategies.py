@@ -12,6 +12,8 @@ from adapters.calendar import FIRST_DAY, NyseCalendar
 from adapters.feeds.choose import SourceRequest
 from adapters.feeds.open import read_panel
 from agents.build import team_for
+from agents.plugins import PluginParts
+from agents.registered import registered_agents, registered_strategy
 from agents.top_of_universe import TopNStrategy
 from backtest.app.engine import BacktestEngine, build_backtest_engine, rebuilt
 from backtest.app.intraday import DECIDES, IntradayBroker, intraday_schedule
@@ -24,6 +26,7 @@ from core.cycles import DECIDE
 from core.errors import RequestError
 from core.ports import Team
 from core.types import BarPanel, Cycle, Floats
+from core.universe import Universe
 from models.factors.store import FactorStore
 from models.ranker.artefact import QuantArtefact
 from models.ranker.ranker import Ranker
@@ -51,9 +54,11 @@ def load_panel(spec: BacktestSpec, environment: Environment, now: datetime) -> t
     core.errors.DataError
         When the feed does not answer.
     """
+    trading = settings_of(spec).trading
     request = SourceRequest(
         environment=with_feed(environment, spec.feed),
-        settings=settings_of(spec).trading.data,
+        settings=trading.data,
+        universe=trading.universe,
         calendar=NyseCalendar(),
         route_is_builtin=True,
         now=now,
@@ -106,9 +111,10 @@ def train(
     quant : QuantSettings or None
         Others than the profile's.
     """
-    chosen = quant or settings_of(spec).trading.quant
+    trading = settings_of(spec).trading
     rows = fold_rows(panel, *decision_rows(spec, panel), spec.retrain_sessions)
-    return walk_forward(panel, FactorStore().history(panel), chosen, rows, executor, progress)
+    table = FactorStore(trading.universe.sector_etf_of).history(panel)
+    return walk_forward(panel, table, quant or trading.quant, rows, executor, progress)
 
 
 def run_pipeline(
@@ -128,12 +134,16 @@ def run_pipeline(
         Others than the profile's, to switch a part off.
     """
     chosen = settings or settings_of(spec)
-    factors = FactorStore()
+    factors = FactorStore(chosen.trading.universe.sector_etf_of)
     provider = WalkForwardRankers([Ranker(artefact) for artefact in artefacts])
 
     def team_of(bars: BarPanel) -> Team:
         factors.prepare(bars)
-        return team_for(chosen.trading, provider, factors)
+        parts = PluginParts(factors=factors, trading=chosen.trading)
+        if chosen.trading.strategy:
+            return registered_strategy(chosen.trading, spec.folder, parts)
+        others = registered_agents(chosen.trading, spec.folder, parts)
+        return team_for(chosen.trading, provider, factors, others.asked)
 
     five = spec.intraday
     backtest_engine = build_backtest_engine(
@@ -164,8 +174,8 @@ def run_v8(
 ) -> tuple[BacktestEngine, Run]:
     """Run the ranker alone: its top 8 in equal parts, every `rebalance_sessions`, without exit rules."""
     chosen = settings or v8_settings_of(spec)
-    margin = predict(panel, artefacts).margin
-    stocks = chosen.trading.watchlist.tickers
+    margin = predict(panel, artefacts, chosen.trading.universe).margin
+    stocks = chosen.trading.stocks
 
     def team_of(bars: BarPanel) -> Team:
         del bars  # the predictions are the panel's, row by row
@@ -206,9 +216,9 @@ class Predictions:
     probability: Floats
 
 
-def predict(panel: BarPanel, artefacts: tuple[QuantArtefact, ...]) -> Predictions:
+def predict(panel: BarPanel, artefacts: tuple[QuantArtefact, ...], universe: Universe) -> Predictions:
     """Ask each session's ranker: the newest whose labels had ended before it."""
-    z = FactorStore().history(panel).z
+    z = FactorStore(universe.sector_etf_of).history(panel).z
     sessions = panel.sessions.astype("datetime64[D]")
     margin, probability = np.full((2, *panel.close.shape), np.nan)
     ordered = sorted(artefacts, key=lambda artefact: artefact.labels_end)

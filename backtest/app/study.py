@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.random_books import PortfolioLimits
+from analysis.bill_rate import bill_returns
+from analysis.random_books import Scaling
 from backtest.app.ablation import run_ablations
 from backtest.app.engine import BacktestEngine
 from backtest.app.intraday import intraday_coverage
@@ -30,16 +32,21 @@ from backtest.app.strategies import (
     train,
 )
 from backtest.attribution import contributions, overfitting_of
-from backtest.market import SCALED_VOLATILITY, Market, Null
+from backtest.comparison import Ranking
+from backtest.market import Market, Null
 from backtest.phases import phase_returns
 from backtest.progress import StageProgress, no_stage_progress
-from backtest.report import HIGH_VOLATILITY, About, Ranking, Report, make_report, with_phases
+from backtest.report import HIGH_VOLATILITY, About, Report, make_report, with_phases
 from backtest.runner import Run
+from backtest.spans import SeenSpan
+from backtest.universe_coverage import coverage_of
 from backtest.windows import Trials
 from config.loader import digest, read_json, read_profile
-from config.sectors import BENCHMARK, SECTOR_OF
+from config.trading import TradingSettings
 from core.errors import SettingsError
-from core.types import BarPanel
+from core.plain_words import plain_reason
+from core.types import BarPanel, Floats
+from core.universe import BENCHMARK
 from models.ranker.artefact import QuantArtefact
 from models.ranker.samples import forward_returns
 from models.regime.tracker import RegimeTracker
@@ -103,7 +110,7 @@ def run_study(
         ablations = run_ablations(spec, panel, source, artefacts, (backtest_engine, run), executor, progress)
         report = replace(
             report,
-            attribution=contributions(run, ablations),
+            attribution=contributions(run, ablations, bills_of(run, settings_of(spec).trading)),
             overfitting=overfitting_of([run, *(one.run for one in ablations)]),
         )
     return Study(report=report, run=run, backtest_engine=backtest_engine, artefacts=artefacts)
@@ -136,13 +143,15 @@ def measure(
             resume_after_sessions=spec.resume_after_sessions,
             models=len(artefacts),
             config_digest=digest(chosen.trading, chosen.risk),
-            caveats=profile_caveats(spec, chosen.trading.profile),
+            seen=seen_span(spec, chosen.trading.profile),
+            universe=coverage_of(chosen.trading.universe.name, chosen.trading.universe.is_dated, market),
+            caveats=(*profile_caveats(spec, chosen.trading.profile), *remote_caveats(chosen.trading)),
             intraday_coverage=intraday_coverage(spec.intraday, panel, first, last) if spec.intraday else None,
         ),
         run,
         market,
         ranking,
-        Null(books=spec.books, limits=_limits(strategy, cost_bps), seed=seed),
+        Null(books=spec.books, scaling=_scaling(strategy, chosen), seed=seed),
         recorded_trials(spec),
         slippage_bps=slippage_bps(chosen.trading),
         orders=backtest_engine.ledger.order_counts(),
@@ -153,22 +162,26 @@ def measure(
     other = phase_returns(
         market, ranking.margin, names=V8_NAMES, every=spec.rebalance_sessions, exposure=V8_EXPOSURE
     )
-    return with_phases(report, run, other)
+    return with_phases(report, run, market, other)
 
 
 def market_of(panel: BarPanel, settings: Settings, first: int, last: int) -> Market:
     """Cut the universe and its benchmark out of a panel; the first decision lies at row `first`."""
-    stocks = settings.trading.watchlist.tickers
+    stocks = settings.trading.stocks
     columns = [panel.column[stock] for stock in stocks]
     return Market(
         sessions=panel.sessions[: last + 1].astype("datetime64[D]"),
         open=panel.open[: last + 1, columns],
         close=panel.close[: last + 1, columns],
-        sectors=tuple(SECTOR_OF[stock] for stock in stocks),
+        symbols=tuple(stocks),
+        bills=bill_returns(
+            panel.sessions[: last + 1].astype("datetime64[D]"), settings.trading.evaluation.bill_rates
+        ),
         benchmark=BENCHMARK,
         benchmark_close=panel.close[: last + 1, panel.column[BENCHMARK]],
         first=first + 1,
         cost_bps=one_way_cost_bps(settings.trading),
+        member=panel.member[: last + 1, columns],
     )
 
 
@@ -177,8 +190,8 @@ def ranking_of(
 ) -> Ranking:
     """Return the folds' predictions at each session of a run, and the returns that followed within it."""
     quant = settings.trading.quant
-    columns = [panel.column[stock] for stock in settings.trading.watchlist.tickers]
-    predicted, rows = predict(panel, artefacts), slice(first, last + 1)
+    columns = [panel.column[stock] for stock in settings.trading.stocks]
+    predicted, rows = predict(panel, artefacts, settings.trading.universe), slice(first, last + 1)
     return Ranking(
         margin=predicted.margin[rows, columns],
         probability=predicted.probability[rows, columns],
@@ -201,7 +214,8 @@ def recorded_trials(spec: BacktestSpec) -> Trials:
         sharpes = tuple(float(trial["sharpe"]) for trial in listed if trial.get("sharpe") is not None)
     except (KeyError, TypeError, ValueError) as error:
         raise SettingsError(
-            f"config/trials.json: {error!r} in {listed}.", hint="Each trial has a name and its variants."
+            f"config/trials.json: {plain_reason(error)} in {listed}.",
+            hint="Each trial has a name and its variants.",
         ) from error
     return Trials(count=max(1, count if spec.trials is None else spec.trials), sharpes=sharpes)
 
@@ -211,15 +225,54 @@ def profile_caveats(spec: BacktestSpec, profile: str) -> tuple[str, ...]:
     return tuple(read_profile(spec.folder, profile).get("caveats", ()))
 
 
+def remote_caveats(trading: TradingSettings) -> tuple[str, ...]:
+    """Say which agents a backtest leaves out: what answers over HTTP has no past that could be walked."""
+    return tuple(
+        f"The agent {name} answers over HTTP and takes no part: what it would say today of days that it may know "
+        "is no evidence. Only days after its registration are."
+        for name in trading.agents
+    )
+
+
 def _title_of(strategy: Strategy, settings: Settings) -> str:
     allocation = settings.trading.synthesizer.allocation
     return strategy if strategy != "pipeline" or allocation == "votes" else allocation
 
 
-def _limits(strategy: Strategy, cost_bps: float) -> PortfolioLimits:
-    if strategy == "quant_v8":
-        return PortfolioLimits(names=V8_NAMES, exposure_max=1.0, target_volatility=np.inf, cost_bps=cost_bps)
-    return PortfolioLimits(target_volatility=SCALED_VOLATILITY, cost_bps=cost_bps)
+def bills_of(run: Run, trading: TradingSettings) -> Floats:
+    """Return what cash earned in each session of a run, shape (T,)."""
+    return bill_returns(run.sessions, trading.evaluation.bill_rates)
+
+
+def seen_span(spec: BacktestSpec, profile: str) -> SeenSpan:
+    """Return the sessions that were seen when the profile was chosen: as its file declares, or as it is asked.
+
+    Raises
+    ------
+    SettingsError
+        When the file declares no days.
+    """
+    card = read_profile(spec.folder, profile)
+    try:
+        first, last = (
+            date.fromisoformat(card[key]) if key in card else None for key in ("unseen_before", "unseen_after")
+        )
+    except (TypeError, ValueError) as error:
+        raise SettingsError(
+            f"config/profiles/{profile}.json: unseen_before and unseen_after are ISO days."
+        ) from error
+    return SeenSpan(first, spec.unseen_after or last)
+
+
+def _scaling(strategy: Strategy, settings: Settings) -> Scaling | None:
+    chosen = settings.trading.synthesizer
+    if strategy == "quant_v8" or chosen.allocation == "votes":
+        return None
+    sized = chosen.baseline if chosen.allocation == "baseline" else chosen.diversified
+    return Scaling(
+        target_volatility=sized.target_volatility_pct,
+        exposure_max=settings.risk.portfolio_limits.max_exposure_pct,
+    )
 
 
 def _span(panel: BarPanel, run: Run) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
+from analysis.bill_rate import bill_returns, with_interest
 from analysis.curves import simple_returns, worst_drawdown
 from analysis.overfitting import Overfitting
 from backtest.app.executors import run_all, share
@@ -21,7 +22,7 @@ from config.json_file import read_object
 from config.trading import QuantSettings
 from core.errors import SettingsError
 from core.statistics import sharpe_ratio
-from core.types import BarPanel
+from core.types import BarPanel, Floats
 from models.ranker.artefact import QuantArtefact
 
 CELLS_MAX = 1_000
@@ -39,9 +40,9 @@ class Cell:
     total_return, drawdown_max : float
         Fractions.
     sharpe : float or None
-        Annualised; None for a flat curve.
+        Annualised, over the bill rate; None for a flat curve.
     returns : tuple of float, length T
-        Daily.
+        Daily, the interest on cash among them.
     """
 
     change: Change
@@ -126,7 +127,8 @@ def run_sweep(
     ground = (strategy, share(executor, spec), share(executor, panel), source)
     arguments = [(*ground, sent[chosen.trading.quant], chosen) for chosen in wanted]
     runs = list(run_all(executor, run_under, arguments, partial(stages, CELLS)))
-    cells = tuple(_cell(change, run) for change, run in zip(changes, runs, strict=True))
+    bills = bill_returns(runs[0].sessions, base.trading.evaluation.bill_rates)
+    cells = tuple(_cell(change, run, bills) for change, run in zip(changes, runs, strict=True))
     return Sweep(
         strategy=strategy,
         sessions=tuple(str(day) for day in runs[0].sessions[1:]),
@@ -135,13 +137,14 @@ def run_sweep(
     )
 
 
-def _cell(change: Change, run: Run) -> Cell:
-    returns = simple_returns(run.equity)
+def _cell(change: Change, run: Run, bills: Floats) -> Cell:
+    equity = with_interest(run.equity, run.exposure, bills)
+    returns = simple_returns(equity)
     return Cell(
         change=dict(change),
         trades=len(run.fills),
-        total_return=float(run.equity[-1] / run.equity[0] - 1),
-        sharpe=sharpe_ratio(returns),
-        drawdown_max=worst_drawdown(run.equity).depth,
+        total_return=float(equity[-1] / equity[0] - 1),
+        sharpe=sharpe_ratio(returns - bills[1:]),
+        drawdown_max=worst_drawdown(equity).depth,
         returns=tuple(returns.tolist()),
     )

@@ -14,6 +14,7 @@ from msgspec import to_builtins
 
 from config.trading import TradingSettings
 from core.errors import ArtefactError, DataError, RequestError
+from core.plain_words import plain_reason
 from core.ports import Clock, EventSink
 from core.service import Job
 from core.types import MarketView
@@ -142,9 +143,8 @@ class RankerService:
         if view is None or view.row < 0:
             raise RequestError("There are no bars to train on yet.", hint="See the feed in /status.", status=503)
         source = view.source
-        return runner.start(
-            KIND, retrain, (view.bars, self._trading.quant), lambda body: self._finish(body, source)
-        )
+        arguments = (view.bars, self._trading.universe.sector_etf_of, self._trading.quant)
+        return runner.start(KIND, retrain, arguments, lambda body: self._finish(body, source))
 
     def _finish(self, body: bytes, source: str) -> Mapping[str, Any]:
         from models.ranker.artefact import decode_artefact  # noqa: PLC0415  # heavy: imported at first use
@@ -223,7 +223,7 @@ def rewrite_old_files(folder: Path) -> None:
         for model_id in rewrite(folder):
             log.info("quant.rewritten", model_id=model_id, reason="it was written by an engine up to 0.1")
     except (ArtefactError, OSError) as error:
-        log.warning("quant.not_rewritten", reason=str(error))
+        log.warning("quant.not_rewritten", reason=plain_reason(error))
 
 
 def set_aside(folder: Path) -> None:

@@ -110,17 +110,17 @@ class EnsembleService:
         return runner.start(
             KIND,
             train_ensemble,
-            (view.bars, self._trading.regime, settings, training_spec),
+            (view.bars, self._trading.universe.sector_etf_of, self._trading.regime, settings, training_spec),
             lambda trained: self._finish(trained, source),
         )
 
     def _tickers(self, engine: Engine, bars: BarPanel) -> tuple[str, ...]:
         from models.rl.tickers import most_picked  # noqa: PLC0415  # with the first training
 
-        rl, stocks = self._trading.rl, self._trading.watchlist.tickers
+        rl, stocks = self._trading.rl, self._trading.stocks
         enough = [stock for stock, have in history(bars, stocks).items() if have >= sessions_needed(rl)]
         recent = tuple(islice(decisions_about_now(engine.parts.ledger), DECISIONS_READ))
-        found = most_picked(recent, enough, rl.tickers_max)
+        found = most_picked(recent, self._trading.universe, enough, rl.tickers_max)
         if not found:
             check_history(bars, stocks, rl)
         return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from adapters.events.hub import EventHub
 from agents.build import assemble_team
+from agents.plugins import PluginParts
 from config.environment import Environment, OrderRoute
 from config.loader import digest
 from config.trading import TradingSettings
@@ -18,6 +19,8 @@ from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.memory import MemoryService
+from daemon.wiring.plugins import PluginService
+from daemon.wiring.scoreboard import ScoreService
 from daemon.wiring.sentiment import SentimentService
 from daemon.wiring.shadows import ShadowService
 from pipeline.engine import Engine, EngineDependencies
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     from adapters.feeds.open import NotedFeed
     from adapters.feeds.views import HeadlineFeed
     from adapters.ledger import SqliteLedger
+    from agents.team import Agents
+    from models.factors.store import FactorStore
+    from models.regime.tracker import RegimeTracker
 
 NOTES_SHOWN_MAX = 10
 
@@ -48,7 +54,9 @@ class EngineFactory:
     ranker: RankerService
     ensemble: EnsembleService
     sentiment: SentimentService
+    plugins: PluginService
     shadows: ShadowService
+    scores: ScoreService
     _source_notes: list[str] = field(default_factory=list, init=False)
     _feed_in_use: NotedFeed | None = field(default=None, init=False)
     _calendar: NyseCalendar | None = field(default=None, init=False)
@@ -62,7 +70,6 @@ class EngineFactory:
         settle_soon : callable
             Called from the stream's thread when the broker reported something.
         """
-        from agents.shared import SharedSignals  # noqa: PLC0415  # with the agents
         from models.factors.store import FactorStore  # noqa: PLC0415  # heavy: imported at first use
         from models.regime.tracker import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
 
@@ -70,18 +77,13 @@ class EngineFactory:
         self.sentiment.open()
         feed, clock = self._feed()
         self._feed_in_use = feed
-        factors, tracker = FactorStore(), RegimeTracker(trading.regime)
+        factors, tracker = FactorStore(trading.universe.sector_etf_of), RegimeTracker(trading.regime)
         ledger = self.open_ledger()
         self.memory.open(ledger)
         self.ranker.open(clock, factors)
         self.ensemble.open(clock)
         broker = self.brokers.open(clock, ledger, settle_soon)
-        agent = self.sentiment.agent()
-        rankers, ensembles, shared = self.ranker.provider, self.ensemble.provider, SharedSignals()
-
-        def team_of(settings: TradingSettings) -> Team:
-            return assemble_team(settings, rankers, factors, ensembles, agent, tracker, shared)
-
+        team_of = self._teams(factors, tracker, clock)
         self.shadows.prepare(team_of)
         parts = EngineDependencies(
             clock=clock,
@@ -102,6 +104,26 @@ class EngineFactory:
             account_check=self.brokers.account_check,
         )
         return Engine(parts, feed.view(clock.now()))
+
+    def _teams(
+        self, factors: FactorStore, tracker: RegimeTracker, clock: Clock
+    ) -> Callable[[TradingSettings], Team]:
+        """Return what makes a book's team of its settings; all share their agents' signals."""
+        from agents.shared import SharedSignals  # noqa: PLC0415  # with the agents
+
+        agent = self.sentiment.agent()
+        rankers, ensembles, shared = self.ranker.provider, self.ensemble.provider, SharedSignals()
+        parts = PluginParts(factors=factors, trading=self.trading)
+        others = self.plugins.agents(parts, clock)
+
+        def agents_of(settings: TradingSettings) -> Agents:
+            return assemble_team(settings, rankers, factors, ensembles, agent, tracker, others, shared)
+
+        def team_of(settings: TradingSettings) -> Team:
+            return self.plugins.strategy_of(settings, parts) or agents_of(settings)
+
+        self.scores.prepare(agents_of(self.trading).say)
+        return team_of
 
     def open_ledger(self) -> SqliteLedger:
         """Return the ledger; asked again, the same one."""
@@ -129,8 +151,10 @@ class EngineFactory:
     def close(self) -> None:
         """Let go of what was opened."""
         self.sentiment.stop()
+        self.plugins.stop()
         self.memory.stop()
         self.shadows.close()
+        self.scores.close()
         self.brokers.close()
         if self._ledger is not None:
             self._ledger.close()
@@ -148,6 +172,7 @@ class EngineFactory:
         request = SourceRequest(
             environment=self.environment,
             settings=self.trading.data,
+            universe=self.trading.universe,
             calendar=calendar,
             route_is_builtin=self.route is OrderRoute.PAPER_BUILTIN,
             now=self.clock.now(),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from adapters.memory.step_gate import YieldGate
 from config.environment import Environment
-from config.sectors import STOCKS
 from config.trading import TradingSettings
 from core.errors import RecallError
 from core.memory import Recollection
@@ -55,7 +54,10 @@ class MemoryService:
 
         if not self._outboxes:
             found = stores(self._environment, self._settings)
-            self._outboxes = tuple(Outbox(ledger, store, self._settings.memory, self._gate) for store in found)
+            self._outboxes = tuple(
+                Outbox(ledger, store, self._settings.memory, self._gate, self._settings.universe.sector_of)
+                for store in found
+            )
             for outbox in self._outboxes:
                 outbox.start()
 
@@ -63,8 +65,9 @@ class MemoryService:
         """Return the feed whose views carry recalled memories; the feed itself where none are."""
         from adapters.memory.recall import RecallingFeed  # noqa: PLC0415  # imported where it is made
 
-        facts_max = self._settings.memory.recall_facts_max
-        return RecallingFeed(feed, ledger, situation_finder(factors, tracker), facts_max) if facts_max else feed
+        facts_max, universe = self._settings.memory.recall_facts_max, self._settings.universe
+        finder = situation_finder(factors, tracker, universe.stocks)
+        return RecallingFeed(feed, ledger, finder, facts_max, universe.sector_of) if facts_max else feed
 
     def during_step(self) -> AbstractContextManager[None]:
         """Return what keeps the stores from being written while a step runs."""
@@ -118,7 +121,9 @@ class MemoryService:
             outbox.wait_stopped()
 
 
-def situation_finder(factors: FactorStore, tracker: RegimeTracker) -> Callable[[MarketView], Situation | None]:
+def situation_finder(
+    factors: FactorStore, tracker: RegimeTracker, stocks: Sequence[str]
+) -> Callable[[MarketView], Situation | None]:
     """Return the function that finds a view's regime and factors, by the same models that the team asks."""
     from adapters.memory.recall import Situation  # noqa: PLC0415  # imported where it is made
     from models.factors.table import FACTOR_NAMES  # noqa: PLC0415  # heavy: imported at first use
@@ -128,7 +133,7 @@ def situation_finder(factors: FactorStore, tracker: RegimeTracker) -> Callable[[
         if isinstance(regime, Abstention):
             return None
         z, column = factors.at(view.bars).z, view.bars.column
-        now = {symbol: z[column[symbol]] for symbol in STOCKS if symbol in column}
+        now = {symbol: z[column[symbol]] for symbol in stocks if symbol in column}
         return Situation(regime=regime.name, names=FACTOR_NAMES, factors=now)
 
     return situation_of

@@ -67,7 +67,11 @@ def rebuild(name: str | None, variables: Mapping[str, str], folder: Path) -> tup
             async def work() -> int:
                 try:
                     return await write_anew(
-                        ledger, store, trading.memory, lambda done: progress.update(bar, completed=done)
+                        ledger,
+                        store,
+                        trading.memory,
+                        trading.universe.sector_of,
+                        lambda done: progress.update(bar, completed=done),
                     )
                 finally:
                     await store.close()

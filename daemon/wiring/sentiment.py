@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from config.environment import Environment
-from config.sectors import STOCKS
 from config.trading import TradingSettings
 from core.errors import ArtefactError, DataError
+from core.plain_words import plain_reason
 from core.ports import Calendar, Clock, NewsSource
 from core.types import Headline
 
@@ -37,6 +37,7 @@ class SentimentService:
     def __init__(self, environment: Environment, trading: TradingSettings) -> None:
         self._environment = environment
         self._settings = trading.sentiment
+        self._stocks = trading.stocks
         self._timeout_seconds = trading.data.timeout_seconds
         self._cache: SentimentCache | None = None
         self._finbert: Finbert | None = None
@@ -150,7 +151,7 @@ class SentimentService:
         try:
             self._finbert = load_finbert(Path(path) if path else None, self._settings, kept, self._follow, sound)
         except (ArtefactError, OSError, RuntimeError) as error:  # a full disk must not end the thread
-            self._why = str(error)
+            self._why = plain_reason(error)
             log.warning("sentiment.no_finbert", reason=self._why, instead=self._settings.without_model)
             return None
         log.info("sentiment.in_use", model_id=self._finbert.model_id)
@@ -172,7 +173,7 @@ class SentimentService:
             self._archive_fault = str(error)
             return None
         self._source = f"archive {Path(self._settings.archive).name}"
-        return lambda as_of: tuple(archive.news(STOCKS, as_of - window, as_of))
+        return lambda as_of: tuple(archive.news(self._stocks, as_of - window, as_of))
 
     def _vendor(self, source: str, clock: Clock) -> Headlines | None:
         from adapters.news.poller import NewsPoller  # noqa: PLC0415  # imported where it is made
@@ -185,7 +186,7 @@ class SentimentService:
         self._source = vendor.name
         self._news = NewsPoller(
             vendor,
-            STOCKS,
+            self._stocks,
             clock,
             window=timedelta(hours=self._settings.window_hours),
             refresh_seconds=self._settings.refresh_seconds,
@@ -219,7 +220,7 @@ class SentimentService:
         from adapters.alpaca.news import AlpacaNewsStream, connect_stream  # noqa: PLC0415  # heavy
 
         stream = connect_stream(key.get_secret_value(), secret.get_secret_value())
-        self._stream = AlpacaNewsStream(stream, STOCKS, lambda item: poller.add((item,)))
+        self._stream = AlpacaNewsStream(stream, self._stocks, lambda item: poller.add((item,)))
         self._stream.start()
 
     def _news_fault(self) -> str:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import structlog
 
 from config.environment import Environment, OrderRoute
-from config.loader import digest, load_risk, load_trading
+from config.loader import digest, load_risk, load_trading, read_profile
 from config.risk import RiskSettings
-from config.sectors import BENCHMARK
 from config.trading import TradingSettings
 from core.plain_words import plain_reason
 from core.ports import Team
 from core.types import Cycle, MarketView
+from core.universe import BENCHMARK
 from pipeline.engine import Engine, EngineDependencies
 from pipeline.null_parts import NullEventBus, NullMemory, no_events
 from pipeline.shadow import SeenView, ShadowBook, ShadowBooks
@@ -78,8 +78,17 @@ def settings_of_shadows(trading: TradingSettings, folder: Path) -> Mapping[str, 
                 trading=trading, risk=RiskSettings.model_validate(NO_LIMITS), held=HELD[name]
             )
         else:
-            books[name] = ShadowBookSettings(trading=load_trading(folder, name), risk=load_risk(folder, name))
+            own = _with_own_strategy(load_trading(folder, name), trading, folder)
+            books[name] = ShadowBookSettings(trading=own, risk=load_risk(folder, name))
     return books
+
+
+def _with_own_strategy(shadow: TradingSettings, account: TradingSettings, folder: Path) -> TradingSettings:
+    """Leave a strategy to the account's profile and to those that name one; other books stay what they are."""
+    if not account.strategy or shadow.profile == account.profile:
+        return shadow
+    named = read_profile(folder, shadow.profile).get("trading", {}).get("strategy", "")
+    return shadow.model_copy(update={"strategy": named})
 
 
 class ShadowService:

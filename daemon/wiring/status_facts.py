@@ -33,7 +33,9 @@ def degraded(engines: EngineFactory, scheduler: JobScheduler, notifications: Not
         *engines.ensemble.faults,
         *engines.sentiment.faults,
         *engines.memory.faults,
+        *engines.plugins.faults,
         *engines.shadows.faults,
+        *engines.scores.faults,
         *notifications.faults,
         *lost_log(sys.stderr),
     ]
@@ -77,7 +79,11 @@ def encode_status(
         },
         timetable=scheduler.timetable,
         graph=engines.memory.card,
-        cards={"notifications": notifications.card, "clock": engines.brokers.clock_card},
+        cards={
+            "notifications": notifications.card,
+            "clock": engines.brokers.clock_card,
+            "agents": lambda: engines.plugins.card(service.last_decision),
+        },
     )
 
 

@@ -15,12 +15,13 @@ from adapters.events.hub import EventHub
 from adapters.metrics import Metrics
 from config.environment import Environment, order_route
 from config.loader import FOLDER, load_trading
-from config.sectors import BENCHMARK
 from config.server import ServerSettings
+from config.trading import TradingSettings
 from config.watch import WatchedRisk
 from core.errors import SettingsError
 from core.ports import Clock
 from core.types import StepReport
+from core.universe import BENCHMARK, Universe
 from daemon.engine_service import EngineService
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
@@ -31,7 +32,9 @@ from daemon.wiring.cron import JobScheduler
 from daemon.wiring.engine_factory import EngineFactory
 from daemon.wiring.memory import MemoryService
 from daemon.wiring.notifications import NotificationService
+from daemon.wiring.plugins import PluginService
 from daemon.wiring.protective_levels import position_levels
+from daemon.wiring.scoreboard import ScoreService
 from daemon.wiring.sentiment import SentimentService
 from daemon.wiring.shadows import ShadowService, settings_of_shadows
 from daemon.wiring.status_facts import degraded, encode_status, log_built
@@ -50,6 +53,8 @@ class Daemon:
         Where the settings say to listen.
     server : ServerSettings
         What a client may cost.
+    universe : Universe
+        Whose stocks a client may name.
     close : callable
         Lets go of the files and of the state directory; the service calls it as its last work.
     """
@@ -59,6 +64,7 @@ class Daemon:
     metrics: Metrics
     port: int
     server: ServerSettings
+    universe: Universe
     scheduler: JobScheduler
     engines: EngineFactory
     close: Callable[[], None]
@@ -81,25 +87,7 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
     metrics, clock = Metrics(), clock or SystemClock()
     hub = EventHub(count=metrics.count, mask=environment.secret_mask())
     trading = load_trading(folder)
-    route = order_route(environment, trading)
-    engines = EngineFactory(
-        environment=environment,
-        trading=trading,
-        route=route,
-        limits=WatchedRisk(folder, trading.profile),
-        clock=clock,
-        hub=hub,
-        brokers=BrokerFactory(environment, trading, route),
-        memory=MemoryService(environment, trading),
-        ranker=RankerService(
-            environment.artefact_dir, trading, hub, environment.state_dir / "cache" / "boosters.json"
-        ),
-        ensemble=EnsembleService(environment.artefact_dir, trading, hub),
-        sentiment=SentimentService(environment, trading),
-        shadows=ShadowService(
-            environment, settings_of_shadows(trading, folder), trading.shadow.resume_after_sessions
-        ),
-    )
+    engines = _engine_factory(environment, trading, folder, clock, hub)
     scheduler = JobScheduler(environment, trading.scheduler, clock, hub)
     notifications = NotificationService(environment, trading, clock)
     lock = hold(environment.state_dir)
@@ -112,7 +100,32 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
 
     given = _service_dependencies(engines, scheduler, metrics, notifications, BacktestService(folder), close)
     port = environment.port or trading.server.port
-    return Daemon(EngineService(given), hub, metrics, port, trading.server, scheduler, engines, close)
+    service = EngineService(given)
+    return Daemon(service, hub, metrics, port, trading.server, trading.universe, scheduler, engines, close)
+
+
+def _engine_factory(
+    environment: Environment, trading: TradingSettings, folder: Path, clock: Clock, hub: EventHub
+) -> EngineFactory:
+    route, artefacts = order_route(environment, trading), environment.artefact_dir
+    boosters = environment.state_dir / "cache" / "boosters.json"
+    shadows = settings_of_shadows(trading, folder)
+    return EngineFactory(
+        environment=environment,
+        trading=trading,
+        route=route,
+        limits=WatchedRisk(folder, trading.profile),
+        clock=clock,
+        hub=hub,
+        brokers=BrokerFactory(environment, trading, route),
+        memory=MemoryService(environment, trading),
+        ranker=RankerService(artefacts, trading, hub, boosters),
+        ensemble=EnsembleService(artefacts, trading, hub),
+        sentiment=SentimentService(environment, trading),
+        plugins=PluginService(trading, folder, hub),
+        shadows=ShadowService(environment, shadows, trading.shadow.resume_after_sessions),
+        scores=ScoreService(environment, trading, hub),
+    )
 
 
 def hold(state_dir: Path) -> FileLock:
@@ -166,6 +179,7 @@ def _service_dependencies(
         metrics.step(report, seconds)
         notifications.on_step(engine, report)
         engines.shadows.step(engine.last_view, report.cycle)
+        engines.scores.after_step(engine.last_view, report, engines.open_ledger(), engines.shadows.shadows)
         if report.cycle.agents and report.cycle.as_of is None:
             engines.ranker.watch(engine.last_view)
 
@@ -185,7 +199,7 @@ def _service_dependencies(
         scheduled_jobs=scheduler,
         memory=engines.memory,
         ranker=engines.ranker,
-        market=ComparedMarket(BENCHMARK, tuple(engines.trading.watchlist.tickers)),
+        market=ComparedMarket(BENCHMARK, engines.trading.stocks),
         levels_of=lambda engine: position_levels(engine, engines.limits.settings),
         status_of=lambda service: encode_status(service, engines, scheduler, notifications),
         notifications=notifications,

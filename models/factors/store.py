@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from config.sectors import BENCHMARK
 from core.errors import DataError
 from core.types import BarPanel, Floats
-from models.factors.table import SECTOR_ETF_OF, average_true_range, raw_factors, z_scores
+from core.universe import BENCHMARK
+from models.factors.table import average_true_range, raw_factors, z_scores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,11 +74,7 @@ class FactorStore:
     """
 
     def __init__(
-        self,
-        sector_etf_of: Mapping[str, str] = SECTOR_ETF_OF,
-        benchmark: str = BENCHMARK,
-        *,
-        panels_max: int = 3,
+        self, sector_etf_of: Mapping[str, str], benchmark: str = BENCHMARK, *, panels_max: int = 3
     ) -> None:
         self._sector_etf_of = sector_etf_of
         self._benchmark = benchmark
@@ -117,7 +113,9 @@ class FactorStore:
         raw = raw_factors(bars, self._sector_etf_of, self._benchmark)
         members = np.array([name in self._sector_etf_of for name in bars.symbols], dtype=np.bool_)
         home = bars.digest
-        self._tables[home] = FactorTable(raw=raw, z=z_scores(raw, members), atr=average_true_range(bars))
+        self._tables[home] = FactorTable(
+            raw=raw, z=z_scores(raw, members, bars.member), atr=average_true_range(bars)
+        )
         self._home.update(dict.fromkeys(bars.row_digests[: len(bars.sessions)], home))
         if len(self._tables) > self._panels_max:
             gone, _ = self._tables.popitem(last=False)

@@ -10,23 +10,20 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from config.sectors import BENCHMARK, SECTOR_MAP
 from core.types import BarPanel, Floats
+from core.universe import BENCHMARK
 from models.factors.formulas import WILDER_SESSIONS, fill_factors, stretches, true_range
 
 FACTOR_NAMES = (
     "momentum_5d", "momentum_21d", "momentum_63d", "rsi_14", "mfi", "obv_slope", "gk_vol", "amihud", "adx",
     "volume_ratio", "bb_width", "high_52w_pct", "sector_momentum",
 )  # fmt: skip
-SECTOR_ETF_OF: Mapping[str, str] = {stock: s.etf for s in SECTOR_MAP.values() for stock in s.stocks}
 Z_LIMIT = 3.0
 _MOMENTUM_63D = FACTOR_NAMES.index("momentum_63d")
 _SECTOR_MOMENTUM = FACTOR_NAMES.index("sector_momentum")
 
 
-def raw_factors(
-    bars: BarPanel, sector_etf_of: Mapping[str, str] = SECTOR_ETF_OF, benchmark: str = BENCHMARK
-) -> Floats:
+def raw_factors(bars: BarPanel, sector_etf_of: Mapping[str, str], benchmark: str = BENCHMARK) -> Floats:
     """Compute the 13 factors of every symbol at every session.
 
     Parameters
@@ -78,7 +75,9 @@ def _fill_sector_momentum(
             table[_SECTOR_MOMENTUM, bars.column[stock]] = excess
 
 
-def z_scores(raw: Floats, members: NDArray[np.bool_] | NDArray[np.intp]) -> Floats:
+def z_scores(
+    raw: Floats, members: NDArray[np.bool_] | NDArray[np.intp], belongs: NDArray[np.bool_] | None = None
+) -> Floats:
     """Score each factor across the members at each session, winsorized at 3 standard deviations.
 
     Parameters
@@ -86,18 +85,24 @@ def z_scores(raw: Floats, members: NDArray[np.bool_] | NDArray[np.intp]) -> Floa
     raw : ndarray of float64, shape (T, N, F)
     members : ndarray of bool, shape (N,), or of int
         The columns that are compared with each other (stocks; not ETFs or the benchmark).
+    belongs : ndarray of bool, shape (T, N), or None
+        Which of them were in the universe at each session: only those are compared. None for all, always.
 
     Returns
     -------
     ndarray of float64, shape (T, N, F)
-        In [-3, 3]; NaN where raw is NaN and for all others than members. 0 where all members are equal. Laid
-        out like the raw factors.
+        In [-3, 3]; NaN where raw is NaN and for all others than the members of the session. 0 where all
+        members are equal. Laid out like the raw factors.
     """
     columns = np.flatnonzero(members) if members.dtype == np.bool_ else members
     sessions, symbols, factors = raw.shape
     out = np.full((factors, symbols, sessions), np.nan)
+    outside = None if belongs is None or belongs.all() else ~belongs[:, columns].T
     for factor in range(factors):
-        out[factor, columns] = _scored(np.ascontiguousarray(raw[:, columns, factor].T))
+        values = raw[:, columns, factor].T.copy()
+        if outside is not None:
+            values[outside] = np.nan
+        out[factor, columns] = _scored(values)
     return _read_only(out)
 
 

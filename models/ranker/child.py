@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from config.trading import QuantSettings
 from core.errors import ArtefactError
 from core.types import BarPanel
@@ -11,7 +13,9 @@ from models.ranker.booster import booster_fault
 from models.ranker.training import OnProgress, train_ranker
 
 
-def retrain(on_progress: OnProgress, bars: BarPanel, settings: QuantSettings) -> bytes:
+def retrain(
+    on_progress: OnProgress, bars: BarPanel, sector_etf_of: Mapping[str, str], settings: QuantSettings
+) -> bytes:
     """Train on the window that ends with the last bar, and examine the booster while it can do no harm.
 
     Returns
@@ -25,7 +29,7 @@ def retrain(on_progress: OnProgress, bars: BarPanel, settings: QuantSettings) ->
         When XGBoost made a booster that the engine would not load.
     """
     on_progress(0.0, "computing factors")
-    table = FactorStore().history(bars)
+    table = FactorStore(sector_etf_of).history(bars)
     artefact = train_ranker(bars, table, settings, len(bars.sessions) - 1, on_progress=on_progress)
     fault = booster_fault(artefact.booster)
     if fault:

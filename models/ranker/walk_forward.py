@@ -57,7 +57,7 @@ def fold_task(bars: BarPanel, table: FactorTable, settings: QuantSettings, row: 
     window = BarPanel(
         sessions=bars.sessions[cut], known_at=bars.known_at[cut], symbols=bars.symbols,
         open=bars.open[cut], high=bars.high[cut], low=bars.low[cut], close=bars.close[cut],
-        volume=bars.volume[cut],
+        volume=bars.volume[cut], member=bars.member[cut],
     )  # fmt: skip
     factors = FactorTable(raw=table.raw[:0], z=np.ascontiguousarray(table.z[cut]), atr=table.atr[:0])
     return FoldTask(bars=window, table=factors, settings=settings)

@@ -10,10 +10,10 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from config.sectors import BENCHMARK
 from config.trading import RegimeSettings
 from core.errors import DataError
 from core.types import Abstention, BarPanel, Floats, Regime
+from core.universe import BENCHMARK
 from models.regime.hmm import STATES, HiddenMarkovModel, fit, forward_filter, observations
 
 EPOCH = np.datetime64("2000-01-03", "D")

@@ -49,6 +49,7 @@ class TrainingSpec:
 def train_ensemble(
     on_progress: OnProgress,
     bars: BarPanel,
+    sector_etf_of: Mapping[str, str],
     regime: RegimeSettings,
     settings: RlSettings,
     training_spec: TrainingSpec,
@@ -66,7 +67,7 @@ def train_ensemble(
         When there is too little history.
     """
     on_progress(0.0, "computing factors and regimes")
-    windows = lay_out(bars, regime, settings, training_spec)
+    windows = lay_out(bars, sector_etf_of, regime, settings, training_spec)
     tasks = [
         TrainingTask(
             member=member, seed=settings.seed + k, timesteps=settings.timesteps, settings=settings,
@@ -81,9 +82,15 @@ def train_ensemble(
     ]
 
 
-def lay_out(bars: BarPanel, regime: RegimeSettings, settings: RlSettings, training_spec: TrainingSpec) -> Windows:
+def lay_out(
+    bars: BarPanel,
+    sector_etf_of: Mapping[str, str],
+    regime: RegimeSettings,
+    settings: RlSettings,
+    training_spec: TrainingSpec,
+) -> Windows:
     """Compute what the policies see, and cut it into windows to fit, to stop and to judge."""
-    z = FactorStore().history(bars).z
+    z = FactorStore(sector_etf_of).history(bars).z
     high_volatility = HighVolatilityHistory(RegimeTracker(regime)).of(bars)
     window = settings.factor_window_sessions
     windows = cut(make_market(bars, z, high_volatility, training_spec.tickers, window), settings)

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import chain, zip_longest
 
-from config.sectors import SECTOR_MAP
 from core.types import StepReport
+from core.universe import Universe
 
 
-def most_picked(reports: Sequence[StepReport], stocks: Sequence[str], count: int) -> tuple[str, ...]:
+def most_picked(
+    reports: Sequence[StepReport], universe: Universe, stocks: Sequence[str], count: int
+) -> tuple[str, ...]:
     """Name the stocks that were candidates or a sector's picks in most of the decisions.
 
     Parameters
@@ -32,6 +34,6 @@ def most_picked(reports: Sequence[StepReport], stocks: Sequence[str], count: int
         picks = chain.from_iterable(sector.picks for sector in analysis.sectors)
         picked.update({*analysis.candidates, *picks} & allowed)
     named = sorted(picked, key=lambda stock: (-picked[stock], stock))
-    rounds = zip_longest(*(sector.stocks for sector in SECTOR_MAP.values()))
+    rounds = zip_longest(*(sector.stocks for sector in universe.sectors.values()))
     others = [stock for stock in chain.from_iterable(rounds) if stock in allowed and stock not in picked]
     return tuple([*named, *others][:count])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextvars import copy_context
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -15,11 +16,12 @@ from pydantic import ValidationError
 
 from api.routes.backtest import BacktestRequest, SpanRequest
 from api.routes.rl import TrainRequest
-from api.schemas.requests import DecideRequest, RequestBody, past_moment
-from config.sectors import STOCKS
+from api.schemas.requests import UNIVERSE, DecideRequest, RequestBody, past_moment
+from config.universe_file import spelt
 from core.errors import RequestError
 from core.times import market_date
 from tests.api.problem import assert_problem
+from tests.default_universe import DEFAULT, STOCKS
 
 JSON = {"content-type": "application/json"}
 TABLE = [
@@ -261,12 +263,18 @@ def test_a_date_means_its_end_in_new_york(days: int) -> None:
     assert moment == NOW or market_date(moment + timedelta(seconds=1)) == day + timedelta(days=1)
 
 
+def reading_for_default(body: Any) -> DecideRequest:
+    UNIVERSE.set(DEFAULT)
+    return DecideRequest.model_validate(body)
+
+
 @given(st.lists(st.sampled_from(STOCKS), min_size=1, max_size=64))
 def test_known_tickers_are_taken_in_any_case(tickers: list[str]) -> None:
-    assert DecideRequest.model_validate({"tickers": [name.lower() for name in tickers]}).tickers == tickers
+    read = copy_context().run(reading_for_default, {"tickers": [name.lower() for name in tickers]})
+    assert read.tickers == tickers
 
 
-@given(st.text(max_size=12).filter(lambda name: name.upper() not in STOCKS))
+@given(st.text(max_size=12).filter(lambda name: spelt(name) not in STOCKS))
 def test_unknown_tickers_are_refused(name: str) -> None:
     with pytest.raises(ValidationError):
-        DecideRequest.model_validate({"tickers": [name]})
+        copy_context().run(reading_for_default, {"tickers": [name]})

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from config.sectors import SECTOR_MAP, STOCKS
 from core.events import TOPICS
 from tests.api.problem import assert_problem
+from tests.default_universe import SECTOR_MAP, STOCKS
 
 BARE_CALLS = [
     ("GET", "/health"), ("GET", "/ready"), ("GET", "/status"), ("GET", "/regime"), ("POST", "/scan"),

@@ -48,6 +48,7 @@ HOMES = {
     "matplotlib": ("charts/",),
     "prometheus_client": ("adapters/metrics.py",),
     "apprise": ("adapters/notify/receivers.py",),
+    "pytickersymbols": ("config/universe_index.py",),
     "typer": ("cli/",),
 }
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from adapters.calendar import NyseCalendar, Session
 from adapters.feeds.panel_feed import PanelFeed
-from config.sectors import BENCHMARK
 from config.trading import DataSettings
 from core.errors import DataError
 from core.types import BarPanel, MarketView, Quote
+from tests.default_universe import BENCHMARK
 
 SYMBOLS = ("AAPL", "AMZN", "CAT", "JPM", "LLY", "NEE", "NVDA", "PLD", "WMT", "XOM")
 WEEKS = (date(2024, 5, 6), date(2024, 11, 25), date(2024, 3, 8), date(2024, 7, 1), date(2024, 10, 31))

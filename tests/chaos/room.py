@@ -24,7 +24,6 @@ from adapters.ledger.schema import LEDGER
 from adapters.run_store import FileRunStore
 from config.environment import OrderRoute
 from config.risk import CircuitBreakers, DailyLimits, PortfolioLimits, RiskSettings
-from config.sectors import SECTOR_OF
 from core.schedule import RunStore
 from pipeline.account_check import AccountCheck
 from pipeline.engine import Engine, EngineDependencies
@@ -35,6 +34,7 @@ from tests.chaos.kills import DeadlyAdapter, DeadlyDatabase, DeadlyRuns, Executi
 from tests.chaos.market import Market, MarketFeed
 from tests.chaos.pump import Pump
 from tests.chaos.team import DiceTeam
+from tests.default_universe import SECTOR_OF
 from tests.servers.alpaca_broker import KEY, SECRET
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ import pytest
 from adapters.calendar import NyseCalendar
 from adapters.simulated.market import SimulatedMarket
 from config.loader import load_trading
-from config.sectors import UNIVERSE
 from core.types import BarPanel
 from models.factors.store import FactorStore
 from models.ranker.training import train_ranker
 from models.ranker.versions import save
+from tests.default_universe import DEFAULT, SECTOR_ETF_OF, UNIVERSE
 from tests.servers.alpaca_broker import AlpacaBroker, alpaca_broker_server
 from tests.servers.alpaca_broker_desk import Desk
 from tests.servers.daemon import Process, own_settings
@@ -32,7 +32,7 @@ HISTORY = timedelta(days=800)
 def panel() -> BarPanel:
     """Give two years of a simulated market until today."""
     today = datetime.now(UTC).date()
-    return SimulatedMarket(NyseCalendar()).bars(UNIVERSE, today - HISTORY, today)
+    return SimulatedMarket(NyseCalendar(), DEFAULT).bars(UNIVERSE, today - HISTORY, today)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def models(panel: BarPanel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder with a small ranker, so that no start has to train one."""
     folder = tmp_path_factory.mktemp("models")
     quant = load_trading().quant.model_copy(update={"n_estimators": 20, "calibration_folds": 2})
-    artefact = train_ranker(panel, FactorStore().history(panel), quant, len(panel.sessions) - 3)
+    artefact = train_ranker(panel, FactorStore(SECTOR_ETF_OF).history(panel), quant, len(panel.sessions) - 3)
     save(artefact, folder, datetime.now(UTC))
     return folder
 

@@ -18,10 +18,10 @@ from backtest.app.settings import one_way_cost_bps, settings_of, v8_settings_of
 from backtest.app.strategies import load_panel, train
 from backtest.app.study import Strategy, run_study
 from config.environment import read_environment
-from config.sectors import UNIVERSE
 from models.factors.store import FactorStore
 from models.ranker.training import train_ranker
 from models.ranker.versions import load_current, save
+from tests.default_universe import DEFAULT, SECTOR_ETF_OF, UNIVERSE
 from tests.simulation.backtests import small_settings
 
 ROOT = Path(__file__).parents[2]
@@ -61,9 +61,9 @@ def test_a_stored_ranker_that_was_trained_later_is_never_used(folder: Path, tmp_
     """The daemon's own artefact knows 2021-06; a backtest of 2021-03 trains its own and never opens it."""
     asked = parser("pipeline").parse_args([*SPAN, "--end", "2021-03-12"])
     spec = spec_of(asked, folder)
-    panel = SimulatedMarket(NyseCalendar()).bars(UNIVERSE, date(2019, 1, 2), date(2021, 6, 30))
+    panel = SimulatedMarket(NyseCalendar(), DEFAULT).bars(UNIVERSE, date(2019, 1, 2), date(2021, 6, 30))
     quant = settings_of(spec).trading.quant
-    stored = train_ranker(panel, FactorStore().history(panel), quant, len(panel.sessions) - 1)
+    stored = train_ranker(panel, FactorStore(SECTOR_ETF_OF).history(panel), quant, len(panel.sessions) - 1)
     environment = read_environment({"STATE_DIR": str(tmp_path)})
     environment.artefact_dir.mkdir()
     save(stored, environment.artefact_dir, datetime(2021, 7, 1, tzinfo=UTC))

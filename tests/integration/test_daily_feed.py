@@ -15,11 +15,12 @@ from adapters.simulated.market import SimulatedMarket
 from config.trading import DataSettings
 from core.errors import DataError
 from core.types import BarPanel, Quote
+from tests.default_universe import DEFAULT
 
 CALENDAR = NyseCalendar()
 SETTINGS = DataSettings(history_years=2)
 SYMBOLS = ("AAPL", "MSFT", "NVDA", "JPM", "XOM", "SPY")
-MARKET = SimulatedMarket(CALENDAR, seed=3)
+MARKET = SimulatedMarket(CALENDAR, DEFAULT, seed=3)
 MONDAY_OPEN = datetime(2024, 3, 11, 13, 30, tzinfo=UTC)
 MONDAY_CLOSE = datetime(2024, 3, 11, 20, 0, tzinfo=UTC)
 
@@ -189,7 +190,7 @@ def test_a_past_moment_asks_the_vendor_for_nothing() -> None:
 
 
 def test_the_daily_feed_and_the_panel_feed_give_the_same_views() -> None:
-    market = SimulatedMarket(CALENDAR, seed=3)
+    market = SimulatedMarket(CALENDAR, DEFAULT, seed=3)
     daily = DailyFeed(market, CALENDAR, SYMBOLS, SETTINGS, headlines=market.headlines)
     start = datetime(2024, 3, 8, 9, tzinfo=UTC)
     panel = market.bars(SYMBOLS, date(2022, 3, 8), date(2024, 3, 13))

@@ -24,13 +24,13 @@ from backtest.app.executors import executor_of, fingerprint, run_all, share
 from backtest.app.sweep import run_sweep
 from backtest.to_json import plain
 from config.loader import load_trading
-from config.sectors import UNIVERSE
 from config.trading import QuantSettings
 from core.errors import SettingsError
 from core.types import BarPanel, Floats
 from models.factors.store import FactorStore, FactorTable
 from models.ranker.artefact import QuantArtefact
 from models.ranker.walk_forward import fold_rows, fold_task, train_fold, walk_forward
+from tests.default_universe import DEFAULT, SECTOR_ETF_OF, UNIVERSE
 from tests.simulation import backtests
 from tests.simulation.desk import CALENDAR, FIRST, LAST
 
@@ -41,12 +41,12 @@ FOLDS = 8
 
 @cache
 def market() -> BarPanel:
-    return SimulatedMarket(CALENDAR).bars(UNIVERSE, FIRST, LAST)
+    return SimulatedMarket(CALENDAR, DEFAULT).bars(UNIVERSE, FIRST, LAST)
 
 
 @cache
 def table() -> FactorTable:
-    return FactorStore().history(market())
+    return FactorStore(SECTOR_ETF_OF).history(market())
 
 
 def settings() -> QuantSettings:

@@ -249,7 +249,7 @@ def test_a_file_that_is_not_there_stops_the_script_before_anything_is_trained(
     with pytest.raises(DataError, match="gone cannot be read as parquet"):
         FiveMinuteBars(tmp_path / "gone", SYMBOLS, CALENDAR)
     with pytest.raises(SettingsError, match="needs daily bars from a file"):
-        read_five_minute_bars(five, None)
+        read_five_minute_bars(five, None, SYMBOLS)
 
 
 @pytest.mark.shared

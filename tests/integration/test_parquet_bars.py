@@ -17,9 +17,9 @@ from adapters.feeds.open import open_feed
 from adapters.feeds.panel_feed import PanelFeed
 from adapters.parquet.bars import ParquetBars
 from config.environment import read_environment
-from config.sectors import UNIVERSE
 from config.trading import DataSettings
 from core.errors import DataError
+from tests.default_universe import DEFAULT, UNIVERSE
 
 CALENDAR = NyseCalendar()
 SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "universe_daily.parquet"
@@ -207,7 +207,7 @@ def test_duplicates_and_impossible_prices_reach_the_feeds_notes(tmp_path: Path) 
             calendar=CALENDAR,
             route_is_builtin=True,
             now=datetime(2024, 1, 4, tzinfo=UTC),
-            symbols=("AAPL", "SPY"),
+            universe=DEFAULT.only(["AAPL"]),
         ),
         ManualClock(datetime(2024, 1, 4, tzinfo=UTC)),
         lambda *_: None,

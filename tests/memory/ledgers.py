@@ -15,6 +15,7 @@ from adapters.memory.sqlite_store import TABLES, SqliteGraphStore
 from config.environment import OrderRoute
 from config.memory import MemorySettings
 from core.types import StepReport
+from tests.default_universe import SECTOR_OF
 from tests.ledger_days import Days
 
 ALL = 10_000_000
@@ -35,12 +36,12 @@ def some_days(days: int = 3, path: Path | None = None, seed: int = 7) -> SqliteL
 
 
 async def write_all(ledger: SqliteLedger, store: SqliteGraphStore, page_steps: int) -> None:
-    await rebuild(ledger, store, MemorySettings(page_steps=page_steps), lambda _: None)
+    await rebuild(ledger, store, MemorySettings(page_steps=page_steps), SECTOR_OF, lambda _: None)
 
 
 async def write_again(ledger: SqliteLedger, store: SqliteGraphStore | Neo4jStore, page_steps: int) -> None:
     """Write every page once more over what is there, as if the place had been lost."""
-    book, place, after = PositionTracker(), 0, await store.place_in_ledger()
+    book, place, after = PositionTracker(SECTOR_OF), 0, await store.place_in_ledger()
     while steps := steps_after(ledger, place, page_steps):
         page = project(steps, book)
         place, page.until = page.until, after

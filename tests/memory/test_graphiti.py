@@ -13,6 +13,7 @@ from adapters.memory.projection import project
 from adapters.memory.records import GROUP_ID, ORIGIN, Page
 from adapters.memory.round_trips import PositionTracker
 from config.memory import MemorySettings
+from tests.default_universe import SECTOR_OF
 from tests.graph_counts import whole_page
 from tests.memory.conftest import store_at
 from tests.memory.ledgers import some_days
@@ -34,13 +35,13 @@ def page(graph_server: GraphServer) -> Page:
 
     async def fill() -> None:
         store = store_at(graph_server)
-        await rebuild(ledger, store, MemorySettings(page_steps=120), lambda _: None)
+        await rebuild(ledger, store, MemorySettings(page_steps=120), SECTOR_OF, lambda _: None)
         await store.close()
 
     asyncio.run(fill())
     made = whole_page(ledger)
     assert made.closings
-    assert project([], PositionTracker()).rows == 0
+    assert project([], PositionTracker(SECTOR_OF)).rows == 0
     return made
 
 

@@ -17,6 +17,7 @@ from adapters.memory.round_trips import PositionTracker
 from adapters.memory.sqlite_store import SqliteGraphStore
 from config.memory import MemorySettings
 from core.errors import RecallError
+from tests.default_universe import SECTOR_OF
 from tests.graph_counts import counts, expected
 from tests.ledger_days import NASTY, Days
 from tests.memory.conftest import store_at
@@ -49,7 +50,7 @@ def run(server: GraphServer, work: Callable[[Neo4jStore], Awaitable[Any]], **cha
 
 
 async def fill(store: Neo4jStore | SqliteGraphStore, ledger: SqliteLedger) -> int:
-    return await rebuild(ledger, store, PAGES, lambda _: None)
+    return await rebuild(ledger, store, PAGES, SECTOR_OF, lambda _: None)
 
 
 def test_it_holds_what_the_ledger_makes_and_answers_as_sqlite_does(graph_server: GraphServer) -> None:
@@ -144,7 +145,7 @@ def test_a_lost_thing_is_noticed(graph_server: GraphServer) -> None:
     async def work(store: Neo4jStore) -> None:
         await fill(store, ledger)
         await store._ask("MATCH (n:Position) DETACH DELETE n", {})
-        book, steps = PositionTracker(), steps_after(ledger, 0, ALL)
+        book, steps = PositionTracker(SECTOR_OF), steps_after(ledger, 0, ALL)
         closing = next([pair] for pair in steps if any(turn.closed for turn in book.take(pair[1])))
         page = project(closing, book_before(steps, closing[0][0]))
         assert page.closings
@@ -156,7 +157,7 @@ def test_a_lost_thing_is_noticed(graph_server: GraphServer) -> None:
 
 
 def book_before(steps: list[tuple[int, Step]], place: int) -> PositionTracker:
-    book = PositionTracker()
+    book = PositionTracker(SECTOR_OF)
     for at, step in steps:
         if at < place:
             book.take(step)

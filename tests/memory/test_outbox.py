@@ -20,6 +20,7 @@ from adapters.memory.sqlite_store import SqliteGraphStore
 from adapters.memory.step_gate import YieldGate
 from config.environment import OrderRoute
 from config.memory import MemorySettings
+from tests.default_universe import SECTOR_OF
 from tests.graph_counts import counts, expected
 from tests.ledger_days import Days
 from tests.memory.conftest import store_at
@@ -57,7 +58,7 @@ def follows(outbox: Outbox, ledger: SqliteLedger) -> Callable[[], bool]:
 def test_it_catches_up_and_then_carries_what_comes(tmp_path: Path) -> None:
     steps = list(Days(trades_a_day=4).steps(3))
     ledger = ledger_of(steps[:200])
-    outbox = Outbox(ledger, SqliteGraphStore(tmp_path / "memory.sqlite"), FAST, YieldGate())
+    outbox = Outbox(ledger, SqliteGraphStore(tmp_path / "memory.sqlite"), FAST, YieldGate(), SECTOR_OF)
     outbox.start()
     wait(follows(outbox, ledger), outbox)
     for report in steps[200:]:
@@ -68,7 +69,7 @@ def test_it_catches_up_and_then_carries_what_comes(tmp_path: Path) -> None:
     store = SqliteGraphStore(tmp_path / "memory.sqlite")
     assert asyncio.run(counts(store)) == expected(ledger)
 
-    other = Outbox(ledger, SqliteGraphStore(tmp_path / "other.sqlite"), FAST, YieldGate())
+    other = Outbox(ledger, SqliteGraphStore(tmp_path / "other.sqlite"), FAST, YieldGate(), SECTOR_OF)
     other.start()
     wait(follows(other, ledger), other)
     stop(other)
@@ -78,7 +79,7 @@ def test_it_catches_up_and_then_carries_what_comes(tmp_path: Path) -> None:
 def test_nothing_is_written_while_a_step_runs_and_all_of_it_after(tmp_path: Path) -> None:
     steps = list(Days(trades_a_day=4).steps(2))
     ledger, gate = ledger_of(steps[:100]), YieldGate()
-    outbox = Outbox(ledger, SqliteGraphStore(tmp_path / "memory.sqlite"), FAST, gate)
+    outbox = Outbox(ledger, SqliteGraphStore(tmp_path / "memory.sqlite"), FAST, gate, SECTOR_OF)
     outbox.start()
     wait(follows(outbox, ledger), outbox)
     with gate.shut():
@@ -93,7 +94,7 @@ def test_nothing_is_written_while_a_step_runs_and_all_of_it_after(tmp_path: Path
 
 def test_a_step_that_never_ends_does_not_hold_the_writer_for_ever(tmp_path: Path) -> None:
     ledger, gate = some_days(2), YieldGate()
-    outbox = Outbox(ledger, SqliteGraphStore(tmp_path / "memory.sqlite"), FAST, gate)
+    outbox = Outbox(ledger, SqliteGraphStore(tmp_path / "memory.sqlite"), FAST, gate, SECTOR_OF)
     with gate.shut():
         outbox.start()
         wait(follows(outbox, ledger), outbox)
@@ -104,7 +105,7 @@ def test_an_older_ledger_put_back_is_named_and_the_memory_left_alone(tmp_path: P
     steps = list(Days(trades_a_day=4).steps(2))
     for number, until in enumerate((len(steps), len(steps) // 2)):
         ledger = ledger_of(steps[:until])
-        outbox = Outbox(ledger, SqliteGraphStore(tmp_path / "memory.sqlite"), FAST, YieldGate())
+        outbox = Outbox(ledger, SqliteGraphStore(tmp_path / "memory.sqlite"), FAST, YieldGate(), SECTOR_OF)
         outbox.start()
         if number == 0:
             wait(follows(outbox, ledger), outbox)
@@ -117,7 +118,7 @@ def test_an_older_ledger_put_back_is_named_and_the_memory_left_alone(tmp_path: P
 
 def test_a_graph_that_was_wiped_is_written_again(graph_server: GraphServer) -> None:
     ledger = some_days(2)
-    outbox = Outbox(ledger, store_at(graph_server), FAST, YieldGate())
+    outbox = Outbox(ledger, store_at(graph_server), FAST, YieldGate(), SECTOR_OF)
     outbox.start()
     wait(follows(outbox, ledger), outbox)
 
@@ -149,7 +150,7 @@ def carry_for_ever(path: str, uri: str) -> None:
     from adapters.memory.neo4j_store import Neo4jStore
 
     ledger = SqliteLedger(Path(path), route=OrderRoute.DRY_RUN)
-    outbox = Outbox(ledger, Neo4jStore(uri, USER, PASSWORD, FAST), FAST, YieldGate())
+    outbox = Outbox(ledger, Neo4jStore(uri, USER, PASSWORD, FAST), FAST, YieldGate(), SECTOR_OF)
     outbox.start()
     print("begun", flush=True)
     while True:

@@ -19,6 +19,7 @@ from adapters.memory.round_trips import PositionTracker
 from adapters.memory.sqlite_store import SqliteGraphStore
 from core.cycles import DECIDE
 from core.types import Action
+from tests.default_universe import SECTOR_OF
 from tests.graph_counts import whole_page
 from tests.ledger_days import NASTY, Days
 from tests.memory.ledgers import ALL, dump, ledger_of, some_days, write_again, write_all
@@ -130,7 +131,7 @@ def test_what_if_is_told_of_and_states_nothing() -> None:
         for step in Days(trades_a_day=4).steps(1)
         if step.plan.approved
     ]
-    made = project(steps_after(ledger_of(past), 0, ALL), PositionTracker())
+    made = project(steps_after(ledger_of(past), 0, ALL), PositionTracker(SECTOR_OF))
     assert any(d.action is not Action.HOLD for step in past for d in step.plan.decisions)
     assert not [r for r in made.relations.values() if r.name != "IN_SECTOR"]
     assert sum(e.source_description == STEP for e in made.episodes.values()) == len(past)

@@ -20,12 +20,12 @@ from adapters.memory.journal import steps_after
 from adapters.memory.recall import PastTrade, RecallingFeed, SimilarTrades, Situation, recalled
 from adapters.memory.round_trips import outcome
 from backtest.replay import find, replay
-from config.sectors import SECTOR_OF, STOCKS
 from core.ports import Feed
 from core.types import Floats, Plan, StepReport
 from daemon.wiring.memory import situation_finder
 from models.factors.store import FactorStore
 from models.regime.tracker import RegimeTracker
+from tests.default_universe import SECTOR_OF, STOCKS
 from tests.ledger_days import FACTORS
 from tests.memory.ledgers import ALL, ledger_of, some_days
 from tests.simulation.desk import Desk, assert_it_did_something, moments, open_desk, ready, serve, settings
@@ -34,7 +34,9 @@ FACTS_MAX = 2
 
 
 def remembering(feed: Feed, ledger: SqliteLedger, factors: FactorStore) -> Feed:
-    return RecallingFeed(feed, ledger, situation_finder(factors, RegimeTracker(settings().regime)), FACTS_MAX)
+    return RecallingFeed(
+        feed, ledger, situation_finder(factors, RegimeTracker(settings().regime), STOCKS), FACTS_MAX, SECTOR_OF
+    )
 
 
 @cache
@@ -60,12 +62,12 @@ def told(plan: Plan) -> list[str]:
 def test_what_is_recalled_was_known_before_and_does_not_depend_on_what_came_later() -> None:
     whole = some_days(4)
     reports = whole.decisions(ALL)[::-1]
-    book, seen = SimilarTrades(whole), 0
+    book, seen = SimilarTrades(whole, SECTOR_OF), 0
     for cut in range(40, len(reports), 67):
         until = reports[cut].as_of
         cases = book.before(until)
         assert all(case.known_at < until for case in cases)
-        short = SimilarTrades(ledger_of(r for r in reports if r.as_of < until)).before(until)
+        short = SimilarTrades(ledger_of(r for r in reports if r.as_of < until), SECTOR_OF).before(until)
         assert list(short) == list(cases)
         seen = max(seen, len(cases))
     assert seen > 5
@@ -74,7 +76,7 @@ def test_what_is_recalled_was_known_before_and_does_not_depend_on_what_came_late
 
 def test_a_trade_booked_at_the_same_moment_is_not_known_yet() -> None:
     whole = some_days(3)
-    book = SimilarTrades(whole)
+    book = SimilarTrades(whole, SECTOR_OF)
     case = book.before(whole.decisions(1)[0].as_of)[-1]
     assert case not in book.before(case.known_at)
     assert case in book.before(case.known_at + timedelta(microseconds=1))
@@ -82,10 +84,10 @@ def test_a_trade_booked_at_the_same_moment_is_not_known_yet() -> None:
 
 def test_the_nearest_of_the_sector_and_regime_come_first() -> None:
     whole = some_days(12)
-    cases = SimilarTrades(whole).before(whole.decisions(1)[0].as_of)
+    cases = SimilarTrades(whole, SECTOR_OF).before(whole.decisions(1)[0].as_of)
     dice = np.random.default_rng(3)
     now = Situation(regime="low_vol", names=FACTORS, factors={s: dice.normal(size=13) for s in STOCKS})
-    found = recalled(now, cases, FACTS_MAX)
+    found = recalled(now, cases, FACTS_MAX, SECTOR_OF)
     assert len({memory.symbol for memory in found}) > 20
     for symbol in STOCKS:
         alike = [
@@ -187,7 +189,7 @@ def test_an_empty_ledger_recalls_nothing_and_judges_nothing() -> None:
         pytest.fail("there was nothing to compare with")
 
     plain = open_desk()
-    feed = RecallingFeed(plain.engine.parts.feed, plain.ledger, judged, FACTS_MAX)
+    feed = RecallingFeed(plain.engine.parts.feed, plain.ledger, judged, FACTS_MAX, SECTOR_OF)
     at = moments()[0][0]
     assert feed.view(at).digest() == plain.engine.parts.feed.view(at).digest()
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from core.errors import DataError
 from core.types import BarPanel, Floats
 from models.factors.store import FactorStore
-from models.factors.table import SECTOR_ETF_OF, average_true_range, raw_factors, z_scores
+from models.factors.table import average_true_range, raw_factors, z_scores
+from tests.default_universe import SECTOR_ETF_OF
 from tests.panels import make_panel, with_future_changed
 
 SYMBOLS = ("AAPL", "MSFT", "NVDA", "AMD", "COIN", "JPM", "XLK", "SMH", "XLF", "SPY")
@@ -21,7 +22,7 @@ holes = st.dictionaries(st.sampled_from(SYMBOLS), st.lists(stretch, min_size=1, 
 
 
 def everything(panel: BarPanel) -> tuple[Floats, Floats, Floats]:
-    raw = raw_factors(panel)
+    raw = raw_factors(panel, SECTOR_ETF_OF)
     return raw, z_scores(raw, MEMBERS), average_true_range(panel)
 
 
@@ -51,7 +52,7 @@ def test_another_future_changes_no_bit_of_the_past(seed: int, row: int) -> None:
 
 def test_the_store_reads_a_prefix_from_the_full_panels_table() -> None:
     panel = make_panel(3, SESSIONS, SYMBOLS, missing={"COIN": [(0, 100)]})
-    store, fresh = FactorStore(), FactorStore()
+    store, fresh = FactorStore(SECTOR_ETF_OF), FactorStore(SECTOR_ETF_OF)
     store.prepare(panel)
     for row in (40, 180, SESSIONS - 1):
         known, computed = store.at(panel.prefix(row + 1)), fresh.at(make_prefix(panel, row))
@@ -78,10 +79,10 @@ def test_the_store_computes_a_panel_once_and_forgets_the_oldest(monkeypatch: pyt
 
     def counting(bars: BarPanel, *others: object) -> Floats:
         computed.append(len(bars.sessions))
-        return raw_factors(bars)
+        return raw_factors(bars, SECTOR_ETF_OF)
 
     monkeypatch.setattr(home, "raw_factors", counting)
-    store = FactorStore(panels_max=2)
+    store = FactorStore(SECTOR_ETF_OF, panels_max=2)
     first = make_panel(1, 60, SYMBOLS)
     store.at(first)
     for rows in (10, 59, 60):
@@ -96,4 +97,4 @@ def test_the_store_computes_a_panel_once_and_forgets_the_oldest(monkeypatch: pyt
 
 def test_the_store_refuses_a_panel_without_sessions() -> None:
     with pytest.raises(DataError, match="no bars"):
-        FactorStore().at(make_panel(1, 5, SYMBOLS).prefix(0))
+        FactorStore(SECTOR_ETF_OF).at(make_panel(1, 5, SYMBOLS).prefix(0))

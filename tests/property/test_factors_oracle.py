@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from core.types import Floats
 from models.factors.table import (
     FACTOR_NAMES,
-    SECTOR_ETF_OF,
     Z_LIMIT,
     average_true_range,
     raw_factors,
     z_scores,
 )
+from tests.default_universe import SECTOR_ETF_OF
 from tests.panels import make_panel
 
 SYMBOLS = ("AAPL", "MSFT", "NVDA", "COIN", "XLK", "SMH", "ARKK", "SPY")
 PANEL = make_panel(11, 420, SYMBOLS, missing={"COIN": [(0, 60), (200, 230)], "MSFT": [(300, 302)]})
-RAW = raw_factors(PANEL)
+RAW = raw_factors(PANEL, SECTOR_ETF_OF)
 
 
 def factor(name: str, symbol: str) -> Floats:
@@ -123,7 +123,7 @@ def test_bars_without_volume_or_with_absurd_prices_poison_nothing() -> None:
     changed["close"][150, 1] = np.inf
     changed["low"][151, 2] = -1.0
     bad = type(panel)(sessions=panel.sessions, known_at=panel.known_at, symbols=panel.symbols, **changed)
-    raw = raw_factors(bad)
+    raw = raw_factors(bad, SECTOR_ETF_OF)
     assert not np.isinf(raw).any()
     assert np.isnan(raw[139, 0, FACTOR_NAMES.index("amihud")])
     clean = [name != "high_52w_pct" for name in FACTOR_NAMES]

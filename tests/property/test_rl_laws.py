@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.sectors import STOCKS
 from models.factors.store import FactorStore
 from models.rl.batch import PositionBatch, Rules, held_after
 from models.rl.ensemble import member_weights
@@ -19,6 +18,7 @@ from models.rl.replay import (
     portfolio_returns,
     run_policy,
 )
+from tests.default_universe import SECTOR_ETF_OF, STOCKS
 from tests.panels import make_panel, with_future_changed
 from tests.rl_markets import make_actor, make_market
 
@@ -49,7 +49,7 @@ def test_what_a_policy_sees_is_causal(row: int, window: int) -> None:
     full = with_future_changed(PANEL, row)
     seen = []
     for panel in (PANEL.prefix(row + 1), full):
-        z = FactorStore().history(panel).z
+        z = FactorStore(SECTOR_ETF_OF).history(panel).z
         market = lay_out(panel, z, HIGH_VOLATILITY[: len(z)], TICKERS, window)
         seen.append((market.features[:, : row + 1], market.known[:, : row + 1], market.returns[:, : row - 1]))
     for before, after in zip(*seen, strict=True):
@@ -60,7 +60,7 @@ def test_what_a_policy_sees_is_causal(row: int, window: int) -> None:
 @pytest.mark.parametrize("first", [0, 3, 200])
 @pytest.mark.parametrize("window", [1, 5])
 def test_the_window_is_the_last_sessions_oldest_first_wherever_it_begins(first: int, window: int) -> None:
-    z = FactorStore().history(PANEL).z
+    z = FactorStore(SECTOR_ETF_OF).history(PANEL).z
     market = lay_out(PANEL, z, HIGH_VOLATILITY, TICKERS, window, first)
     assert market.known.any()
     for ticker, name in enumerate(TICKERS):
@@ -75,7 +75,7 @@ def test_the_window_is_the_last_sessions_oldest_first_wherever_it_begins(first: 
 
 
 def test_a_return_starts_at_the_next_open() -> None:
-    z = FactorStore().history(PANEL).z
+    z = FactorStore(SECTOR_ETF_OF).history(PANEL).z
     market = lay_out(PANEL, z, HIGH_VOLATILITY, STOCKS, 1)
     opens = PANEL.open[:, PANEL.column["AAPL"]]
     found = market.returns[market.tickers.index("AAPL")]

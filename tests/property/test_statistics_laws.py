@@ -14,11 +14,13 @@ from analysis.curves import drawdowns, monthly_returns, simple_returns, worst_dr
 from analysis.overfitting import overfitting_probability
 from analysis.performance import measure_curve
 from analysis.random_books import (
-    PortfolioLimits,
+    Holdings,
+    Scaling,
+    equal_shares,
     equal_weight,
     even_targets,
+    own_shares,
     random_books,
-    random_targets,
 )
 from analysis.significance import deflated_sharpe_ratio, probabilistic_sharpe_ratio
 from core.market import Floats
@@ -121,19 +123,20 @@ def prices(seed: int, rows: int = 130, names: int = 8) -> tuple[Floats, Floats]:
 @given(st.integers(0, 2**32 - 1), st.integers(75, 128))
 def test_the_books_know_nothing_of_the_future(seed: int, cut: int) -> None:
     open_, close = prices(seed)
-    days = np.busday_offset(np.datetime64("2021-01-04"), list(range(len(close))))
     poisoned_open, poisoned_close = open_.copy(), close.copy()
     poisoned_open[cut:] *= 3.0
     poisoned_close[cut:] = np.nan
-    sectors = [f"s{k % 4}" for k in range(8)]
-    limits = PortfolioLimits(names=3)
+    held = np.random.default_rng(seed).random((len(close) - 69, 8)) < 0.4
+    traded = np.vstack([np.zeros((1, 8), dtype=bool), held[1:] != held[:-1]])
     runs = []
     for o, c in ((open_, close), (poisoned_open, poisoned_close), (open_[:cut], close[:cut])):
-        books = random_books(
-            days[: len(c)], o, c, sectors, np.random.default_rng(1), first=70, books=6, limits=limits
-        )
+        mine = Holdings(held=np.where(held[: len(c) - 69], 0.1, 0.0), traded=traded[: len(c) - 69])
+        books = [
+            random_books(o, c, mine, sizes, np.random.default_rng(1), first=70, books=6, cost_bps=10).returns
+            for sizes in (own_shares, equal_shares(c, Scaling(target_volatility=0.12, exposure_max=1.0)))
+        ]
         scaled = equal_weight(o, c, first=70, target_volatility=0.12)
-        runs.append(np.vstack([books.returns, scaled, equal_weight(o, c, first=70)])[:, : cut - 70])
+        runs.append(np.vstack([*books, scaled, equal_weight(o, c, first=70)])[:, : cut - 70])
     assert (runs[0] != 0).any()
     assert np.array_equal(runs[0], runs[1])
     assert np.array_equal(runs[0], runs[2])
@@ -141,18 +144,13 @@ def test_the_books_know_nothing_of_the_future(seed: int, cut: int) -> None:
 
 @settings(max_examples=12, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(75, 128))
-def test_what_the_books_want_is_decided_before_the_next_session(seed: int, cut: int) -> None:
+def test_what_the_equal_weight_books_want_is_decided_before_the_next_session(seed: int, cut: int) -> None:
     _, close = prices(seed)
-    days = np.busday_offset(np.datetime64("2021-01-04"), list(range(len(close))))
     later = close.copy()
     later[cut:] *= np.random.default_rng(seed).uniform(0.5, 2.0, close[cut:].shape)
-    sectors = [f"s{k % 4}" for k in range(8)]
-    limits = PortfolioLimits(names=3)
     wanted = []
     for c in (close, later):
-        drawn = random_targets(days, c, sectors, np.random.default_rng(1), first=70, books=6, limits=limits)
-        even = even_targets(c, first=70, target_volatility=0.12)
-        wanted.append([np.vstack([a.weights, b.weights]) for a, b in zip(drawn, even, strict=True)])
+        wanted.append([target.weights for target in even_targets(c, first=70, target_volatility=0.12)])
     known = cut - 70 + 1  # the last row that is known is cut - 1
     assert np.array_equal(wanted[0][:known], wanted[1][:known], equal_nan=True)
     assert not np.array_equal(wanted[0][known:], wanted[1][known:], equal_nan=True)

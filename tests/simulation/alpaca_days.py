@@ -20,9 +20,9 @@ from typing import Any
 
 from adapters.calendar import NyseCalendar
 from adapters.simulated.market import SimulatedMarket
-from config.sectors import UNIVERSE
 from daemon.logs import configure_logging
 from tests.chaos.stand_in import broker_process
+from tests.default_universe import DEFAULT, UNIVERSE
 from tests.servers.alpaca_broker import KEY, SECRET, BrokerAdmin
 from tests.servers.daemon import SMALL_MODELS, own_settings
 from tests.simulation.desk import models
@@ -47,7 +47,7 @@ class Street:
 
     def __init__(self, admin: BrokerAdmin, until: date) -> None:
         self._admin = admin
-        self._market = SimulatedMarket(NyseCalendar())
+        self._market = SimulatedMarket(NyseCalendar(), DEFAULT)
         admin.call("bars", **self._bars(until))
 
     def move(self, at: datetime) -> None:

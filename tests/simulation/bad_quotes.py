@@ -37,7 +37,6 @@ from adapters.paper.store import InMemoryPaperStore
 from config.broker import BrokerSettings
 from config.environment import OrderRoute
 from config.risk import RiskSettings
-from config.sectors import BENCHMARK, SECTOR_OF
 from config.trading import DataSettings
 from core.cycles import DECIDE, RISK_CHECK
 from core.types import (
@@ -58,6 +57,7 @@ from pipeline.engine import Engine, EngineDependencies
 from pipeline.null_parts import NullEventBus, NullMemory, no_events
 from risk.levels import protective_levels
 from risk.manager import RuleBasedRiskManager
+from tests.default_universe import BENCHMARK, SECTOR_OF
 from tests.simulation.bad_ticks import Crash, Place, QuoteScript, script_of
 
 CALENDAR = NyseCalendar()

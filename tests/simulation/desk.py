@@ -26,7 +26,6 @@ from agents.build import assemble_team
 from config.environment import OrderRoute, read_environment
 from config.loader import digest, load_trading
 from config.risk import RiskSettings
-from config.sectors import STOCKS, UNIVERSE
 from config.trading import TradingSettings
 from config.watch import WatchedRisk
 from core.cycles import DECIDE, RISK_CHECK
@@ -48,6 +47,7 @@ from pipeline.engine import Engine, EngineDependencies
 from pipeline.null_parts import NullMemory
 from pipeline.report_events import publish_events_to
 from risk.build import assemble_risk
+from tests.default_universe import DEFAULT, SECTOR_ETF_OF, STOCKS, UNIVERSE
 
 CALENDAR = NyseCalendar()
 FIRST, LAST = date(2019, 6, 3), date(2021, 6, 30)
@@ -63,7 +63,7 @@ Moment = tuple[datetime, Cycle]
 @cache
 def market(seed: int = 20160104) -> BarPanel:
     """Bars of the simulated market around the weeks that are traded."""
-    return SimulatedMarket(CALENDAR, seed).bars(UNIVERSE, FIRST, LAST)
+    return SimulatedMarket(CALENDAR, DEFAULT, seed).bars(UNIVERSE, FIRST, LAST)
 
 
 @cache
@@ -83,7 +83,7 @@ def models() -> TemporaryDirectory[str]:
     """A folder with a ranker whose labels end before the first session that is traded."""
     panel, folder = market(), TemporaryDirectory()
     row = int(np.searchsorted(panel.sessions, TRAINED_UNTIL, side="right")) - 1
-    artefact = train_ranker(panel, FactorStore().history(panel), settings().quant, row)
+    artefact = train_ranker(panel, FactorStore(SECTOR_ETF_OF).history(panel), settings().quant, row)
     save(artefact, Path(folder.name), datetime(2021, 4, 2, tzinfo=UTC))
     return folder
 
@@ -135,7 +135,7 @@ def open_desk(
     memory: MemoryWriter | None = None,
 ) -> Desk:
     """Put an engine together as the daemon does; files in `folder`, or all in memory."""
-    trading, factors = settings(), FactorStore()
+    trading, factors = settings(), FactorStore(SECTOR_ETF_OF)
     feed = PanelFeed(market() if panel is None else panel, trading.data, CALENDAR, source="simulated")
     factors.prepare(feed.panel)
     clock = ManualClock(at)

@@ -21,10 +21,10 @@ from adapters.clock import ManualClock
 from adapters.feeds import choose
 from adapters.simulated.market import SimulatedMarket
 from adapters.yahoo.bars import YfinanceBars
-from config.sectors import UNIVERSE
 from core.times import market_date, opening
 from core.types import BarPanel, Position
 from daemon.logs import configure_logging
+from tests.default_universe import DEFAULT, UNIVERSE
 from tests.servers.daemon import own_settings
 from tests.servers.yahoo import VENDOR_FOLDER, Row, Yahoo, yahoo_server
 from tests.simulation.driven import driven, in_new_york
@@ -42,7 +42,7 @@ class SplittingMarket:
     begins: datetime
     clock: ManualClock | None = None
     symbol: str = ""
-    market: SimulatedMarket = field(default_factory=lambda: SimulatedMarket(CALENDAR))
+    market: SimulatedMarket = field(default_factory=lambda: SimulatedMarket(CALENDAR, DEFAULT))
     shown: set[date] = field(default_factory=set)
 
     def show(self, _: str) -> int:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pytest
 
-from analysis.random_books import RandomBooks
 from backtest.app.scan_study import scan_backtest, scan_history
 from backtest.app.settings import settings_of, without_agent, without_exit_rules
 from backtest.app.strategies import decision_rows, run_pipeline
 from backtest.attribution import Ablation, contributions, trial_returns
 from backtest.scan import ScanHistory, by_year, forward_from_open, measure_scan
-from backtest.spans import SessionRange, windows_of
+from backtest.spans import SeenSpan, SessionRange, windows_of
 from backtest.windows import Trials, place_among
 from core.orders import Side
 from core.statistics import sharpe_ratios
@@ -55,7 +56,9 @@ def test_a_rule_that_is_off_never_fires() -> None:
 
 def test_switching_nothing_off_gives_nothing_up() -> None:
     whole = study("pipeline").run
-    (same,) = contributions(whole, [Ablation(kind="agent", part="nobody", run=whole)])
+    (same,) = contributions(
+        whole, [Ablation(kind="agent", part="nobody", run=whole)], np.zeros(len(whole.sessions))
+    )
     assert same.windows["whole span"].sharpe_given_up == 0
     assert same.windows["whole span"].total_return == pytest.approx(whole.equity[-1] / whole.equity[0] - 1)
     assert trial_returns([whole, whole]).shape == (len(whole.equity) - 1, 2)
@@ -72,16 +75,31 @@ def test_the_standing_windows_are_split_out_where_the_span_covers_them() -> None
     assert [rows.name for rows in windows_of(days[:-20])] == ["whole span", "2019-21"]
 
 
+def test_what_lies_beside_the_seen_span_is_a_window_of_its_own() -> None:
+    days = np.arange("2017-10-02", "2026-06-30", dtype="datetime64[D]")
+    seen = SeenSpan(date(2019, 1, 2), date(2025, 2, 28))
+    found = {rows.name: rows for rows in windows_of(days, seen)}
+    assert [(name, rows.seen) for name, rows in found.items()] == [
+        ("whole span", True), ("2019-21", True), ("2022-25", True), ("2025-26", False),
+        ("not seen: before 2019-01-02", False), ("not seen: after 2025-02-28", False),
+    ]  # fmt: skip
+    before, after = list(found.values())[-2:]
+    assert (str(days[before.last]), str(days[after.first])) == ("2019-01-01", "2025-03-01")
+    assert (before.first, after.last) == (1, len(days) - 1)
+    inside = windows_of(days[(days > np.datetime64("2020-01-01")) & (days < np.datetime64("2021-01-01"))], seen)
+    assert [(rows.name, rows.seen) for rows in inside] == [("whole span", True)]
+
+
 def test_a_strategy_is_placed_among_the_books_of_its_own_sessions() -> None:
     returns = np.random.default_rng(3).normal(0.0005, 0.01, (201, 300))
-    books = RandomBooks(returns=returns, sharpe=sharpe_ratios(returns))
     rows = SessionRange("part", 101, 200)
     inside = np.sort(sharpe_ratios(returns[:, 100:200]))
-    luck = place_among(books, rows, float(inside[100]))
-    assert luck.percentile == pytest.approx(50)
+    luck = place_among(returns, rows, float(inside[100]), 99.0)
+    assert luck.percentile == pytest.approx(50, abs=2)
+    assert luck.yardstick_percentile == 100
     assert luck.sharpe_median == pytest.approx(inside[100])
-    assert place_among(books, rows, 99.0).percentile == 100
-    assert place_among(books, rows, None).percentile is None
+    assert place_among(returns, rows, 99.0).percentile == 100
+    assert place_among(returns, rows, None).percentile is None
 
 
 def test_one_trial_needs_no_deflation_and_many_do() -> None:

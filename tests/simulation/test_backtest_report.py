@@ -18,7 +18,6 @@ from backtest.app.strategies import decision_rows, predict, run_pipeline, run_v8
 from backtest.app.study import Strategy, measure, recorded_trials
 from backtest.to_json import figures, plain
 from backtest.trading import describe, unproven
-from config.sectors import BENCHMARK, STOCKS
 from core.errors import RequestError
 from core.orders import Fill, Side
 from core.round_trips import RoundTrip
@@ -26,6 +25,7 @@ from core.types import Abstention
 from models.factors.store import FactorStore
 from models.ranker.ranker import Ranker
 from models.ranker.registry import WalkForwardRankers
+from tests.default_universe import BENCHMARK, DEFAULT, SECTOR_ETF_OF, STOCKS
 from tests.simulation.backtests import END, SHORT_END, SMALL, START, folds, panel, spec, study
 
 BOTH: tuple[Strategy, Strategy] = ("pipeline", "quant_v8")
@@ -81,13 +81,17 @@ def _part_sales(fills: Sequence[Fill], trips: Sequence[RoundTrip]) -> Decimal:
 @pytest.mark.parametrize("strategy", BOTH)
 def test_the_headline_figures_are_those_of_the_equity(strategy: Strategy) -> None:
     done = study(strategy)
-    equity, figures_ = done.run.equity, done.report.windows[0].table["strategy"]
-    returns = equity[1:] / equity[:-1] - 1
-    assert figures_.total_return == pytest.approx(equity[-1] / equity[0] - 1)
-    assert figures_.sharpe == pytest.approx(returns.mean() / returns.std(ddof=1) * 252**0.5)
+    figures_ = done.report.windows[0].table["strategy"]
+    bills = np.where(done.run.sessions[1:] < np.datetime64("2024-01-01"), 0.051, 0.050) / 252
+    moves = done.run.equity[1:] / done.run.equity[:-1] - 1 + (1 - done.run.exposure[:-1]) * bills
+    equity = np.append(1.0, np.cumprod(1 + moves))
+    over = moves - bills
+    assert (bills > 0).all()
+    assert figures_.total_return == pytest.approx(equity[-1] - 1)
+    assert figures_.sharpe == pytest.approx(over.mean() / over.std(ddof=1) * 252**0.5)
     assert figures_.drawdown_max == pytest.approx((equity / np.maximum.accumulate(equity) - 1).min())
     assert figures_.exposure_mean == pytest.approx(done.run.exposure[1:].mean())
-    assert done.report.curves["strategy"][-1] == pytest.approx(equity[-1] / equity[0])
+    assert done.report.curves["strategy"][-1] == pytest.approx(equity[-1])
 
 
 def test_spy_is_bought_at_the_close_before_the_start_and_held() -> None:
@@ -143,7 +147,7 @@ def test_a_run_that_never_trades_says_so_loudly() -> None:
 
 def test_each_prediction_is_that_of_the_ranker_the_daemon_would_be_allowed() -> None:
     bars, provider = panel(), WalkForwardRankers([Ranker(one) for one in folds()])
-    said, z = predict(bars, folds()), FactorStore().history(bars).z
+    said, z = predict(bars, folds(), DEFAULT), FactorStore(SECTOR_ETF_OF).history(bars).z
     first, last = decision_rows(spec(), bars)
     feed = study("pipeline").backtest_engine.engine.parts.feed
     models = set()
@@ -165,7 +169,7 @@ def test_a_ranker_that_knows_the_future_is_never_used() -> None:
     late = tuple(one for one in folds() if one.labels_end >= str(END))
     assert not late
     newest = max(folds(), key=lambda one: one.labels_end)
-    said = predict(panel(), (newest,))
+    said = predict(panel(), (newest,), DEFAULT)
     knows = panel().sessions.astype("datetime64[D]") <= np.datetime64(newest.labels_end)
     assert np.isnan(said.margin[knows]).all()
     assert np.isfinite(said.margin[~knows]).any()
@@ -186,7 +190,9 @@ def test_the_json_names_every_figure() -> None:
     window = content["windows"][0]
     assert {"low", "high"} == set(window["significance"]["interval"])
     assert {"rank_ic", "p_value", "days"} == set(window["ranking"])
-    assert window["luck"]["books"] == 200
+    assert window["luck"]["books"] == window["dealt"]["books"] == 200
+    assert 0 <= window["luck"]["yardstick_percentile"] <= 100
+    assert window["significance"]["track_record_sessions_min"] is None or window["seen"]
     assert window["significance"]["trials"] == recorded_trials(spec()).count > 1
     assert any("hindsight" in said for said in content["caveats"])
     assert "curves" not in figures(study("pipeline").report)
@@ -226,8 +232,25 @@ def test_settings_of_a_backtest() -> None:
     assert alone.trading.quant == chosen.trading.quant
 
 
+def test_a_window_after_the_choice_is_not_deflated_by_the_trials_before_it() -> None:
+    done = study("pipeline")
+    args = (panel(), "made up", folds(), (done.backtest_engine, done.run))
+    middle = done.run.sessions[len(done.run.sessions) // 2].item()
+    report = measure("pipeline", replace(spec(), unseen_after=middle), *args)
+    whole, after = report.windows
+    assert (whole.seen, after.seen) == (True, False)
+    assert after.name == f"not seen: after {middle}"
+    assert str(middle) < after.first < after.last == whole.last
+    assert whole.significance.trials == recorded_trials(spec()).count > 1
+    assert after.significance.trials == 1
+    assert after.significance.hurdle == 0
+    assert after.significance.deflated == after.significance.probabilistic
+    early = measure("pipeline", replace(spec(), unseen_after=START.replace(year=2022)), *args)
+    assert [window.seen for window in early.windows] == [False]
+
+
 def test_v8_scores_only_stocks() -> None:
-    margin = predict(panel(), folds()).margin
+    margin = predict(panel(), folds(), DEFAULT).margin
     others = [column for name, column in panel().column.items() if name not in STOCKS]
     assert np.isnan(margin[:, others]).all()
     _, run = run_v8(spec(), panel(), folds())

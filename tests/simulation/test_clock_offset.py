@@ -18,10 +18,10 @@ from adapters.clock_offset import ClockOffset
 from adapters.feeds.action_table import NO_ACTIONS, ActionTable
 from adapters.feeds.daily_feed import DailyFeed
 from config.clock import ClockSettings
-from config.sectors import UNIVERSE
 from core.cycles import RISK_CHECK
 from core.types import BarPanel, Cycle, Quote, StepReport
 from pipeline.engine import Engine
+from tests.default_universe import UNIVERSE
 from tests.servers.alpaca_broker import KEY, SECRET
 from tests.servers.alpaca_broker_desk import Desk as StandInDesk
 from tests.simulation.alpaca_desk import World, prices, world

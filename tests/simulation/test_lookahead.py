@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -23,12 +24,13 @@ from backtest.runner import run
 from config.loader import load_risk
 from core.errors import InvariantError
 from core.ports import Team
-from core.types import BarPanel, Cycle, Decision, MarketAnalysis, MarketView, Portfolio
+from core.types import BarPanel, Cycle, Decision, MarketAnalysis, MarketView, Portfolio, Side
 from models.factors.store import FactorRow, FactorStore
 from models.ranker.artefact import QuantArtefact
 from models.ranker.ranker import Ranker
 from models.ranker.registry import WalkForwardRankers
 from models.ranker.training import train_ranker
+from tests.default_universe import SECTOR_ETF_OF, STOCKS
 from tests.panels import FIELDS, make_panel
 from tests.simulation import rules
 from tests.simulation.desk import market, settings
@@ -39,7 +41,7 @@ FIRST, CUTS = 420, (445, 462)
 
 @cache
 def artefact() -> QuantArtefact:
-    return train_ranker(market(), FactorStore().history(market()), settings().quant, FIRST - 1)
+    return train_ranker(market(), FactorStore(SECTOR_ETF_OF).history(market()), settings().quant, FIRST - 1)
 
 
 def whole_team(panel: BarPanel, factors: FactorStore) -> Team:
@@ -67,7 +69,7 @@ def recorder(team_of: TeamOf, fills: list[int]) -> Callable[[BarPanel, Sequence[
 
 def test_nothing_in_the_pipeline_knows_the_future() -> None:
     fills: list[int] = []
-    record = recorder(lambda panel: whole_team(panel, FactorStore()), fills)
+    record = recorder(lambda panel: whole_team(panel, FactorStore(SECTOR_ETF_OF)), fills)
     told: list[tuple[int, int]] = []
     found = check_lookahead(market(), record, CUTS, progress=lambda done, of: told.append((done, of)))
     assert found.leaks == ()
@@ -98,6 +100,53 @@ class Peeking:
         return self.honest.explain(view, analysis, symbols)
 
 
+def dated_market() -> BarPanel:
+    """The market, with a third of the stocks outside the universe every other fortnight."""
+    panel = market()
+    turn = (np.arange(len(panel.sessions)) // 10)[:, None] % 2 == np.arange(len(panel.symbols)) % 2
+    third = (np.arange(len(panel.symbols)) % 3 == 0) & np.isin(panel.symbols, STOCKS)
+    return dataclasses.replace(panel, member=~(turn & third))
+
+
+@dataclass(frozen=True)
+class EarlyMembers(Peeking):
+    """A team that drops candidates which will not be members tomorrow."""
+
+    def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
+        analysis = self.honest.analyse(view, portfolio, cycle)
+        tomorrow = self.panel.member[view.row + 1]
+        return replace(
+            analysis, candidates=tuple(s for s in analysis.candidates if tomorrow[self.panel.column[s]])
+        )
+
+
+def test_nothing_looks_ahead_over_a_dated_universe_and_only_members_are_entered() -> None:
+    fills: list[int] = []
+    record = recorder(lambda panel: whole_team(panel, FactorStore(SECTOR_ETF_OF)), fills)
+    panel = dated_market()
+    found = check_lookahead(panel, record, CUTS)
+    assert found.leaks == ()
+    assert min(fills) > 10
+    made = build_backtest_engine(
+        panel, settings(), load_risk(), lambda p: whole_team(p, FactorStore(SECTOR_ETF_OF)), source="simulated"
+    )
+    steps = [(at, rules.WATCHED) for at in made.panel.closed_at[FIRST : CUTS[-1]]]
+    bought = [f for f in run(made.engine, made.clock, steps, resume_after_sessions=5).fills if f.side is Side.BUY]
+    assert len(bought) > 5
+    for fill in bought:
+        decided = int(np.searchsorted(panel.sessions, np.datetime64(fill.at.date(), "D"))) - 1
+        assert panel.member[decided, panel.column[fill.symbol]], fill
+
+
+def test_a_planted_use_of_tomorrows_membership_is_caught() -> None:
+    panel = dated_market()
+    record = recorder(lambda p: EarlyMembers(whole_team(p, FactorStore(SECTOR_ETF_OF)), p), [])
+    turns = [row for row in range(FIRST + 20, FIRST + 45) if (row + 1) % 10 == 0]
+    found = check_lookahead(panel, record, turns[:2])
+    assert found.leaks
+    assert all(leak.difference.field.startswith("plan.") for leak in found.leaks)
+
+
 class EarlyFactors(FactorStore):
     """Factors of the session after: a leak deep inside."""
 
@@ -107,8 +156,8 @@ class EarlyFactors(FactorStore):
 
 
 LEAKY: dict[str, TeamOf] = {
-    "an agent that peeks": lambda panel: Peeking(whole_team(panel, FactorStore()), panel),
-    "factors a row early": lambda panel: whole_team(panel, EarlyFactors()),
+    "an agent that peeks": lambda panel: Peeking(whole_team(panel, FactorStore(SECTOR_ETF_OF)), panel),
+    "factors a row early": lambda panel: whole_team(panel, EarlyFactors(SECTOR_ETF_OF)),
 }
 
 

@@ -28,13 +28,13 @@ from backtest.lookahead import Difference, Leak, LookaheadResult
 from backtest.to_json import plain
 from config.environment import read_environment
 from config.loader import FOLDER
-from config.sectors import UNIVERSE
 from core.cycles import DECIDE
 from core.errors import RequestError, SettingsError
 from core.types import BarPanel
 from daemon.wiring import build_daemon
 from models.ranker.artefact import QuantArtefact
 from models.ranker.walk_forward import fold_task
+from tests.default_universe import DEFAULT, UNIVERSE
 from tests.simulation.desk import CALENDAR
 
 SPAN = (date(2017, 12, 1), date(2021, 3, 31))
@@ -63,7 +63,7 @@ def spec() -> BacktestSpec:
 
 @cache
 def market() -> BarPanel:
-    return SimulatedMarket(CALENDAR).bars(UNIVERSE, *SPAN)
+    return SimulatedMarket(CALENDAR, DEFAULT).bars(UNIVERSE, *SPAN)
 
 
 @cache

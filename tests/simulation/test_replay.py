@@ -23,6 +23,7 @@ from pipeline.engine import Engine
 from pipeline.execution import execute
 from pipeline.reconciliation import recover
 from pipeline.step import fingerprint
+from tests.default_universe import SECTOR_ETF_OF
 from tests.simulation.desk import (
     CALENDAR,
     Desk,
@@ -212,6 +213,6 @@ def test_an_unknown_decision_is_refused() -> None:
 
 def test_another_source_is_named() -> None:
     feed = PanelFeed(market(), settings().data, CALENDAR, source="parquet")
-    FactorStore().prepare(feed.panel)
+    FactorStore(SECTOR_ETF_OF).prepare(feed.panel)
     done = again(find(desk().ledger, steps("decide")[0].decision_id), feed=feed)
     assert done.causes == ("The view is another: the source was simulated and is parquet.",)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from adapters.ledger import SqliteLedger
 from config.environment import OrderRoute
+from core.events import Event
+from core.scoreboard import Scoreboard
 from core.types import StepReport
 from tests.servers.daemon import SMALL_MODELS, own_settings
 from tests.simulation.desk import models
@@ -20,14 +22,17 @@ EAGER = {
     "synthesizer": {"buy_score_min": 0.0},
     "shadow": {"profiles": ["runbook", "baseline", "spy", "cash"]},
 }
-DAY = date(2021, 11, 24)
+DAY, NEXT_DAY = date(2021, 11, 24), date(2021, 11, 26)
 
 
-async def live(state: Path, settings: Path) -> tuple[list[StepReport], list[str]]:
-    async with driven(state, in_new_york(DAY, 8), settings=settings) as it:
-        await it.run_until(in_new_york(DAY, 10, 20))
+async def live(state: Path, settings: Path, heard: list[Event]) -> tuple[list[StepReport], list[str], Scoreboard]:
+    async with driven(state, in_new_york(DAY, 15, 40), settings=settings) as it:
+        await it.run_until(in_new_york(DAY, 16, 5))
+    async with driven(state, in_new_york(NEXT_DAY, 12, 20), settings=settings, hear=heard.append) as it:
+        await it.run_until(in_new_york(NEXT_DAY, 13, 5))
         service = it.daemon.service
-        return list(service.ledger.decisions(500)), it.status()["degraded"]
+        board = it.daemon.engines.scores.scoreboard()
+        return list(service.ledger.decisions(500)), it.status()["degraded"], board
 
 
 def steps_of(path: Path) -> list[StepReport]:
@@ -42,14 +47,34 @@ def after_the_start(steps: list[StepReport]) -> list[StepReport]:
     return [step for step in steps if step.cycle.name != "recover"]
 
 
+def assert_two_sessions_are_closed(board: Scoreboard, updates: list[Event]) -> None:
+    scores = {score.name: score for score in board.shadow_books}
+    assert board.session == NEXT_DAY.isoformat()
+    assert set(scores) == {"account", "runbook", "baseline", "spy", "cash"}
+    assert {score.sessions for score in scores.values()} == {2}, "the session before the start is the first close"
+    assert scores["cash"].return_total == 0.0
+    assert scores["account"].return_total == scores["runbook"].return_total != 0.0
+    assert scores["baseline"].evidence is None
+    assert {agent.name for agent in board.agents} >= {"quant", "momentum", "market"}
+    (update,) = updates
+    assert update.data["session"] == board.session
+    judged = {
+        kind: {o["name"] for o in update.data["outcomes"] if o["kind"] == kind} for kind in ("book", "agent")
+    }
+    assert judged["book"] == set(scores) - {"baseline"}
+    assert judged["agent"] >= {"quant", "momentum"}, "by what they said at the first close"
+
+
 def test_the_accounts_own_profile_beside_it_takes_the_same_steps(tmp_path: Path) -> None:
     state = tmp_path / "state"
     shutil.copytree(models().name, state / "models")
     (tmp_path / "config").mkdir()
     settings = own_settings(tmp_path / "config")
     (settings / "trading.json").write_text(json.dumps({**SMALL_MODELS, **EAGER}))
-    steps, degraded = asyncio.run(live(state, settings))
-    assert not [what for what in degraded if "shadow" in what]
+    heard: list[Event] = []
+    steps, degraded, board = asyncio.run(live(state, settings, heard))
+    assert not [what for what in degraded if "shadow" in what or "evidence" in what]
+    assert_two_sessions_are_closed(board, [event for event in heard if event.topic == "scoreboard.update"])
     ours = [step for step in steps if step.cycle.name != "recover"]
     twin = [
         step for step in steps_of(state / "shadow" / "runbook" / "ledger.sqlite") if step.cycle.name != "recover"
@@ -59,4 +84,3 @@ def test_the_accounts_own_profile_beside_it_takes_the_same_steps(tmp_path: Path)
     assert twin == ours
     baseline = steps_of(state / "shadow" / "baseline" / "ledger.sqlite")
     assert len(baseline[0].plan.portfolio.positions) > 30
-    assert [step.view_digest for step in baseline[: len(ours)]] == [step.view_digest for step in ours]

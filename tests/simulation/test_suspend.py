@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +22,7 @@ from scheduler.timetable import JOBS, admit
 from tests.simulation.driven import in_new_york as at
 from tests.simulation.test_cron import CALENDAR, SETTINGS, World, job
 
+ROOT = Path(__file__).parents[2]
 MINUTE = timedelta(minutes=1)
 DAYS = [date(2025, 10, 31), date(2025, 11, 1), date(2025, 11, 26), date(2026, 3, 6), date(2026, 6, 10)]
 """The weekends of both changes of the clocks, Thanksgiving, and a week like any other."""
@@ -136,3 +142,33 @@ def test_a_clock_that_is_set_back_and_a_process_that_is_held_up_are_told_apart()
     back = watch.look()
     assert back is not None
     assert "set back by 30 s" in back.text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGSTOP")
+def test_a_real_process_that_is_stopped_while_the_wall_clock_goes_on_runs_what_is_due_once(
+    tmp_path: Path,
+) -> None:
+    """SIGSTOP for a moment stands for the sleep; the hours it would have lasted are added to the wall clock."""
+    now, begins, wakes = datetime.now(UTC), at(date(2025, 11, 26), 10, 2), at(date(2025, 11, 26), 14, 31)
+    offset = tmp_path / "offset"
+    offset.write_text(str((begins - now).total_seconds()))
+    command = [sys.executable, "-m", "tests.servers.jobs_process", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        try:
+            said = map(json.loads, child.stdout)
+            assert next(line for line in said if "begun" in line)
+            child.send_signal(signal.SIGSTOP)
+            draft = tmp_path / "offset.new"
+            draft.write_text(str((wakes - datetime.now(UTC)).total_seconds()))
+            draft.replace(offset)
+            child.send_signal(signal.SIGCONT)
+            alert, *runs = [next(said) for _ in range(3)]
+            time.sleep(2.0)  # the watch looks four times more
+        finally:
+            child.kill()
+        assert list(said) == []
+    assert "slept" in alert["alert"]
+    assert sorted(line["ran"] for line in runs) == ["cron_decide", "cron_risk_check"]
+    for line in runs:
+        assert wakes <= datetime.fromisoformat(line["at"]) <= wakes + MINUTE

@@ -40,9 +40,9 @@ from adapters.feeds.quality.bars import (
 )
 from adapters.feeds.quality.jumps import find_jumps
 from adapters.feeds.quality.rows import Flags
-from config.sectors import BENCHMARK
 from config.trading import DataSettings
 from core.types import BarPanel
+from core.universe import BENCHMARK
 
 RECENT_SESSIONS = 300
 NAMED_MAX = 5
@@ -104,7 +104,9 @@ class Inspection:
         benchmark = self.panel.column.get(BENCHMARK)
         if benchmark is None or self._codes[row, benchmark] != FINE:
             return f"{BENCHMARK} has no good bar for the session {self.panel.sessions[row]}."
-        return too_many_missing(len(left_out), len(self.panel.symbols), self._settings)
+        belongs = self.panel.member[row]
+        missing = sum(belongs[self.panel.column[name]] for name in left_out)
+        return too_many_missing(int(missing), int(belongs.sum()), self._settings)
 
 
 def too_many_missing(missing: int, total: int, settings: DataSettings) -> str:

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.market import MarketAgent, MomentumAgent, RegimeAgent, RsiAgent, period_return
-from config.sectors import BENCHMARK, SECTOR_MAP, STOCKS, Sector
 from config.trading import RegimeSettings, SectorScanSettings
 from core.types import BarPanel, Floats, MarketAnalysis, MarketView
 from models.factors.store import FactorStore
 from models.regime.tracker import RegimeTracker
+from tests.default_universe import BENCHMARK, SECTOR_ETF_OF, SECTOR_MAP, STOCKS, Sector
 from tests.panels import make_panel
 
 SECTORS = {
@@ -206,7 +206,9 @@ def test_rsi_votes_against_what_has_run_too_far() -> None:
             "NVDA": wave(1.5, 1.0), "MU": [*[np.nan] * 292, *wave(1.0, 1.0)[:8]],
         }
     )  # fmt: skip
-    analysis = RsiAgent(FactorStore()).signals(view_of(bars), ["AAPL", "XOM", "JPM", "NVDA", "MU", "KO"])
+    analysis = RsiAgent(FactorStore(SECTOR_ETF_OF)).signals(
+        view_of(bars), ["AAPL", "XOM", "JPM", "NVDA", "MU", "KO"]
+    )
     made = scores(analysis)
     assert (made["AAPL"], made["XOM"]) == (-1.0, 1.0)  # RSI at 100 and at 0, clamped
     # Wilder's means of a wave whose last step is down: gain up * 13 / 27, loss down * 14 / 27 of what settles

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from agents.sentiment import SentimentAgent, Story, weigh
 from agents.sentiment_relevance import NAMED, relevance
-from config.sectors import STOCKS
-from config.trading import SentimentSettings
+from config.sentiment import SentimentSettings
 from core.types import Headline, MarketView
+from tests.default_universe import STOCKS
 from tests.panels import make_panel
 
 PANEL = make_panel(1, 30, ("AAPL", "MSFT", "SPY"))

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from agents.agent import centred_ranks
 from agents.quant import score_of
 from agents.synthesizer import Synthesizer, implied_probability, weigh
-from config.trading import AgentWeights, SynthesizerSettings
+from config.trading import SynthesizerSettings
+from config.weights import AgentWeights
 from core.cycles import DECIDE, DECIDE_V2, RISK_CHECK
 from core.types import Action, MarketAnalysis, Portfolio, Position, Signal
 

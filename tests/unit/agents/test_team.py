@@ -23,13 +23,14 @@ from core.cycles import CYCLES, DECIDE, DECIDE_V2, RISK_CHECK, SCAN, Cycle
 from core.errors import InvariantError
 from core.types import Abstention, Action, MarketAnalysis, MarketView, Portfolio, Position, RankedStock, Signal
 from models.factors.store import FactorStore
+from tests.default_universe import SECTOR_ETF_OF
 from tests.panels import make_panel
 
 STOCKS = ("AAPL", "JPM", "XOM")
 PANEL = make_panel(1, sessions=40, symbols=(*STOCKS, "KO", "SPY", "XLF"))
 NO_RANKER = Abstention(agent="quant", reason="no ranker is trained yet")
 NAMES = ("market", "rl", "rl_members", "sentiment", "momentum", "regime", "rsi")
-FACTORS = FactorStore()
+FACTORS = FactorStore(SECTOR_ETF_OF)
 
 
 class Untrained:
@@ -63,10 +64,11 @@ def quant() -> QuantAgent:
     return QuantAgent(NO_PROVIDER, FACTORS, STOCKS, dict.fromkeys(STOCKS, "a sector"), 0.4)
 
 
-def team_of(agents: Sequence[Agent], allocator: Agent | None = None) -> Agents:
+def team_of(agents: Sequence[Agent], allocator: Agent | None = None, plugins: Agent | None = None) -> Agents:
     heard = {agent.name for agent in agents}
     rest = [NullAgent(name, "left out") for name in NAMES if name not in heard]
-    return Agents(quant(), [*agents, *rest], Synthesizer(SynthesizerSettings()), FACTORS, STOCKS, allocator)
+    synthesizer = Synthesizer(SynthesizerSettings())
+    return Agents(quant(), [*agents, *rest], synthesizer, FACTORS, STOCKS, allocator, plugins=plugins)
 
 
 def view(rows: int = 40, stale: Mapping[str, str] | None = None) -> MarketView:
@@ -201,7 +203,7 @@ def test_a_vote_without_a_weight_fails_at_the_start() -> None:
 @pytest.mark.parametrize("allocation", ["votes", "diversified", "baseline"])
 def test_the_team_as_assembled_can_hear_every_cycle_there_is(allocation: str) -> None:
     trading = TradingSettings.model_validate({"synthesizer": {"allocation": allocation}})
-    team = assemble_team(trading, NO_PROVIDER, FactorStore())
+    team = assemble_team(trading, NO_PROVIDER, FactorStore(SECTOR_ETF_OF))
     for cycle in CYCLES:
         analysis = team.analyse(view(), holding("AAPL"), cycle)
         spoken = {s.agent for s in analysis.signals} | {a.agent for a in analysis.abstentions}

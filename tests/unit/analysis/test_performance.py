@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.bill_rate import bill_returns, with_interest
 from analysis.curves import monthly_returns, simple_returns, worst_drawdown
 from analysis.performance import compare, measure_curve, measure_strategy
 from analysis.ranking import auc, ranking_by_year, top_group
@@ -143,6 +144,7 @@ def test_activity_by_session_and_its_figures() -> None:
     figures = measure_strategy(equity, equity, activity)
     assert figures.trades == 1
     assert figures.win_rate == 1.0
+    assert (figures.sales, figures.sale_win_rate) == (1, 1.0)
     assert figures.payoff_ratio is None
     assert figures.turnover_per_year == pytest.approx((1001 + 1098.9) / 2 / 2000 * 252 / 9)
     assert figures.exposure_mean == pytest.approx(0.15)
@@ -156,6 +158,46 @@ def test_win_rate_and_payoff() -> None:
     figures = measure_strategy(curve, curve, activity)
     assert figures.win_rate == 0.5
     assert figures.payoff_ratio == pytest.approx(2.0)
+
+
+def test_wins_are_counted_by_round_trip_and_by_sale() -> None:
+    fills = [
+        fill(1, 1, Side.BUY, "10", "100"), fill(2, 2, Side.SELL, "4", "110"), fill(3, 3, Side.SELL, "3", "90"),
+        fill(4, 4, Side.SELL, "3", "95"), fill(5, 5, Side.BUY, "1", "10"), fill(6, 6, Side.SELL, "1", "11"),
+    ]  # fmt: skip
+    activity = activity_of(fills, SESSIONS, np.zeros(10), slippage_bps=0)
+    assert activity.sale_profits == pytest.approx([0.1, -0.1, -0.05, 0.1])
+    assert activity.sale_rows.tolist() == [2, 3, 4, 6]
+    figures = measure_strategy(np.full(10, 1.0), np.full(10, 1.0), activity)
+    assert (figures.trades, figures.win_rate) == (2, 0.5)  # 4 * 110 + 3 * 90 + 3 * 95 = 995 for 1,000
+    assert (figures.sales, figures.sale_win_rate) == (4, 0.5)
+
+
+def test_the_bill_rate_is_taken_off_and_cash_has_earned_it() -> None:
+    days = np.arange("2023-12-27", "2024-01-06", dtype="datetime64[D]")
+    rates = [(date(2023, 1, 1), 0.0252), (date(2024, 1, 1), 0.0504)]
+    bills = bill_returns(days, rates)
+    assert bills[[0, -1]] == pytest.approx([0.0001, 0.0002])
+    assert bill_returns(days - 400, rates).tolist() == bill_returns(days, []).tolist() == [0.0] * 10
+    cash = with_interest(np.full(10, 100.0), np.zeros(10), bills)
+    assert cash[-1] == pytest.approx(100 * np.prod(1 + bills[1:]))
+    moves = np.array([0.01, -0.005, 0.02, 0.0, 0.01, -0.01, 0.003, 0.004, 0.001])
+    invested = 100 * np.cumprod(np.append(1.0, 1 + moves))
+    assert with_interest(invested, np.ones(10), bills) == pytest.approx(invested)
+    figures = measure_curve(invested, invested, bills[1:])
+    over = moves - bills[1:]
+    assert figures.sharpe == pytest.approx(over.mean() / over.std(ddof=1) * 252**0.5)
+    assert figures.alpha == pytest.approx(0, abs=1e-12)
+
+
+def test_excess_returns_are_growth_less_growth() -> None:
+    days = np.arange(40)
+    market, even, mine = (np.asarray((1 + rate) ** days, dtype=np.float64) for rate in (0.001, 0.002, 0.003))
+    table = compare(mine, idle(40), {"SPY": market, "even": even}, yardstick="even")
+    growth = [(1 + rate) ** 252 for rate in (0.001, 0.002, 0.003)]
+    assert table["strategy"].excess_return == pytest.approx(growth[2] - growth[0])
+    assert table["strategy"].excess_over_yardstick == pytest.approx(growth[2] - growth[1])
+    assert table["even"].excess_over_yardstick == pytest.approx(0)
 
 
 def test_a_fill_outside_the_sessions_is_a_bug() -> None:

@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 from analysis.overfitting import overfitting_probability
 from analysis.significance import (
+    ReturnsShape,
     deflated_sharpe_ratio,
     expected_best_sharpe,
     probabilistic_sharpe_ratio,
     rank_ic_permutation,
+    shape_of,
     sharpe_interval,
     stationary_rows,
+    track_record_sessions_min,
 )
 from core.errors import InvariantError
 from core.market import Floats
@@ -224,3 +227,26 @@ def test_a_ranking_that_never_changes_says_nothing_by_its_timing() -> None:
     outcome = rank_ic_permutation(np.tile(np.arange(8.0), (60, 1)), np.random.default_rng(1).normal(size=(60, 8)))
     assert outcome is not None
     assert outcome.p_value == 1.0
+
+
+def test_the_worked_example_of_bailey_and_lopez_de_prado() -> None:
+    """Of 2014: a Sharpe ratio of 2.5 over 5 years of 250 days, the best of 100 trials of variance 1/2."""
+    hurdle = expected_best_sharpe(trials=100, sharpe_variance=0.5 / 250)
+    assert hurdle == pytest.approx(0.1132, abs=5e-5)
+    chosen = ReturnsShape(ratio=2.5 / 250**0.5, skewness=-3.0, kurtosis=10.0, sessions=1250)
+    assert chosen.probability_above(hurdle) == pytest.approx(0.9004, abs=5e-5)
+
+
+def test_the_shortest_track_record_is_where_the_probability_reaches_its_confidence() -> None:
+    returns = np.random.default_rng(4).normal(0.0006, 0.01, 900)
+    needed = track_record_sessions_min(returns)
+    shape = shape_of(returns)
+    assert needed is not None
+    assert shape is not None
+    before, after = (shape._replace(sessions=n).probability_above(0.0) for n in (needed - 1, needed))
+    assert before is not None
+    assert after is not None
+    assert before < 0.95 <= after
+    assert track_record_sessions_min(returns, sharpe_to_beat=0.3) > needed  # type: ignore[operator]
+    assert track_record_sessions_min(-np.abs(returns)) is None
+    assert track_record_sessions_min(np.zeros(50)) is None

@@ -15,10 +15,10 @@ from config.broker import BrokerSettings
 from config.environment import OrderRoute, order_route, read_environment
 from config.loader import FOLDER, digest, load_risk, load_trading, validate
 from config.risk import RiskSettings
-from config.sectors import ETFS, STOCKS
 from config.trading import TradingSettings
 from config.watch import WatchedRisk
 from core.errors import SettingsError
+from tests.default_universe import ETFS, STOCKS
 
 KEYS = {"ALPACA_API_KEY": "key", "ALPACA_SECRET_KEY": "hidden"}
 
@@ -81,7 +81,8 @@ def test_own_file_wins_over_default_and_dotted_keys_unfold(folder: Path) -> None
         ({"sever": {}}, "the nearest known name is server"),
         ({"server": {"port": "8787"}}, "server.port"),
         ({"server": {"port": 0}}, "greater than or equal to 1"),
-        ({"watchlist": {"tickers": ["AAPL", "ZZZZ"]}}, "ZZZZ"),
+        ({"watchlist": {"tickers": ["AAPL", "not a ticker"]}}, "is not a ticker"),
+        ({"universe": 5}, "universe"),
         ({"quant": {"purge_sessions": 5}}, "shorter than horizon_sessions"),
         ({"broker": {"mode": "real"}}, "broker.mode"),
     ],

@@ -21,6 +21,7 @@ from config.environment import OrderRoute
 from core.orders import SPLIT, Fill, Side
 from core.round_trips import RoundTripTracker
 from core.types import Cycle, MarketAnalysis, Plan, Portfolio, StepReport, TradingState
+from tests.default_universe import SECTOR_OF
 
 START = datetime(2024, 3, 4, 15, 0, tzinfo=UTC)
 CENT = Decimal("0.01")
@@ -67,7 +68,7 @@ def steps(ledger: SqliteLedger) -> list[Step]:
 def test_ten_at_100_sold_at_110_with_5_usd_fees_made_90_usd_and_8_96_percent_everywhere() -> None:
     ledger = recorded(BOUGHT_AT_100_SOLD_AT_110)
     (of_ledger,) = ledger.trades(5)
-    tracker = PositionTracker()
+    tracker = PositionTracker(SECTOR_OF)
     (closed,) = [event for step in steps(ledger) for event in tracker.take(step) if event.closed]
     of_memory = closed.position.round_trip
     (of_backtest,) = round_trips(BOUGHT_AT_100_SOLD_AT_110)

@@ -20,12 +20,13 @@ from config.environment import Environment
 from config.trading import DataSettings
 from core.errors import RequestError
 from core.ports import Clock
+from tests.default_universe import DEFAULT
 
 CALENDAR = NyseCalendar()
-SYMBOLS = ("AAPL", "MSFT", "SPY")
+SYMBOLS = ("AAPL", "MSFT", "XLK", "SPY")
 FIRST, LAST = date(2023, 1, 3), date(2024, 3, 11)
 NOW = datetime(2024, 6, 3, 12, tzinfo=UTC)
-MARKET = SimulatedMarket(CALENDAR).bars(SYMBOLS, FIRST, LAST)
+MARKET = SimulatedMarket(CALENDAR, DEFAULT).bars(SYMBOLS, FIRST, LAST)
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def recorded(tmp_path: Path) -> SourceRequest:
 def request(environment: Environment) -> SourceRequest:
     return SourceRequest(
         environment=environment, settings=DataSettings(history_years=2), calendar=CALENDAR, now=NOW,
-        route_is_builtin=True, symbols=SYMBOLS,
+        route_is_builtin=True, universe=DEFAULT.only(("AAPL", "MSFT")),
     )  # fmt: skip
 
 

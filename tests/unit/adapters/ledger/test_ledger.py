@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -396,7 +397,7 @@ class TestOpening:
         assert [place for place, _ in wanted] == [1, 4]
         assert set(wanted) < set(ledger.journal(0, 10))
         ledger.close()
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(path)) as connection, connection:
             for later in ("trading_steps", "cash_movements", "corporate_actions"):
                 connection.execute(f"DROP TABLE {later}")
             connection.execute("PRAGMA user_version = 1")
@@ -409,7 +410,7 @@ class TestOpening:
     def test_of_a_newer_version_stops(self, tmp_path: Path) -> None:
         path = tmp_path / "ledger.db"
         SqliteLedger(path, route=PAPER).close()
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("PRAGMA user_version = 99")
         connection.close()
         with pytest.raises(LedgerError, match="version 99"):
@@ -417,7 +418,7 @@ class TestOpening:
 
     def test_of_another_programs_database_stops(self, tmp_path: Path) -> None:
         path = tmp_path / "ledger.db"
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("CREATE TABLE diary (entry TEXT)")
         connection.close()
         before = path.read_bytes()

@@ -29,6 +29,7 @@ from core.types import (
     Side,
     StepReport,
 )
+from tests.default_universe import SECTOR_OF
 from tests.ledger_rows import CHECKS, DECIDES, START, report
 
 EX_DATE = date(2024, 3, 5)
@@ -101,7 +102,7 @@ def test_a_trade_over_a_split_and_a_dividend_counts_both_in_ledger_and_memory(
     assert trade.quantity == Decimal("2.5") and trade.entry_price == 400 and trade.exit_price == 404
     assert trade.dividends_usd == Decimal("4.60")
     assert trade.profit_usd == Decimal("14.60"), "1010 back, 1000 paid, 4.60 earned"
-    tracker = PositionTracker()
+    tracker = PositionTracker(SECTOR_OF)
     steps = [step for _, step in steps_after(ledger, 0, 100)]
     (closed,) = [event for step in steps for event in tracker.take(step) if event.closed]
     assert closed.position.round_trip == trade

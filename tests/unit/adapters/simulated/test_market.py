@@ -11,12 +11,12 @@ from adapters.calendar import NyseCalendar
 from adapters.feeds.quality import inspect
 from adapters.simulated.market import FIRST_SESSION, SimulatedMarket
 from adapters.simulated.news import BAD, GOOD, SPLIT_ROW, SPLIT_SYMBOL
-from config.sectors import SECTOR_MAP, STOCKS, UNIVERSE
 from config.trading import DataSettings
+from tests.default_universe import DEFAULT, SECTOR_MAP, STOCKS, UNIVERSE
 
 CALENDAR = NyseCalendar()
 UNTIL = date(2024, 6, 28)
-MARKET = SimulatedMarket(CALENDAR)
+MARKET = SimulatedMarket(CALENDAR, DEFAULT)
 PANEL = MARKET.bars(UNIVERSE, FIRST_SESSION, UNTIL)
 FIELDS = ("open", "high", "low", "close", "volume")
 
@@ -34,16 +34,16 @@ def test_it_has_a_bar_for_every_session_and_symbol_and_passes_the_gate() -> None
 @given(days=st.integers(0, 3000), seed=st.integers(0, 2**32))
 def test_later_days_never_change_the_past(days: int, seed: int) -> None:
     cut = FIRST_SESSION + timedelta(days=days)
-    short = SimulatedMarket(CALENDAR, seed).bars(UNIVERSE, FIRST_SESSION, cut)
-    long = SimulatedMarket(CALENDAR, seed).bars(UNIVERSE, FIRST_SESSION, UNTIL)
+    short = SimulatedMarket(CALENDAR, DEFAULT, seed).bars(UNIVERSE, FIRST_SESSION, cut)
+    long = SimulatedMarket(CALENDAR, DEFAULT, seed).bars(UNIVERSE, FIRST_SESSION, UNTIL)
     rows = len(short.sessions)
     assert 0 < rows <= len(long.sessions)
     assert short.digest == long.prefix(rows).row_digests[rows - 1]
 
 
 def test_the_seed_alone_decides() -> None:
-    again = SimulatedMarket(CALENDAR).bars(UNIVERSE, FIRST_SESSION, UNTIL)
-    other = SimulatedMarket(CALENDAR, seed=1).bars(UNIVERSE, FIRST_SESSION, UNTIL)
+    again = SimulatedMarket(CALENDAR, DEFAULT).bars(UNIVERSE, FIRST_SESSION, UNTIL)
+    other = SimulatedMarket(CALENDAR, DEFAULT, seed=1).bars(UNIVERSE, FIRST_SESSION, UNTIL)
     assert again.digest == PANEL.digest != other.digest
 
 

@@ -14,6 +14,7 @@ from daemon.models.rl_ensemble import check_history, member_card, sessions_neede
 from models.rl.child import TimeLeft, TrainingSpec, card_of, lay_out
 from models.rl.tasks import Trained, TrainingTask
 from models.rl.windows import cut
+from tests.default_universe import SECTOR_ETF_OF
 from tests.panels import make_panel
 from tests.rl_markets import make_actor, make_market
 
@@ -43,20 +44,21 @@ def test_tickers_without_enough_history_are_refused_by_name() -> None:
 
 
 def test_a_ticker_without_factors_is_left_out_unless_it_was_named() -> None:
-    windows = lay_out(PANEL, REGIME, SETTINGS, a_lesson("KO", "COIN", "AAPL", explicit=False))
+    windows = lay_out(PANEL, SECTOR_ETF_OF, REGIME, SETTINGS, a_lesson("KO", "COIN", "AAPL", explicit=False))
     assert windows.fitted.tickers == windows.judged.tickers == ("KO", "AAPL")
     assert windows.judged.priced.all()
     assert windows.dates["labels_end"] == str(PANEL.sessions[-2])
     with pytest.raises(DataError, match="COIN: too little history"):
-        lay_out(PANEL, REGIME, SETTINGS, a_lesson("KO", "COIN", explicit=True))
+        lay_out(PANEL, SECTOR_ETF_OF, REGIME, SETTINGS, a_lesson("KO", "COIN", explicit=True))
 
 
 def test_too_short_a_panel_is_said() -> None:
     with pytest.raises(DataError, match="are left to learn from"):
-        lay_out(PANEL.prefix(430), REGIME, SETTINGS, a_lesson("KO", explicit=False))
+        lay_out(PANEL.prefix(430), SECTOR_ETF_OF, REGIME, SETTINGS, a_lesson("KO", explicit=False))
 
 
 def test_the_card_says_what_it_is_worth_and_who_votes() -> None:
+    pytest.importorskip("torch", reason="the RL ensemble is in the extra `rl`")
     windows = cut(make_market(sessions=400), SETTINGS)
     both = [trained(7, 1.0, 0.2), trained(8, 2.0, 0.01)]
     card = card_of(both[1], both, windows, SETTINGS)

@@ -14,9 +14,11 @@ from adapters.calendar import NyseCalendar
 from adapters.clock import ManualClock
 from adapters.simulated.market import SimulatedMarket
 from config.environment import Environment
-from config.trading import SentimentSettings, TradingSettings
+from config.sentiment import SentimentSettings
+from config.trading import TradingSettings
 from core.types import MarketView
 from daemon.wiring.sentiment import SentimentService
+from tests.default_universe import DEFAULT
 from tests.panels import make_panel
 
 CALENDAR = NyseCalendar()
@@ -56,7 +58,7 @@ def view(headlines: Callable[[datetime], Any], as_of: datetime = AS_OF) -> Marke
 
 def test_without_weights_the_lexicon_scores_by_name_and_the_notes_say_so(make: Make) -> None:
     desk = make()
-    news = desk.headlines(SimulatedMarket(CALENDAR).headlines, "simulated", CALENDAR, ManualClock(AS_OF))
+    news = desk.headlines(SimulatedMarket(CALENDAR, DEFAULT).headlines, "simulated", CALENDAR, ManualClock(AS_OF))
     seen = view(news)
     symbols = sorted({s for item in seen.headlines for s in item.symbols})
     analysis = desk.agent().signals(seen, symbols)
@@ -70,7 +72,7 @@ def test_without_weights_the_lexicon_scores_by_name_and_the_notes_say_so(make: M
 
 def test_the_agent_abstains_if_config_says_so(make: Make) -> None:
     desk = make(without_model="abstain")
-    news = desk.headlines(SimulatedMarket(CALENDAR).headlines, "simulated", CALENDAR, ManualClock(AS_OF))
+    news = desk.headlines(SimulatedMarket(CALENDAR, DEFAULT).headlines, "simulated", CALENDAR, ManualClock(AS_OF))
     analysis = desk.agent().signals(view(news), ["AAPL"])
     assert not analysis.signals and "config says to abstain" in analysis.abstentions[0].reason
     assert "scored by nothing" in settled(desk, "scored by nothing")
@@ -79,6 +81,7 @@ def test_the_agent_abstains_if_config_says_so(make: Make) -> None:
 def test_a_broken_model_folder_is_named_and_the_lexicon_goes_on(
     make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    pytest.importorskip("onnxruntime", reason="FinBERT is in the extra `sentiment`")
     (tmp_path / "model").mkdir()
     monkeypatch.setenv("FINBERT_PATH", str(tmp_path / "model"))
     assert "config.json cannot be read" in settled(make(), "config.json cannot be read")

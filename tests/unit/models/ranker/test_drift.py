@@ -32,6 +32,7 @@ from models.ranker.factor_drift import FactorDrift, Stability
 from models.ranker.ranker import Ranker
 from models.ranker.samples import forward_returns
 from models.ranker.versions import load_current, save
+from tests.default_universe import SECTOR_ETF_OF
 from tests.simulation.desk import market, models
 
 HORIZON = 21
@@ -50,7 +51,7 @@ def a_window(panel: BarPanel, first: int, last: int) -> TrainingWindow:
 
 
 def table(panel: BarPanel) -> FactorTable:
-    return FactorStore().history(panel)
+    return FactorStore(SECTOR_ETF_OF).history(panel)
 
 
 def view(panel: BarPanel) -> MarketView:
@@ -112,7 +113,7 @@ def alerts(hub: EventHub) -> list[str]:
 
 
 def test_a_passed_threshold_is_told_once_and_stays_in_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    hub, store, panel = EventHub(), FactorStore(), market()
+    hub, store, panel = EventHub(), FactorStore(SECTOR_ETF_OF), market()
     watch = make_watch(Path(models().name), hub)
     dice = np.random.default_rng(4)
 
@@ -138,7 +139,7 @@ def test_a_passed_threshold_is_told_once_and_stays_in_the_status(monkeypatch: py
 def test_a_fresh_ranker_raises_no_alarm_on_the_data_it_was_trained_on() -> None:
     hub, panel = EventHub(), market()
     watch = make_watch(Path(models().name), hub)
-    watch.update(view(panel), FactorStore(), artefact())
+    watch.update(view(panel), FactorStore(SECTOR_ETF_OF), artefact())
     assert watch.found["state"] == "judged"
     assert watch.alarms == []
     rate = watch.found["false_alarms_month"]
@@ -150,11 +151,11 @@ def test_a_ranker_far_below_its_promise_is_told(tmp_path: Path) -> None:
     save(trained, tmp_path, datetime(2021, 4, 2, tzinfo=UTC))
     boasting = replace(trained, metrics={**trained.metrics, "rank_ic": 0.9, "rank_ic_standard_error": 0.01})
     watch = make_watch(tmp_path, hub, psi_max=100.0)
-    watch.update(view(panel), FactorStore(), boasting)
+    watch.update(view(panel), FactorStore(SECTOR_ETF_OF), boasting)
     assert ["ranks worse live" in told for told in alerts(hub)] == [True]
     assert watch.found["live"]["sessions"] > 21
     humble = replace(boasting, model_id="other", metrics={**trained.metrics, "rank_ic": -0.9})
-    watch.update(view(panel), FactorStore(), humble)
+    watch.update(view(panel), FactorStore(SECTOR_ETF_OF), humble)
     assert watch.alarms == []
 
 
@@ -163,7 +164,7 @@ def test_what_cannot_be_judged_is_told_and_stops_nothing(tmp_path: Path) -> None
     for kept in (tmp_path / "registry").glob("*.msgpack"):
         kept.write_bytes(b"changed")
     watch = make_watch(tmp_path, EventHub())
-    watch.update(view(market()), FactorStore(), artefact())
+    watch.update(view(market()), FactorStore(SECTOR_ETF_OF), artefact())
     assert "not a model this engine wrote" in watch.found["state"]
     assert watch.alarms == []
 
@@ -174,7 +175,7 @@ def test_a_rollback_takes_the_version_before_tells_and_ends_with_the_first(tmp_p
     desk = RankerService(tmp_path, TradingSettings(), hub)
     for number, one in enumerate((first, second)):
         save(one, tmp_path, datetime(2021, 4, 2 + number, tzinfo=UTC))
-    desk.open(ManualClock(datetime(2021, 4, 5, tzinfo=UTC)), FactorStore())
+    desk.open(ManualClock(datetime(2021, 4, 5, tzinfo=UTC)), FactorStore(SECTOR_ETF_OF))
     assert desk.provider.artefact == second
     answer = desk.rollback()
     assert desk.provider.artefact == first

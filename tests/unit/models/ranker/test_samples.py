@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.sectors import STOCKS
 from config.trading import QuantSettings
 from core.errors import DataError
-from models.factors.store import FactorStore
+from models.factors.store import FactorStore, FactorTable
 from models.ranker.folds import purged_folds
-from models.ranker.samples import forward_returns, top_labels, training_samples
+from models.ranker.samples import Samples, forward_returns, top_labels, training_samples
+from tests.default_universe import SECTOR_ETF_OF, STOCKS
 from tests.panels import make_panel
 
 SYMBOLS = (*STOCKS[:16], "XLK", "SMH", "XLF", "XLV", "SPY")
 PANEL = make_panel(2, 480, SYMBOLS, missing={STOCKS[3]: [(0, 250)], STOCKS[5]: [(400, 430)]})
-TABLE = FactorStore().history(PANEL)
+TABLE = FactorStore(SECTOR_ETF_OF).history(PANEL)
 SETTINGS = QuantSettings()
 
 
@@ -86,3 +88,28 @@ def test_no_learnt_label_touches_a_tested_one(days: int, folds: int, purge: int,
     assert (tested <= 1).all()
     if len(split) == folds:
         assert (tested == 1).all()
+
+
+def test_only_members_of_the_day_are_compared_and_learnt_from() -> None:
+    member = np.ones(PANEL.close.shape, dtype=np.bool_)
+    outside = [PANEL.column[name] for name in STOCKS[:4]]
+    member[200:400, outside] = False
+    dated = replace(PANEL, member=member)
+    table = FactorStore(SECTOR_ETF_OF).history(dated)
+    assert np.isnan(table.z[200:400, outside]).all()
+    others = [PANEL.column[name] for name in STOCKS[8:16]]
+    assert np.abs(np.nanmean(table.z[300][[*outside, *others, *range(4, 8)]], axis=0)).max() < 0.2
+    assert (table.z[:200] == TABLE.z[:200])[np.isfinite(TABLE.z[:200])].all()
+    samples = training_samples(dated, table, SETTINGS, 479)
+    learnt = {(day, column) for day, column in zip(samples.day.tolist(), _columns(samples, table), strict=True)}
+    assert learnt
+    assert not {(day, column) for day in range(200, 400) for column in outside} & learnt
+
+
+def _columns(samples: Samples, table: FactorTable) -> list[int]:
+    """Find each sample's column by its factors."""
+    found = []
+    for row, day in zip(samples.X, samples.day, strict=True):
+        same = ((table.z[day] == row) | (np.isnan(table.z[day]) & np.isnan(row))).all(axis=1)
+        found.append(int(np.flatnonzero(same)[0]))
+    return found

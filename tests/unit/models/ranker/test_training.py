@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from config.sectors import STOCKS
 from config.trading import QuantSettings
 from core.errors import ArtefactError, DataError
 from core.types import Floats
@@ -20,11 +19,12 @@ from models.ranker.promotion import promote
 from models.ranker.ranker import EXPLANATIONS_KEPT, Ranker
 from models.ranker.samples import forward_returns
 from models.ranker.training import train_ranker
+from tests.default_universe import SECTOR_ETF_OF, STOCKS
 from tests.panels import make_panel, with_future_changed
 
 SYMBOLS = (*STOCKS[:20], "XLK", "SMH", "XLF", "XLV", "XLY", "SPY")
 PANEL = make_panel(7, 460, SYMBOLS)
-TABLE = FactorStore().history(PANEL)
+TABLE = FactorStore(SECTOR_ETF_OF).history(PANEL)
 SETTINGS = QuantSettings(n_estimators=30, learning_rate=0.1)
 LAST = 430
 
@@ -52,15 +52,19 @@ def bytes_of(artefact: QuantArtefact) -> bytes:
 def test_what_happens_after_the_window_changes_no_byte(artefact: QuantArtefact) -> None:
     future = with_future_changed(PANEL, LAST)
     assert not np.array_equal(future.close[LAST + 1 :], PANEL.close[LAST + 1 :])
-    again = train_ranker(future, FactorStore().history(future), SETTINGS, LAST)
+    again = train_ranker(future, FactorStore(SECTOR_ETF_OF).history(future), SETTINGS, LAST)
     assert bytes_of(again) == bytes_of(artefact)
     cut = PANEL.prefix(LAST + 1)
-    assert bytes_of(train_ranker(cut, FactorStore().history(cut), SETTINGS, LAST)) == bytes_of(artefact)
+    assert bytes_of(train_ranker(cut, FactorStore(SECTOR_ETF_OF).history(cut), SETTINGS, LAST)) == bytes_of(
+        artefact
+    )
 
 
 def test_what_happens_inside_the_window_does_change_it(artefact: QuantArtefact) -> None:
     other = with_future_changed(PANEL, LAST - 60)
-    assert bytes_of(train_ranker(other, FactorStore().history(other), SETTINGS, LAST)) != bytes_of(artefact)
+    assert bytes_of(train_ranker(other, FactorStore(SECTOR_ETF_OF).history(other), SETTINGS, LAST)) != bytes_of(
+        artefact
+    )
 
 
 def test_fits_side_by_side_give_the_same_model_and_tell_how_far_they_are(artefact: QuantArtefact) -> None:

@@ -11,7 +11,6 @@ import pytest
 from msgspec.structs import replace
 
 from agents.rl import RlAgent, RlMembersAgent
-from config.sectors import STOCKS
 from config.trading import EnsembleSettings, RegimeSettings, RlSettings
 from core.types import (
     Abstention,
@@ -31,6 +30,7 @@ from models.rl.artefacts import StoredMember, file_of
 from models.rl.ensemble import Ensemble, EnsembleProvider, EnsembleVote
 from models.rl.tickers import most_picked
 from models.rl.windows import cut
+from tests.default_universe import DEFAULT, SECTOR_ETF_OF, STOCKS
 from tests.panels import make_panel, with_future_changed
 from tests.rl_markets import make_actor, make_card, make_market
 
@@ -60,7 +60,7 @@ def an_ensemble(folder: Path, *members: StoredMember, rl: RlSettings = SETTINGS)
     provider = EnsembleProvider(folder)
     provider.members = members
     tracker = RegimeTracker(RegimeSettings(restarts=1))
-    return Ensemble(provider, FactorStore(), tracker, STOCKS, EnsembleSettings(), rl)
+    return Ensemble(provider, FactorStore(SECTOR_ETF_OF), tracker, STOCKS, EnsembleSettings(), rl)
 
 
 def judged(ensemble: Ensemble, view: MarketView) -> EnsembleVote:
@@ -153,12 +153,12 @@ def test_a_model_trained_today_may_be_used_today_and_not_on_what_it_knew() -> No
 
 
 def test_the_most_picked_come_first_and_are_filled_up_across_sectors(recorded_reports: list[StepReport]) -> None:
-    named = most_picked(recorded_reports, STOCKS, 15)
+    named = most_picked(recorded_reports, DEFAULT, STOCKS, 15)
     assert named[:3] == ("NVDA", "KO", "XOM")
     assert len(set(named)) == 15
     assert named[3:6] == ("AAPL", "JPM", "LLY")
-    assert most_picked(recorded_reports, ["KO"], 15) == ("KO",)
-    assert most_picked([], STOCKS, 2) == ("AAPL", "NVDA")
+    assert most_picked(recorded_reports, DEFAULT, ["KO"], 15) == ("KO",)
+    assert most_picked([], DEFAULT, STOCKS, 2) == ("AAPL", "NVDA")
 
 
 @pytest.fixture

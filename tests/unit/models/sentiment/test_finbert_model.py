@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from adapters.news.score_store import SentimentScoreStore
-from config.trading import SentimentSettings
+from config.sentiment import SentimentSettings
 from core.errors import ArtefactError
 from models.sentiment.finbert_artefact import FP32, INT8, MANIFEST, FinbertArtefact, read
 from models.sentiment.finbert_folder import read_folder

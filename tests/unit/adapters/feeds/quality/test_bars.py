@@ -12,8 +12,11 @@ from adapters.feeds.quality.bars import widened
 from adapters.simulated.market import SimulatedMarket
 from config.trading import DataSettings
 from core.types import BarPanel
+from tests.default_universe import DEFAULT
 
-PANEL = SimulatedMarket(NyseCalendar(), seed=5).bars(("AAPL", "MSFT", "SPY"), date(2022, 1, 3), date(2023, 6, 30))
+PANEL = SimulatedMarket(NyseCalendar(), DEFAULT, seed=5).bars(
+    ("AAPL", "MSFT", "SPY"), date(2022, 1, 3), date(2023, 6, 30)
+)
 ROW = 100
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 

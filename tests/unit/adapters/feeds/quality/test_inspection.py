@@ -14,12 +14,13 @@ from adapters.feeds.quality import RECENT_SESSIONS, Inspection, inspect
 from adapters.simulated.market import SimulatedMarket
 from config.trading import DataSettings
 from core.types import BarPanel
+from tests.default_universe import DEFAULT
 
 SETTINGS = DataSettings()
 SYMBOLS = ("AAPL", "MSFT", "NVDA", "JPM", "XOM", "COST", "AMD", "SPY")
 FIELDS = ("open", "high", "low", "close", "volume")
 CALENDAR = NyseCalendar()
-PANEL = SimulatedMarket(CALENDAR, seed=5).bars(SYMBOLS, date(2020, 1, 2), date(2023, 6, 30))
+PANEL = SimulatedMarket(CALENDAR, DEFAULT, seed=5).bars(SYMBOLS, date(2020, 1, 2), date(2023, 6, 30))
 LAST = len(PANEL.sessions) - 1
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -149,7 +150,7 @@ def test_without_the_benchmark_the_feed_is_at_fault() -> None:
     seen = gate(edited(LAST, "SPY", {"close": float("nan")}))
     assert "SPY has no good bar" in seen.row_quality(LAST).feed_fault
     assert seen.row_quality(LAST - 1).feed_fault == ""
-    without = SimulatedMarket(CALENDAR).bars(("AAPL",), date(2023, 1, 3), date(2023, 6, 30))
+    without = SimulatedMarket(CALENDAR, DEFAULT).bars(("AAPL",), date(2023, 1, 3), date(2023, 6, 30))
     assert "SPY" in gate(without).row_quality(10).feed_fault
 
 

@@ -14,8 +14,11 @@ from adapters.calendar import NyseCalendar
 from adapters.feeds.quality import VendorRows, restate, restate_tables
 from adapters.simulated.market import SimulatedMarket
 from core.types import Floats
+from tests.default_universe import DEFAULT
 
-PANEL = SimulatedMarket(NyseCalendar(), seed=5).bars(("AAPL", "MSFT", "SPY"), date(2020, 1, 2), date(2023, 6, 30))
+PANEL = SimulatedMarket(NyseCalendar(), DEFAULT, seed=5).bars(
+    ("AAPL", "MSFT", "SPY"), date(2020, 1, 2), date(2023, 6, 30)
+)
 T, N = PANEL.close.shape
 YIELD = 0.012
 EX_DATES = np.arange(40, T, 63)

@@ -1,0 +1,88 @@
+"""A strategy of the user's own: a whole team, held to the same bounds as an agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
+
+from agents.bounded_calls import BoundedCalls, CallFault
+from agents.plugins import PluginParts, make
+from agents.team import average_true_ranges
+from config.plugins import PluginSettings
+from core.errors import SettingsError
+from core.plugins import Plugin
+from core.ports import Team
+from core.types import Abstention, Cycle, Decision, MarketAnalysis, MarketView, Portfolio
+from models.factors.store import FactorStore
+
+Answer = TypeVar("Answer")
+
+
+class PluginTeam:
+    """Implements `core.ports.Team` with a user's: what it does wrong is a step without its decisions.
+
+    The exit rules go on in such a step, with the average true ranges that a strategy need not know of.
+    """
+
+    def __init__(self, name: str, team: Team, factors: FactorStore, settings: PluginSettings) -> None:
+        self._name = name
+        self._team = team
+        self._factors = factors
+        self._calls: BoundedCalls[Any] = BoundedCalls(settings.deadline_seconds, settings.memory_mb_max)
+        self._fault = ""
+
+    def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
+        """Return the strategy's analysis, or its abstention."""
+        self._fault = ""
+        found = self._ask(partial(self._team.analyse, view, portfolio, cycle), MarketAnalysis())
+        if not found.atr:
+            found = replace(found, atr=average_true_ranges(self._factors, view, portfolio))
+        return found
+
+    def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
+        """Return the strategy's decisions; none where it failed."""
+        if self._fault:
+            return ()
+        return self._ask(partial(self._team.decide, analysis, portfolio, cycle), ())
+
+    def explain(self, view: MarketView, analysis: MarketAnalysis, symbols: Collection[str]) -> MarketAnalysis:
+        """Return the strategy's explanation, with what it failed at."""
+        if not self._fault:
+            analysis = self._ask(partial(self._team.explain, view, analysis, symbols), analysis)
+        if not self._fault:
+            return analysis
+        abstained = Abstention(agent=self._name, reason=self._fault)
+        return replace(analysis, abstentions=(*analysis.abstentions, abstained))
+
+    def _ask(self, call: Callable[[], Answer], otherwise: Answer) -> Answer:
+        answer = self._calls.run({self._name: call})[self._name]
+        if isinstance(answer, CallFault):
+            self._fault = answer.reason
+        elif isinstance(answer, type(otherwise)):
+            return answer
+        else:
+            self._fault = f"it gave {type(answer).__name__}, not {type(otherwise).__name__}"
+        return otherwise
+
+
+def load_strategy(plugin: Plugin, parts: PluginParts, settings: PluginSettings) -> Team:
+    """Run a strategy's code and make it.
+
+    Raises
+    ------
+    core.errors.SettingsError
+        When it cannot be made: without it there is nothing that could decide.
+    """
+    calls: BoundedCalls[Any] = BoundedCalls(settings.load_seconds_max, settings.memory_mb_max)
+    team = calls.run({plugin.name: lambda: make(plugin.load(), parts)})[plugin.name]
+    missing = [name for name in ("analyse", "decide", "explain") if not callable(getattr(team, name, None))]
+    if isinstance(team, CallFault) or missing:
+        why = team.reason if isinstance(team, CallFault) else f"it has no method {', '.join(missing)}"
+        raise SettingsError(
+            f"The strategy {plugin.name} cannot be used: {why}.",
+            hint=f"Mend {plugin.origin}, or take `strategy` out of trading.json.",
+        )
+    return PluginTeam(plugin.name, team, parts.factors, settings)
