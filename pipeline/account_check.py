@@ -119,7 +119,7 @@ class AccountCheck:
         self._signs: Hashable = None
         self._day: date | None = None
         self._hour: tuple[datetime, int] = (since, 0)
-        self._told: dict[str, None] = {}
+        self._published: dict[str, None] = {}
         self._waiting: dict[str, str] = {}
 
     @property
@@ -219,10 +219,10 @@ class AccountCheck:
                 f"An order that is not the engine's is open at the broker ({order.side.value} {order.quantity:f} "
                 f"{order.symbol}): it is left alone, and shares it holds back are not sold."
             )
-        fresh = [name for name in news if name not in self._told]
-        self._told.update(dict.fromkeys(fresh))
-        while len(self._told) > MESSAGES_KEPT_MAX:
-            del self._told[next(iter(self._told))]
+        fresh = [name for name in news if name not in self._published]
+        self._published.update(dict.fromkeys(fresh))
+        while len(self._published) > MESSAGES_KEPT_MAX:
+            del self._published[next(iter(self._published))]
         return [news[name] for name in fresh]
 
 
