@@ -81,6 +81,21 @@ def not_sold_twice(budget: Budget, symbol: str) -> Check:
     )
 
 
+def reentry(since: int | None, limits: PortfolioLimits) -> Check:
+    """Buy back what an exit rule sold only some sessions later: minutes later the vote is what it was.
+
+    Parameters
+    ----------
+    since : int or None
+        Sessions between that sale and the one in which this buy would trade; None where no rule has sold it.
+    """
+    limit = limits.reentry_sessions
+    observed = "not sold by a rule" if since is None else f"{since} sessions since a rule sold it"
+    allowed = OFF if limit is None else f"{limit} sessions or more since"
+    passed = limit is None or since is None or since >= limit
+    return Check(rule="reentry", limit=allowed, observed=observed, passed=passed)
+
+
 def position_held(position: Position | None) -> Check:
     """Sell only what is held."""
     observed = f"{position.quantity} shares" if position else "no position"

@@ -23,7 +23,7 @@ from core.types import (
     Side,
     TradingState,
 )
-from risk import limits, sizing
+from risk import exits, limits, sizing
 from risk.budget import Budget, Caps, share_of
 from risk.mark_to_market import live_price
 from risk.sizing import Size
@@ -168,6 +168,7 @@ class OrderReviewer:
         yield limits.symbol_stale(self.view, symbol)
         yield limits.price_present(price)
         yield limits.not_held_twice(budget, symbol)
+        yield limits.reentry(self._sessions_since_risk_exit(symbol), settings.portfolio_limits)
         yield limits.max_positions(budget, settings.portfolio_limits)
         yield limits.max_daily_trades(budget, settings.daily_limits)
         yield limits.edge(size.weight)
@@ -175,6 +176,14 @@ class OrderReviewer:
         yield limits.max_position(budget, size.notional_usd, caps)
         yield from self._headroom_checks(symbol, size)
         yield limits.min_order(size.quantity, size.quantity * price, settings.portfolio_limits)
+
+    def _sessions_since_risk_exit(self, symbol: str) -> int | None:
+        """Return the sessions between a rule's sale and this buy; after the close it trades in the next one."""
+        sold_in = (self.portfolio.risk_exits or {}).get(symbol)
+        if sold_in is None:
+            return None
+        passed = exits.sessions_after(self.view, sold_in, self.portfolio.session)
+        return passed + int(not self.view.market_open)
 
     def _headroom_checks(self, symbol: str, size: Size) -> Iterator[Check]:
         yield limits.max_exposure(self.budget, size.notional_usd, self.caps)
