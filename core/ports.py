@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from core.brackets import Bracket
+from core.flattening import FlattenRecord
 from core.notifications import Notification
 from core.service import OrderRecord
 from core.types import (
@@ -147,7 +148,7 @@ class Broker(Protocol):
         ...
 
 
-class Ledger(Protocol):
+class Ledger(FlattenRecord, Protocol):
     """Remembers for ever what was decided, sent and filled."""
 
     def record(self, report: StepReport) -> None:
@@ -164,10 +165,6 @@ class Ledger(Protocol):
 
     def update_status(self, statuses: Mapping[str, str], reasons: Mapping[str, str] | None = None) -> None:
         """Write down what became of orders and why, by client_order_id."""
-        ...
-
-    def record_resting(self, orders: Sequence[Order], at: datetime) -> None:
-        """Write down, before the send, orders that protect what is held."""
         ...
 
     def order(self, client_order_id: str) -> OrderRecord | None:
@@ -204,18 +201,6 @@ class Ledger(Protocol):
 
     def portfolio(self) -> Portfolio | None:
         """Return the portfolio after the last step recorded; None when there is none."""
-        ...
-
-    def start_flattening(self, at: datetime) -> None:
-        """Write down that a person asked to sell everything; it lasts until `end_flattening`."""
-        ...
-
-    def end_flattening(self) -> None:
-        """Write down that everything is sold, or need not be any more."""
-        ...
-
-    def flattening_since(self) -> datetime | None:
-        """Return since when everything is being sold; None where it is not."""
         ...
 
     def trading_state(self) -> TradingState:

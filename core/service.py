@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from core.brackets import Levels
+from core.flattening import FlattenProgress
 from core.long_jobs import Job
 from core.memory import Recollection
 from core.protection import PositionProtection
@@ -123,21 +124,6 @@ class Execution:
     route: str
     orders: tuple[OrderRecord, ...]
     warnings: tuple[str, ...] = ()
-
-
-class FlattenLeft(NamedTuple):
-    """Something that a flatten has not sold or cancelled yet: how many shares are held, and why."""
-
-    symbol: str
-    quantity: Decimal
-    reason: str
-
-
-class FlattenProgress(NamedTuple):
-    """A flatten in progress since a moment; None where there is none."""
-
-    since: datetime | None
-    left: tuple[FlattenLeft, ...]
 
 
 class LedgerQueries(Protocol):

@@ -14,12 +14,13 @@ import structlog
 from core.brackets import Levels
 from core.cycles import SETTLE
 from core.errors import EngineError, LedgerError, Recoverable, RequestError
+from core.flattening import FlattenProgress
 from core.long_jobs import Job
 from core.memory import Recollection
 from core.plain_words import plain_reason
 from core.protection import PositionProtection
 from core.schedule import Timetable
-from core.service import AnalysisReport, EquityPoint, Execution, FlattenProgress, LedgerQueries
+from core.service import AnalysisReport, EquityPoint, Execution, LedgerQueries
 from core.types import Cycle, Portfolio, StepReport
 from daemon.child_jobs import JobRunner
 from daemon.engine_thread import EngineThread

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
+from core.flattening import FlattenProgress
 from core.long_jobs import Job, JobStatus
 from core.schedule import Timetable
-from core.service import FlattenProgress
 from core.types import StepReport, TradingState
 from daemon.child_jobs import job_data
 from daemon.engine_service import EngineService

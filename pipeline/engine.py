@@ -25,15 +25,23 @@ from core.types import (
     StepReport,
     TradingState,
 )
-from pipeline.account import opening_portfolio, with_account, with_pending_orders
-from pipeline.engine_dependencies import EngineDependencies
+from pipeline.account import (
+    opening_portfolio,
+    with_account,
+    with_pending_orders,
+    without_refused_exits,
+)
+from pipeline.account_check import settle_and_check
+from pipeline.conditions import with_faults
+from pipeline.dependencies import EngineDependencies
 from pipeline.order_events import OrderEvents
 from pipeline.past_views import past_view_notes, require_bars
 from pipeline.reports import analysis_report, step_report
 from pipeline.sending_switch import SendingSwitch
-from pipeline.settlement import record_statuses, settle
+from pipeline.settlement import record_statuses
 from pipeline.step import decide
 
+__all__ = ["Engine", "EngineDependencies"]
 HALT_CAME_FIRST = "trading was halted before it was sent"
 NOTHING_DECIDED = "The step failed, so nothing was decided or sent, and the next one tries again"
 NOT_SENT = "The step is recorded, but its orders could not be sent, and the next step decides anew"
@@ -116,7 +124,7 @@ class Engine:
         with parts.memory.during_step():
             alerts = tuple(parts.refresh_limits())
             view = self._last_view = parts.feed.view(parts.clock.now())
-            settlement, portfolio, ended = settle(parts.broker, parts.ledger, self._portfolio, view)
+            settlement, portfolio, ended, found = settle_and_check(parts, self._portfolio, view)
             name, plan = self._decide(view, portfolio, self.state, cycle)
             before = self.state
             report = step_report(
@@ -126,7 +134,7 @@ class Engine:
                 with_pending_orders(plan, cycle),
                 parts.config_digest(),
                 settlement=settlement,
-                notes=(*notes, *alerts),
+                notes=(*notes, *alerts, *found),
             )
             parts.ledger.record(report)
             parts.broker.acknowledge(settlement.ids)
@@ -141,6 +149,7 @@ class Engine:
                 parts.broker.protect(plan.protections)
             if not self.sending.is_closed:
                 parts.protection.update(name, self._portfolio, plan.analysis)
+            self._end_of_faults()
             parts.memory.remember(report)
             return report
 
@@ -171,6 +180,8 @@ class Engine:
         with self._state_lock:
             before, self._state = self._state, state
             self._parts.ledger.set_state(state, reason)
+            if state is not TradingState.HALTED:  # a halt comes from any thread, and outranks the faults
+                self._portfolio = with_faults(self._portfolio, reduced=False)
         data = {"from": before.value, "to": state.value, "reason": reason}
         self._parts.events.publish("state.changed", self._parts.clock.now(), data)
 
@@ -208,18 +219,30 @@ class Engine:
         self._portfolio = with_account(self._portfolio, cash, positions)
 
     def record_fault(self, error: Recoverable, meaning: str = NOTHING_DECIDED) -> None:
-        """Count a failed step and publish it; the breaker may tighten the state after several in a row."""
+        """Count a failed step and publish it; the breaker may tighten the state after several in a row.
+
+        What faults alone made REDUCING ends by itself, with a good step and a clean reconciliation.
+        """
         self._faults += 1
+        self._parts.account_check.doubt()
         state, alerts = self._parts.risk.on_consecutive_errors(self._faults, self._state)
         at = self._parts.clock.now()
         for message in (f"{meaning}: {error}", *alerts):
             self._parts.events.publish("risk.alert", at, {"message": message, "faults": self._faults})
         if state is not self._state:
             self.set_state(state, f"{self._faults} steps failed in a row")
+            self._portfolio = with_faults(self._portfolio, reduced=True)
+            self._parts.ledger.save_portfolio(self._portfolio)
 
     def clear_faults(self) -> None:
         """Forget the failed steps: one went well."""
         self._faults = 0
+
+    def _end_of_faults(self) -> None:
+        """Go back to ACTIVE where only failed steps made it REDUCING, and ledger and account agree."""
+        reduced = self._portfolio.account.reduced_by_faults and self._state is TradingState.REDUCING
+        if reduced and self._parts.account_check.is_clean:
+            self.set_state(TradingState.ACTIVE, "the faults are over: a step went well, ledger and account agree")
 
     def _what_if(self, cycle: Cycle) -> StepReport:
         """Decide at a past moment on an empty portfolio; recorded, never sent, the real portfolio untouched."""
@@ -251,6 +274,7 @@ class Engine:
                 statuses = {a.order.client_order_id: OrderStatus.CANCELLED.value for a in approved}
                 reasons = dict.fromkeys(statuses, f"not sent: {error}")
                 self._parts.ledger.update_status(statuses, reasons)
+            self._portfolio = without_refused_exits(self._portfolio, approved, statuses)
         self._orders.publish_sent(approved, statuses, reasons)
 
     def _decide(

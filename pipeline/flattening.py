@@ -10,7 +10,7 @@ import structlog
 
 from core.cycles import FLATTEN, SETTLE
 from core.errors import Recoverable
-from core.service import FlattenLeft, FlattenProgress
+from core.flattening import FlattenLeft, FlattenProgress
 from core.types import Cycle, Order, Side, StepReport, TradingState
 from pipeline.engine import Engine
 from pipeline.fault_policy import halting_on_fatal_faults, step_under_policy
@@ -24,14 +24,14 @@ FLAT = "flattened: nothing of ours is held any more; nothing is bought until POS
 class Flattening:
     """Begins a flatten, and works on it in place of the steps that trade."""
 
-    _told: set[str] = field(default_factory=set)
+    _alerted: set[str] = field(default_factory=set)
 
     def begin(self, engine: Engine) -> StepReport:
         """Write the request down, cancel open buys and sell everything; entries stay off."""
         if engine.state is TradingState.ACTIVE:
             engine.set_state(TradingState.REDUCING, REQUESTED)
         engine.parts.ledger.start_flattening(engine.parts.clock.now())
-        self._told.clear()
+        self._alerted.clear()
         return self.step(engine, FLATTEN)
 
     def step(self, engine: Engine, cycle: Cycle) -> StepReport:
@@ -66,9 +66,9 @@ class Flattening:
             except Recoverable as error:
                 message = f"The open buy {name} could not be cancelled: {error} Each step tries again."
                 log.error("cancel.failed", reason=message)
-                if name not in self._told:
+                if name not in self._alerted:
                     parts.events.publish("risk.alert", parts.clock.now(), {"message": message})
-                self._told.add(name)
+                self._alerted.add(name)
 
 
 def flatten_progress(engine: Engine) -> FlattenProgress:

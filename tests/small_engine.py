@@ -30,8 +30,8 @@ from core.types import (
     MarketView,
     Portfolio,
 )
+from pipeline.dependencies import EngineDependencies
 from pipeline.engine import Engine
-from pipeline.engine_dependencies import EngineDependencies
 from pipeline.null_parts import NullMemory, no_events
 from risk.build import assemble_risk
 

@@ -172,6 +172,14 @@ class OrderTracker:
         self._names[str(row["id"])] = client_order_id
         return sum((number(one, "filled_qty") for one in (row, *(row.get("legs") or ()))), ZERO)
 
+    def resting_shares(self) -> Mapping[str, Decimal]:
+        """Give the shares that orders which protect may sell at any moment, by symbol."""
+        shares: dict[str, Decimal] = {}
+        for order in self.resting.values():
+            symbol = str(order.row["symbol"])
+            shares[symbol] = shares.get(symbol, ZERO) + order.left
+        return shares
+
     def noted(self, client_order_id: str, row: JsonObject) -> TrackedOrder:
         """Give the order of an answer to its sending, and learn its legs."""
         return TrackedOrder(row=row, filled=self._filled_of(client_order_id, row))

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from api.schemas.base import TICKER, ResponseSchema
 from api.schemas.decision import DecisionAnswer
-from core.service import FlattenProgress
+from core.flattening import FlattenProgress
 
 
 class FlattenLeftAnswer(ResponseSchema):

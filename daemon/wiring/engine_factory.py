@@ -24,8 +24,8 @@ from daemon.wiring.plugins import PluginService
 from daemon.wiring.scoreboard import ScoreService
 from daemon.wiring.sentiment import SentimentService
 from daemon.wiring.shadows import ShadowService
+from pipeline.dependencies import EngineDependencies
 from pipeline.engine import Engine
-from pipeline.engine_dependencies import EngineDependencies
 from pipeline.report_events import publish_events_to
 from risk.build import assemble_risk, brackets_by
 
@@ -104,6 +104,7 @@ class EngineFactory:
             cash_tolerance_pct=self.brokers.cash_tolerance_pct,
             protection=self.brokers.protection(brackets_by(lambda: self.limits.settings), self.hub, clock),
             follows_account=self.brokers.follows_account,
+            account_check=self.brokers.account_check,
         )
         return Engine(parts, feed.view(clock.now()))
 

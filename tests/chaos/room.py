@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from requests.adapters import HTTPAdapter
 
+from adapters.alpaca.account_source import AlpacaAccount
 from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.broker import AlpacaBroker
 from adapters.alpaca.capital import WHOLE_ACCOUNT
@@ -25,8 +26,9 @@ from adapters.run_store import FileRunStore
 from config.environment import OrderRoute
 from config.risk import CircuitBreakers, DailyLimits, PortfolioLimits, RiskSettings
 from core.schedule import RunStore
+from pipeline.account_check import AccountCheck
+from pipeline.dependencies import EngineDependencies
 from pipeline.engine import Engine
-from pipeline.engine_dependencies import EngineDependencies
 from pipeline.null_parts import NullMemory
 from pipeline.protection import RestingProtection
 from pipeline.report_events import publish_events_to
@@ -97,7 +99,7 @@ def furnish(
     database = DeadlyDatabase(home / "ledger.sqlite", LEDGER)
     database.executioner = ends
     ledger = SqliteLedger(None, route=OrderRoute.ALPACA_PAPER, database=database)
-    broker, stops = _broker(_client(url, ends, pump), url, ledger, clock, wake)
+    broker, stops, check = _broker(_client(url, ends, pump), url, ledger, clock, wake)
     initial_cash = Decimal(0) if ledger.portfolio() is not None else broker.account().cash
     parts = EngineDependencies(
         clock=clock,
@@ -119,6 +121,7 @@ def furnish(
         protection=RestingProtection(
             keeper=stops, brackets_of=brackets_by(lambda: LIMITS), events=hub, clock=clock
         ),
+        account_check=check,
     )
     runs = DeadlyRuns(FileRunStore(home / "jobs.json"), ends)
     return Room(engine=Engine(parts), clock=clock, ledger=ledger, hub=hub, runs=runs)
@@ -139,7 +142,7 @@ def _client(url: str, ends: Executioner, pump: Pump | None) -> TradingClient:
 
 def _broker(
     client: TradingClient, url: str, ledger: SqliteLedger, clock: ManualClock, wake: Callable[[], None] | None
-) -> tuple[AlpacaBroker, RestingStops]:
+) -> tuple[AlpacaBroker, RestingStops, AccountCheck]:
     api = AlpacaApi(client, PATIENCE)
     since = listed_since(ledger.unfinished_orders(), ledger.portfolio_as_of() or clock.now())
     desk = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
@@ -149,8 +152,16 @@ def _broker(
         stream = TradeUpdates(lambda: connect_stream(KEY, SECRET, paper=True, url_override=address), wake)
         stream.start()
     stops = RestingStops(api=api, tracker=desk, ledger=ledger, confirm_waits_seconds=WAITS_SECONDS)
-    activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, ledger.first_step_at() or clock.now())
+    began = ledger.first_step_at() or clock.now()
+    activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, began)
+    check = AccountCheck(
+        AlpacaAccount(api=api, tracker=desk, activities=activities, stream=stream),
+        ledger,
+        tolerance_pct=CASH_TOLERANCE_PCT,
+        person_pays_in=True,
+        since=began,
+    )
     broker = AlpacaBroker(
         "chaos", api, desk, stream, stops=stops, activities=activities, resolve_waits_seconds=WAITS_SECONDS
     )
-    return broker, stops
+    return broker, stops, check

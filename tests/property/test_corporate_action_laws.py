@@ -26,8 +26,8 @@ from core.cycles import DECIDE, RISK_CHECK
 from core.money import to_price
 from core.times import opening
 from core.types import ActionKind, BarPanel, CorporateAction, MarketView, Quote, StepReport
+from pipeline.dependencies import EngineDependencies
 from pipeline.engine import Engine
-from pipeline.engine_dependencies import EngineDependencies
 from pipeline.null_parts import NullEventBus, NullMemory, no_events
 from risk.build import assemble_risk
 from tests.small_engine import Wanted, enter

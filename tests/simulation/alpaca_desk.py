@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from adapters.alpaca.account_source import AlpacaAccount
 from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.broker import AlpacaBroker
 from adapters.alpaca.capital import WHOLE_ACCOUNT
@@ -23,6 +24,7 @@ from config.risk import RiskSettings
 from core.cycles import RISK_CHECK, SETTLE
 from core.errors import Recoverable
 from core.types import Cycle, StepReport
+from pipeline.account_check import AccountCheck
 from pipeline.engine import Engine
 from pipeline.fault_policy import step_under_policy
 from pipeline.protection import RestingProtection
@@ -167,12 +169,19 @@ def _opened(stand_in: StandIn, folder: Path, at: datetime) -> tuple[Desk, Engine
     protection = RestingProtection(
         keeper=stops, brackets_of=brackets_by(RiskSettings), events=desk.engine.parts.events, clock=desk.clock
     )
-    activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, ledger.first_step_at() or at)
+    began = ledger.first_step_at() or at
+    activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, began)
+    check = AccountCheck(
+        AlpacaAccount(api=api, tracker=orders, activities=activities), ledger,
+        tolerance_pct=0.0005, person_pays_in=True, since=began,
+    )  # fmt: skip
     waits = (0.0, 0.0, 0.0)
     broker = AlpacaBroker(
         "Alpaca paper", api, orders, stops=stops, activities=activities, resolve_waits_seconds=waits
     )
     route = OrderRoute.ALPACA_PAPER.value
-    parts = replace(desk.engine.parts, ledger=ledger, broker=broker, route=route, protection=protection)
+    parts = replace(
+        desk.engine.parts, ledger=ledger, broker=broker, route=route, protection=protection, account_check=check
+    )
     engine = Engine(parts)
     return replace(desk, engine=engine, ledger=ledger), engine, api

@@ -53,8 +53,8 @@ from core.types import (
     StepReport,
     TradingState,
 )
+from pipeline.dependencies import EngineDependencies
 from pipeline.engine import Engine
-from pipeline.engine_dependencies import EngineDependencies
 from pipeline.null_parts import NullEventBus, NullMemory, no_events
 from risk.levels import protective_levels
 from risk.manager import RuleBasedRiskManager

@@ -43,8 +43,8 @@ from models.factors.store import FactorStore
 from models.ranker.registry import StoredRanker
 from models.ranker.training import train_ranker
 from models.ranker.versions import save
+from pipeline.dependencies import EngineDependencies
 from pipeline.engine import Engine
-from pipeline.engine_dependencies import EngineDependencies
 from pipeline.null_parts import NullMemory
 from pipeline.report_events import publish_events_to
 from risk.build import assemble_risk

@@ -9,6 +9,7 @@ from decimal import Decimal
 from core.ports import Broker, Clock, EventSink, Feed, Ledger, MemoryWriter, RiskManager, Team
 from core.protection import StopSupervisor
 from core.types import StepReport, TradingState
+from pipeline.account_check import AccountCheck, NoAccountCheck
 from pipeline.null_parts import NullProtection
 
 
@@ -29,10 +30,12 @@ class EngineDependencies:
     cash_tolerance_pct : float
         Share of equity by which cash may differ from the broker's at a start and still be taken over (fees,
         interest, dividends).
-    protection : StopSupervisor
-        Leaves the stops of what is held where they outlive the process.
     follows_account : bool
         Whether the portfolio is the broker account's at each start: a dry run has none of its own.
+    protection : StopSupervisor
+        Leaves the stops of what is held where they outlive the process.
+    account_check : AccountCheck or NoAccountCheck
+        Compares the ledger with an account that others change too.
     """
 
     clock: Clock
@@ -49,5 +52,6 @@ class EngineDependencies:
     route: str
     initial_cash: Decimal
     cash_tolerance_pct: float = 0.0
-    protection: StopSupervisor = field(default_factory=NullProtection)
     follows_account: bool = False
+    protection: StopSupervisor = field(default_factory=NullProtection)
+    account_check: AccountCheck | NoAccountCheck = field(default_factory=NoAccountCheck)
