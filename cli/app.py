@@ -16,6 +16,7 @@ from cli import (
     files,
     long_work,
     market,
+    mcp,
     reading,
     running,
     watch,
@@ -35,6 +36,7 @@ GROUPS = (
     files,
     config,
     doctor,
+    mcp,
     watch,
     evidence,
 )
