@@ -52,9 +52,9 @@ class EngineTools:
         wanted = decision_id or await self._last_decision_id()
         decision = await self._ask("GET", f"/decisions/{wanted}", None)
         if not ticker:
-            return await self._told(brief(decision))
+            return await self._with_route(brief(decision))
         decision["decisions"] = [one for one in decision["decisions"] if one["ticker"] == ticker.upper()]
-        return await self._told(decision)
+        return await self._with_route(decision)
 
     async def scan(self) -> dict[str, Any]:
         """Rank the sectors by their momentum against SPY, with the stocks picked in the top ones."""
@@ -63,7 +63,7 @@ class EngineTools:
     async def rank(self, top: int = 20) -> dict[str, Any]:
         """Rank the stocks by the model's probability to outperform, with the factors that pushed each."""
         answer = await self._ask("POST", "/quant/rank", None)
-        return await self._told({**answer, "ranking": answer["ranking"][: max(1, int(top))]})
+        return await self._with_route({**answer, "ranking": answer["ranking"][: max(1, int(top))]})
 
     async def scoreboard(self) -> dict[str, Any]:
         """Say what each agent, profile and shadow portfolio has shown so far, and whether that is evidence."""
@@ -77,7 +77,7 @@ class EngineTools:
         """Begin a backtest over the daemon's own bars (dates as 2024-01-02): minutes; `job` gives its result."""
         asked = {"start": start, "end": end, "profile": profile}
         body = {name: value for name, value in asked.items() if value}
-        return await self._told(await self._ask("POST", "/backtest?wait=false", body))
+        return await self._with_route(await self._ask("POST", "/backtest?wait=false", body))
 
     async def job(self, job_id: str) -> dict[str, Any]:
         """Give the progress or the result of long work such as a backtest."""
@@ -86,7 +86,7 @@ class EngineTools:
     async def propose(self, tickers: list[str] | None = None) -> dict[str, Any]:
         """Decide now and send nothing: which orders it would make, with votes, reasons and refusals."""
         body = {"tickers": tickers} if tickers else {}
-        return await self._told(brief(await self._ask("POST", "/decide/v3", body)))
+        return await self._with_route(brief(await self._ask("POST", "/decide/v3", body)))
 
     async def execute(self, decision_id: str) -> dict[str, Any]:
         """Send the approved orders of a proposal, to a paper account only."""
@@ -98,12 +98,12 @@ class EngineTools:
                 status=409,
             )
         body = {"decision_id": decision_id, "dry_run": False}
-        return await self._told(await self._ask("POST", "/execute", body))
+        return await self._with_route(await self._ask("POST", "/execute", body))
 
     async def _answer(self, method: str, path: str) -> dict[str, Any]:
-        return await self._told(await self._ask(method, path, None))
+        return await self._with_route(await self._ask(method, path, None))
 
-    async def _told(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+    async def _with_route(self, answer: Mapping[str, Any]) -> dict[str, Any]:
         return {"orders_go_to": await self._route(), **answer}
 
     async def _route(self) -> str:
