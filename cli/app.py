@@ -17,6 +17,7 @@ from cli import (
     market,
     reading,
     running,
+    universe,
     watch,
 )
 from cli.client import NoDaemonError
@@ -35,6 +36,7 @@ GROUPS = (
     doctor,
     watch,
     evidence,
+    universe,
 )
 EXIT_REFUSED = 1
 EXIT_SETTINGS = 2  # typer's own code for a wrong use of the command line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-SHARE_CLASS = re.compile(r"([A-Z]+)[-/ ]([A-Z])")
+SHARE_CLASS = re.compile(r"([A-Z]+)[-/]([A-Z])")
 
 
 def spelt(ticker: str) -> str:
