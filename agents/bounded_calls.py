@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from core.plain_words import plain_reason
@@ -54,10 +55,18 @@ class BoundedCalls(Generic[Answer]):
         For each call.
     memory_mb_max : float
         By how much a call may raise the most memory that the process ever held, MB.
+    own_deadlines : mapping of str to float
+        Seconds, by the name of a call that has another deadline.
     """
 
-    def __init__(self, deadline_seconds: float, memory_mb_max: float) -> None:
+    def __init__(
+        self,
+        deadline_seconds: float,
+        memory_mb_max: float,
+        own_deadlines: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
         self._deadline_seconds = deadline_seconds
+        self._own_deadlines = own_deadlines
         self._memory_mb_max = memory_mb_max
         self._worker: _Worker[Answer] | None = None
         self._stuck: dict[str, threading.Thread] = {}
@@ -86,7 +95,8 @@ class BoundedCalls(Generic[Answer]):
         batch, peak_mb = _Batch(calls), peak_memory_mb()
         worker.take(batch)
         while not batch.done.acquire(timeout=LOOK_SECONDS):
-            fault = self._fault(batch, peak_mb)
+            name = names[min(len(batch.answers), len(names) - 1)]
+            fault = self._fault(batch, peak_mb, self._own_deadlines.get(name, self._deadline_seconds))
             if fault is not None:
                 worker.end()
                 self._worker, answers = None, batch.answers[:]
@@ -96,9 +106,9 @@ class BoundedCalls(Generic[Answer]):
                 return [*answers, fault]
         return batch.answers
 
-    def _fault(self, batch: _Batch[Answer], peak_mb: float) -> CallFault | None:
-        if batch.call_began and time.monotonic() - batch.call_began > self._deadline_seconds:
-            return CallFault(f"it did not answer within {self._deadline_seconds:g} s")
+    def _fault(self, batch: _Batch[Answer], peak_mb: float, deadline_seconds: float) -> CallFault | None:
+        if batch.call_began and time.monotonic() - batch.call_began > deadline_seconds:
+            return CallFault(f"it did not answer within {deadline_seconds:g} s")
         taken_mb = peak_memory_mb() - peak_mb
         if taken_mb > self._memory_mb_max:
             return CallFault(f"it took {taken_mb:.0f} MB of memory; at most {self._memory_mb_max:g} are allowed")

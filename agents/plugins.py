@@ -18,7 +18,7 @@ from core.plugins import Plugin
 from core.types import Abstention, MarketAnalysis, MarketView, Signal, Signals
 from models.factors.store import FactorStore
 
-Answered = Signals | Mapping[str, float]
+Answered = Signals | Mapping[str, float] | Abstention
 NOT_A_NUMBER = "it gave no finite number"
 LEFT_OUT = "it left the stock out"
 NOTHING_SAID = "it gave no score for any stock"
@@ -35,7 +35,7 @@ class UserAgent(Protocol):
     name: str
 
     def signals(self, view: MarketView, symbols: Sequence[str]) -> Answered:
-        """Return a score in [-1, 1] by symbol, of what is known in the view."""
+        """Return a score in [-1, 1] by symbol of what is known in the view, or an abstention with its reason."""
         ...
 
 
@@ -67,6 +67,8 @@ class NamedAgent:
         Of its code; empty where it has none.
     plugin : Plugin or None
         What it was loaded from; None where its code is elsewhere.
+    deadline_seconds : float or None
+        Its own, where that is not `plugins.deadline_seconds`.
     """
 
     name: str
@@ -74,6 +76,7 @@ class NamedAgent:
     origin: str
     version: str = ""
     plugin: Plugin | None = None
+    deadline_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,37 +134,42 @@ class PluginAgents:
     name: str = "plugins"
 
     def __post_init__(self) -> None:
+        settings = self.settings
+        own = {one.name: one.deadline_seconds for one in self.agents if one.deadline_seconds is not None}
         self._calls: BoundedCalls[MarketAnalysis] = BoundedCalls(
-            self.settings.deadline_seconds, self.settings.memory_mb_max
+            settings.deadline_seconds, settings.memory_mb_max, own
         )
 
     def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
-        """Return the signals and abstentions of all of them."""
-        asked, out, models = tuple(symbols), [], {}
-        calls = {}
+        """Return the signals and abstentions of all of them, in their order."""
+        asked, answers = tuple(symbols), dict[str, MarketAnalysis | CallFault]()
+        calls, models = {}, {}
         for named in self.agents:
             fitted = self.fits.fitted(named, view.bars, self.settings)
             if isinstance(fitted, str):
-                out.append(_abstained(named.name, fitted))
+                answers[named.name] = CallFault(fitted)
                 continue
-            version = "@".join(part for part in (named.version, fitted.session) if part)
             calls[named.name] = partial(ask, named.name, fitted.agent, view, asked)
-            models[named.name] = version or named.name
-        for name, answer in self._calls.run(calls).items():
-            if isinstance(answer, CallFault):
-                out.append(_abstained(name, answer.reason))
-            else:
-                out.append(answer)
+            if named.version:
+                models[named.name] = "@".join(part for part in (named.version, fitted.session) if part)
+        answers |= self._calls.run(calls)
+        parts = [_sound(named.name, answers[named.name]) for named in self.agents]
         return MarketAnalysis(
-            signals=tuple(signal for part in out for signal in part.signals),
-            abstentions=tuple(abstention for part in out for abstention in part.abstentions),
+            signals=tuple(signal for part in parts for signal in part.signals),
+            abstentions=tuple(abstention for part in parts for abstention in part.abstentions),
             models=models,
         )
+
+
+def _sound(name: str, answer: MarketAnalysis | CallFault) -> MarketAnalysis:
+    return _abstained(name, answer.reason) if isinstance(answer, CallFault) else answer
 
 
 def ask(name: str, agent: UserAgent, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
     """Ask one agent and make its answer sound: finite, clamped to [-1, 1], of the symbols asked for."""
     answered = agent.signals(view, symbols)
+    if isinstance(answered, Abstention):
+        return _abstained(name, str(answered.reason))
     if not isinstance(answered, Signals):
         if not isinstance(answered, Mapping):
             raise TypeError(f"signals() gave {type(answered).__name__}, not scores by symbol")

@@ -11,6 +11,7 @@ import typer
 from cli import (
     config,
     control,
+    demo,
     evidence,
     files,
     long_work,
@@ -27,6 +28,7 @@ from core.errors import EngineError, SettingsError
 
 GROUPS = (
     running,
+    demo,
     reading,
     market,
     control,

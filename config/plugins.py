@@ -36,6 +36,9 @@ class PluginSettings(Frozen):
 class RemoteAgentSettings(Frozen):
     """An agent that answers over HTTP.
 
+    It may know the past, as a language model does: a backtest leaves it out and says so, and only what it says
+    from its registration on is evidence.
+
     Attributes
     ----------
     url : str
@@ -44,16 +47,12 @@ class RemoteAgentSettings(Frozen):
         Sent as a bearer token, so that the agent knows who asks.
     sessions : int
         How many of the last closes each symbol's summary has.
-    may_know_the_past : bool
-        Whether it may have been made from data of any day before its registration, as a language model has:
-        then what it says of days before that is no evidence, and a backtest of it says so.
     """
 
     url: str
     timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
     secret: SecretStr | None = None
     sessions: Annotated[int, Field(ge=1, le=504)] = 63
-    may_know_the_past: bool = True
 
     @field_validator("url")
     @classmethod

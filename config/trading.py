@@ -162,10 +162,10 @@ class SynthesizerSettings(Frozen):
     ----------
     allocation : str
         `votes`: weighted votes decide. `diversified`, the least-correlated portfolio, and `baseline`, equal
-        weight: votes are shown without weight.
+        weight: votes are shown without weight. `evidence`: the baseline, and of challengers what they earned.
     """
 
-    allocation: Literal["votes", "diversified", "baseline"] = "votes"
+    allocation: Literal["votes", "diversified", "baseline", "evidence"] = "votes"
     baseline: BaselineSettings = BaselineSettings()
     diversified: DiversifiedSettings = DiversifiedSettings()
     weights: AgentWeights = AgentWeights()

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from config.frozen import Frozen
 from config.universe_index import ETF_OF_SECTOR, index_sector_of
 from core.errors import SettingsError
+from core.plain_words import plain_reason
 from core.tickers import spelt
 from core.universe import BENCHMARK, OTHER, Alias, Sector, Span, Universe
 
@@ -168,7 +169,7 @@ def _checked(line: Listed, path: Path) -> str:
     try:
         return checked_ticker(line.ticker)
     except ValueError as error:
-        _refuse(path, line.place, str(error))
+        _refuse(path, line.place, plain_reason(error))
 
 
 def _current(ticker: str, renamed: Mapping[str, str]) -> str:

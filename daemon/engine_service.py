@@ -16,6 +16,7 @@ from core.brackets import Levels
 from core.cycles import FLATTEN, SETTLE
 from core.errors import EngineError, LedgerError, Recoverable, RequestError
 from core.memory import Recollection
+from core.plain_words import plain_reason
 from core.schedule import Timetable
 from core.service import AnalysisReport, EquityPoint, Execution, Job, LedgerQueries
 from core.types import Cycle, Portfolio, Side, StepReport, TradingState
@@ -244,8 +245,8 @@ class EngineService:
                     self._not_ready = ""
         except Exception as error:  # the thread's edge: a fault must be logged, not vanish
             if self._not_ready:
-                self._not_ready = f"The start failed: {error}"
-            log.error("start.failed", reason=str(error), exc_info=not isinstance(error, EngineError))
+                self._not_ready = f"The start failed: {plain_reason(error)}"
+            log.error("start.failed", reason=plain_reason(error), exc_info=not isinstance(error, EngineError))
             alert = start_alert(error, tried_again=False)
             self._given.events.publish("risk.alert", self._given.clock.now(), alert)
 

@@ -11,6 +11,7 @@ from typing import Any
 from adapters.alpaca.trading_client import JsonObject
 from core.errors import BrokerError
 from core.orders import FOREIGN
+from core.plain_words import plain_reason
 from core.service import OrderRecord
 from core.trading import ZERO
 from core.types import Fill, Order, OrderStatus, Portfolio, Position, Side
@@ -39,7 +40,7 @@ def readable() -> Iterator[None]:
     try:
         yield
     except (KeyError, ValueError, TypeError, ArithmeticError) as error:
-        raise BrokerError(f"Alpaca's answer cannot be read: {error!r}.") from error
+        raise BrokerError(f"Alpaca's answer cannot be read: {plain_reason(error)}.") from error
 
 
 def status_of(row: JsonObject) -> OrderStatus:
@@ -98,6 +99,19 @@ def foreign_fill(row: JsonObject) -> Fill:
         price=Decimal(str(row["price"])),
         fee=ZERO,
         at=timestamp(row["transaction_time"]),
+        rule=FOREIGN,
+    )
+
+
+def foreign_order(row: JsonObject) -> Order:
+    """Read an open order that is not ours, with what is left of it."""
+    return Order(
+        client_order_id=str(row["client_order_id"]),
+        decision_id="",
+        symbol=str(row["symbol"]),
+        side=Side(str(row["side"])),
+        quantity=number(row, "qty") - number(row, "filled_qty"),
+        reference_price=number(row, "limit_price"),
         rule=FOREIGN,
     )
 

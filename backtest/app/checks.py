@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from adapters.ledger import SqliteLedger
 from adapters.ledger.rows import encode_report
 from adapters.news.score_store import SentimentScoreStore
 from agents.build import assemble_team
+from agents.plugins import NamedAgent, PluginAgents, PluginParts
+from agents.recorded import RecordedAgent, as_recorded
+from agents.registered import registered_agents
 from agents.sentiment import SentimentAgent
 from backtest.app.engine import BacktestEngine
 from backtest.app.settings import BacktestSpec, Settings, settings_of
@@ -35,7 +39,7 @@ from config.loader import digest
 from config.sentiment import SentimentSettings
 from core.errors import RequestError
 from core.ports import Clock, Feed
-from core.types import BarPanel
+from core.types import BarPanel, StepReport
 from models.factors.store import FactorStore
 from models.ranker.artefact import QuantArtefact
 from models.ranker.registry import StoredRanker
@@ -110,22 +114,34 @@ def replay_recorded(decision_id: str, spec: BacktestSpec, environment: Environme
     finally:
         ledger.close()
     trading = chosen.trading
-    scores = _sentiment_scores(trading.sentiment)
+    scores, factors = _sentiment_scores(trading.sentiment), FactorStore(trading.universe.sector_etf_of)
     return replay(
         recorded,
         feed=_feed(with_feed(environment, spec.feed), chosen, scores, now),
         team=assemble_team(
             trading,
             StoredRanker(environment.artefact_dir),
-            FactorStore(trading.universe.sector_etf_of),
+            factors,
             EnsembleProvider(environment.artefact_dir, trading.ensemble.models),
             SentimentAgent(scores, trading.sentiment, WITHOUT_MODEL),
+            plugins=_recorded_agents(chosen, spec.folder, factors, recorded.report),
         ),
         risk=assemble_risk(trading, lambda: chosen.risk),
         config_digest=digest(trading, chosen.risk),
         initial_cash=Decimal(repr(trading.broker.initial_cash_usd)),
         encode=encode_report,
     )
+
+
+def _recorded_agents(
+    chosen: Settings, folder: Path, factors: FactorStore, report: StepReport
+) -> PluginAgents | None:
+    """Return the agents that are not ours as the record heard them; None where it heard none."""
+    trading = chosen.trading
+    found = registered_agents(trading, folder, PluginParts(factors=factors, trading=trading))
+    remote = (NamedAgent(name=name, agent=RecordedAgent(name, report), origin="") for name in trading.agents)
+    agents = as_recorded((*found.agents, *remote), report)
+    return PluginAgents(agents, trading.plugins) if agents else None
 
 
 def _until(

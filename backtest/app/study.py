@@ -36,7 +36,7 @@ from backtest.comparison import Ranking
 from backtest.market import Market, Null
 from backtest.phases import phase_returns
 from backtest.progress import StageProgress, no_stage_progress
-from backtest.report import HIGH_VOLATILITY, About, Report, make_report, with_phases
+from backtest.report import HIGH_VOLATILITY, About, IntradayCoverage, Report, make_report, with_phases
 from backtest.runner import Run
 from backtest.spans import SeenSpan
 from backtest.universe_coverage import coverage_of
@@ -44,6 +44,7 @@ from backtest.windows import Trials
 from config.loader import digest, read_json, read_profile
 from config.trading import TradingSettings
 from core.errors import SettingsError
+from core.plain_words import plain_reason
 from core.types import BarPanel, Floats
 from core.universe import BENCHMARK
 from models.ranker.artefact import QuantArtefact
@@ -144,8 +145,8 @@ def measure(
             config_digest=digest(chosen.trading, chosen.risk),
             seen=seen_span(spec, chosen.trading.profile),
             universe=coverage_of(chosen.trading.universe.name, chosen.trading.universe.is_dated, market),
-            caveats=profile_caveats(spec, chosen.trading.profile),
-            intraday_coverage=intraday_coverage(spec.intraday, panel, first, last) if spec.intraday else None,
+            caveats=(*profile_caveats(spec, chosen.trading.profile), *remote_caveats(chosen.trading)),
+            intraday_coverage=_coverage(spec, panel, chosen, first, last),
         ),
         run,
         market,
@@ -162,6 +163,14 @@ def measure(
         market, ranking.margin, names=V8_NAMES, every=spec.rebalance_sessions, exposure=V8_EXPOSURE
     )
     return with_phases(report, run, market, other)
+
+
+def _coverage(
+    spec: BacktestSpec, panel: BarPanel, settings: Settings, first: int, last: int
+) -> IntradayCoverage | None:
+    if spec.intraday is None:
+        return None
+    return intraday_coverage(spec.intraday, panel, first, last, settings.trading.stocks)
 
 
 def market_of(panel: BarPanel, settings: Settings, first: int, last: int) -> Market:
@@ -213,7 +222,8 @@ def recorded_trials(spec: BacktestSpec) -> Trials:
         sharpes = tuple(float(trial["sharpe"]) for trial in listed if trial.get("sharpe") is not None)
     except (KeyError, TypeError, ValueError) as error:
         raise SettingsError(
-            f"config/trials.json: {error!r} in {listed}.", hint="Each trial has a name and its variants."
+            f"config/trials.json: {plain_reason(error)} in {listed}.",
+            hint="Each trial has a name and its variants.",
         ) from error
     return Trials(count=max(1, count if spec.trials is None else spec.trials), sharpes=sharpes)
 
@@ -221,6 +231,15 @@ def recorded_trials(spec: BacktestSpec) -> Trials:
 def profile_caveats(spec: BacktestSpec, profile: str) -> tuple[str, ...]:
     """Return the caveats that the profile's file states."""
     return tuple(read_profile(spec.folder, profile).get("caveats", ()))
+
+
+def remote_caveats(trading: TradingSettings) -> tuple[str, ...]:
+    """Say which agents a backtest leaves out: what answers over HTTP has no past that could be walked."""
+    return tuple(
+        f"The agent {name} answers over HTTP and takes no part: what it would say today of days that it may know "
+        "is no evidence. Only days after its registration are."
+        for name in trading.agents
+    )
 
 
 def _title_of(strategy: Strategy, settings: Settings) -> str:
@@ -257,7 +276,7 @@ def _scaling(strategy: Strategy, settings: Settings) -> Scaling | None:
     chosen = settings.trading.synthesizer
     if strategy == "quant_v8" or chosen.allocation == "votes":
         return None
-    sized = chosen.baseline if chosen.allocation == "baseline" else chosen.diversified
+    sized = chosen.diversified if chosen.allocation == "diversified" else chosen.baseline
     return Scaling(
         target_volatility=sized.target_volatility_pct,
         exposure_max=settings.risk.portfolio_limits.max_exposure_pct,

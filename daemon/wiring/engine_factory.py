@@ -18,6 +18,7 @@ from core.ports import Clock, Team
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
 from daemon.wiring.brokers import BrokerFactory
+from daemon.wiring.earned import EarnedSoFar
 from daemon.wiring.memory import MemoryService
 from daemon.wiring.plugins import PluginService
 from daemon.wiring.scoreboard import ScoreService
@@ -101,6 +102,7 @@ class EngineFactory:
             initial_cash=self.brokers.initial_cash(broker, ledger),
             cash_tolerance_pct=self.brokers.cash_tolerance_pct,
             follows_account=self.brokers.follows_account,
+            account_check=self.brokers.account_check,
         )
         return Engine(parts, feed.view(clock.now()))
 
@@ -115,8 +117,10 @@ class EngineFactory:
         parts = PluginParts(factors=factors, trading=self.trading)
         others = self.plugins.agents(parts, clock)
 
+        earned = EarnedSoFar(lambda: self.scores.state, lambda: self.shadows.shadows)
+
         def agents_of(settings: TradingSettings) -> Agents:
-            return assemble_team(settings, rankers, factors, ensembles, agent, tracker, others, shared)
+            return assemble_team(settings, rankers, factors, ensembles, agent, tracker, others, shared, earned)
 
         def team_of(settings: TradingSettings) -> Team:
             return self.plugins.strategy_of(settings, parts) or agents_of(settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,28 @@ from core.types import StepReport
 
 if TYPE_CHECKING:
     from agents.agent import Agent
-    from agents.plugins import PluginParts
+    from agents.plugins import NamedAgent, PluginParts
     from agents.registered import RegisteredAgents
     from daemon.wiring.agent_fits import FitsInChildren
 
 FIRST_DECISION = "no decision has asked it yet"
+
+
+def remote_agents(trading: TradingSettings) -> tuple[NamedAgent, ...]:
+    """Return the agents that answer over HTTP."""
+    from adapters.remote_agents import post_to  # noqa: PLC0415  # brings requests
+    from agents.plugins import NamedAgent  # noqa: PLC0415  # with the agents
+    from agents.remote import RemoteAgent  # noqa: PLC0415  # with the agents
+
+    return tuple(
+        NamedAgent(
+            name=name,
+            agent=RemoteAgent(name, partial(post_to, settings), settings.sessions),
+            origin=settings.url.split("?")[0],
+            deadline_seconds=settings.timeout_seconds,
+        )
+        for name, settings in trading.agents.items()
+    )
 
 
 class PluginService:
@@ -36,7 +54,8 @@ class PluginService:
 
         if self._registered is None:
             self._fits = FitsInChildren(clock, self._events, parts)
-            self._registered = registered_agents(self._trading, self._folder, parts, self._fits)
+            remote = remote_agents(self._trading)
+            self._registered = registered_agents(self._trading, self._folder, parts, self._fits, remote)
         return self._registered.asked
 
     def strategy_of(self, trading: TradingSettings, parts: PluginParts) -> Team | None:

@@ -299,7 +299,7 @@ def test_a_strange_answer_is_a_fault_of_the_brokers(trading: Trading) -> None:
     trading.send("one", "10")
     with trading.stand_in.book.lock:
         del trading.stand_in.book.activities[0].fields["price"]
-    with pytest.raises(BrokerError, match="cannot be read: KeyError"):
+    with pytest.raises(BrokerError, match="cannot be read: "):
         trading.settle()
 
 
