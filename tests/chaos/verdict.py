@@ -102,7 +102,7 @@ def _fills_differ(book: Any, fills: tuple[Fill, ...] | Any) -> Iterator[str]:
     yield from (f"fill differs: {name}" for name in ours.keys() & theirs.keys() if ours[name] != theirs[name])
 
 
-def idle(book: Any, kills: int) -> Iterator[str]:
+def idle(book: Any, kills: int, disturbances: int) -> Iterator[str]:
     """Say what a week lacks without which its laws prove nothing."""
     sides = {row["side"] for row in book["fills"]}
     if "buy" not in sides:
@@ -111,5 +111,7 @@ def idle(book: Any, kills: int) -> Iterator[str]:
         yield "it never exited"
     if not kills:
         yield "it was never killed"
+    if not disturbances:
+        yield "nothing happened to the account from outside"
     if not book["faults_drawn"]:
         yield "nothing went wrong at the broker"
