@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -28,13 +28,11 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Say what a universe lacks: bars, sectors, dates, tickers that were renamed."""
-    from backtest.app.universe_check import check_universe  # noqa: PLC0415  # heavy: the feeds
-    from backtest.to_json import plain  # noqa: PLC0415  # with it
+    from backtest.app.universe_check import as_json_object, check_universe  # noqa: PLC0415  # heavy: the feeds
     from config.environment import read_environment  # noqa: PLC0415  # with it
 
     found = check_universe(name, read_environment(os.environ), datetime.now(UTC), feed)
-    answer = {key: str(value) if isinstance(value, date) else value for key, value in plain(found).items()}
-    show(answer, as_json, check_lines)
+    show(as_json_object(found), as_json, check_lines)
 
 
 @commands.command()
@@ -45,20 +43,16 @@ def hindsight(
     start: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First session.")] = None,
     end: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last session.")] = None,
     profile: Annotated[list[str] | None, typer.Option(help="May be repeated; left out: runbook.")] = None,
-    books: Annotated[int, typer.Option(min=200, help="Random books of each run.")] = 200,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that train.")] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Run a strategy on the fixed names, on the members of today and on the members of the day: minutes."""
     from backtest.app.executors import executor_of  # noqa: PLC0415  # heavy: the whole backtest
-    from backtest.app.hindsight import compare_universes  # noqa: PLC0415  # with it
+    from backtest.app.hindsight import as_json_object, compare_universes  # noqa: PLC0415  # with it
     from backtest.app.settings import BacktestSpec  # noqa: PLC0415  # with it
-    from backtest.to_json import plain  # noqa: PLC0415  # with it
     from config.environment import read_environment  # noqa: PLC0415  # with it
 
-    spec = BacktestSpec(
-        start=start.date() if start else None, end=end.date() if end else None, feed=feed, books=books
-    )
+    spec = BacktestSpec(start=start.date() if start else None, end=end.date() if end else None, feed=feed)
     made = []
     with executor_of(jobs) as executor:
         for row in compare_universes(
@@ -66,7 +60,7 @@ def hindsight(
             fixed_feed=fixed_feed, executor=executor,
         ):  # fmt: skip
             sys.stderr.write(f"{row.universe}: {row.strategy} done\n")
-            made.append(plain(row))
+            made.append(as_json_object(row))
     show(made, as_json, hindsight_lines)
 
 

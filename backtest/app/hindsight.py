@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from analysis.performance import Performance
 from backtest.app.settings import BacktestSpec
@@ -13,6 +14,7 @@ from backtest.app.strategies import load_panel
 from backtest.app.study import run_study
 from backtest.market import YARDSTICK
 from backtest.progress import StageProgress, no_stage_progress
+from backtest.to_json import plain
 from config.environment import Environment
 
 UNIVERSE, MISSING_MAX = "trading.universe", "trading.data.missing_symbols_max_pct"
@@ -79,3 +81,9 @@ def compare_universes(
                 yield HindsightRow(
                     universe=words, strategy=YARDSTICK, performance=window.table[YARDSTICK], **span
                 )
+
+
+def as_json_object(row: HindsightRow) -> dict[str, Any]:
+    """Return a row as JSON has it."""
+    found: dict[str, Any] = plain(row)
+    return found

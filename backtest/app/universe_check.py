@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from adapters.calendar import NyseCalendar
 from adapters.feeds.choose import SourceRequest, choose_source
 from adapters.feeds.ended_listings import ended_listings
 from backtest.app.strategies import with_feed
+from backtest.to_json import plain
 from config.environment import Environment
 from config.loader import FOLDER, load_trading
 from config.universe import read_universe
@@ -94,6 +96,11 @@ def check_universe(
     last = end.session if end else now.date()
     panel = source.bars(universe.symbols, last - timedelta(days=round(365.25 * YEARS)), last)
     return _with_bars(found, universe, panel, source.name)
+
+
+def as_json_object(found: UniverseCheck) -> dict[str, Any]:
+    """Return a check as JSON has it."""
+    return {name: str(value) if isinstance(value, date) else value for name, value in plain(found).items()}
 
 
 def _without_bars(universe: Universe, day: date) -> UniverseCheck:
