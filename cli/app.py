@@ -19,6 +19,7 @@ from cli import (
     mcp,
     reading,
     running,
+    universe,
     watch,
 )
 from cli.client import NoDaemonError
@@ -39,6 +40,7 @@ GROUPS = (
     mcp,
     watch,
     evidence,
+    universe,
 )
 EXIT_REFUSED = 1
 EXIT_SETTINGS = 2  # typer's own code for a wrong use of the command line
