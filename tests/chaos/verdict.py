@@ -124,7 +124,7 @@ def _bare(book: Any) -> Iterator[str]:
             yield f"{covered[symbol]} of {whole.get(symbol, 0)} shares of {symbol} have a stop at the broker"
 
 
-def idle(book: Any, kills: int) -> Iterator[str]:
+def idle(book: Any, kills: int, disturbances: int) -> Iterator[str]:
     """Say what a week lacks without which its laws prove nothing."""
     sides = {row["side"] for row in book["fills"]}
     if "buy" not in sides:
@@ -133,5 +133,7 @@ def idle(book: Any, kills: int) -> Iterator[str]:
         yield "it never exited"
     if not kills:
         yield "it was never killed"
+    if not disturbances:
+        yield "nothing happened to the account from outside"
     if not book["faults_drawn"]:
         yield "nothing went wrong at the broker"
