@@ -16,8 +16,10 @@ from cli import (
     files,
     long_work,
     market,
+    mcp,
     reading,
     running,
+    universe,
     watch,
 )
 from cli.client import NoDaemonError
@@ -35,8 +37,10 @@ GROUPS = (
     files,
     config,
     doctor,
+    mcp,
     watch,
     evidence,
+    universe,
 )
 EXIT_REFUSED = 1
 EXIT_SETTINGS = 2  # typer's own code for a wrong use of the command line
