@@ -13,10 +13,11 @@ from adapters.alpaca.tracked_order import TrackedOrder
 from adapters.ledger import SqliteLedger
 from config.environment import OrderRoute
 from core.ids import is_protective
+from core.orders import BY_HAND
 from core.types import Fill, OrderStatus
+from tests.chaos.outside import BY_HAND_PREFIX
 
 ALL = 1_000_000
-SPLIT = "split"
 
 
 def broken_laws(home: Path, book: Any) -> list[str]:
@@ -50,12 +51,20 @@ def broken_laws(home: Path, book: Any) -> list[str]:
     ]  # fmt: skip
 
 
+def by_hand(row: Any) -> bool:
+    """Say whether an order of the broker's is a person's."""
+    return str(row["client_order_id"]).startswith(BY_HAND_PREFIX)
+
+
 def _sent_twice(book: Any, decision_of: Mapping[str, str]) -> Iterator[str]:
     """Each name is POSTed once; no decision and no moment has two orders of one symbol and side."""
     for name, attempts in book["post_attempts"].items():
         if attempts > 1:
             yield f"POSTed {attempts} times: {name}"
-    sent = [row for row in book["orders"] if not row["replaces"] and not is_protective(row["client_order_id"])]
+    sent = [
+        row for row in book["orders"]
+        if not (row["replaces"] or by_hand(row) or is_protective(row["client_order_id"]))
+    ]  # fmt: skip
     intents = Counter((decision_of.get(row["client_order_id"]), row["symbol"], row["side"]) for row in sent)
     moments = Counter((row["created_at"], row["symbol"], row["side"]) for row in sent)
     for intent, count in (intents + moments).items():
@@ -68,7 +77,7 @@ def _orders_differ(book: Any, statuses: Mapping[str, OrderStatus]) -> Iterator[s
     rows = {row["id"]: row for row in book["orders"]}
     seen, resting = set(), set()
     for row in book["orders"]:
-        if row["replaces"]:
+        if row["replaces"] or by_hand(row):
             continue
         name, last, filled = row["client_order_id"], row, _filled(row)
         while last["replaced_by"]:
@@ -92,7 +101,7 @@ def _orders_differ(book: Any, statuses: Mapping[str, OrderStatus]) -> Iterator[s
 
 
 def _fills_differ(book: Any, fills: tuple[Fill, ...] | Any) -> Iterator[str]:
-    """The ledger has exactly the broker's fills, each with its quantity and price."""
+    """The ledger has exactly the broker's fills, each with its quantity and price, beside corporate actions."""
     theirs = {
         row["id"]: (row["symbol"], row["side"], Decimal(row["qty"]), Decimal(row["price"]))
         for row in book["fills"]
@@ -100,7 +109,7 @@ def _fills_differ(book: Any, fills: tuple[Fill, ...] | Any) -> Iterator[str]:
     ours = {
         fill.fill_id: (fill.symbol, fill.side.value, fill.quantity, fill.price)
         for fill in fills
-        if fill.rule != SPLIT
+        if fill.client_order_id or fill.rule == BY_HAND
     }
     yield from (f"lost fill: {name} {theirs[name]}" for name in theirs.keys() - ours.keys())
     yield from (f"invented fill: {name} {ours[name]}" for name in ours.keys() - theirs.keys())
