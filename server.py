@@ -110,6 +110,7 @@ def web_server(environment: Environment, daemon: Daemon, clock: Clock = system_c
         limits=daemon.server,
         universe=daemon.universe,
         judgement=daemon.engines.scores,
+        letters=daemon.letters,
     )
     settings = configuration(app, Gate(environment).refusal, daemon.server)
     return Server(settings, daemon.service, SystemdNotifier.of(os.environ))

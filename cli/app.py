@@ -14,6 +14,7 @@ from cli import (
     demo,
     evidence,
     files,
+    letter,
     long_work,
     market,
     reading,
@@ -37,6 +38,7 @@ GROUPS = (
     doctor,
     watch,
     evidence,
+    letter,
 )
 EXIT_REFUSED = 1
 EXIT_SETTINGS = 2  # typer's own code for a wrong use of the command line

@@ -81,6 +81,15 @@ JOBS = (
 )
 
 
+LETTER = JobSpec(
+    name="letter",
+    schedule="daily 16:20 America/New_York, on sessions",
+    crontabs=("20 16 * * mon-fri",),
+    until_close=False,
+)
+"""Beside the four: the session's letter."""
+
+
 def admit(spec: JobSpec, due_at: datetime, now: datetime, calendar: Calendar) -> Admission:
     """Return whether a job that was due at `due_at` runs now, and whether it may send.
 
