@@ -139,4 +139,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     sampling = asyncio.create_task(sample_lag(app.state.metrics))
     yield
     sampling.cancel()
+    for stop in getattr(app.state, "before_stop", ()):
+        await stop()
     await service.stop()

@@ -13,6 +13,7 @@ from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.order_tracker import OrderTracker, TrackedOrder
 from adapters.alpaca.orders import (
     ENDED,
+    foreign_order,
     number,
     portfolio_of,
     readable,
@@ -24,9 +25,8 @@ from adapters.alpaca.trade_updates import TradeUpdates
 from adapters.alpaca.trading_client import AlpacaApi, JsonObject, RequestRefused, Unanswered
 from core.brackets import Bracket
 from core.errors import BrokerError
-from core.orders import FOREIGN
 from core.times import market_date
-from core.types import ApprovedOrder, MarketView, Order, OrderStatus, Portfolio, Settlement, Side
+from core.types import ApprovedOrder, MarketView, Order, OrderStatus, Portfolio, Settlement
 
 STREAM_DOWN = "orders: Alpaca's trade_updates stream is down; fills are found when a step asks for them"
 DUPLICATE = "client_order_id"
@@ -171,7 +171,7 @@ class AlpacaBroker:
     @readable()
     def account(self) -> Portfolio:
         """Give the account's cash and positions; of open orders also those that somebody else placed."""
-        foreign = tuple(_foreign(row) for row in self._tracker.foreign)
+        foreign = tuple(foreign_order(row) for row in self._tracker.foreign)
         return portfolio_of(self._api.account(), self._api.positions(), (*self._tracker.pending, *foreign))
 
     def _begin(self, view: MarketView) -> None:
@@ -221,16 +221,3 @@ class AlpacaBroker:
         self._reasons[client_order_id] = reason
         while len(self._reasons) > REASONS_MAX:
             del self._reasons[next(iter(self._reasons))]
-
-
-def _foreign(row: JsonObject) -> Order:
-    quantity = number(row, "qty") - number(row, "filled_qty")
-    return Order(
-        client_order_id=str(row["client_order_id"]),
-        decision_id="",
-        symbol=str(row["symbol"]),
-        side=Side(str(row["side"])),
-        quantity=quantity,
-        reference_price=number(row, "limit_price"),
-        rule=FOREIGN,
-    )

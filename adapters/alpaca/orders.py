@@ -103,6 +103,19 @@ def foreign_fill(row: JsonObject) -> Fill:
     )
 
 
+def foreign_order(row: JsonObject) -> Order:
+    """Read an open order that is not ours, with what is left of it."""
+    return Order(
+        client_order_id=str(row["client_order_id"]),
+        decision_id="",
+        symbol=str(row["symbol"]),
+        side=Side(str(row["side"])),
+        quantity=number(row, "qty") - number(row, "filled_qty"),
+        reference_price=number(row, "limit_price"),
+        rule=FOREIGN,
+    )
+
+
 def portfolio_of(account: JsonObject, positions: Iterable[JsonObject], pending: tuple[Order, ...]) -> Portfolio:
     """Give the account as a portfolio; since Alpaca names no entry times, the account's start stands in."""
     began = timestamp(account.get("created_at") or "1970-01-01")

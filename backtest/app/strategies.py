@@ -162,7 +162,7 @@ def run_pipeline(
     if five is None:
         schedule = _each_close(panel, rows, DECIDES)
     else:
-        schedule = intraday_schedule(five, panel, *rows)
+        schedule = intraday_schedule(five, panel, *rows, chosen.trading.stocks)
         broker = IntradayBroker(chosen.trading.broker, backtest_engine.clock, five)
         backtest_engine = rebuilt(backtest_engine, broker=broker)
     if evidence is not None:

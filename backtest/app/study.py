@@ -36,7 +36,7 @@ from backtest.comparison import Ranking
 from backtest.market import Market, Null
 from backtest.phases import phase_returns
 from backtest.progress import StageProgress, no_stage_progress
-from backtest.report import HIGH_VOLATILITY, About, Report, make_report, with_phases
+from backtest.report import HIGH_VOLATILITY, About, IntradayCoverage, Report, make_report, with_phases
 from backtest.runner import Run
 from backtest.spans import SeenSpan
 from backtest.universe_coverage import coverage_of
@@ -146,7 +146,7 @@ def measure(
             seen=seen_span(spec, chosen.trading.profile),
             universe=coverage_of(chosen.trading.universe.name, chosen.trading.universe.is_dated, market),
             caveats=(*profile_caveats(spec, chosen.trading.profile), *remote_caveats(chosen.trading)),
-            intraday_coverage=intraday_coverage(spec.intraday, panel, first, last) if spec.intraday else None,
+            intraday_coverage=_coverage(spec, panel, chosen, first, last),
         ),
         run,
         market,
@@ -163,6 +163,14 @@ def measure(
         market, ranking.margin, names=V8_NAMES, every=spec.rebalance_sessions, exposure=V8_EXPOSURE
     )
     return with_phases(report, run, market, other)
+
+
+def _coverage(
+    spec: BacktestSpec, panel: BarPanel, settings: Settings, first: int, last: int
+) -> IntradayCoverage | None:
+    if spec.intraday is None:
+        return None
+    return intraday_coverage(spec.intraday, panel, first, last, settings.trading.stocks)
 
 
 def market_of(panel: BarPanel, settings: Settings, first: int, last: int) -> Market:
@@ -268,7 +276,7 @@ def _scaling(strategy: Strategy, settings: Settings) -> Scaling | None:
     chosen = settings.trading.synthesizer
     if strategy == "quant_v8" or chosen.allocation == "votes":
         return None
-    sized = chosen.baseline if chosen.allocation == "baseline" else chosen.diversified
+    sized = chosen.diversified if chosen.allocation == "diversified" else chosen.baseline
     return Scaling(
         target_volatility=sized.target_volatility_pct,
         exposure_max=settings.risk.portfolio_limits.max_exposure_pct,

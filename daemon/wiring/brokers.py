@@ -15,6 +15,7 @@ from core.errors import SettingsError
 from core.money import to_decimal
 from core.ports import Broker, Clock
 from core.types import Portfolio
+from pipeline.account_check import AccountCheck, NoAccountCheck
 
 if TYPE_CHECKING:
     from adapters.alpaca.broker import AlpacaBroker
@@ -25,12 +26,19 @@ if TYPE_CHECKING:
 
 
 class BrokerFactory:
-    """Opens the broker of a route, and lets go of it."""
+    """Opens the broker of a route, and lets go of it.
+
+    Attributes
+    ----------
+    account_check : AccountCheck or NoAccountCheck
+        Compares the ledger with the account, once the broker is open.
+    """
 
     def __init__(self, environment: Environment, trading: TradingSettings, route: OrderRoute) -> None:
         self._environment = environment
         self._trading = trading
         self._route = route
+        self.account_check: AccountCheck | NoAccountCheck = NoAccountCheck()
         self._paper: PaperBroker | None = None
         self._alpaca: AlpacaBroker | None = None
         self._offset: ClockOffset | None = None
@@ -125,7 +133,8 @@ class BrokerFactory:
         return DryRunBroker("Alpaca live, dry run", account)
 
     def _open_alpaca(self, clock: Clock, ledger: SqliteLedger, settle_soon: Callable[[], None]) -> AlpacaBroker:
-        from adapters.alpaca.activities import AccountActivities  # noqa: PLC0415  # imported where it is made
+        from adapters.alpaca.account_source import AlpacaAccount  # noqa: PLC0415  # imported where it is made
+        from adapters.alpaca.activities import AccountActivities  # noqa: PLC0415  # the same
         from adapters.alpaca.broker import AlpacaBroker  # noqa: PLC0415  # the same
         from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker  # noqa: PLC0415  # the same
 
@@ -135,7 +144,16 @@ class BrokerFactory:
         tracker = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
         stream = self._stream(settle_soon)
         stream.start()
-        activities = AccountActivities(ledger.portfolio, self.capital, ledger.first_step_at() or clock.now())
+        began = ledger.first_step_at() or clock.now()
+        activities = AccountActivities(ledger.portfolio, self.capital, began)
+        account = AlpacaAccount(api=api, tracker=tracker, activities=activities, stream=stream)
+        self.account_check = AccountCheck(
+            account,
+            ledger,
+            tolerance_pct=self._trading.broker.cash_tolerance_pct,
+            person_pays_in=self.capital.is_whole,
+            since=began,
+        )
         return AlpacaBroker(self._route.value, api, tracker, stream, activities=activities)
 
     def _time_of_broker(self) -> Callable[[], datetime]:

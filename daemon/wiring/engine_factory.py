@@ -102,6 +102,7 @@ class EngineFactory:
             initial_cash=self.brokers.initial_cash(broker, ledger),
             cash_tolerance_pct=self.brokers.cash_tolerance_pct,
             follows_account=self.brokers.follows_account,
+            account_check=self.brokers.account_check,
         )
         return Engine(parts, feed.view(clock.now()))
 

@@ -11,10 +11,11 @@ from typing import Any
 from adapters.alpaca.orders import ENDED, status_of
 from adapters.ledger import SqliteLedger
 from config.environment import OrderRoute
+from core.orders import BY_HAND
 from core.types import Fill, OrderStatus
+from tests.chaos.outside import BY_HAND_PREFIX
 
 ALL = 1_000_000
-SPLIT = "split"
 
 
 def broken_laws(home: Path, book: Any) -> list[str]:
@@ -47,12 +48,17 @@ def broken_laws(home: Path, book: Any) -> list[str]:
     ]  # fmt: skip
 
 
+def by_hand(row: Any) -> bool:
+    """Say whether an order of the broker's is a person's."""
+    return str(row["client_order_id"]).startswith(BY_HAND_PREFIX)
+
+
 def _sent_twice(book: Any, decision_of: Mapping[str, str]) -> Iterator[str]:
     """Each name is POSTed once; no decision and no moment has two orders of one symbol and side."""
     for name, attempts in book["post_attempts"].items():
         if attempts > 1:
             yield f"POSTed {attempts} times: {name}"
-    sent = [row for row in book["orders"] if not row["replaces"]]
+    sent = [row for row in book["orders"] if not (row["replaces"] or by_hand(row))]
     intents = Counter((decision_of.get(row["client_order_id"]), row["symbol"], row["side"]) for row in sent)
     moments = Counter((row["created_at"], row["symbol"], row["side"]) for row in sent)
     for intent, count in (intents + moments).items():
@@ -65,7 +71,7 @@ def _orders_differ(book: Any, statuses: Mapping[str, OrderStatus]) -> Iterator[s
     rows = {row["id"]: row for row in book["orders"]}
     seen = set()
     for row in book["orders"]:
-        if row["replaces"]:
+        if row["replaces"] or by_hand(row):
             continue
         name, last, filled = row["client_order_id"], row, Decimal(row["filled_qty"])
         while last["replaced_by"]:
@@ -87,7 +93,7 @@ def _orders_differ(book: Any, statuses: Mapping[str, OrderStatus]) -> Iterator[s
 
 
 def _fills_differ(book: Any, fills: tuple[Fill, ...] | Any) -> Iterator[str]:
-    """The ledger has exactly the broker's fills, each with its quantity and price."""
+    """The ledger has exactly the broker's fills, each with its quantity and price, beside corporate actions."""
     theirs = {
         row["id"]: (row["symbol"], row["side"], Decimal(row["qty"]), Decimal(row["price"]))
         for row in book["fills"]
@@ -95,14 +101,14 @@ def _fills_differ(book: Any, fills: tuple[Fill, ...] | Any) -> Iterator[str]:
     ours = {
         fill.fill_id: (fill.symbol, fill.side.value, fill.quantity, fill.price)
         for fill in fills
-        if fill.rule != SPLIT
+        if fill.client_order_id or fill.rule == BY_HAND
     }
     yield from (f"lost fill: {name} {theirs[name]}" for name in theirs.keys() - ours.keys())
     yield from (f"invented fill: {name} {ours[name]}" for name in ours.keys() - theirs.keys())
     yield from (f"fill differs: {name}" for name in ours.keys() & theirs.keys() if ours[name] != theirs[name])
 
 
-def idle(book: Any, kills: int) -> Iterator[str]:
+def idle(book: Any, kills: int, disturbances: int) -> Iterator[str]:
     """Say what a week lacks without which its laws prove nothing."""
     sides = {row["side"] for row in book["fills"]}
     if "buy" not in sides:
@@ -111,5 +117,7 @@ def idle(book: Any, kills: int) -> Iterator[str]:
         yield "it never exited"
     if not kills:
         yield "it was never killed"
+    if not disturbances:
+        yield "nothing happened to the account from outside"
     if not book["faults_drawn"]:
         yield "nothing went wrong at the broker"

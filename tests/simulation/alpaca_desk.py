@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from adapters.alpaca.account_source import AlpacaAccount
 from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.broker import AlpacaBroker
 from adapters.alpaca.capital import WHOLE_ACCOUNT
@@ -21,6 +22,7 @@ from config.environment import OrderRoute
 from core.cycles import RISK_CHECK, SETTLE
 from core.errors import Recoverable
 from core.types import Cycle, StepReport
+from pipeline.account_check import AccountCheck
 from pipeline.engine import Engine
 from pipeline.fault_policy import step_under_policy
 from tests.servers.alpaca_broker import KEY, SECRET, alpaca_broker_server
@@ -160,10 +162,15 @@ def _opened(stand_in: StandIn, folder: Path, at: datetime) -> tuple[Desk, Engine
         api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders,
         since=min([*stamps, ledger.portfolio_as_of() or at]) - LOOK_BACK,
     )  # fmt: skip
-    activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, ledger.first_step_at() or at)
+    began = ledger.first_step_at() or at
+    activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, began)
+    check = AccountCheck(
+        AlpacaAccount(api=api, tracker=orders, activities=activities), ledger,
+        tolerance_pct=0.0005, person_pays_in=True, since=began,
+    )  # fmt: skip
     broker = AlpacaBroker(
         "Alpaca paper", api, orders, activities=activities, resolve_waits_seconds=(0.0, 0.0, 0.0)
     )
     route = OrderRoute.ALPACA_PAPER.value
-    engine = Engine(replace(desk.engine.parts, ledger=ledger, broker=broker, route=route))
+    engine = Engine(replace(desk.engine.parts, ledger=ledger, broker=broker, route=route, account_check=check))
     return replace(desk, engine=engine, ledger=ledger), engine, api

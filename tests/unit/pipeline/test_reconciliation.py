@@ -15,7 +15,8 @@ from adapters.paper.broker import PaperBroker
 from core.cycles import DECIDE_AND_SEND
 from core.errors import BrokerError, RequestError
 from core.types import ApprovedOrder, Order, OrderStatus, Portfolio, Position, Side, TradingState
-from pipeline.reconciliation import MOVED_MAX, Recovery, accept, cash_to_come, recover, take_over
+from pipeline.account import MOVED_MAX, cash_to_come
+from pipeline.reconciliation import Recovery, accept, recover, take_over
 from tests.small_engine import CASH, SmallEngine, at_close, enter, small_engine
 
 NOTHING = Recovery(mended=(), differences=())
