@@ -99,6 +99,11 @@ class ShadowService:
     ----------
     given : mapping of str to ShadowBookSettings
         By name.
+
+    Attributes
+    ----------
+    ledgers : dict of str to SqliteLedger
+        Of the open books, by name.
     """
 
     def __init__(
@@ -110,6 +115,7 @@ class ShadowService:
         self._team_of: TeamOf | None = None
         self._shadow_books: ShadowBooks | None = None
         self._files: list[SqliteLedger | PaperBroker] = []
+        self.ledgers: dict[str, SqliteLedger] = {}
         self._fault = ""
 
     @property
@@ -146,6 +152,7 @@ class ShadowService:
         for file in self._files:
             file.close()
         self._files.clear()
+        self.ledgers.clear()
         self._shadow_books = None
 
     def _open(self) -> ShadowBooks:
@@ -164,6 +171,7 @@ class ShadowService:
             mask=self._environment.secret_mask(),
         )
         self._files.append(ledger)
+        self.ledgers[name] = ledger
         broker = PaperBroker(given.trading.broker, seen, SqlitePaperStore(folder / "paper_broker.sqlite"))
         self._files.append(broker)
         return ShadowBook(name, shadow_engine(given, seen, broker, ledger, self._team(given)), self._resume_after)
