@@ -25,6 +25,7 @@ STATUSES: Mapping[str, OrderStatus] = {
     "partially_filled": OrderStatus.PARTIALLY_FILLED,
 }
 """All others (new, accepted, pending_*, held, done_for_day, ...) may still trade."""
+OCO = "oco"
 ENDED = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 
 
@@ -99,6 +100,19 @@ def foreign_fill(row: JsonObject) -> Fill:
         price=Decimal(str(row["price"])),
         fee=ZERO,
         at=timestamp(row["transaction_time"]),
+        rule=FOREIGN,
+    )
+
+
+def foreign_order(row: JsonObject) -> Order:
+    """Read an open order that is not ours, with what is left of it."""
+    return Order(
+        client_order_id=str(row["client_order_id"]),
+        decision_id="",
+        symbol=str(row["symbol"]),
+        side=Side(str(row["side"])),
+        quantity=number(row, "qty") - number(row, "filled_qty"),
+        reference_price=number(row, "limit_price"),
         rule=FOREIGN,
     )
 

@@ -14,7 +14,15 @@ from adapters.alpaca.trading_client import JsonObject
 from core.trading import ZERO
 from core.types import Order, Side
 
+OPEN = "ACTIVE"
 BLOCKS = ("trading_blocked", "account_blocked", "trade_suspended_by_user")
+
+
+def restriction_of(account: JsonObject) -> str:
+    """Say what keeps an account from trading; empty when nothing does."""
+    blocked = next((name for name in BLOCKS if account.get(name)), "")
+    status = str(account.get("status") or OPEN)
+    return blocked or ("" if status == OPEN else f"status {status}")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,7 +51,7 @@ class AccountSnapshot:
     ) -> AccountSnapshot:
         """Read Alpaca's account, positions and open orders."""
         snapshot = cls(
-            blocked=next((name for name in BLOCKS if account.get(name)), ""),
+            blocked=restriction_of(account),
             power_usd=number(account, "buying_power"),
         )
         for row in positions:
