@@ -111,6 +111,7 @@ def web_server(environment: Environment, daemon: Daemon, clock: Clock = system_c
         limits=daemon.server,
         universe=daemon.universe,
         judgement=daemon.engines.scores,
+        letters=daemon.letters,
     )
     add_mcp(app, environment, daemon.engines.trading.mcp)
     settings = configuration(app, Gate(environment).refusal, daemon.server)

@@ -14,6 +14,7 @@ from cli import (
     demo,
     evidence,
     files,
+    letter,
     long_work,
     market,
     mcp,
@@ -40,6 +41,7 @@ GROUPS = (
     mcp,
     watch,
     evidence,
+    letter,
     universe,
 )
 EXIT_REFUSED = 1
