@@ -18,9 +18,11 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from api.app import create_app
+from api.app import create_app, system_clock
 from api.connections.http import HeaderRefusal, LimitedHttpProtocol
 from api.connections.websocket import LimitedWebSocketProtocol
+from api.dependencies import Clock
+from api.mcp.endpoint import add_mcp
 from api.security import Gate
 from api.stream.endpoint import MESSAGE_BYTES_MAX
 from config.environment import PRIVATE, SECRETS, Environment, read_environment, secrets_in
@@ -31,7 +33,7 @@ from daemon.engine_service import EngineService
 from daemon.log_stream import drop_unwritten_output, hold_standard_descriptors
 from daemon.logs import configure_logging
 from daemon.systemd import SystemdNotifier
-from daemon.wiring import build_daemon
+from daemon.wiring import Daemon, build_daemon
 
 EXIT_SETTINGS = 2
 SHUTDOWN_SECONDS_MAX = 2  # for open requests; the engine's step has as long again
@@ -82,12 +84,7 @@ def main() -> int:
         return EXIT_SETTINGS
     for what in environment.unknown:
         log.warning("environment.unknown", reason=what)
-    app = create_app(
-        daemon.service, daemon.hub, environment, daemon.metrics, limits=daemon.server, universe=daemon.universe,
-        judgement=daemon.engines.scores,
-    )  # fmt: skip
-    settings = configuration(app, Gate(environment).refusal, daemon.server)
-    server = Server(settings, daemon.service, SystemdNotifier.of(os.environ))
+    server = web_server(environment, daemon)
     on_signal(lambda: setattr(server, "should_exit", True))
     if environment.leave_with_stdin:
         on_end_of_stdin(lambda: setattr(server, "should_exit", True))
@@ -101,6 +98,24 @@ def main() -> int:
     server.run(sockets=[listening])
     log.info("server.stopped")
     return 0
+
+
+def web_server(environment: Environment, daemon: Daemon, clock: Clock = system_clock) -> Server:
+    """Return the server of a wired daemon."""
+    app = create_app(
+        daemon.service,
+        daemon.hub,
+        environment,
+        daemon.metrics,
+        clock,
+        limits=daemon.server,
+        universe=daemon.universe,
+        judgement=daemon.engines.scores,
+        letters=daemon.letters,
+    )
+    add_mcp(app, environment, daemon.engines.trading.mcp)
+    settings = configuration(app, Gate(environment).refusal, daemon.server)
+    return Server(settings, daemon.service, SystemdNotifier.of(os.environ))
 
 
 def configuration(

@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 
 from config.version import engine_version
 from core.errors import DataError
+from core.plain_words import plain_reason
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -175,7 +176,7 @@ def _copied(path: Path, copy: Path) -> Path:
             target.execute("PRAGMA journal_mode = DELETE")  # the copy is one file
     except sqlite3.Error as error:
         raise DataError(
-            f"{path} cannot be copied: {error}.", hint="Start the daemon: it says what is damaged."
+            f"{path} cannot be copied: {plain_reason(error)}.", hint="Start the daemon: it says what is damaged."
         ) from error
     return copy
 
@@ -191,7 +192,9 @@ def _unpacked(archive: Path, into: Path) -> Sequence[str]:
         about = json.loads((into / MANIFEST).read_bytes())
         files = dict(about["files"])
     except (OSError, tarfile.TarError, ValueError, KeyError, TypeError, EOFError) as error:
-        raise DataError(f"{archive} is no backup that can be read: {error}.", hint="Take another one.") from error
+        raise DataError(
+            f"{archive} is no backup that can be read: {plain_reason(error)}.", hint="Take another one."
+        ) from error
     if about.get("format") != FORMAT:
         raise DataError(
             f"{archive} is of format {about.get('format')}.", hint="Upgrade the engine, then restore."

@@ -11,6 +11,7 @@ import msgspec
 
 from config.bounded_file import read_bounded
 from core.errors import DataError
+from core.plain_words import plain_reason
 from core.schedule import LastRun
 
 LOG = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class FileRunStore:
         except (DataError, msgspec.MsgspecError, RecursionError, ValueError) as error:
             aside = self._path.with_suffix(".refused")
             message = "The jobs' last runs in %s cannot be read (%s); no run is caught up. Kept as %s."
-            LOG.warning(message, self._path, error, aside)
+            LOG.warning(message, self._path, plain_reason(error), aside)
             with suppress(OSError):  # then it is refused again at the next start
                 self._path.replace(aside)
             return {}
@@ -50,7 +51,9 @@ class FileRunStore:
             draft.write_bytes(msgspec.json.encode(dict(runs)))
             draft.replace(self._path)
         except OSError as error:
-            LOG.warning("The jobs' last runs cannot be written: %s. A restart may repeat one.", error)
+            LOG.warning(
+                "The jobs' last runs cannot be written: %s. A restart may repeat one.", plain_reason(error)
+            )
 
 
 def _aware(runs: dict[str, LastRun]) -> dict[str, LastRun]:

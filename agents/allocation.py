@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from msgspec.structs import replace
 
-from agents.agent import signals_of
+from agents.agent import Agent, signals_of
 from agents.baseline import baseline_weights
 from agents.diversified import portfolio_weights
+from agents.evidence import EvidenceAgent, EvidenceProvider, NoEvidence
 from config.trading import SynthesizerSettings
 from core.types import Abstention, Floats, MarketAnalysis, MarketView
 
@@ -56,7 +57,9 @@ class AllocationAgent:
         return self._last[2]
 
 
-def allocator_of(stocks: Sequence[str], settings: SynthesizerSettings) -> AllocationAgent | None:
+def allocator_of(
+    stocks: Sequence[str], settings: SynthesizerSettings, evidence: EvidenceProvider | None = None
+) -> Agent | None:
     """Return the agent that the settings let size the portfolio; None where votes decide."""
     baseline, diversified = settings.baseline, settings.diversified
     kinds: dict[str, tuple[int, Weights]] = {
@@ -69,5 +72,6 @@ def allocator_of(stocks: Sequence[str], settings: SynthesizerSettings) -> Alloca
             lambda close: portfolio_weights(close, diversified),
         ),
     }
-    chosen = kinds.get(settings.allocation)
-    return None if chosen is None else AllocationAgent(settings.allocation, stocks, *chosen)
+    made = {name: AllocationAgent(name, stocks, *how) for name, how in kinds.items()}
+    sized: dict[str, Agent] = {**made, "evidence": EvidenceAgent(made["baseline"], evidence or NoEvidence())}
+    return sized.get(settings.allocation)

@@ -10,6 +10,7 @@ from core.universe import BENCHMARK
 
 if TYPE_CHECKING:
     from agents.agent import Agent
+    from agents.evidence import EvidenceProvider
     from agents.quant import RankerProvider
     from agents.shared import SharedSignals
     from agents.team import Agents
@@ -30,6 +31,7 @@ def assemble_team(
     tracker: RegimeTracker | None = None,
     plugins: Agent | None = None,
     shared: SharedSignals | None = None,
+    evidence: EvidenceProvider | None = None,
 ) -> Agents:
     """Put the agents together, `plugins` those that are not ours; the same for the daemon and the backtest.
 
@@ -37,20 +39,54 @@ def assemble_team(
     ----------
     shared : SharedSignals or None
         Agents and signals it has in common with other teams on the same views; others by settings are its own.
+    evidence : EvidenceProvider or None
+        What is shown by then, where votes or capital are earned; None where nothing is.
     """
-    from agents.agent import NullAgent  # noqa: PLC0415  # with the agents
     from agents.allocation import allocator_of  # noqa: PLC0415  # with the agents
-    from agents.market import MarketAgent, MomentumAgent, RegimeAgent, RsiAgent  # noqa: PLC0415  # heavy
+    from agents.evidence import NoEvidence  # noqa: PLC0415  # with the agents
     from agents.quant import QuantAgent  # noqa: PLC0415  # heavy: imported at first use
     from agents.shared import SharedSignals  # noqa: PLC0415  # with the agents
     from agents.synthesizer import Synthesizer  # noqa: PLC0415  # with the agents
     from agents.team import Agents  # noqa: PLC0415  # with the agents
     from models.regime.tracker import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
 
-    stocks, scan = trading.stocks, trading.sector_scan
-    shared = shared or SharedSignals()
+    stocks, chosen, shared = trading.stocks, trading.synthesizer, shared or SharedSignals()
     regimes = (tracker or RegimeTracker(trading.regime)).scaled(trading.regime)
-    agents = (
+    p_min, sector_of = trading.quant.candidate_probability_min, trading.universe.sector_of
+    quant = shared.agent(
+        ("quant", stocks, p_min), lambda: QuantAgent(provider, factors, stocks, sector_of, p_min)
+    )
+    allocator = shared.agent(
+        ("allocation", stocks, chosen.allocation, chosen.baseline, chosen.diversified),
+        lambda: allocator_of(stocks, chosen, evidence),
+    )
+    return Agents(
+        quant,
+        _voting_agents(trading, factors, ensemble, sentiment, regimes, shared),
+        Synthesizer(chosen),
+        factors,
+        stocks,
+        allocator,
+        plugins=plugins,
+        shared=shared,
+        earned=(evidence or NoEvidence()).shown_agents if trading.votes == "earned" else None,
+    )
+
+
+def _voting_agents(
+    trading: TradingSettings,
+    factors: FactorStore,
+    ensemble: EnsembleProvider | None,
+    sentiment: Agent | None,
+    regimes: RegimeTracker,
+    shared: SharedSignals,
+) -> tuple[Agent, ...]:
+    """Return the agents that vote beside the ranker."""
+    from agents.agent import NullAgent  # noqa: PLC0415  # with the agents
+    from agents.market import MarketAgent, MomentumAgent, RegimeAgent, RsiAgent  # noqa: PLC0415  # heavy
+
+    stocks, scan = trading.stocks, trading.sector_scan
+    return (
         shared.agent(("market", stocks, scan), lambda: MarketAgent(trading.universe.sectors, scan)),
         *shared.agent(
             ("rl", ensemble, stocks, trading.ensemble, trading.rl),
@@ -61,23 +97,19 @@ def assemble_team(
         shared.agent(("regime", trading.regime), lambda: RegimeAgent(regimes, BENCHMARK)),
         shared.agent("rsi", lambda: RsiAgent(factors)),
     )
-    sector_of, p_min = trading.universe.sector_of, trading.quant.candidate_probability_min
-    quant = shared.agent(
-        ("quant", stocks, p_min), lambda: QuantAgent(provider, factors, stocks, sector_of, p_min)
-    )
-    chosen = trading.synthesizer
-    allocator = shared.agent(
-        ("allocation", stocks, chosen.allocation, chosen.baseline, chosen.diversified),
-        lambda: allocator_of(stocks, chosen),
-    )
-    return Agents(quant, agents, Synthesizer(chosen), factors, stocks, allocator, plugins=plugins, shared=shared)
 
 
 def team_for(
-    trading: TradingSettings, provider: RankerProvider, factors: FactorStore, plugins: Agent | None = None
+    trading: TradingSettings,
+    provider: RankerProvider,
+    factors: FactorStore,
+    plugins: Agent | None = None,
+    *,
+    shared: SharedSignals | None = None,
+    evidence: EvidenceProvider | None = None,
 ) -> Team:
     """Return the team of a backtest: the daemon's, without what has no history to walk forward on."""
-    return assemble_team(trading, provider, factors, plugins=plugins)
+    return assemble_team(trading, provider, factors, plugins=plugins, shared=shared, evidence=evidence)
 
 
 def no_rl_agents() -> tuple[Agent, ...]:

@@ -6,6 +6,8 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from msgspec import UNSET
+
 from config.trading import SynthesizerSettings
 from core.cycles import CYCLES, WeightSet
 from core.errors import InvariantError
@@ -80,9 +82,11 @@ class Synthesizer:
         weights = self._weights[cycle.kind.weight_set]
         if analysis.targets:
             return hold_targets(analysis, portfolio, cycle, self._settings)
-        signals = defaultdict(list)
+        counted, signals = analysis.counted, defaultdict(list)
         for signal in analysis.signals:
             signals[signal.symbol].append(signal)
+        if counted is not UNSET:
+            weights = {agent: weight for agent, weight in weights.items() if agent in counted}
         symbols = {*analysis.candidates, *cycle.symbols, *portfolio.positions}
         if cycle.symbols:
             symbols &= set(cycle.symbols)
@@ -114,7 +118,7 @@ class Synthesizer:
     def _action(self, score: float, *, held: bool, candidate: bool, voted: bool) -> tuple[Action, str, str]:
         buy, sell = self._settings.buy_score_min, self._settings.sell_score_max
         if not voted:
-            return Action.HOLD, "no_votes", "every agent abstained"
+            return Action.HOLD, "no_votes", "every agent whose vote counts abstained"
         if held and score < sell:
             return Action.EXIT, "score", f"score {score:+.2f} is below {sell:+.2f}"
         if held:

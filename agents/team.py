@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from agents.agent import Agent
@@ -16,6 +17,8 @@ from core.cycles import CYCLES, WeightSet
 from core.errors import InvariantError
 from core.types import Cycle, Decision, MarketAnalysis, MarketView, Portfolio, Signal
 from models.factors.store import FactorStore
+
+Earned = Callable[[MarketView], Collection[str]]
 
 
 class Agents:
@@ -33,6 +36,8 @@ class Agents:
         The cycles that will be run.
     shared : SharedSignals or None
         What the agents said of the last view, where other teams have some of them too.
+    earned : callable or None
+        Names the agents whose votes count on a view; None where all do.
 
     Raises
     ------
@@ -52,7 +57,9 @@ class Agents:
         plugins: Agent | None = None,
         cycles: Sequence[Cycle] = CYCLES,
         shared: SharedSignals | None = None,
+        earned: Earned | None = None,
     ) -> None:
+        self._earned = earned
         self._shared = shared or SharedSignals()
         self._quant = quant
         self._agents: dict[str, Agent] = {agent.name: agent for agent in (quant, *agents)}
@@ -76,6 +83,7 @@ class Agents:
         if self._plugins is not None and cycle.kind.weight_set is WeightSet.CURRENT:
             agents.append(self._plugins)
         parts = [self._shared.signals(agent, view, symbols) for agent in agents] if view.row >= 0 else []
+        parts += [] if self._earned is None else [votes_earned(self._earned(view))]
         candidates = {symbol for part in parts for symbol in part.candidates}
         return MarketAnalysis(
             regime=next((part.regime for part in parts if part.regime), None),
@@ -87,6 +95,7 @@ class Agents:
             abstentions=tuple(chain.from_iterable(part.abstentions for part in parts)),
             atr=average_true_ranges(self._factors, view, portfolio),
             models={agent: model for part in parts for agent, model in part.models.items()},
+            counted=next((part.counted for part in parts if part.counted is not UNSET), UNSET),
         )
 
     def say(self, view: MarketView) -> tuple[Signal, ...]:
@@ -121,6 +130,12 @@ class Agents:
                 f"{', '.join(self._agents)}.",
             )
         return [self._agents[name] for name in cycle.agents]
+
+
+def votes_earned(agents: Collection[str]) -> MarketAnalysis:
+    """Return the part of an analysis that says whose votes count; a decision's id hangs on it."""
+    names = tuple(sorted(agents))
+    return MarketAnalysis(counted=names, models={"votes": f"earned by {', '.join(names) or 'nobody'}"})
 
 
 def average_true_ranges(factors: FactorStore, view: MarketView, portfolio: Portfolio) -> Mapping[str, float]:

@@ -71,6 +71,8 @@ class ScoreState(Struct, frozen=True, kw_only=True):
         The last one closed; empty before the first.
     said : mapping of str to mapping of str to mapping of str to float
         By session, agent and symbol, of the last sessions.
+    capital_before, shown_before : Capital, tuple of str
+        As they were before the last session was closed.
     """
 
     session: str = ""
@@ -78,10 +80,20 @@ class ScoreState(Struct, frozen=True, kw_only=True):
     agents: Mapping[str, Evidence] = field(default_factory=dict)
     said: Mapping[str, Mapping[str, Scores]] = field(default_factory=dict)
     capital: Capital = Capital()
+    capital_before: Capital = Capital()
+    shown_before: tuple[str, ...] = ()
 
-    def shown_agents(self) -> frozenset[str]:
+    def shown_agents(self) -> tuple[str, ...]:
         """Return the agents whose edge is shown."""
-        return frozenset(n for n, evidence in self.agents.items() if evidence.state is EvidenceState.SHOWN)
+        return tuple(sorted(n for n, evidence in self.agents.items() if evidence.state is EvidenceState.SHOWN))
+
+    def shown_ahead_of(self, session: str) -> tuple[str, ...]:
+        """Return the agents shown before a session was over: the same in all decisions on its bar."""
+        return self.shown_agents() if self.session < session else self.shown_before
+
+    def capital_ahead_of(self, session: str) -> Capital:
+        """Return who had what before a session was over: the same in all decisions on its bar."""
+        return self.capital if self.session < session else self.capital_before
 
 
 def seen_at(
@@ -125,6 +137,8 @@ def close_session(
         books=books,
         agents=agents,
         said=dict(sorted(said.items())[-SESSIONS_SAID_KEPT:]),
+        capital_before=before,
+        shown_before=state.shown_agents(),
         capital=after_session(
             before, growth, {name: standing.evidence.state for name, standing in books.items()}, capital_rule
         ),

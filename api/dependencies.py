@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 
 from api.schemas.requests import NothingAsked
 from api.waiting_places import WaitingPlaces
+from core.plain_words import json_fault, plain_reason
 from core.service import Service
 
 START_POLL_SECONDS = 0.05
@@ -69,8 +70,10 @@ class StrictRequest(Request):
             return json.loads(await self.body(), parse_constant=_refuse_constant)
         except RecursionError as error:
             raise HTTPException(400, "The body is not JSON that can be read: it nests too deeply.") from error
+        except json.JSONDecodeError as error:
+            raise HTTPException(400, f"The body is not JSON: {json_fault(error)}.") from error
         except ValueError as error:
-            raise HTTPException(400, f"The body is not JSON: {str(error)[:160]}.") from error
+            raise HTTPException(400, f"The body is not JSON: {plain_reason(error)}.") from error
 
 
 class StrictRoute(APIRoute):

@@ -15,6 +15,7 @@ from core.ports import Feed, Ledger, RiskManager, Team
 from core.times import market_date
 from core.types import MarketView, Plan, Portfolio, Settlement, StepReport, TradingState
 from pipeline.account import opening_portfolio, with_pending_orders
+from pipeline.conditions import under_conditions, without_missing
 from pipeline.portfolio_changes import apply_settlement
 from pipeline.step import decide, fingerprint, name_of
 
@@ -141,11 +142,13 @@ def _portfolios(recorded: Recorded, initial_cash: Decimal) -> Iterator[Portfolio
         yield opening_portfolio(report.plan.portfolio.cash)
         return
     last = recorded.before.plan.portfolio if recorded.before else opening_portfolio(initial_cash)
+    conditions = report.plan.portfolio.account
     own = {approved.order.client_order_id for approved in report.plan.approved} if report.cycle.submits else set()
     pending = tuple(o for o in report.plan.portfolio.pending if o.client_order_id not in own)
     settled = Settlement(fills=report.fills, cash_movements=report.cash_movements, actions=report.actions)
     for portfolio in (last, last.rebased()):
-        after = replace(apply_settlement(portfolio, settled, market_date), pending=pending)
+        whole = apply_settlement(without_missing(portfolio), settled, market_date)
+        after = replace(under_conditions(whole, conditions), pending=pending)
         yield after
         yield replace(after, trades_today=report.plan.portfolio.trades_today - len(own))
 

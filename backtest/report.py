@@ -33,14 +33,14 @@ HIGH_VOLATILITY = "high_vol"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntradayCoverage:
-    """The sessions and tickers whose risk check ran on five-minute bars; all others had daily brackets.
+    """The sessions and tickers that were traded by the daemon's timetable; all others at the close.
 
     Attributes
     ----------
     file : str
         Name of the file the bars came from.
-    checks : int
-        Steps taken within the days.
+    checks, decisions : int
+        Risk checks and decisions within the days.
     tickers : mapping of str to int
         In how many sessions each was checked on them.
     sessions : tuple of str
@@ -49,6 +49,7 @@ class IntradayCoverage:
 
     file: str
     checks: int
+    decisions: int
     tickers: Mapping[str, int]
     sessions: tuple[str, ...]
 
@@ -58,9 +59,10 @@ class IntradayCoverage:
         if not self.sessions:
             return f"The 5-minute bars of {self.file} have no session of this span: stops and targets are daily."
         return (
-            f"The risk check walked the 5-minute bars of {', '.join(self.tickers)} in {len(self.sessions)} "
-            f"sessions from {self.sessions[0]} to {self.sessions[-1]} ({self.file}, {self.checks:,} checks); "
-            "elsewhere stops and targets were held against the daily bar, the stop first."
+            f"The daemon's timetable was walked on the 5-minute bars of {', '.join(self.tickers)} in "
+            f"{len(self.sessions)} sessions from {self.sessions[0]} to {self.sessions[-1]} ({self.file}, "
+            f"{self.decisions:,} decisions and {self.checks:,} checks); elsewhere it was decided at the close, "
+            "and stops and targets were held against the daily bar, the stop first."
         )
 
 

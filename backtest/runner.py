@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 import numpy as np
@@ -31,7 +31,7 @@ class SettableClock(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Run:
-    """What a backtest went through; one entry a session, as its last decide step left it.
+    """What a backtest went through; one entry a session, as the first decide step after its close found it.
 
     Attributes
     ----------
@@ -76,13 +76,14 @@ class Notes:
         self.refusals: Counter[str] = Counter()
 
     def take(self, report: StepReport) -> None:
-        """Note a step; the portfolio only where it decided on entries."""
+        """Note a step; the portfolio only where it was the first to decide after a session's bar was known."""
         self.fills += report.fills
         self.refusals.update(refused.rule for refused in report.plan.refused)
-        if report.cycle.entries:
+        day = np.datetime64(report.bars_until, "D")
+        if report.cycle.entries and (not self.sessions or day > self.sessions[-1]):
             portfolio, regime = report.plan.portfolio, report.plan.analysis.regime
             total = float(portfolio.equity)
-            self.sessions.append(np.datetime64(report.bars_until, "D"))
+            self.sessions.append(day)
             self.equity.append(total)
             self.exposure.append(1.0 - float(portfolio.cash) / total)
             self.holdings.append({name: float(p.value) / total for name, p in portfolio.positions.items()})
@@ -103,18 +104,20 @@ class Notes:
 
 
 class Operator:
-    """The person a breaker waits for, modelled: resumes after so many decide steps, every time."""
+    """The person a breaker waits for, modelled: resumes after so many days with a decide step, every time."""
 
     def __init__(self, engine: Engine, resume_after_sessions: int) -> None:
         self._engine = engine
         self._resume_after_sessions = resume_after_sessions
         self._waited = 0
+        self._day: date | None = None
         self.resumed_at: list[np.datetime64] = []
 
     def check(self, at: datetime) -> None:
         """Resume a tripped engine that has waited long enough; called before a decide step."""
-        if self._engine.state is TradingState.ACTIVE:
+        if self._engine.state is TradingState.ACTIVE or at.date() == self._day:
             return
+        self._day = at.date()
         self._waited += 1
         if self._waited > self._resume_after_sessions:
             self._engine.resume("resumed by the modelled operator")
@@ -146,7 +149,8 @@ def run(
     Parameters
     ----------
     schedule : sequence of (datetime, Cycle)
-        In order of time; steps that decide (cycles with entries) are noted.
+        In order of time; of each session the first step that decides (a cycle with entries) after its close is
+        noted.
     resume_after_sessions : int
         How long the modelled operator lets a breaker stand.
     progress : callable

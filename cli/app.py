@@ -11,13 +11,17 @@ import typer
 from cli import (
     config,
     control,
+    demo,
     evidence,
     files,
+    letter,
     long_work,
     market,
+    mcp,
     plugins,
     reading,
     running,
+    universe,
     watch,
 )
 from cli.client import NoDaemonError
@@ -27,6 +31,7 @@ from core.errors import EngineError, SettingsError
 
 GROUPS = (
     running,
+    demo,
     reading,
     market,
     control,
@@ -34,9 +39,12 @@ GROUPS = (
     files,
     config,
     doctor,
+    mcp,
     watch,
     evidence,
     plugins,
+    letter,
+    universe,
 )
 EXIT_REFUSED = 1
 EXIT_SETTINGS = 2  # typer's own code for a wrong use of the command line

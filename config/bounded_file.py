@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import EngineError
+from core.plain_words import plain_reason
 
 KINDS = (
     (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"),
@@ -45,7 +46,7 @@ def read_bounded(path: Path, bytes_max: int, refused: Callable[[str], EngineErro
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a path with a null byte
-        raise refused(f"{path} cannot be read: {error}.") from error
+        raise refused(f"{path} cannot be read: {plain_reason(error)}.") from error
     if len(body) > bytes_max:
         raise refused(f"{path} has more than the {bytes_max} bytes allowed.")
     return body

@@ -11,6 +11,7 @@ from typing import Any
 
 from config.bounded_file import read_bounded
 from core.errors import SettingsError
+from core.plain_words import json_fault, plain_reason
 
 BYTES_MAX = 1_000_000
 NESTING_MAX = 16
@@ -42,8 +43,10 @@ def read_object(path: Path) -> dict[str, Any]:
         content = json.loads(text, object_pairs_hook=_Members, parse_constant=_refuse_constant)
     except RecursionError as error:
         raise SettingsError(f"{path} is nested deeper than {NESTING_MAX}.", hint=HINT) from error
+    except json.JSONDecodeError as error:
+        raise SettingsError(f"{path} is not JSON: {json_fault(error)}.", hint=HINT) from error
     except ValueError as error:
-        raise SettingsError(f"{path} is not JSON: {error!s:.200}.", hint=HINT) from error
+        raise SettingsError(f"{path} is not JSON: {plain_reason(error)}.", hint=HINT) from error
     if not isinstance(content, _Members):
         raise SettingsError(f"{path} holds a {type(content).__name__}, not an object of settings.", hint=HINT)
     plain: dict[str, Any] = _plain(content, (), path)

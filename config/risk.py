@@ -48,6 +48,8 @@ class PortfolioLimits(Frozen):
     ----------
     min_resize_pct : float or None
         A held position is resized only if that moves at least this share of equity.
+    reentry_sessions : int or None
+        For so many sessions, the sale's own counted, what an exit rule sold is not bought again.
     spend_pending_sales : bool
         Whether what a sell of the same plan frees may be spent by its buys. Off, a rotation takes two steps,
         but nothing is bought with money that may not come.
@@ -58,6 +60,7 @@ class PortfolioLimits(Frozen):
     max_sector_pct: Fraction | None = 0.40
     min_order_usd: Dollars | None = 10.0
     min_resize_pct: Fraction | None = 0.005
+    reentry_sessions: Annotated[int, Field(ge=1, le=20)] | None = 1
     spend_pending_sales: bool = False
 
 

@@ -14,8 +14,10 @@ from config.corporate_actions import SaidAction
 from config.drift import DriftSettings
 from config.evaluation import EvaluationSettings
 from config.evidence import EvidenceSettings, ShadowSettings, VoteWeights
+from config.execution import ExecutionSettings
 from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
+from config.mcp import McpSettings
 from config.memory import MemorySettings
 from config.notify import HeartbeatSettings, NotifySettings
 from config.plugins import PluginSettings, RemoteAgentSettings
@@ -162,10 +164,10 @@ class SynthesizerSettings(Frozen):
     ----------
     allocation : str
         `votes`: weighted votes decide. `diversified`, the least-correlated portfolio, and `baseline`, equal
-        weight: votes are shown without weight.
+        weight: votes are shown without weight. `evidence`: the baseline, and of challengers what they earned.
     """
 
-    allocation: Literal["votes", "diversified", "baseline"] = "votes"
+    allocation: Literal["votes", "diversified", "baseline", "evidence"] = "votes"
     baseline: BaselineSettings = BaselineSettings()
     diversified: DiversifiedSettings = DiversifiedSettings()
     weights: AgentWeights = AgentWeights()
@@ -208,7 +210,9 @@ class TradingSettings(Frozen):
     evaluation: EvaluationSettings = EvaluationSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     drift: DriftSettings = DriftSettings()
+    execution: ExecutionSettings = ExecutionSettings()
     memory: MemorySettings = MemorySettings()
+    mcp: McpSettings = McpSettings()
     notify: NotifySettings = NotifySettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
     strategy: str = ""

@@ -11,6 +11,7 @@ from pathlib import Path
 from config.bounded_file import read_bounded
 from config.universe_file import Listed, Listing
 from core.errors import SettingsError
+from core.plain_words import plain_reason
 from core.universe import Span
 
 BYTES_MAX = 20_000_000
@@ -37,7 +38,7 @@ def read_csv(path: Path) -> Listing:
             (f"line {reader.line_num}", {k: (v or "").strip() for k, v in row.items() if k}) for row in reader
         ]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise SettingsError(f"{path} is not CSV in UTF-8: {error}.", hint=HINT) from error
+        raise SettingsError(f"{path} is not CSV in UTF-8: {plain_reason(error)}.", hint=HINT) from error
     if set(columns) == {"date", "ticker"}:
         return Listing(path=path, stocks=_by_date(rows, path))
     if "ticker" in columns and set(columns) <= SPAN_COLUMNS:

@@ -14,10 +14,11 @@ from pydantic import Field, ValidationError
 from config.frozen import Frozen
 from config.universe_index import ETF_OF_SECTOR, index_sector_of
 from core.errors import SettingsError
+from core.plain_words import plain_reason
+from core.tickers import spelt
 from core.universe import BENCHMARK, OTHER, Alias, Sector, Span, Universe
 
 TICKER = re.compile(r"[A-Z0-9]{1,6}([.\-][A-Z0-9]{1,4})?")
-SHARE_CLASS = re.compile(r"([A-Z]+)-([A-Z])")
 NAMED_MAX = 8
 
 
@@ -105,13 +106,6 @@ def _listed(stock: str | _Stock, place: str, sector: str | None, etf: str | None
     return Listed(ticker=stock.ticker, place=place, sector=sector, etf=etf, span=span)
 
 
-def spelt(ticker: str) -> str:
-    """Return a ticker as the engine spells it: in capitals, a share class after a dot (BRK.B, not BRK-B)."""
-    plain = ticker.strip().upper()
-    shares = SHARE_CLASS.fullmatch(plain)
-    return f"{shares[1]}.{shares[2]}" if shares else plain
-
-
 def checked_ticker(ticker: str) -> str:
     """Return a ticker as the engine spells it.
 
@@ -175,7 +169,7 @@ def _checked(line: Listed, path: Path) -> str:
     try:
         return checked_ticker(line.ticker)
     except ValueError as error:
-        _refuse(path, line.place, str(error))
+        _refuse(path, line.place, plain_reason(error))
 
 
 def _current(ticker: str, renamed: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 
 class Regime(Struct, frozen=True, kw_only=True):
@@ -132,6 +132,8 @@ class MarketAnalysis(Struct, frozen=True, kw_only=True):
         Average true range over 14 sessions by symbol, US dollars; a symbol without one is left out.
     models : mapping of str to str
         Id of each model that was used, by agent.
+    counted : tuple of str or UNSET
+        The agents whose votes count, where votes are earned; UNSET (left out of the JSON) where all do.
     """
 
     regime: Regime | None = None
@@ -143,3 +145,4 @@ class MarketAnalysis(Struct, frozen=True, kw_only=True):
     targets: Mapping[str, float] = field(default_factory=dict)
     atr: Mapping[str, float] = field(default_factory=dict)
     models: Mapping[str, str] = field(default_factory=dict)
+    counted: tuple[str, ...] | UnsetType = UNSET

@@ -22,6 +22,14 @@ FOREIGN = "foreign"
 CASH_IN_LIEU = "cash_in_lieu"
 """The rule of a sale of the fraction of a share that a split left over."""
 
+RISK_EXITS = frozenset(
+    {
+        "stop_loss", "take_profit", "trailing_stop", "atr_stop", "atr_target",
+        "max_hold_days", "consecutive_misses", "flatten",
+    }
+)  # fmt: skip
+"""The rules of sales that no vote decided: what they sold is not bought back at once."""
+
 
 class Side(StrEnum):
     """Which way an order trades."""

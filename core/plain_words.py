@@ -13,7 +13,7 @@ from core.errors import EngineError
 
 LENGTH_MAX = 300
 CHAIN_MAX = 20
-NO_JSON = "the answer is no JSON"
+NO_JSON = "it is no JSON"
 WEB_PAGE = "the answer is a web page"
 
 _BY_TYPE: tuple[tuple[type[BaseException], str], ...] = (
@@ -30,6 +30,7 @@ _BY_TYPE: tuple[tuple[type[BaseException], str], ...] = (
     (PermissionError, "permission is denied"),
 )
 _BY_PHRASE: tuple[tuple[str, str], ...] = (
+    (r"too many requests|rate.?limit", "it has been asked too often and wants a pause"),
     (r"name or service not known|name resolution|nodename nor servname|getaddrinfo|NameResolutionError",
      "the name of the server is not found"),
     (r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", "the server's certificate cannot be verified"),
@@ -41,9 +42,20 @@ _BY_PHRASE: tuple[tuple[str, str], ...] = (
     (r"ProxyError|cannot connect to proxy", "the proxy does not answer"),
     (r"timed? ?out", "no answer in time"),
     (r"max retries exceeded|Connection ?Pool", "the server cannot be reached"),
-    (r"^Expecting |^Extra data|^Invalid control character|^Unterminated string|^Invalid \\|JSON is malformed"
-     r"|Input data was truncated", NO_JSON),
+    (r"^Expecting |Expecting (?:value|property name|',' delimiter|':' delimiter)|^Extra data|JSON is malformed"
+     r"|^Invalid control character|^Unterminated string|^Invalid \\|Input data was truncated", NO_JSON),
 )  # fmt: skip
+_JSON_FAULTS = (
+    ("Expecting ',' delimiter", "a comma or a closing bracket is missing"),
+    ("Expecting ':' delimiter", "a colon is missing after the key"),
+    ("Expecting property name", "a key in double quotes is missing, or there is a comma too many"),
+    ("Illegal trailing comma", "there is a comma too many"),
+    ("Expecting value", "a value is missing or is not written as JSON has it"),
+    ("Extra data", "something follows after its end"),
+    ("Unterminated string", "a closing quote is missing"),
+    ("Invalid control character", "a line break or another control character stands inside quotes"),
+    ("Invalid \\", "a backslash stands before what needs none"),
+)
 _LIBRARY_NOISE = re.compile(r"HTTPS?ConnectionPool\(.*|<[\w.]+ object at 0x[0-9a-f]+>[: ]*|\(Caused by .*", re.S)
 _PAGE = re.compile(r"<!doctype html|<html|<head|<body", re.I)
 _HIDDEN = re.compile(r"<(script|style|title|head)\b.*?</\1>", re.I | re.S)
@@ -71,6 +83,19 @@ def plain_reason(error: BaseException) -> str:
             return words
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return plain_text(text).rstrip(". ") or type(error).__name__
+
+
+def plain_message(text: str) -> str:
+    """Return what a library wrote to its log in plain words: the known cause alone, or the text cleaned."""
+    return _phrase(text) or plain_text(text).rstrip(". ")
+
+
+def json_fault(error: json.JSONDecodeError) -> str:
+    """Return where a person's own JSON is wrong, and what is wrong there, in plain words."""
+    what = next(
+        (words for begins, words in _JSON_FAULTS if error.msg.startswith(begins)), "it cannot be read there"
+    )
+    return f"line {error.lineno}, column {error.colno}: {what}"
 
 
 def plain_text(text: str) -> str:

@@ -101,6 +101,9 @@ class Portfolio(Struct, frozen=True, kw_only=True, dict=True):
         Orders approved to be sent in the current session, for `max_daily_trades`; not what has filled.
     pending : tuple of Order
         Orders sent but not yet filled.
+    risk_exits : mapping of str to date, or UNSET
+        The session in which a rule last sold each symbol, of the last weeks; UNSET (left out of the JSON) without
+        any.
     """
 
     cash: Decimal
@@ -114,6 +117,7 @@ class Portfolio(Struct, frozen=True, kw_only=True, dict=True):
     session_base: Decimal | UnsetType = UNSET
     peak_base: Decimal | UnsetType = UNSET
     conditions: AccountConditions | UnsetType = UNSET
+    risk_exits: Mapping[str, date] | UnsetType = UNSET
 
     @property
     def account(self) -> AccountConditions:

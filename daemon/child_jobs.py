@@ -17,9 +17,12 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, TextIO, cast
 
+import structlog
+
 from core.errors import EngineError, RequestError
+from core.long_jobs import Job, JobStatus
+from core.plain_words import plain_reason
 from core.ports import Clock, EventSink
-from core.service import Job, JobStatus
 from daemon.log_stream import LogStream
 from daemon.process_memory import release_memory
 
@@ -29,6 +32,7 @@ Finish = Callable[[Any], Mapping[str, Any]]
 FinishOn = Callable[[Callable[[], Mapping[str, Any]]], Mapping[str, Any]]
 REMEMBERED_JOBS_MAX = 200
 CHILD_NICENESS = 10
+log = structlog.get_logger("jobs")
 
 
 class JobRunner:
@@ -151,9 +155,9 @@ class JobRunner:
             self._update(job_id, status=JobStatus.FAILED, error=f"The child process {why}; nothing was changed.")
         except EngineError as error:
             self._update(job_id, status=JobStatus.FAILED, error=str(error))
-        except Exception as error:  # noqa: BLE001  # the thread's edge: a fault must end the job, not vanish
-            detail = traceback.format_exc(limit=-3)
-            self._update(job_id, status=JobStatus.FAILED, error=f"{type(error).__name__}: {error}\n{detail}")
+        except Exception as error:  # the thread's edge: a fault must end the job, not vanish
+            log.exception("job.bug", job_id=job_id)
+            self._update(job_id, status=JobStatus.FAILED, error=_bug(error))
         finally:
             ours.close()
             if child.pid is not None:
@@ -167,6 +171,9 @@ class JobRunner:
                 self._update(job_id, progress=content[0], message=content[1])
             elif kind == "done":
                 return content[0]
+            elif kind == "bug":
+                log.error("job.bug", job_id=job_id, traceback=content[1])
+                raise EngineError(content[0])
             else:
                 raise EngineError(content[0])
 
@@ -194,6 +201,14 @@ def job_data(job: Job) -> Mapping[str, Any]:
     }
 
 
+def _bug(error: Exception) -> str:
+    """Say what a fault of the program's own means; its traceback is the log's."""
+    return (
+        f"A fault of the program's own ended it ({type(error).__name__}: {plain_reason(error)}). Nothing was "
+        "changed and trading goes on. The log has the traceback; please report it."
+    )
+
+
 def _iso(at: datetime | None) -> str | None:
     return at.isoformat() if at else None
 
@@ -214,5 +229,5 @@ def _child(parent: Connection) -> None:
         parent.send(("failed", str(error)))
     except (EOFError, ConnectionError):
         return  # the parent is gone: nobody is left to report to
-    except Exception:  # noqa: BLE001  # the process's edge: the parent must learn why
-        parent.send(("failed", traceback.format_exc(limit=-5)))
+    except Exception as error:  # noqa: BLE001  # the process's edge: the parent must learn why
+        parent.send(("bug", _bug(error), traceback.format_exc(limit=-5)))

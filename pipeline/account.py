@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from msgspec.structs import replace
 
 from core.money import to_cents
-from core.types import Cycle, Plan, Portfolio, Position
+from core.trading import ZERO
+from core.types import ApprovedOrder, Cycle, OrderStatus, Plan, Portfolio, Position, Side
+
+MOVED_MAX = Decimal("1.1")
+"""How far a fill's value may lie from its order's reference price, as a factor, and still be explained by it."""
 
 
 def opening_portfolio(cash: Decimal) -> Portfolio:
@@ -43,3 +47,23 @@ def with_account(ours: Portfolio, cash: Decimal, positions: Mapping[str, Positio
 def rescaled(figure: Decimal, before: Decimal, after: Decimal) -> Decimal:
     """Return a past equity, to the cent, at the same distance from the equity after a deposit or withdrawal."""
     return after if figure == before or not before else to_cents(figure * after / before)
+
+
+def cash_to_come(portfolio: Portfolio) -> tuple[Decimal, Decimal]:
+    """Return the least and the most by which the orders on their way may change cash, US dollars."""
+    value = dict.fromkeys(Side, ZERO)
+    for order in portfolio.pending:
+        value[order.side] += order.quantity * order.reference_price * MOVED_MAX
+    return -value[Side.BUY], value[Side.SELL]
+
+
+def without_refused_exits(
+    portfolio: Portfolio, sent: Sequence[ApprovedOrder], statuses: Mapping[str, str]
+) -> Portfolio:
+    """Count no sale that the broker refused as a trade of the session: it would take an entry's place."""
+    refused = sum(
+        a.order.side is Side.SELL
+        and statuses.get(a.order.client_order_id) in (OrderStatus.REJECTED, OrderStatus.CANCELLED)
+        for a in sent
+    )
+    return replace(portfolio, trades_today=max(portfolio.trades_today - refused, 0)) if refused else portfolio

@@ -5,15 +5,14 @@ Single writer: one thread owns it, so two jobs can never sell the same position 
 
 from __future__ import annotations
 
+import dataclasses
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from msgspec.structs import replace
 
 from core.errors import BrokerError, Recoverable
-from core.ports import Broker, Clock, EventSink, Feed, Ledger, MemoryWriter, RiskManager, Team
 from core.service import AnalysisReport
 from core.trading import tighter
 from core.types import (
@@ -27,58 +26,26 @@ from core.types import (
     StepReport,
     TradingState,
 )
-from pipeline.account import opening_portfolio, with_account, with_pending_orders
+from pipeline.account import (
+    opening_portfolio,
+    with_account,
+    with_pending_orders,
+    without_refused_exits,
+)
+from pipeline.account_check import settle_and_check
+from pipeline.conditions import with_faults
+from pipeline.dependencies import EngineDependencies
 from pipeline.order_events import OrderEvents
 from pipeline.past_views import past_view_notes, require_bars
 from pipeline.reports import analysis_report, step_report
 from pipeline.sending_switch import SendingSwitch
-from pipeline.settlement import record_statuses, settle
+from pipeline.settlement import record_statuses
 from pipeline.step import decide
 
+__all__ = ["Engine", "EngineDependencies"]
 HALT_CAME_FIRST = "trading was halted before it was sent"
 NOTHING_DECIDED = "The step failed, so nothing was decided or sent, and the next one tries again"
-NOT_SENT = (
-    "The step is recorded, but its orders could not be sent; what became of them is asked at the next step, and "
-    "none is sent again"
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class EngineDependencies:
-    """What an engine is made of; only `daemon.wiring` and the backtest put it together.
-
-    Attributes
-    ----------
-    publish_events : callable
-        Publishes a report's events, given the trading state before it.
-    config_digest : callable
-        Returns the SHA-256 of the settings in force.
-    refresh_limits : callable
-        Rereads watched limits; returns alerts when an edit was refused.
-    route : str
-        Where orders go, in words; written on every order.
-    cash_tolerance_pct : float
-        Share of equity by which cash may differ from the broker's at a start and still be taken over (fees,
-        interest, dividends).
-    follows_account : bool
-        Whether the portfolio is the broker account's at each start: a dry run has none of its own.
-    """
-
-    clock: Clock
-    feed: Feed
-    broker: Broker
-    ledger: Ledger
-    team: Team
-    risk: RiskManager
-    events: EventSink
-    publish_events: Callable[[StepReport, TradingState], None]
-    memory: MemoryWriter
-    config_digest: Callable[[], str]
-    refresh_limits: Callable[[], Sequence[str]]
-    route: str
-    initial_cash: Decimal
-    cash_tolerance_pct: float = 0.0
-    follows_account: bool = False
+NOT_SENT = "The step is recorded, but its orders could not be sent, and the next step decides anew"
 
 
 class Engine:
@@ -158,7 +125,9 @@ class Engine:
         with parts.memory.during_step():
             alerts = tuple(parts.refresh_limits())
             view = self._last_view = parts.feed.view(parts.clock.now())
-            settlement, portfolio, ended = settle(parts.broker, parts.ledger, self._portfolio, view)
+            if cycle.kind.in_session and not view.market_open:
+                cycle = dataclasses.replace(cycle, submits=False)
+            settlement, portfolio, ended, found = settle_and_check(parts, self._portfolio, view)
             name, plan = self._decide(view, portfolio, self.state, cycle)
             before = self.state
             report = step_report(
@@ -168,7 +137,7 @@ class Engine:
                 with_pending_orders(plan, cycle),
                 parts.config_digest(),
                 settlement=settlement,
-                notes=(*notes, *alerts),
+                notes=(*notes, *alerts, *found),
             )
             parts.ledger.record(report)
             parts.broker.acknowledge(settlement.ids)
@@ -181,6 +150,9 @@ class Engine:
                 self._send(plan.approved)
             if cycle.protects:
                 parts.broker.protect(plan.protections)
+            if not self.sending.is_closed:
+                parts.protection.update(name, self._portfolio, plan.analysis)
+            self._end_of_faults()
             parts.memory.remember(report)
             return report
 
@@ -211,6 +183,8 @@ class Engine:
         with self._state_lock:
             before, self._state = self._state, state
             self._parts.ledger.set_state(state, reason)
+            if state is not TradingState.HALTED:  # a halt comes from any thread, and outranks the faults
+                self._portfolio = with_faults(self._portfolio, reduced=False)
         data = {"from": before.value, "to": state.value, "reason": reason}
         self._parts.events.publish("state.changed", self._parts.clock.now(), data)
 
@@ -224,17 +198,19 @@ class Engine:
             if self.sending.is_halted:
                 return
             self._faults = 0
+            self._parts.ledger.end_flattening()
             self._portfolio = self._portfolio.rebased()
             self.set_state(TradingState.ACTIVE, reason)
 
     def record_halt(self, reason: str) -> None:
-        """Write down the halt that a person requested; from any thread, beside a running step.
+        """Write down the halt that a person requested; from any thread, beside a running step. A flatten ends.
 
         Raises
         ------
         core.errors.LedgerError
             It holds in this process, and the next start would not know of it.
         """
+        self._parts.ledger.end_flattening()
         self.set_state(TradingState.HALTED, reason)
 
     def take_over_cash(self, cash: Decimal) -> None:
@@ -246,18 +222,30 @@ class Engine:
         self._portfolio = with_account(self._portfolio, cash, positions)
 
     def record_fault(self, error: Recoverable, meaning: str = NOTHING_DECIDED) -> None:
-        """Count a failed step and publish it; the breaker may tighten the state after several in a row."""
+        """Count a failed step and publish it; the breaker may tighten the state after several in a row.
+
+        What faults alone made REDUCING ends by itself, with a good step and a clean reconciliation.
+        """
         self._faults += 1
+        self._parts.account_check.doubt()
         state, alerts = self._parts.risk.on_consecutive_errors(self._faults, self._state)
         at = self._parts.clock.now()
         for message in (f"{meaning}: {error}", *alerts):
             self._parts.events.publish("risk.alert", at, {"message": message, "faults": self._faults})
         if state is not self._state:
             self.set_state(state, f"{self._faults} steps failed in a row")
+            self._portfolio = with_faults(self._portfolio, reduced=True)
+            self._parts.ledger.save_portfolio(self._portfolio)
 
     def clear_faults(self) -> None:
         """Forget the failed steps: one went well."""
         self._faults = 0
+
+    def _end_of_faults(self) -> None:
+        """Go back to ACTIVE where only failed steps made it REDUCING, and ledger and account agree."""
+        reduced = self._portfolio.account.reduced_by_faults and self._state is TradingState.REDUCING
+        if reduced and self._parts.account_check.is_clean:
+            self.set_state(TradingState.ACTIVE, "the faults are over: a step went well, ledger and account agree")
 
     def _what_if(self, cycle: Cycle) -> StepReport:
         """Decide at a past moment on an empty portfolio; recorded, never sent, the real portfolio untouched."""
@@ -283,10 +271,13 @@ class Engine:
         else:
             try:
                 statuses = dict(self._parts.broker.submit(approved))
-            except BrokerError as error:
+                reasons = record_statuses(self._parts.broker, self._parts.ledger, statuses)
+            except BrokerError as error:  # nothing was sent: what may be on the wire has a status
                 self.record_fault(error, NOT_SENT)
-                return
-            reasons = record_statuses(self._parts.broker, self._parts.ledger, statuses)
+                statuses = {a.order.client_order_id: OrderStatus.CANCELLED.value for a in approved}
+                reasons = dict.fromkeys(statuses, f"not sent: {error}")
+                self._parts.ledger.update_status(statuses, reasons)
+            self._portfolio = without_refused_exits(self._portfolio, approved, statuses)
         self._orders.publish_sent(approved, statuses, reasons)
 
     def _decide(

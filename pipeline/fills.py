@@ -9,7 +9,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from core.errors import InvariantError
-from core.orders import DELISTED, SPLIT
+from core.orders import DELISTED, RISK_EXITS, SPLIT
 from core.trading import ZERO
 from core.types import Fill, Order, Portfolio, Position, Side
 
@@ -36,6 +36,7 @@ def apply_fills(portfolio: Portfolio, fills: Sequence[Fill], session_of: Session
     if not fills:
         return portfolio
     cash, positions = portfolio.cash, dict(portfolio.positions)
+    sold = {fill.symbol: session_of(fill.at) for fill in fills if _by_risk_rule(fill)}
     for fill in fills:
         position = _after(positions.get(fill.symbol), fill, session_of)
         cash += fill.cash_change
@@ -43,7 +44,14 @@ def apply_fills(portfolio: Portfolio, fills: Sequence[Fill], session_of: Session
             positions[fill.symbol] = position
         else:
             del positions[fill.symbol]
-    return replace(portfolio, cash=cash, positions=positions, pending=_left_pending(portfolio.pending, fills))
+    exits = portfolio.risk_exits
+    return replace(
+        portfolio,
+        cash=cash,
+        positions=positions,
+        pending=_left_pending(portfolio.pending, fills),
+        risk_exits={**(exits or {}), **sold} if sold else exits,
+    )
 
 
 def quantities(fills: Sequence[Fill]) -> dict[str, Decimal]:
@@ -60,6 +68,10 @@ def drop_foreign_fills(portfolio: Portfolio, fills: tuple[Fill, ...]) -> tuple[F
         return fills
     held = {*portfolio.positions, *(fill.symbol for fill in fills if fill.rule != SPLIT)}
     return tuple(fill for fill in fills if fill.symbol in held)
+
+
+def _by_risk_rule(fill: Fill) -> bool:
+    return fill.side is Side.SELL and fill.rule in RISK_EXITS
 
 
 def _after(held: Position | None, fill: Fill, session_of: SessionOf) -> Position:

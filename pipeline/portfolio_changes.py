@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from msgspec.structs import replace
 
 from core.corporate_actions import ONE, ActionKind
 from core.errors import InvariantError
 from core.types import CashMovement, CorporateAction, Fill, Portfolio, Settlement
+from pipeline.conditions import shifted
 from pipeline.fills import SessionOf, apply_fills
 
 
@@ -65,8 +65,8 @@ def adjust_reference_prices(portfolio: Portfolio, action: CorporateAction) -> Po
 def apply_cash(portfolio: Portfolio, movements: Sequence[CashMovement]) -> Portfolio:
     """Return the portfolio after cash movements.
 
-    Dividends, interest and fees are performance. A deposit or withdrawal is none: what the session's return and
-    the drawdown are measured against moves with it, so that both stay what they were.
+    Dividends, interest and fees are performance. A deposit or withdrawal is none: what the session's return, the
+    drawdown and the breakers are measured against moves with it, so that all stay what they were.
 
     Raises
     ------
@@ -76,21 +76,7 @@ def apply_cash(portfolio: Portfolio, movements: Sequence[CashMovement]) -> Portf
     if len({movement.movement_id for movement in movements}) != len(movements):
         raise InvariantError("A cash movement was to be booked twice.")
     for movement in movements:
-        if movement.is_external:
-            portfolio = _rescaled(portfolio, movement.amount)
         portfolio = replace(portfolio, cash=portfolio.cash + movement.amount)
+        if movement.is_external:
+            portfolio = shifted(portfolio, movement.amount)
     return portfolio
-
-
-def _rescaled(portfolio: Portfolio, amount: Decimal) -> Portfolio:
-    """Scale the equities that losses are measured against by what a person's money adds or takes."""
-    before = portfolio.equity
-    after = before + amount
-    if before <= 0 or after <= 0:
-        return replace(portfolio, session_open_equity=after, peak_equity=after, last_equity=after)
-    return replace(
-        portfolio,
-        session_open_equity=portfolio.session_open_equity * after / before,
-        peak_equity=portfolio.peak_equity * after / before,
-        last_equity=portfolio.last_equity * after / before,
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -14,10 +14,9 @@ from core.money import to_price
 from core.times import market_date
 from core.trading import ZERO
 from core.types import MarketView, OrderStatus, Portfolio, Position, Side, TradingState
+from pipeline.account import cash_to_come
 from pipeline.engine import Engine
-
-MOVED_MAX = Decimal("1.1")
-"""How far a fill's value may lie from its order's reference price, as a factor, and still be explained by it."""
+from pipeline.take_over import offers, without_price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +40,8 @@ def recover(engine: Engine) -> Recovery:
 
     Fills and splits that came while we were away are booked first; an order that was written down but never
     reached the broker is cancelled, not sent late; cash that differs by less than the tolerance is taken over.
-    What still differs halts the engine.
+    What still differs halts the engine; in an account that others use too, it freezes that symbol or stops
+    entries, as at any later step.
     """
     parts = engine.parts
     unsent = [record.client_order_id for record in parts.ledger.unsent_orders()]
@@ -55,6 +55,10 @@ def recover(engine: Engine) -> Recovery:
         f"booked {movement.amount:+} USD: {movement.note or movement.movement_id}"
         for movement in report.cash_movements
     ]
+    if parts.account_check.compares:
+        mended += _settle_unsent(engine, unsent)
+        last = parts.account_check.last
+        return Recovery(mended=tuple(mended), differences=last.differences if last else ())
     account = parts.broker.account()
     mended += _settle_unsent(engine, unsent)
     if parts.follows_account:
@@ -62,7 +66,7 @@ def recover(engine: Engine) -> Recovery:
         return Recovery(mended=(*mended, "took over the account's cash and positions: a dry run"), differences=())
     mended += _take_over_cash(engine, account)
     differences = (
-        *account_differences(engine.portfolio, account, _tolerance_usd(engine)),
+        *account_differences(with_fired_stops(engine, account), account, _tolerance_usd(engine)),
         *_unknown_orders(engine, account),
     )
     if differences:
@@ -79,7 +83,7 @@ def accept(engine: Engine, found: Recovery | None) -> Recovery | None:
     core.errors.RequestError
         409 while orders are on their way: their fills would be booked on top.
     """
-    if found is None or not found.differences:
+    if found is None or not found.differences or engine.parts.account_check.compares:
         return found
     engine.step(SETTLE)
     if engine.portfolio.pending:
@@ -91,6 +95,46 @@ def accept(engine: Engine, found: Recovery | None) -> Recovery | None:
     take_over(engine, engine.parts.broker.account())
     done = "a person resumed, so the broker's cash and positions were taken over"
     return Recovery(mended=(*found.mended, done), differences=())
+
+
+def take_over_named(engine: Engine, names: Collection[str]) -> Mapping[str, str]:
+    """Take over what a person named, and nothing else.
+
+    Returns
+    -------
+    mapping of str to str
+        What was taken over, in words, by name.
+
+    Raises
+    ------
+    core.errors.RequestError
+        422 for a name that nothing stands for, or a symbol without a price.
+    """
+    check = engine.parts.account_check
+    check.doubt()
+    engine.step(SETTLE)
+    conditions = engine.portfolio.account
+    found = offers(conditions)
+    unknown = sorted(set(names) - found.keys())
+    if unknown:
+        offered = ", ".join(found) or "nothing"
+        raise RequestError(
+            f"There is nothing to take over by the name {', '.join(unknown)}; there is {offered}.",
+            hint="GET /reconciliation lists it.",
+            status=422,
+        )
+    view = engine.last_view
+    if view is not None and (without := ", ".join(without_price(conditions, names, view))):
+        raise RequestError(
+            f"The feed has no price of {without}, so nothing could watch it.",
+            hint="It is left alone.",
+            status=422,
+        )
+    if names:
+        check.accept(names)
+        taken = "; ".join(f"{name}: {found[name]}" for name in sorted(names))
+        engine.step(SETTLE, notes=(f"A person resumed and named what is taken over: {taken}.",))
+    return {name: found[name] for name in sorted(names)}
 
 
 def take_over(engine: Engine, theirs: Portfolio) -> None:
@@ -109,6 +153,18 @@ def take_over(engine: Engine, theirs: Portfolio) -> None:
         if there.quantity > 0
     }
     engine.take_over_account(theirs.cash, positions)
+
+
+def with_fired_stops(engine: Engine, theirs: Portfolio) -> Portfolio:
+    """Return the portfolio with those resting orders pending that seem to have just filled."""
+    ours = engine.portfolio
+    fewer = {
+        symbol
+        for symbol, held in ours.positions.items()
+        if symbol not in theirs.positions or theirs.positions[symbol].quantity < held.quantity
+    }
+    fired = [order for order in engine.parts.protection.resting_orders() if order.symbol in fewer]
+    return replace(ours, pending=(*ours.pending, *fired))
 
 
 def account_differences(ours: Portfolio, theirs: Portfolio, tolerance_usd: Decimal = ZERO) -> tuple[str, ...]:
@@ -131,14 +187,6 @@ def account_differences(ours: Portfolio, theirs: Portfolio, tolerance_usd: Decim
     if not least - margin <= theirs.cash - ours.cash <= most + margin:
         out.append(f"cash: the ledger has {ours.cash}, the broker {theirs.cash}")
     return tuple(out)
-
-
-def cash_to_come(portfolio: Portfolio) -> tuple[Decimal, Decimal]:
-    """Return the least and the most by which the orders on their way may change cash, US dollars."""
-    value = dict.fromkeys(Side, ZERO)
-    for order in portfolio.pending:
-        value[order.side] += order.quantity * order.reference_price * MOVED_MAX
-    return -value[Side.BUY], value[Side.SELL]
 
 
 def _prices(view: MarketView | None, symbol: str) -> dict[str, Decimal]:

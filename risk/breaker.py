@@ -4,7 +4,7 @@
 - drawdown from the peak at or below `max_drawdown_pct`: HALTED. Nothing is sent, stops neither: whatever lost
   this much is not to go on by itself. `/flatten` still sells.
 - the session's loss at or below `max_daily_loss_pct`: REDUCING. Stops and targets still close positions.
-- `max_consecutive_faults` faults in a row: HALTED.
+- `max_consecutive_faults` faults in a row: REDUCING, until a step goes well and ledger and account agree.
 
 A breaker set to `null` is off.
 
@@ -44,12 +44,15 @@ def next_state(portfolio: Portfolio, settings: RiskSettings, state: TradingState
 
 
 def on_consecutive_errors(count: int, settings: RiskSettings, state: TradingState) -> StateAndAlerts:
-    """Return the trading state after `count` steps in a row ended in a fault, and an alert if that halted it."""
+    """Return the trading state after `count` steps in a row ended in a fault, and an alert if that changed it."""
     limit = settings.circuit_breakers.max_consecutive_faults
     if limit is None:
         return state, ()
-    message = f"{count} steps in a row ended in a fault, limit {limit}: halted. See /status, then POST /resume."
-    return _tightened(state, [(TradingState.HALTED, message)] if count >= limit else [])
+    message = (
+        f"{count} steps in a row ended in a fault, limit {limit}: nothing is bought. It ends by itself with the "
+        "first step that goes well, once ledger and account agree. See /status for the fault."
+    )
+    return _tightened(state, [(TradingState.REDUCING, message)] if count >= limit else [])
 
 
 def _tightened(state: TradingState, tripped: list[tuple[TradingState, str]]) -> StateAndAlerts:

@@ -94,13 +94,12 @@ def swing_exits(
     return tuple(out)
 
 
-def sessions_held(view: MarketView, position: Position, session: date | None) -> int:
-    """Return the number of sessions after the entry's, up to and with the current one (bars' sessions)."""
-    entry = np.datetime64(position.entry_session, "D")
+def sessions_after(view: MarketView, day: date, session: date | None) -> int:
+    """Return the number of sessions after that of `day`, up to and with the current one (bars' sessions)."""
     bars = view.bars.sessions
-    after = len(bars) - int(np.searchsorted(bars, entry, side="right"))
-    last_bar = view.bars.dates[view.row] if view.row >= 0 else position.entry_session
-    unfinished = session is not None and session > max(last_bar, position.entry_session)
+    after = len(bars) - int(np.searchsorted(bars, np.datetime64(day, "D"), side="right"))
+    last_bar = view.bars.dates[view.row] if view.row >= 0 else day
+    unfinished = session is not None and session > max(last_bar, day)
     return after + int(unfinished)
 
 
@@ -109,7 +108,7 @@ def _too_old(view: MarketView, position: Position, price: Decimal, session: date
     limit = swing.max_hold_days
     if limit is None or session is None or (session - position.entry_session).days < limit:
         return ""  # sessions are never more than calendar days: no need to count them
-    count = sessions_held(view, position, session)
+    count = sessions_after(view, position.entry_session, session)
     if count < limit or price > offset_price(position.average_price, swing.min_profit_pct):
         return ""
     profit = price / position.average_price - 1

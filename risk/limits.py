@@ -5,7 +5,10 @@ A limit set to `null` is off: its check passes, and says so.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
+
+from msgspec import UNSET
 
 from config.risk import DailyLimits, PortfolioLimits, PositionSizing
 from core.money import to_cents
@@ -78,10 +81,50 @@ def not_sold_twice(budget: Budget, symbol: str) -> Check:
     )
 
 
+def reentry(since: int | None, limits: PortfolioLimits) -> Check:
+    """Buy back what an exit rule sold only some sessions later: minutes later the vote is what it was.
+
+    Parameters
+    ----------
+    since : int or None
+        Sessions between that sale and the one in which this buy would trade; None where no rule has sold it.
+    """
+    limit = limits.reentry_sessions
+    observed = "not sold by a rule" if since is None else f"{since} sessions since a rule sold it"
+    allowed = OFF if limit is None else f"{limit} sessions or more since"
+    passed = limit is None or since is None or since >= limit
+    return Check(rule="reentry", limit=allowed, observed=observed, passed=passed)
+
+
 def position_held(position: Position | None) -> Check:
     """Sell only what is held."""
     observed = f"{position.quantity} shares" if position else "no position"
     return Check(rule="position_held", limit="a position", observed=observed, passed=position is not None)
+
+
+def account_allows(portfolio: Portfolio, symbol: str, side: Side) -> Iterator[Check]:
+    """Trade only where the account takes orders, and what it holds and has is as the ledger has it.
+
+    Nothing is yielded where all is: then there is no limit to speak of.
+    """
+    if portfolio.conditions is UNSET:
+        return
+    account = portfolio.account
+    open_ = "an account that takes orders"
+    yield Check(
+        rule="account_open", limit=open_, observed=account.restricted or "open", passed=not account.restricted
+    )
+    frozen = account.frozen.get(symbol)
+    if frozen is not None:
+        agreed = "the account as the ledger has it"
+        passed = side is Side.SELL and not frozen.missing
+        yield Check(rule="symbol_frozen", limit=agreed, observed=frozen.description, passed=passed)
+    if side is Side.BUY:
+        observed = f"${account.cash_difference:+.2f}"
+        yield Check(rule="cash_agrees", limit="$0", observed=observed, passed=not account.cash_difference)
+    else:
+        free = portfolio.sellable(symbol)
+        yield Check(rule="shares_free", limit="above 0 shares", observed=f"{free:f} shares", passed=free > 0)
 
 
 def max_positions(budget: Budget, limits: PortfolioLimits) -> Check:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
-from datetime import date
+from collections.abc import Container, Mapping
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from math import inf
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from core.money import to_price
 from core.times import market_date
 from core.types import Cycle, MarketAnalysis, MarketView, Portfolio, Position
+
+EXITS_KEPT = timedelta(days=40)  # more than 20 sessions, which `reentry_sessions` can be at most
 
 
 @lru_cache(maxsize=2)
@@ -85,6 +87,7 @@ def mark_to_market(view: MarketView, portfolio: Portfolio, analysis: MarketAnaly
         peak_equity=max(portfolio.peak_equity, equity),
         last_equity=equity,
         trades_today=0 if begun else portfolio.trades_today,
+        risk_exits=_recent(portfolio.risk_exits, session) if begun else portfolio.risk_exits,
     )
     if portfolio.session_base is UNSET and portfolio.peak_base is UNSET:
         return marked
@@ -111,6 +114,14 @@ def _marked(
         last_price=last,
         judged_session=counted,
     )
+
+
+def _recent(exits: Mapping[str, date] | UnsetType, session: date | None) -> Mapping[str, date] | UnsetType:
+    """Forget the exits of rules that no limit can ask for any more."""
+    if exits is UNSET or session is None:
+        return exits
+    kept = {symbol: day for symbol, day in exits.items() if session - day <= EXITS_KEPT}
+    return kept or UNSET
 
 
 def _carried_equity(before: Portfolio, now: dict[str, Position]) -> Decimal:

@@ -23,7 +23,7 @@ from core.types import (
     Side,
     TradingState,
 )
-from risk import limits, sizing
+from risk import exits, limits, sizing
 from risk.budget import Budget, Caps, share_of
 from risk.mark_to_market import live_price
 from risk.sizing import Size
@@ -85,11 +85,13 @@ class OrderReviewer:
         side = Side.BUY if gap > 0 else Side.SELL
         if failed:
             return _refused(decision, side, failed)
+        sellable = self.portfolio.sellable(decision.symbol)
         return self._approved(
-            decision, side, min(size.quantity, position.quantity) if gap < 0 else size.quantity, price, checks
+            decision, side, min(size.quantity, sellable) if gap < 0 else size.quantity, price, checks
         )
 
     def _resize_checks(self, position: Position, price: Decimal, size: Size, *, buys: bool) -> Iterator[Check]:
+        yield from limits.account_allows(self.portfolio, position.symbol, Side.BUY if buys else Side.SELL)
         yield limits.not_sold_twice(self.budget, position.symbol)
         yield limits.symbol_stale(self.view, position.symbol)
         yield limits.price_present(price)
@@ -103,7 +105,7 @@ class OrderReviewer:
         yield limits.min_order(size.quantity, size.quantity * price, self.settings.portfolio_limits)
 
     def review_sell(self, decision: Decision) -> ReviewedOrder:
-        """Approve the sale of a whole position, or refuse it with the failed check."""
+        """Approve the sale of a whole position (of what is free of it), or refuse it with the failed check."""
         position = self.portfolio.positions.get(decision.symbol)
         if position is None:
             return _refused(decision, Side.SELL, limits.position_held(None))
@@ -112,11 +114,13 @@ class OrderReviewer:
         if failed:
             return _refused(decision, Side.SELL, failed)
         reference = price or position.last_price or position.average_price
-        return self._approved(decision, Side.SELL, position.quantity, reference, checks)
+        quantity = self.portfolio.sellable(decision.symbol)
+        return self._approved(decision, Side.SELL, quantity, reference, checks)
 
     def _sell_checks(self, position: Position, price: Decimal | None) -> Iterator[Check]:
         """Yield the checks of a sale. Where a person asked for it, neither state nor live price is needed."""
         yield limits.position_held(position)
+        yield from limits.account_allows(self.portfolio, position.symbol, Side.SELL)
         yield limits.not_sold_twice(self.budget, position.symbol)
         if self.cycle.kind.needs_prices:
             yield limits.trading_state(self.state, Side.SELL)
@@ -160,9 +164,11 @@ class OrderReviewer:
 
     def _buy_checks(self, symbol: str, price: Decimal, size: Size) -> Iterator[Check]:
         settings, budget, caps = self.settings, self.budget, self.caps
+        yield from limits.account_allows(self.portfolio, symbol, Side.BUY)
         yield limits.symbol_stale(self.view, symbol)
         yield limits.price_present(price)
         yield limits.not_held_twice(budget, symbol)
+        yield limits.reentry(self._sessions_since_risk_exit(symbol), settings.portfolio_limits)
         yield limits.max_positions(budget, settings.portfolio_limits)
         yield limits.max_daily_trades(budget, settings.daily_limits)
         yield limits.edge(size.weight)
@@ -170,6 +176,14 @@ class OrderReviewer:
         yield limits.max_position(budget, size.notional_usd, caps)
         yield from self._headroom_checks(symbol, size)
         yield limits.min_order(size.quantity, size.quantity * price, settings.portfolio_limits)
+
+    def _sessions_since_risk_exit(self, symbol: str) -> int | None:
+        """Return the sessions between a rule's sale and this buy; after the close it trades in the next one."""
+        sold_in = (self.portfolio.risk_exits or {}).get(symbol)
+        if sold_in is None:
+            return None
+        passed = exits.sessions_after(self.view, sold_in, self.portfolio.session)
+        return passed + int(not self.view.market_open)
 
     def _headroom_checks(self, symbol: str, size: Size) -> Iterator[Check]:
         yield limits.max_exposure(self.budget, size.notional_usd, self.caps)

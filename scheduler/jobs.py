@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
-from core.cycles import DECIDE, DECIDE_AND_SEND, REGIME, RISK_CHECK, SETTLE
+from core.cycles import DECIDE_AND_SEND, SETTLE
 from core.errors import EngineError, Recoverable
 from core.service import Service
 from core.types import StepReport
-from scheduler.timetable import Admission
+from scheduler.timetable import Admission, cycle_of
 
 Work = Callable[[Service, Admission], Awaitable[str]]
+ONLY_EXITS = replace(DECIDE_AND_SEND, entries=False)
 WEEKLY = ("quant_retrain", "train")
 
 
-async def cron_regime(service: Service, _: Admission) -> str:
+async def cron_regime(service: Service, admission: Admission) -> str:
     """Move the regime's filter forward to the last session."""
-    return _summary(await service.step(REGIME))
+    return _summary(await service.step(cycle_of("cron_regime", admission)))
 
 
 async def cron_risk_check(service: Service, admission: Admission) -> str:
     """Compare every position with its levels while the exchange is open; else book fills and mark to market."""
-    return _summary(await service.step(RISK_CHECK if admission.exchange_open else SETTLE))
+    return _summary(await service.step(cycle_of("cron_risk_check", admission)))
 
 
 async def cron_decide(service: Service, admission: Admission) -> str:
     """Decide; send while the exchange is open."""
-    return _summary(await service.step(DECIDE_AND_SEND if admission.exchange_open else DECIDE))
+    return _summary(await service.step(cycle_of("cron_decide", admission)))
+
+
+async def cron_decide_for_auction(service: Service, admission: Admission) -> str:
+    """Decide; before the open send all, for its auction; while the exchange is open only exits."""
+    return _summary(await service.step(ONLY_EXITS if admission.exchange_open else DECIDE_AND_SEND))
 
 
 async def cron_weekly_retrain(service: Service, _: Admission) -> str:
@@ -41,6 +48,10 @@ WORK: Mapping[str, Work] = {
     "cron_decide": cron_decide,
     "cron_weekly_retrain": cron_weekly_retrain,
 }
+
+
+AUCTION_WORK: Mapping[str, Work] = {**WORK, "cron_decide": cron_decide_for_auction}
+"""What the jobs do where entries are for the opening auction."""
 
 
 def _summary(report: StepReport) -> str:

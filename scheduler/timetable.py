@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from core.cycles import DECIDE, DECIDE_AND_SEND, REGIME, RISK_CHECK, SETTLE, Cycle
 from core.ports import Calendar
 from core.times import NEW_YORK, market_date
 
@@ -79,6 +80,25 @@ JOBS = (
         until_close=False,
     ),
 )
+
+
+LETTER = JobSpec(
+    name="letter",
+    schedule="daily 16:20 America/New_York, on sessions",
+    crontabs=("20 16 * * mon-fri",),
+    until_close=False,
+)
+"""Beside the four: the session's letter."""
+
+
+def cycle_of(name: str, admission: Admission) -> Cycle:
+    """Return the step that a job on sessions takes: only while the exchange is open is anything sent."""
+    live, waiting = {
+        "cron_regime": (REGIME, REGIME),
+        "cron_risk_check": (RISK_CHECK, SETTLE),
+        "cron_decide": (DECIDE_AND_SEND, DECIDE),
+    }[name]
+    return live if admission.exchange_open else waiting
 
 
 def admit(spec: JobSpec, due_at: datetime, now: datetime, calendar: Calendar) -> Admission:

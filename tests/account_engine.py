@@ -11,10 +11,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from adapters.alpaca.account_source import AlpacaAccount
 from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.broker import AlpacaBroker
 from adapters.alpaca.capital import WHOLE_ACCOUNT, Capital
 from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker
+from adapters.alpaca.resting_stops import RestingStops
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
 from adapters.clock import ManualClock
 from adapters.ledger import SqliteLedger
@@ -24,6 +26,7 @@ from core.cycles import DECIDE_AND_SEND
 from core.errors import Recoverable
 from core.ports import Feed
 from core.types import CorporateAction, Cycle, Decision, MarketView, Quote, StepReport
+from pipeline.account_check import AccountCheck
 from pipeline.engine import Engine
 from pipeline.fault_policy import step_under_policy
 from pipeline.report_events import publish_events_to
@@ -132,8 +135,14 @@ class AccountEngine:
         )  # fmt: skip
         activities = AccountActivities(self.ledger.portfolio, self.capital, self.ledger.first_step_at() or now)
         self.broker = AlpacaBroker(
-            "Alpaca paper", self.api, tracker, activities=activities, resolve_waits_seconds=(0.0,)
-        )
+            "Alpaca paper", self.api, tracker, activities=activities, resolve_waits_seconds=(0.0,),
+            stops=RestingStops(api=self.api, tracker=tracker, ledger=self.ledger),
+        )  # fmt: skip
+        check = AccountCheck(
+            AlpacaAccount(api=self.api, tracker=tracker, activities=activities), self.ledger,
+            tolerance_pct=self.tolerance_pct, person_pays_in=self.capital.is_whole,
+            since=self.ledger.first_step_at() or now,
+        )  # fmt: skip
         parts = small.engine.parts
         self.feed = MarketOfAccount(self.stand_in, parts.feed)
         risk = dataclasses.replace(parts.risk, settings_of=lambda: self.limits[0])  # type: ignore[type-var]  # a dataclass
@@ -151,6 +160,7 @@ class AccountEngine:
                 publish_events=publish_events_to(self.published),
                 route=OrderRoute.ALPACA_PAPER.value,
                 initial_cash=cash,
+                account_check=check,
             )
         )  # fmt: skip
 

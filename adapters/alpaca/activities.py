@@ -91,7 +91,7 @@ def read_activities(
         When the engine first looked at the account: what was posted before is in its opening cash.
     """
     booked = Booked()
-    fresh = sorted((row for row in rows if created(row) >= since), key=lambda row: (created(row), str(row["id"])))
+    fresh = sorted((row for row in rows if created(row) > since), key=lambda row: (created(row), str(row["id"])))
     moved = [row for row in fresh if _moves_shares(row)]
     for group in grouped(row for row in moved if row.get("status") != CANCELED):
         _read_shares(booked, group, view, holdings)
@@ -200,7 +200,7 @@ def _dividend_actions(
             yield action
     for row in rows:
         paid = _dividend_of(row, view)
-        if paid is None or created(row) < since or paid.symbol not in held:
+        if paid is None or created(row) <= since or paid.symbol not in held:
             continue
         if held[paid.symbol].entry_session < paid.ex_date and not _is_listed(paid, listed):
             yield paid

@@ -9,8 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.alpaca.trading_client import JsonObject
+from core.entry_terms import EntryTerms
 from core.errors import BrokerError
 from core.orders import FOREIGN
+from core.plain_words import plain_reason
 from core.service import OrderRecord
 from core.trading import ZERO
 from core.types import Fill, Order, OrderStatus, Portfolio, Position, Side
@@ -24,6 +26,7 @@ STATUSES: Mapping[str, OrderStatus] = {
     "partially_filled": OrderStatus.PARTIALLY_FILLED,
 }
 """All others (new, accepted, pending_*, held, done_for_day, ...) may still trade."""
+OCO = "oco"
 ENDED = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 
 
@@ -39,7 +42,7 @@ def readable() -> Iterator[None]:
     try:
         yield
     except (KeyError, ValueError, TypeError, ArithmeticError) as error:
-        raise BrokerError(f"Alpaca's answer cannot be read: {error!r}.") from error
+        raise BrokerError(f"Alpaca's answer cannot be read: {plain_reason(error)}.") from error
 
 
 def status_of(row: JsonObject) -> OrderStatus:
@@ -47,15 +50,17 @@ def status_of(row: JsonObject) -> OrderStatus:
     return STATUSES.get(str(row.get("status")), OrderStatus.SUBMITTED)
 
 
-def request_of(order: Order) -> JsonObject:
-    """Write an order as Alpaca takes it: at the market, for the day."""
+def request_of(order: Order, terms: EntryTerms) -> JsonObject:
+    """Write an order as Alpaca takes it: for the day or the opening auction, at the market or up to a limit."""
+    limit = terms.limit_price(order)
     return {
         "symbol": order.symbol,
         "qty": str(order.quantity),
         "side": order.side.value,
-        "type": "market",
-        "time_in_force": "day",
+        "type": "market" if limit is None else "limit",
+        "time_in_force": "opg" if terms.in_auction(order) else "day",
         "client_order_id": order.client_order_id,
+        **({} if limit is None else {"limit_price": str(limit)}),
     }
 
 
@@ -98,6 +103,19 @@ def foreign_fill(row: JsonObject) -> Fill:
         price=Decimal(str(row["price"])),
         fee=ZERO,
         at=timestamp(row["transaction_time"]),
+        rule=FOREIGN,
+    )
+
+
+def foreign_order(row: JsonObject) -> Order:
+    """Read an open order that is not ours, with what is left of it."""
+    return Order(
+        client_order_id=str(row["client_order_id"]),
+        decision_id="",
+        symbol=str(row["symbol"]),
+        side=Side(str(row["side"])),
+        quantity=number(row, "qty") - number(row, "filled_qty"),
+        reference_price=number(row, "limit_price"),
         rule=FOREIGN,
     )
 

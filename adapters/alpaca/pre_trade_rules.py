@@ -7,14 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
+
+from msgspec.structs import replace
 
 from adapters.alpaca.orders import number
 from adapters.alpaca.trading_client import JsonObject
 from core.trading import ZERO
 from core.types import Order, Side
 
+OPEN = "ACTIVE"
 BLOCKS = ("trading_blocked", "account_blocked", "trade_suspended_by_user")
+
+
+def restriction_of(account: JsonObject) -> str:
+    """Say what keeps an account from trading; empty when nothing does."""
+    blocked = next((name for name in BLOCKS if account.get(name)), "")
+    status = str(account.get("status") or OPEN)
+    return blocked or ("" if status == OPEN else f"status {status}")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,7 +53,7 @@ class AccountSnapshot:
     ) -> AccountSnapshot:
         """Read Alpaca's account, positions and open orders."""
         snapshot = cls(
-            blocked=next((name for name in BLOCKS if account.get(name)), ""),
+            blocked=restriction_of(account),
             power_usd=number(account, "buying_power"),
         )
         for row in positions:
@@ -85,6 +95,14 @@ class AccountSnapshot:
         if order.quantity > free:
             return f"shares_free: it sells {order.quantity} shares; open orders leave {free} of {held} free"
         return ""
+
+
+def whole_where_needed(order: Order, asset: JsonObject | None) -> Order:
+    """Round an order down to whole shares where the asset is traded in no others, and one at least is left."""
+    whole = order.quantity.to_integral_value(ROUND_DOWN)
+    if asset is None or asset.get("fractionable") or whole in (order.quantity, ZERO):
+        return order
+    return replace(order, quantity=whole)
 
 
 def _asset_refusal(order: Order, asset: Mapping[str, object] | None) -> str:

@@ -15,6 +15,7 @@ import msgspec
 from adapters.events.subscriber import StreamEvent, Subscriber, matching
 from core.events import TOPICS
 from core.masking import NO_SECRETS, SecretMask
+from core.plain_words import plain_reason
 
 Count = Callable[[str, Mapping[str, Any]], None]
 Listener = Callable[[str, datetime, Mapping[str, Any]], None]
@@ -189,7 +190,7 @@ def _event(topic: str, sequence: int, at: datetime, data: Mapping[str, Any]) -> 
     try:
         encoded = _encode(topic, sequence, at, data)
     except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        data = {"unreadable": str(error)}
+        data = {"unreadable": plain_reason(error)}
         encoded = _encode(topic, sequence, at, data)
     message = {"type": "websocket.send", "text": encoded.decode()}
     return StreamEvent(topic=topic, sequence=sequence, at=at, data=data, encoded=encoded, message=message)

@@ -14,6 +14,7 @@ import numpy as np
 
 from adapters.feeds.restatements import Restatement
 from adapters.feeds.rows import DAY, SymbolBars, split_by_symbol
+from core.plain_words import plain_reason
 from core.types import CorporateAction
 
 COLUMNS = ("open", "high", "low", "close", "volume")
@@ -92,12 +93,14 @@ class BarStore:
             pa.ArrowException, msgspec.MsgspecError, OSError, LookupError, ValueError, TypeError, RecursionError
         ) as error:  # fmt: skip
             aside = self._path.with_name(f"{self._path.name}.corrupt")
-            why = " ".join(str(error).split())[:120]
+            why = plain_reason(error)
             self.fault = f"{self._path.name} was corrupt ({why}): moved to {aside.name}, bars fetched anew"
             try:
                 self._path.replace(aside)
             except OSError as stuck:
-                self.fault = f"{self._path.name} is corrupt ({why}) and cannot be moved away: {stuck}"
+                self.fault = (
+                    f"{self._path.name} is corrupt ({why}) and cannot be moved away: {plain_reason(stuck)}"
+                )
             return StoredBars(note=self.fault)
 
     def save(self, stored: StoredBars) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -19,6 +19,7 @@ from core.plain_words import plain_reason
 from core.ports import Calendar
 from core.types import Quote
 
+Comparison = Callable[[StoredBars, str, SymbolBars, float | None], str]
 OVERLAP_SESSIONS = 5
 CLOSE_CHANGE_PCT_MAX = 1e-5  # a dividend of a cent on a stock of $500 moves old closes by 2e-5
 
@@ -36,12 +37,18 @@ class CachedBars:
         Who is asked for what is missing.
     store : BarStore
         Where its rows are kept.
+    compare : callable
+        Holds a symbol's new bars against the stored ones: whether the actions that the vendor lists explain how
+        its past was restated. `compare_nothing` where a vendor restates and lists none.
     """
 
-    def __init__(self, vendor: RowSource, store: BarStore, calendar: Calendar) -> None:
+    def __init__(
+        self, vendor: RowSource, store: BarStore, calendar: Calendar, compare: Comparison = compare
+    ) -> None:
         self._vendor = vendor
         self.store = store
         self._calendar = calendar
+        self._compare = compare
         self.name = vendor.name
         self.publication_delay = vendor.publication_delay
         self._table = NO_ACTIONS
@@ -68,7 +75,7 @@ class CachedBars:
             except DataError as error:
                 if not any(name in stored.bars for name in symbols):
                     raise
-                notes[self.name] = f"bars could not be fetched, those on disk are used: {error}"
+                notes[self.name] = f"bars could not be fetched, those on disk are used: {error.message}"
             notes |= self._save(stored)
         self._table = table_of(stored, outdated - fetched)
         found = {name: _cut(stored.bars[name], start, end) for name in symbols if name in stored.bars}
@@ -138,11 +145,11 @@ class CachedBars:
             notes |= rows.notes
             for name, fresh in rows.by_symbol.items():
                 if since == start:
-                    notes |= _replace(stored, name, rows, start)
+                    notes |= self._replace(stored, name, rows, start)
                     fetched.add(name)
                 elif _same_adjustment(stored.bars[name], fresh):
                     merged = _merge(stored.bars[name], fresh)
-                    compare(stored, name, merged, rows.traded_closes.get(name))
+                    self._compare(stored, name, merged, rows.traded_closes.get(name))
                     stored.bars[name] = merged
                 else:
                     changed.append(name)
@@ -151,7 +158,7 @@ class CachedBars:
             notes |= rows.notes
             for name in rows.by_symbol:
                 anew = "its past prices were adjusted anew (dividend or split): fetched whole"
-                notes |= {name: anew} | _replace(stored, name, rows, start)
+                notes |= {name: anew} | self._replace(stored, name, rows, start)
         return notes
 
     def _ask(self, stored: StoredBars, names: Sequence[str], since: date, end: date) -> BarRows:
@@ -160,6 +167,19 @@ class CachedBars:
         for actions in rows.actions.values():
             learn(stored, actions)
         return rows
+
+    def _replace(self, stored: StoredBars, name: str, rows: BarRows, start: date) -> dict[str, str]:
+        """Take a symbol's whole history as it is now; return what is odd about how it was restated."""
+        fresh = rows.by_symbol[name]
+        note = self._compare(stored, name, fresh, rows.traded_closes.get(name))
+        stored.bars[name] = fresh
+        stored.asked_from[name] = start
+        return {name: note} if note else {}
+
+
+def compare_nothing(stored: StoredBars, name: str, new: SymbolBars, traded_close: float | None) -> str:  # noqa: ARG001  # the shape of a comparison
+    """Take a vendor's restated past as it is: the account, not the bars, knows of its splits and dividends."""
+    return ""
 
 
 def _fetch_from(stored: StoredBars, name: str, start: date, last: np.datetime64) -> date | None:
@@ -170,15 +190,6 @@ def _fetch_from(stored: StoredBars, name: str, start: date, last: np.datetime64)
         return None
     since: date = sessions[-OVERLAP_SESSIONS:][0].astype(object)
     return since
-
-
-def _replace(stored: StoredBars, name: str, rows: BarRows, start: date) -> dict[str, str]:
-    """Take a symbol's whole history as it is now; return what is odd about how it was restated."""
-    fresh = rows.by_symbol[name]
-    note = compare(stored, name, fresh, rows.traded_closes.get(name))
-    stored.bars[name] = fresh
-    stored.asked_from[name] = start
-    return {name: note} if note else {}
 
 
 def _same_adjustment(old: SymbolBars, new: SymbolBars) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from adapters.alpaca.bars import AlpacaBars, connect
 from adapters.feeds.bar_store import BarStore
-from adapters.feeds.cached_bars import CachedBars
+from adapters.feeds.cached_bars import CachedBars, compare_nothing
 from adapters.feeds.quality import too_many_missing
 from adapters.feeds.source import Source
 from adapters.feeds.universe_source import UniverseSource
@@ -178,7 +178,10 @@ def _alpaca(request: SourceRequest) -> ChosenSource:
         timeout_seconds=request.settings.timeout_seconds,
         url_override=environment.alpaca_base_url,
     )
-    return ChosenSource(source=VendorBars(AlpacaBars(client, request.calendar), request.calendar))
+    calendar = request.calendar
+    store = BarStore(environment.state_dir / "cache" / "bars-alpaca.parquet")
+    cached = CachedBars(AlpacaBars(client, calendar), store, calendar, compare_nothing)
+    return ChosenSource(source=VendorBars(cached, calendar))
 
 
 PROVIDERS.register("auto", Provider(make=_auto))

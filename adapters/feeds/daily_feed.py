@@ -26,6 +26,8 @@ LOG = logging.getLogger(__name__)
 RETRY_FIRST = timedelta(minutes=1)
 RETRY_MAX = timedelta(minutes=15)
 QUOTES_KEPT = timedelta(seconds=30)
+NOTHING_BOUGHT = "Nothing is bought until it answers again; what is held is looked after as before."
+NO_PRICES = "Without prices nothing is bought or sold, and only the stops that rest at the broker hold."
 
 
 class _Poll(NamedTuple):
@@ -141,7 +143,7 @@ class DailyFeed:
         try:
             self._fetch(as_of)
         except DataError as error:
-            self.fault = f"{self.source} failed: {error}"
+            self.fault = f"{self.source} failed: {error} {NOTHING_BOUGHT}"
             LOG.warning("%s", self.fault)
         self._plan_retry(as_of)
 
@@ -216,7 +218,7 @@ class DailyFeed:
         try:
             poll = self._latest_poll(as_of, status.opened_at)
         except DataError as error:
-            fault = f"{self.source} gave no quotes: {error}"
+            fault = f"{self.source} gave no quotes: {error} {NO_PRICES}"
             return {}, dict.fromkeys(self._symbols, fault), fault
         oldest = as_of - timedelta(seconds=self._settings.quote_age_max_seconds)
         fresh = {n: quote for n, quote in poll.believed.quotes.items() if oldest <= quote.at <= as_of}

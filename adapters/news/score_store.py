@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from core.plain_words import plain_reason
+
 LOG = logging.getLogger(__name__)
 ROWS_MAX = 500_000
 VALUES_A_QUERY = 500
@@ -51,7 +53,7 @@ class SentimentScoreStore:
                     query = f"select text_hash, tone from tones where model = ? and text_hash in ({marks})"  # noqa: S608  # question marks only
                     found.update(self._scores(self._db.execute(query, (model_id, *some)), by_hash))
         except sqlite3.Error as error:
-            LOG.warning("the store of sentiment scores cannot be read: %s", error)
+            LOG.warning("the store of sentiment scores cannot be read: %s", plain_reason(error))
         return found
 
     def _scores(self, rows: Iterable[tuple[bytes, object]], by_hash: Mapping[bytes, str]) -> dict[str, float]:
@@ -71,7 +73,7 @@ class SentimentScoreStore:
             with self._lock, self._db:
                 self._db.executemany("insert or ignore into tones values (?, ?, ?)", rows)
         except sqlite3.Error as error:
-            LOG.warning("the store of sentiment scores cannot be written: %s", error)
+            LOG.warning("the store of sentiment scores cannot be written: %s", plain_reason(error))
 
     def close(self) -> None:
         """Close the file."""
@@ -90,7 +92,7 @@ def _opened(path: Path | None) -> sqlite3.Connection:
                 raise OSError(f"{name} is no regular file")
         return _connected(str(path))
     except (sqlite3.DatabaseError, OSError) as error:
-        LOG.warning("the store of sentiment scores %s is begun anew: %s", path.name, error)
+        LOG.warning("the store of sentiment scores %s is begun anew: %s", path.name, plain_reason(error))
         for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
             with suppress(OSError):
                 path.with_name(name).replace(path.with_name(f"{name}.corrupt"))

@@ -169,7 +169,7 @@ class RecordedTable:
         except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
             kind = self.table[name].type
             raise DataError(
-                f"{self.path}: column {name}, of type {kind}, cannot be read: {error!s:.200}."
+                f"{self.path}: column {name}, of type {kind}, cannot be read: {plain_reason(error)}."
             ) from error
 
     def _check(self, name: str, column: Any, row: int | None, needed: str) -> None:

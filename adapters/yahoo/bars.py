@@ -24,6 +24,8 @@ from adapters.yahoo.deadline import within
 from adapters.yahoo.frames import actions_of, answered, daily_tables, latest_prices, traded_closes
 from adapters.yahoo.log import captured_log, pandas_warnings_ignored
 from core.errors import DataError
+from core.plain_words import plain_message
+from core.tickers import with_dash
 from core.types import CorporateAction, Quote
 from core.universe import BENCHMARK
 
@@ -33,6 +35,7 @@ ATTEMPTS_MAX = 3
 TIMEOUTS_A_CALL = 3
 REFUSALS_MAX = 3
 REST_SECONDS = 300.0
+AGAIN = "Yahoo is asked again by itself; with Alpaca keys, Alpaca is asked instead."
 RATE_LIMITED = re.compile(r"too many requests|rate.?limit|\b429\b", re.IGNORECASE)
 UNREACHABLE = re.compile(
     r"unauthorized|crumb|\b40[13]\b|curl|connection|resolve|timed? ?out|max retries", re.IGNORECASE
@@ -162,21 +165,33 @@ class YfinanceBars:
         """Ask once. yfinance hides refusals: its log and what is missing show them."""
         with captured_log() as messages:
             frame = vendor.download(
-                list(symbols), threads=THREADS if len(symbols) > 1 else False, progress=False,
+                [with_dash(name) for name in symbols],
+                threads=THREADS if len(symbols) > 1 else False, progress=False,
                 timeout=self._timeout_seconds, session=self._session, **query,
             )  # fmt: skip
-        why = "; ".join(dict.fromkeys(messages)) or "an empty answer"
+        ours = {theirs: name for name in symbols if (theirs := with_dash(name)) != name}
+        frame = frame.rename(columns=ours, level=1) if ours and len(frame) else frame
+        why = "; ".join(dict.fromkeys(messages)) or "the answer is empty"
         if not len(frame):
-            self._check_empty(vendor, symbols, why, query)
+            self._check_empty(vendor, symbols, messages, query)
         elif RATE_LIMITED.search(why) and set(symbols) - answered(frame):
-            raise YahooUnavailable(f"Yahoo answered only in part: {why[:300]}.")
+            raise YahooUnavailable(f"Yahoo answered only in part: {_plain(messages)}.", hint=AGAIN)
         return frame
 
-    def _check_empty(self, vendor: Any, symbols: Sequence[str], why: str, query: Mapping[str, Any]) -> None:
+    def _check_empty(
+        self, vendor: Any, symbols: Sequence[str], messages: Sequence[str], query: Mapping[str, Any]
+    ) -> None:
         """Raise unless these are symbols that Yahoo does not know: the benchmark always has bars."""
+        why = "; ".join(messages)
         if UNREACHABLE.search(why) or RATE_LIMITED.search(why) or BENCHMARK in symbols:
-            raise YahooUnavailable(f"Yahoo did not answer for {', '.join(symbols[:3])}: {why[:300]}.")
+            named = ", ".join(symbols[:3])
+            raise YahooUnavailable(f"Yahoo did not answer for {named}: {_plain(messages)}.", hint=AGAIN)
         self._download(vendor, (BENCHMARK,), query)
+
+
+def _plain(messages: Sequence[str]) -> str:
+    """Return what yfinance logged in plain words, each cause once."""
+    return "; ".join(dict.fromkeys(plain_message(text) for text in messages)) or "the answer is empty"
 
 
 def _batches(symbols: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -17,6 +17,7 @@ from api.schemas.daemon import StreamStatusAnswer
 from api.stream.sender import EventQueue, Send, WebSocketSender
 from core.errors import RequestError
 from core.events import TOPICS
+from core.plain_words import plain_reason
 
 PATH = "/ws/stream"
 SUBPROTOCOL = "trading-engine"  # what a browser offers beside its token, and is answered
@@ -139,7 +140,7 @@ async def _handle(
     except RequestError as error:
         await sender.send_message(type="error", detail=error.message, hint=error.hint)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        await sender.send_message(type="error", detail=str(error), hint=HINT)
+        await sender.send_message(type="error", detail=plain_reason(error), hint=HINT)
     else:
         await _confirm(sender, message, hub.sequence)
 

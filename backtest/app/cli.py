@@ -157,7 +157,12 @@ def _add_own(wanted: argparse.ArgumentParser, strategy: Strategy) -> None:
             help="sessions between two rebalances of the portfolio; default 21",
         )
     if strategy == "pipeline":
-        add("--intraday", type=Path, metavar="PATH", help="parquet of 5-minute bars for the risk check to walk")
+        add(
+            "--intraday",
+            type=Path,
+            metavar="PATH",
+            help="parquet of 5-minute bars: the daemon's timetable",
+        )
         add("--attribution", action="store_true", help="run again without each agent and each exit rule")
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from backtest.progress import Progress
 from core.errors import SettingsError
+from core.plain_words import plain_reason
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -108,7 +109,7 @@ def _client(address: str) -> Client:
         return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise SettingsError(
-            f"No dask scheduler answers at {address}: {error}.", hint=f"Start one: {START}."
+            f"No dask scheduler answers at {address}: {plain_reason(error)}.", hint=f"Start one: {START}."
         ) from error
 
 
@@ -130,7 +131,9 @@ def _same_everywhere(client: Client, ours: Mapping[str, str]) -> None:
     try:
         theirs: Mapping[str, Mapping[str, str]] = client.run(fingerprint)
     except ImportError as error:
-        raise SettingsError(f"A worker does not know the engine's code: {error}.", hint=f"{START}.") from error
+        raise SettingsError(
+            f"A worker does not know the engine's code: {plain_reason(error)}.", hint=f"{START}."
+        ) from error
     if not theirs:
         raise SettingsError("The dask scheduler has no workers.", hint=f"Start some: {START}.")
     for worker, found in theirs.items():

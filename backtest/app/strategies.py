@@ -16,6 +16,7 @@ from agents.plugins import PluginParts
 from agents.registered import registered_agents, registered_strategy
 from agents.top_of_universe import TopNStrategy
 from backtest.app.engine import BacktestEngine, build_backtest_engine, rebuilt
+from backtest.app.evidence import BacktestEvidence, earns
 from backtest.app.intraday import DECIDES, IntradayBroker, intraday_schedule
 from backtest.app.settings import BacktestSpec, Settings, settings_of, v8_settings_of
 from backtest.progress import Progress, no_progress
@@ -136,6 +137,7 @@ def run_pipeline(
     chosen = settings or settings_of(spec)
     factors = FactorStore(chosen.trading.universe.sector_etf_of)
     provider = WalkForwardRankers([Ranker(artefact) for artefact in artefacts])
+    evidence = BacktestEvidence(spec, chosen, provider, factors) if earns(chosen.trading) else None
 
     def team_of(bars: BarPanel) -> Team:
         factors.prepare(bars)
@@ -143,7 +145,8 @@ def run_pipeline(
         if chosen.trading.strategy:
             return registered_strategy(chosen.trading, spec.folder, parts)
         others = registered_agents(chosen.trading, spec.folder, parts)
-        return team_for(chosen.trading, provider, factors, others.asked)
+        earned, shared = (evidence.earned, evidence.shared) if evidence else (None, None)
+        return team_for(chosen.trading, provider, factors, others.asked, shared=shared, evidence=earned)
 
     five = spec.intraday
     backtest_engine = build_backtest_engine(
@@ -157,10 +160,14 @@ def run_pipeline(
     )
     rows = decision_rows(spec, panel)
     if five is None:
-        return backtest_engine, _run_schedule(spec, backtest_engine, _each_close(panel, rows, DECIDES), progress)
-    broker = IntradayBroker(chosen.trading.broker, backtest_engine.clock, five)
-    backtest_engine = rebuilt(backtest_engine, broker=broker)
-    return backtest_engine, _run_schedule(spec, backtest_engine, intraday_schedule(five, panel, *rows), progress)
+        schedule = _each_close(panel, rows, DECIDES)
+    else:
+        schedule = intraday_schedule(five, panel, *rows, chosen.trading.stocks)
+        broker = IntradayBroker(chosen.trading.broker, backtest_engine.clock, five)
+        backtest_engine = rebuilt(backtest_engine, broker=broker)
+    if evidence is not None:
+        backtest_engine = evidence.beside(backtest_engine)
+    return backtest_engine, _run_schedule(spec, backtest_engine, schedule, progress)
 
 
 def run_v8(

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.bill_rate import bill_returns
-from analysis.random_books import Scaling
 from backtest.app.ablation import run_ablations
 from backtest.app.engine import BacktestEngine
 from backtest.app.intraday import intraday_coverage
@@ -36,7 +35,7 @@ from backtest.comparison import Ranking
 from backtest.market import Market, Null
 from backtest.phases import phase_returns
 from backtest.progress import StageProgress, no_stage_progress
-from backtest.report import HIGH_VOLATILITY, About, Report, make_report, with_phases
+from backtest.report import HIGH_VOLATILITY, About, IntradayCoverage, Report, make_report, with_phases
 from backtest.runner import Run
 from backtest.spans import SeenSpan
 from backtest.universe_coverage import coverage_of
@@ -44,6 +43,7 @@ from backtest.windows import Trials
 from config.loader import digest, read_json, read_profile
 from config.trading import TradingSettings
 from core.errors import SettingsError
+from core.plain_words import plain_reason
 from core.types import BarPanel, Floats
 from core.universe import BENCHMARK
 from models.ranker.artefact import QuantArtefact
@@ -145,12 +145,12 @@ def measure(
             seen=seen_span(spec, chosen.trading.profile),
             universe=coverage_of(chosen.trading.universe.name, chosen.trading.universe.is_dated, market),
             caveats=(*profile_caveats(spec, chosen.trading.profile), *remote_caveats(chosen.trading)),
-            intraday_coverage=intraday_coverage(spec.intraday, panel, first, last) if spec.intraday else None,
+            intraday_coverage=_coverage(spec, panel, chosen, first, last),
         ),
         run,
         market,
         ranking,
-        Null(books=spec.books, scaling=_scaling(strategy, chosen), seed=seed),
+        Null(books=spec.books, exposure_max=_scaled_up_to(strategy, chosen), seed=seed),
         recorded_trials(spec),
         slippage_bps=slippage_bps(chosen.trading),
         orders=backtest_engine.ledger.order_counts(),
@@ -162,6 +162,14 @@ def measure(
         market, ranking.margin, names=V8_NAMES, every=spec.rebalance_sessions, exposure=V8_EXPOSURE
     )
     return with_phases(report, run, market, other)
+
+
+def _coverage(
+    spec: BacktestSpec, panel: BarPanel, settings: Settings, first: int, last: int
+) -> IntradayCoverage | None:
+    if spec.intraday is None:
+        return None
+    return intraday_coverage(spec.intraday, panel, first, last, settings.trading.stocks)
 
 
 def market_of(panel: BarPanel, settings: Settings, first: int, last: int) -> Market:
@@ -213,7 +221,8 @@ def recorded_trials(spec: BacktestSpec) -> Trials:
         sharpes = tuple(float(trial["sharpe"]) for trial in listed if trial.get("sharpe") is not None)
     except (KeyError, TypeError, ValueError) as error:
         raise SettingsError(
-            f"config/trials.json: {error!r} in {listed}.", hint="Each trial has a name and its variants."
+            f"config/trials.json: {plain_reason(error)} in {listed}.",
+            hint="Each trial has a name and its variants.",
         ) from error
     return Trials(count=max(1, count if spec.trials is None else spec.trials), sharpes=sharpes)
 
@@ -262,15 +271,10 @@ def seen_span(spec: BacktestSpec, profile: str) -> SeenSpan:
     return SeenSpan(first, spec.unseen_after or last)
 
 
-def _scaling(strategy: Strategy, settings: Settings) -> Scaling | None:
-    chosen = settings.trading.synthesizer
-    if strategy == "quant_v8" or chosen.allocation == "votes":
-        return None
-    sized = chosen.baseline if chosen.allocation == "baseline" else chosen.diversified
-    return Scaling(
-        target_volatility=sized.target_volatility_pct,
-        exposure_max=settings.risk.portfolio_limits.max_exposure_pct,
-    )
+def _scaled_up_to(strategy: Strategy, settings: Settings) -> float | None:
+    """Return the largest exposure of a strategy that scales itself to a volatility; None where it does not."""
+    votes = strategy == "quant_v8" or settings.trading.synthesizer.allocation == "votes"
+    return None if votes else settings.risk.portfolio_limits.max_exposure_pct
 
 
 def _span(panel: BarPanel, run: Run) -> tuple[int, int]:

@@ -14,8 +14,9 @@ from msgspec import to_builtins
 
 from config.trading import TradingSettings
 from core.errors import ArtefactError, DataError, RequestError
+from core.long_jobs import Job
+from core.plain_words import plain_reason
 from core.ports import Clock, EventSink
-from core.service import Job
 from core.types import MarketView
 from daemon.models.drift_monitor import DriftMonitor
 
@@ -222,7 +223,7 @@ def rewrite_old_files(folder: Path) -> None:
         for model_id in rewrite(folder):
             log.info("quant.rewritten", model_id=model_id, reason="it was written by an engine up to 0.1")
     except (ArtefactError, OSError) as error:
-        log.warning("quant.not_rewritten", reason=str(error))
+        log.warning("quant.not_rewritten", reason=plain_reason(error))
 
 
 def set_aside(folder: Path) -> None:

@@ -13,11 +13,17 @@ from config.environment import Environment, OrderRoute
 from config.trading import TradingSettings
 from core.errors import SettingsError
 from core.money import to_decimal
-from core.ports import Broker, Clock
+from core.ports import Broker, Clock, EventSink
+from core.protection import StopKeeper, StopSupervisor
 from core.types import Portfolio
+from daemon.wiring.execution import entry_terms
+from pipeline.account_check import AccountCheck, NoAccountCheck
+from pipeline.null_parts import NullProtection
+from pipeline.protection import BracketsOf, RestingProtection
 
 if TYPE_CHECKING:
     from adapters.alpaca.broker import AlpacaBroker
+    from adapters.alpaca.resting_stops import RestingStops
     from adapters.alpaca.trade_updates import TradeUpdates
     from adapters.alpaca.trading_client import AlpacaApi
     from adapters.ledger import SqliteLedger
@@ -25,14 +31,22 @@ if TYPE_CHECKING:
 
 
 class BrokerFactory:
-    """Opens the broker of a route, and lets go of it."""
+    """Opens the broker of a route, and lets go of it.
+
+    Attributes
+    ----------
+    account_check : AccountCheck or NoAccountCheck
+        Compares the ledger with the account, once the broker is open.
+    """
 
     def __init__(self, environment: Environment, trading: TradingSettings, route: OrderRoute) -> None:
         self._environment = environment
         self._trading = trading
         self._route = route
+        self.account_check: AccountCheck | NoAccountCheck = NoAccountCheck()
         self._paper: PaperBroker | None = None
         self._alpaca: AlpacaBroker | None = None
+        self._stops: RestingStops | None = None
         self._offset: ClockOffset | None = None
 
     @property
@@ -68,6 +82,13 @@ class BrokerFactory:
             return self._open_dry_run()
         self._alpaca = self._alpaca or self._open_alpaca(clock, ledger, settle_soon)
         return self._alpaca
+
+    def protection(self, brackets_of: BracketsOf, events: EventSink, clock: Clock) -> StopSupervisor:
+        """Return what leaves the stops of what is held with the broker; where nothing is held, nothing does."""
+        keeper: StopKeeper | None = self._stops or self._paper
+        if keeper is None:
+            return NullProtection()
+        return RestingProtection(keeper=keeper, brackets_of=brackets_of, events=events, clock=clock)
 
     def initial_cash(self, broker: Broker, ledger: SqliteLedger) -> Decimal:
         """Return what a new portfolio opens with: the account's cash, or the configured one of the paper broker.
@@ -110,7 +131,7 @@ class BrokerFactory:
         from adapters.paper.store import SqlitePaperStore  # noqa: PLC0415  # brings sqlite
 
         store = SqlitePaperStore(self._environment.state_dir / "paper_broker.sqlite")
-        return PaperBroker(self._trading.broker, clock, store)
+        return PaperBroker(self._trading.broker, clock, store, entry_terms(self._trading.execution, self._route))
 
     def _open_dry_run(self) -> Broker:
         from adapters.alpaca.orders import portfolio_of, readable  # noqa: PLC0415  # imported where it is made
@@ -125,18 +146,32 @@ class BrokerFactory:
         return DryRunBroker("Alpaca live, dry run", account)
 
     def _open_alpaca(self, clock: Clock, ledger: SqliteLedger, settle_soon: Callable[[], None]) -> AlpacaBroker:
-        from adapters.alpaca.activities import AccountActivities  # noqa: PLC0415  # imported where it is made
+        from adapters.alpaca.account_source import AlpacaAccount  # noqa: PLC0415  # imported where it is made
+        from adapters.alpaca.activities import AccountActivities  # noqa: PLC0415  # the same
         from adapters.alpaca.broker import AlpacaBroker  # noqa: PLC0415  # the same
-        from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker  # noqa: PLC0415  # the same
+        from adapters.alpaca.order_tracker import OrderTracker, listed_since  # noqa: PLC0415  # the same
+        from adapters.alpaca.resting_stops import RestingStops  # noqa: PLC0415  # the same
 
         api = self._api()
-        stamps = [order.created_at for order in ledger.unfinished_orders()]
-        since: datetime = min([*stamps, ledger.portfolio_as_of() or clock.now()]) - LOOK_BACK
+        since = listed_since(ledger.unfinished_orders(), ledger.portfolio_as_of() or clock.now())
         tracker = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
         stream = self._stream(settle_soon)
         stream.start()
-        activities = AccountActivities(ledger.portfolio, self.capital, ledger.first_step_at() or clock.now())
-        return AlpacaBroker(self._route.value, api, tracker, stream, activities=activities)
+        self._stops = RestingStops(api=api, tracker=tracker, ledger=ledger, now=clock.now)
+        terms = entry_terms(self._trading.execution, self._route)
+        began = ledger.first_step_at() or clock.now()
+        activities = AccountActivities(ledger.portfolio, self.capital, began)
+        account = AlpacaAccount(api=api, tracker=tracker, activities=activities, stream=stream)
+        self.account_check = AccountCheck(
+            account,
+            ledger,
+            tolerance_pct=self._trading.broker.cash_tolerance_pct,
+            person_pays_in=self.capital.is_whole,
+            since=began,
+        )
+        return AlpacaBroker(
+            self._route.value, api, tracker, stream, stops=self._stops, activities=activities, terms=terms
+        )
 
     def _time_of_broker(self) -> Callable[[], datetime]:
         from adapters.alpaca.orders import readable, timestamp  # noqa: PLC0415  # imported where it is made

@@ -18,14 +18,17 @@ from core.ports import Clock, Team
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
 from daemon.wiring.brokers import BrokerFactory
+from daemon.wiring.earned import EarnedSoFar
+from daemon.wiring.execution import buys_whole_shares
 from daemon.wiring.memory import MemoryService
 from daemon.wiring.plugins import PluginService
 from daemon.wiring.scoreboard import ScoreService
 from daemon.wiring.sentiment import SentimentService
 from daemon.wiring.shadows import ShadowService
-from pipeline.engine import Engine, EngineDependencies
+from pipeline.dependencies import EngineDependencies
+from pipeline.engine import Engine
 from pipeline.report_events import publish_events_to
-from risk.build import assemble_risk
+from risk.build import assemble_risk, brackets_by
 
 if TYPE_CHECKING:
     from adapters.calendar import NyseCalendar
@@ -91,7 +94,11 @@ class EngineFactory:
             broker=broker,
             ledger=ledger,
             team=team_of(trading),
-            risk=assemble_risk(trading, lambda: self.limits.settings),
+            risk=assemble_risk(
+                trading,
+                lambda: self.limits.settings,
+                whole_shares=buys_whole_shares(trading.execution, self.route),
+            ),
             events=self.hub,
             publish_events=publish_events_to(self.hub),
             memory=self.memory,
@@ -100,7 +107,9 @@ class EngineFactory:
             route=self.route.value,
             initial_cash=self.brokers.initial_cash(broker, ledger),
             cash_tolerance_pct=self.brokers.cash_tolerance_pct,
+            protection=self.brokers.protection(brackets_by(lambda: self.limits.settings), self.hub, clock),
             follows_account=self.brokers.follows_account,
+            account_check=self.brokers.account_check,
         )
         return Engine(parts, feed.view(clock.now()))
 
@@ -115,8 +124,10 @@ class EngineFactory:
         parts = PluginParts(factors=factors, trading=self.trading)
         others = self.plugins.agents(parts, clock)
 
+        earned = EarnedSoFar(lambda: self.scores.state, lambda: self.shadows.shadows)
+
         def agents_of(settings: TradingSettings) -> Agents:
-            return assemble_team(settings, rankers, factors, ensembles, agent, tracker, others, shared)
+            return assemble_team(settings, rankers, factors, ensembles, agent, tracker, others, shared, earned)
 
         def team_of(settings: TradingSettings) -> Team:
             return self.plugins.strategy_of(settings, parts) or agents_of(settings)

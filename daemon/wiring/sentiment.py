@@ -15,6 +15,7 @@ import structlog
 from config.environment import Environment
 from config.trading import TradingSettings
 from core.errors import ArtefactError, DataError
+from core.plain_words import plain_reason
 from core.ports import Calendar, Clock, NewsSource
 from core.types import Headline
 
@@ -150,7 +151,7 @@ class SentimentService:
         try:
             self._finbert = load_finbert(Path(path) if path else None, self._settings, kept, self._follow, sound)
         except (ArtefactError, OSError, RuntimeError) as error:  # a full disk must not end the thread
-            self._why = str(error)
+            self._why = plain_reason(error)
             log.warning("sentiment.no_finbert", reason=self._why, instead=self._settings.without_model)
             return None
         log.info("sentiment.in_use", model_id=self._finbert.model_id)

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from core.errors import ArtefactError
+from core.plain_words import plain_reason
 from models.factors.table import FACTOR_NAMES
 from models.ranker.calibration import Calibration
 from models.storage.old_pickle import is_old
@@ -140,7 +141,7 @@ def _from_old(content: Mapping[str, Any]) -> QuantArtefact:
     try:
         artefact = msgspec.convert(content, QuantArtefact)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise ArtefactError(f"The old model file is no ranker: {error!s:.300}.", hint=HINT) from error
+        raise ArtefactError(f"The old model file is no ranker: {plain_reason(error)}.", hint=HINT) from error
     return _checked(artefact)
 
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from core.errors import ArtefactError
+from core.plain_words import plain_reason
 from models.storage.typed import decode_checked
 
 HINT = "Restore the file, or delete it and POST /train."
@@ -112,7 +113,7 @@ def decode_card(body: bytes) -> MemberCard:
     try:
         days = [date.fromisoformat(day) for day in msgspec.structs.astuple(card.window)]
     except ValueError as error:
-        raise ArtefactError(f"A day of the card's window is none: {error}.", hint=HINT) from error
+        raise ArtefactError(f"A day of the card's window is none: {plain_reason(error)}.", hint=HINT) from error
     if days[0] > days[1] or max(days) != days[4]:
         raise ArtefactError("The days of the card's window are not in order.", hint=HINT)
     return card

@@ -14,6 +14,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from core.errors import ArtefactError
+from core.plain_words import plain_reason
 from models.rl.market import Features
 from models.storage.bounded_zip import read_entries
 
@@ -102,7 +103,7 @@ def _array(body: bytes, kind: type, dimensions: int) -> NDArray[Any]:
             raise ValueError("it is of another version of the format")
         shape, fortran, found = npy.read_array_header_1_0(stream)
     except (ValueError, EOFError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
-        raise _refused(f"an array's header cannot be read: {error!s:.200}") from error
+        raise _refused(f"an array's header cannot be read: {plain_reason(error)}") from error
     rest = body[stream.tell() :]
     if found != np.dtype(kind) or len(shape) != dimensions:
         raise _refused(f"an array is {found} of {len(shape)} dimensions")

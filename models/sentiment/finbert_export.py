@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import ArtefactError
+from core.plain_words import plain_reason
 from core.types import Floats
 from models.sentiment.finbert_artefact import FP32, INT8, TOKENIZER, FinbertArtefact, keep
 from models.sentiment.finbert_folder import FinbertFolder, sha256_of
@@ -92,7 +93,7 @@ def _model(folder: FinbertFolder) -> Any:
             attn_implementation="eager", output_loading_info=True,
         )  # fmt: skip
     except Exception as error:  # the vendor raises its own, safetensors' and plain RuntimeErrors
-        raise ArtefactError(f"{folder.path}: the weights cannot be loaded: {error!r:.300}.") from error
+        raise ArtefactError(f"{folder.path}: the weights cannot be loaded: {plain_reason(error)}.") from error
     missing = sorted(set(loading["missing_keys"]) | {str(key) for key in loading["mismatched_keys"]})
     if missing:
         raise ArtefactError(
@@ -111,7 +112,7 @@ def _tokenizer(folder: FinbertFolder, out: Path, tokens_max: int) -> Any:
         fast = AutoTokenizer.from_pretrained(folder.path, local_files_only=True, trust_remote_code=False)
         fast.backend_tokenizer.save(str(out / TOKENIZER))
     except Exception as error:  # as above
-        raise ArtefactError(f"{folder.path}: the tokenizer cannot be loaded: {error!r:.300}.") from error
+        raise ArtefactError(f"{folder.path}: the tokenizer cannot be loaded: {plain_reason(error)}.") from error
     return FinbertTokens(out / TOKENIZER, tokens_max)
 
 

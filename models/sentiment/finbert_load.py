@@ -18,6 +18,7 @@ import structlog
 
 from config.sentiment import SentimentSettings
 from core.errors import ArtefactError
+from core.plain_words import plain_reason
 from models.sentiment.finbert_artefact import FP32, HINT, FinbertArtefact, read
 from models.sentiment.finbert_folder import FinbertFolder, cached_folder, read_folder
 from models.sentiment.finbert_model import Finbert
@@ -143,7 +144,7 @@ def _export(sending: Connection, folder: FinbertFolder, kept: Path, settings: Se
             make_artefact(folder, kept, difference_max=settings.difference_max, tokens_max=settings.tokens_max)
         )
     except Exception as error:  # noqa: BLE001  # the process's edge: the parent must learn why
-        sending.send(f"The FinBERT export failed: {error!s:.500}")
+        sending.send(f"The FinBERT export failed: {plain_reason(error)}")
 
 
 def _found(path: Path | None, settings: SentimentSettings) -> FinbertFolder:

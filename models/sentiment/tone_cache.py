@@ -16,6 +16,7 @@ from typing import Protocol
 import structlog
 
 from core.errors import ArtefactError
+from core.plain_words import plain_reason
 from core.types import Floats, Headline
 
 REMEMBERED_MAX = 50_000
@@ -167,7 +168,7 @@ class SentimentCache:
         try:
             scored = dict(zip(texts, (float(score) for score in model.scores(texts)), strict=True))
         except (ArtefactError, ValueError, RuntimeError) as error:
-            self.fault = f"{model.model_id} failed: {error!r:.200}"
+            self.fault = f"{model.model_id} failed: {plain_reason(error)}"
             log.error("sentiment.failed", reason=self.fault)
             return {}
         self._store.put(model.model_id, scored)

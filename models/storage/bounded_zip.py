@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Mapping
 
 from core.errors import ArtefactError
+from core.plain_words import plain_reason
 
 ENTRIES_MAX = 64
 SIGNATURES_MAX = 1024  # entries of a zip that lies inside, uncompressed, count too
@@ -53,7 +54,7 @@ def read_entries(body: bytes, bytes_max: Mapping[str, int], *, hint: str) -> Map
                 raise ArtefactError(f"The zip has {len(entries)} entries, {ENTRIES_MAX} are allowed.", hint=hint)
             return {name: _read(archive, entries, name, most, hint) for name, most in bytes_max.items()}
     except UNREADABLE as error:
-        raise ArtefactError(f"The zip cannot be read: {error}.", hint=hint) from error
+        raise ArtefactError(f"The zip cannot be read: {plain_reason(error)}.", hint=hint) from error
 
 
 def _read(

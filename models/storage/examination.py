@@ -14,6 +14,7 @@ import structlog
 from msgspec import Meta, Struct
 
 from core.errors import ArtefactError
+from core.plain_words import plain_reason
 from models.storage.atomic_file import replace_atomically
 from models.storage.bounded_file import read_bounded
 from models.storage.typed import decode_checked
@@ -93,7 +94,7 @@ class Examiner:
                 self._path, msgspec.json.encode(SoundArtefacts(library=self._library, digests=sound))
             )
         except OSError as error:  # only the next start is slower for it
-            log.warning("models.examination_not_kept", reason=str(error))
+            log.warning("models.examination_not_kept", reason=plain_reason(error))
 
 
 def examine(artefacts: Sequence[bytes], fault_of: FaultOf, deadline_seconds: float) -> list[str]:
@@ -169,7 +170,7 @@ def _serve(parent: Connection, fault_of: FaultOf) -> None:
         try:
             fault = fault_of(artefact)
         except Exception as error:  # noqa: BLE001  # whatever it raises, the artefact is at fault and is named
-            fault = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            fault = f"{type(error).__name__}: {plain_reason(error).partition(chr(10))[0]}"
         parent.send_bytes(fault[:FAULT_CHARACTERS_MAX].encode("utf-8", "replace"))
 
 

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from core.errors import ArtefactError
+from core.plain_words import plain_reason
 
 MAGIC = b"\x80\x04"
 OPERATIONS_MAX = 200_000
@@ -60,7 +61,9 @@ def load(body: bytes, hint: str) -> dict[str, Any]:
         content = _PlainUnpickler(io.BytesIO(body)).load()
         _check_values(content)
     except _BROKEN as error:
-        raise ArtefactError(f"The old model file is no pickle of plain data: {error}.", hint=hint) from error
+        raise ArtefactError(
+            f"The old model file is no pickle of plain data: {plain_reason(error)}.", hint=hint
+        ) from error
     if type(content) is not dict:
         raise ArtefactError(f"The old model file holds a {type(content).__name__}, not a dict.", hint=hint)
     return content

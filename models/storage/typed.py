@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from core.errors import ArtefactError
+from core.plain_words import plain_reason
 
 T = TypeVar("T")
 BROKEN = (msgspec.DecodeError, RecursionError, ValueError, OverflowError)
@@ -31,4 +32,4 @@ def decode_checked(decode: Callable[[bytes], T], body: bytes, what: str, hint: s
     try:
         return decode(body)
     except BROKEN as error:
-        raise ArtefactError(f"{what} cannot be read: {error!s:.300}.", hint=hint) from error
+        raise ArtefactError(f"{what} cannot be read: {plain_reason(error)}.", hint=hint) from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +19,13 @@ from adapters.calendar import NyseCalendar
 from adapters.parquet.intraday_bars import FiveMinuteBars, Footing, footing_of
 from backtest.app.cli import main
 from backtest.app.engine import build_backtest_engine, rebuilt
-from backtest.app.intraday import IntradayBroker, intraday_coverage, intraday_schedule, read_five_minute_bars
+from backtest.app.intraday import (
+    DECIDES,
+    IntradayBroker,
+    intraday_coverage,
+    intraday_schedule,
+    read_five_minute_bars,
+)
 from backtest.runner import Run, run
 from config.risk import RiskSettings
 from config.trading import TradingSettings
@@ -37,10 +45,10 @@ def at(day: str, clock: str) -> datetime:
 
 
 def prices(day: str) -> list[float]:
-    """AAPL's 78 closes of a session: flat at 100, but for the second day's fall through 97.5."""
+    """AAPL's 78 closes of a session: flat at 100, but for the second day's fall to 96.5."""
     if day != DAYS[1]:
         return [100.0] * BARS
-    return [99.0, 98.0, 97.2, 96.8, 99.5, *[101.0] * (BARS - 5)]
+    return [99.0, 98.0, 97.2, 96.5, 99.5, *[101.0] * (BARS - 5)]
 
 
 def rows(days: Sequence[str] = DAYS) -> list[dict[str, object]]:
@@ -76,11 +84,11 @@ def panel() -> BarPanel:
     )  # fmt: skip
 
 
-class BuysOnce:
-    """Wants AAPL at the close of the first session, and nothing else ever."""
+class BuysFrom:
+    """Wants AAPL in every decision that knows the first session and nothing after it."""
 
     def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
-        self._now = cycle.entries and str(view.session) == DAYS[0]
+        self._now = cycle.entries and str(view.session) == DAYS[0] and "AAPL" not in portfolio.positions
         return MarketAnalysis()
 
     def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
@@ -97,35 +105,45 @@ class BuysOnce:
         return analysis
 
 
-def walked(path: Path) -> Run:
+def walked(path: Path, **limits: Any) -> Run:
     bars = FiveMinuteBars(path, SYMBOLS, CALENDAR)
     trading = TradingSettings.model_validate({"broker": {"spread_bps": 0.0, "slippage_bps": 10.0}})
     risk = RiskSettings.model_validate(
         {
             "position_sizing": {"max_position_pct": 0.6},
-            "portfolio_limits": {"max_sector_pct": 0.8},
+            "portfolio_limits": {"max_sector_pct": 0.8, **limits},
             "swing_exit": {"stop_loss_pct": -0.5, "take_profit_pct": 0.5},
         }
     )
     made = build_backtest_engine(
-        panel(), trading, risk, lambda _: BuysOnce(), source="by hand", quotes=bars.quotes
+        panel(), trading, risk, lambda _: BuysFrom(), source="by hand", quotes=bars.quotes
     )
     made = rebuilt(made, broker=IntradayBroker(trading.broker, made.clock, bars))
-    return run(made.engine, made.clock, intraday_schedule(bars, panel(), 0, 2), resume_after_sessions=0)
+    return run(made.engine, made.clock, intraday_schedule(bars, panel(), 0, 2, SYMBOLS), resume_after_sessions=0)
 
 
 def test_a_stop_is_seen_at_a_five_minute_close_and_sold_at_the_next_not_at_the_level(tmp_path: Path) -> None:
     done = walked(write(tmp_path, rows()))
     bought, sold = done.fills
-    # the evening's order fills at the opening price 100, the moment the exchange opens
-    assert (bought.at, bought.price) == (at(DAYS[1], "14:30"), Decimal("100.1000"))
-    # the stop is 100.1 * 0.975 = 97.5975; the bar that ends 14:45 closes at 97.2, under it; the sale, sent then,
-    # trades at the price after: 96.8 at 14:50, less 10 bps
-    assert (sold.at, sold.price) == (at(DAYS[1], "14:50"), Decimal("96.7032"))
+    # decided at the open; it fills at the next price there is, the first bar's close, 99
+    assert (bought.at, bought.price) == (at(DAYS[1], "14:35"), Decimal("99.0990"))
+    # the stop is 99.099 * 0.975 = 96.6215: no close is under it until the bar that ends 14:50, at 96.5; the sale,
+    # sent then, trades at the price after: 99.5 at 14:55, less 10 bps
+    assert (sold.at, sold.price) == (at(DAYS[1], "14:55"), Decimal("99.4005"))
     assert sold.rule == "stop_loss"
     assert sold.quantity == bought.quantity
-    assert done.refusals == {"min_position_pct": 1}
     assert [str(day) for day in done.sessions] == list(DAYS)
+
+
+def test_what_a_stop_has_sold_is_not_bought_back_in_that_session(tmp_path: Path) -> None:
+    """The team wants it again at each of the 24 decisions left: the limit refuses; without it, it is bought."""
+    path = write(tmp_path, rows())
+    done = walked(path)
+    assert len(done.fills) == 2
+    assert done.refusals["reentry"] == 24
+    free = walked(path, reentry_sessions=None)
+    assert "reentry" not in free.refusals
+    assert [(fill.side.value, fill.at) for fill in free.fills][2:] == [("buy", at(DAYS[1], "15:05"))]
 
 
 def test_a_dip_that_no_five_minute_close_saw_stops_nothing(tmp_path: Path) -> None:
@@ -145,7 +163,7 @@ def test_a_price_is_known_once_its_bar_has_ended_and_the_opening_at_the_open(tmp
     told = {clock: (quote.price, f"{quote.at:%H:%M}") for clock, quote in seen.items() if quote}
     assert told == {
         "14:30": (100.0, "14:30"), "14:34": (100.0, "14:30"), "14:35": (99.0, "14:35"),
-        "14:49": (97.2, "14:45"), "14:50": (96.8, "14:50"), "20:59": (101.0, "20:55"), "23:00": (101.0, "21:00"),
+        "14:49": (97.2, "14:45"), "14:50": (96.5, "14:50"), "20:59": (101.0, "20:55"), "23:00": (101.0, "21:00"),
     }  # fmt: skip
     assert all(quote.session_open == 100.0 for quote in seen.values() if quote)
     assert bars.quotes(at("2024-01-21", "15:00")) == {}
@@ -174,25 +192,48 @@ def test_a_ticker_or_a_session_without_five_minute_bars_keeps_its_daily_stop(tmp
         assert sold.price == Decimal("97.4999")  # 97.5975 less 10 bps
 
 
-def test_a_session_is_checked_each_five_minutes_and_decided_at_its_close(tmp_path: Path) -> None:
-    bars = FiveMinuteBars(write(tmp_path, rows(DAYS[:2])), SYMBOLS, CALENDAR)
-    steps = intraday_schedule(bars, panel(), 0, 2)
-    assert bars.sessions == tuple(datetime.fromisoformat(day).date() for day in DAYS[:2])
-    assert [cycle.name for _, cycle in steps] == ["decide", *["risk_check"] * 78, "decide", "decide"]
-    assert [moment for moment, _ in steps[:3]] == [
-        at(DAYS[0], "21:00"), at(DAYS[1], "14:30"), at(DAYS[1], "14:35")
+def test_a_session_walks_the_daemons_timetable(tmp_path: Path) -> None:
+    bars = FiveMinuteBars(write(tmp_path, rows()), SYMBOLS, CALENDAR)
+    steps = intraday_schedule(bars, panel(), 0, 1, SYMBOLS)
+    assert [(moment, cycle.name) for moment, cycle in steps[:2]] == [
+        (at(DAYS[0], "21:00"), "settle"), (at(DAYS[0], "21:00"), "decide"),
     ]  # fmt: skip
-    assert all(cycle.submits and cycle.protects == cycle.entries for _, cycle in steps)
-    assert {cycle.symbols for _, cycle in steps if not cycle.entries} == {SYMBOLS}
+    day = steps[2:]
+    assert [(f"{moment:%H:%M}", cycle.name, cycle.submits) for moment, cycle in day[:4]] == [
+        ("14:00", "regime", False), ("14:00", "settle", False),
+        ("14:00", "decide", False), ("14:05", "settle", False),
+    ]  # fmt: skip
+    names = Counter((cycle.name, cycle.submits) for _, cycle in day)
+    assert names == {
+        ("regime", False): 1, ("settle", False): 7, ("decide", False): 3,
+        ("risk_check", True): 78, ("decide", True): 26,
+    }  # fmt: skip
+    assert {cycle.symbols for _, cycle in steps} == {()}
+    assert not any(cycle.protects for _, cycle in steps)
     assert [moment for moment, _ in steps] == sorted(moment for moment, _ in steps)
+
+
+def test_what_has_no_five_minute_bars_is_decided_at_the_close(tmp_path: Path) -> None:
+    only_aapl = [row for row in rows(DAYS[:2]) if row["ticker"] == "AAPL"]
+    bars = FiveMinuteBars(write(tmp_path, only_aapl), SYMBOLS, CALENDAR)
+    steps = intraday_schedule(bars, panel(), 0, 2, SYMBOLS)
+    assert steps[0] == (at(DAYS[0], "21:00"), replace(DECIDES, symbols=("SPY",)))
+    assert {cycle.symbols for moment, cycle in steps if cycle.submits and f"{moment:%H:%M}" != "21:00"} == {
+        ("AAPL",)
+    }
+    assert steps[-2:] == [(at(DAYS[1], "21:00"), DECIDES), (at(DAYS[2], "21:00"), DECIDES)]
 
 
 def test_what_was_walked_is_named(tmp_path: Path) -> None:
     content = [row for row in rows() if row["ticker"] == "AAPL" or str(row["timestamp"]) < DAYS[2]]
-    told = intraday_coverage(FiveMinuteBars(write(tmp_path, content), SYMBOLS, CALENDAR), panel(), 0, 2)
-    assert (told.tickers, told.sessions, told.checks) == ({"AAPL": 2, "SPY": 1}, DAYS[1:], 2 * 78)
-    assert "AAPL, SPY in 2 sessions from 2024-01-23 to 2024-01-24 (five.parquet, 156 checks)" in told.description
-    nothing = intraday_coverage(FiveMinuteBars(write(tmp_path, rows(DAYS[:1])), SYMBOLS, CALENDAR), panel(), 0, 2)
+    told = intraday_coverage(FiveMinuteBars(write(tmp_path, content), SYMBOLS, CALENDAR), panel(), 0, 2, SYMBOLS)
+    assert (told.tickers, told.sessions) == ({"AAPL": 2, "SPY": 1}, DAYS[1:])
+    assert (told.checks, told.decisions) == (2 * 78, 2 * 26)
+    said = "AAPL, SPY in 2 sessions from 2024-01-23 to 2024-01-24 (five.parquet, 52 decisions and 156 checks)"
+    assert said in told.description
+    nothing = intraday_coverage(
+        FiveMinuteBars(write(tmp_path, rows(DAYS[:1])), SYMBOLS, CALENDAR), panel(), 0, 2, SYMBOLS
+    )
     assert nothing.description.endswith("stops and targets are daily.")
 
 

@@ -9,6 +9,7 @@ from itertools import groupby
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from core.errors import InvariantError
@@ -138,3 +139,16 @@ def test_what_is_filled_is_pending_no_more() -> None:
 def test_what_cannot_have_happened_is_a_bug(wrong: tuple[Fill, ...]) -> None:
     with pytest.raises(InvariantError):
         apply_fills(Portfolio(cash=CASH), wrong, session_of)
+
+
+def test_only_a_rules_sale_is_remembered_as_one_and_the_last_counts() -> None:
+    bought = [fill(n, name, Side.BUY, Decimal(9), Decimal(10), Decimal(0)) for n, name in enumerate(SYMBOLS[:2])]
+    stop, vote = (
+        replace(fill(7 + n, name, Side.SELL, Decimal(3), Decimal(10), Decimal(0)), rule=rule)
+        for n, (name, rule) in enumerate(zip(SYMBOLS[:2], ("stop_loss", "score"), strict=True))
+    )
+    book = apply_fills(Portfolio(cash=CASH), [*bought, stop, vote], session_of)
+    assert book.risk_exits == {SYMBOLS[0]: session_of(stop.at)}
+    again = replace(stop, fill_id="again", at=stop.at + timedelta(days=3))
+    assert apply_fills(book, [again], session_of).risk_exits == {SYMBOLS[0]: session_of(again.at)}
+    assert apply_fills(Portfolio(cash=CASH), bought, session_of).risk_exits is UNSET

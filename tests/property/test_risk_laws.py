@@ -314,4 +314,4 @@ def test_the_stop_never_falls_and_is_never_looser_than_the_static_one(
 def test_the_manager_is_the_port() -> None:
     port: RiskManager = manager()
     assert port.exits(market({"AAA": 1.0}), book("1"), MarketAnalysis(), RISK_CHECK) == ()
-    assert port.on_consecutive_errors(5, TradingState.ACTIVE)[0] is TradingState.HALTED
+    assert port.on_consecutive_errors(5, TradingState.ACTIVE)[0] is TradingState.REDUCING

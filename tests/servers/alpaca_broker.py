@@ -86,6 +86,7 @@ class AlpacaBroker:
     data: AlpacaData = field(default_factory=AlpacaData)
     conformance: Conformance | None = field(default_factory=conformance)
     url: str = ""
+    asked: list[tuple[datetime, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.faults = Faults(self.seed, self.plan)
@@ -108,6 +109,7 @@ class AlpacaBroker:
                 return answer_admin(self.book, self.data, asked)
         if asked.path == "/stream":
             return Upgrade(self._stream.talk)
+        self.asked.append((self.book.now, asked.path))
         outcome = self._answer(asked)
         if self.conformance is not None:
             self.conformance.compare(asked, outcome)

@@ -13,13 +13,12 @@ import pytest
 
 from adapters.events.hub import EventHub
 from core.cycles import FLATTEN, SETTLE
-from core.errors import RequestError
 from core.events import Event
 from core.orders import SPLIT
 from core.types import Fill, OrderStatus, Side, TradingState
 from pipeline.engine import Engine
 from pipeline.fills import apply_fills, drop_foreign_fills
-from pipeline.reconciliation import accept, recover
+from pipeline.reconciliation import recover
 from tests.servers.alpaca_broker_desk import Desk as StandInDesk
 from tests.servers.alpaca_broker_faults import FaultPlan, Scripted
 from tests.simulation.alpaca_desk import World, week, world
@@ -55,10 +54,12 @@ def lived(tmp_path: Path) -> Iterator[World]:
 
 
 def by_hand(lived: World, symbol: str, quantity: Decimal, side: str) -> None:
-    """Trade as a person does in Alpaca's own app, on the next morning."""
+    """Trade as a person does in Alpaca's own app, on the next morning: what holds the shares back goes first."""
     with lived.stand_in.book.lock:
         desk, opens = StandInDesk(lived.stand_in.book), lived.stand_in.book.next_session
         desk.tick(opens(opens_after=lived.stand_in.book.now)[0] + timedelta(minutes=5), {})
+        for order in [o for o in lived.stand_in.book.orders.values() if o.open and o.symbol == symbol]:
+            assert desk.cancel(order).status == 204
         body = {"symbol": symbol, "qty": str(quantity), "side": side, "type": "market", "time_in_force": "day"}
         assert desk.submit(body).status == 200
     lived.desk.clock.set(lived.stand_in.book.now)
@@ -115,70 +116,42 @@ def test_a_split_keeps_the_value_of_a_position(side: Side, change: Decimal, live
     assert drop_foreign_fills(book, (fill, stranger)) == (fill,)
 
 
-def test_a_strangers_trade_halts_and_a_resume_takes_it_over(lived: World) -> None:
+def test_a_strangers_trade_is_booked_by_the_start_and_halts_nothing(lived: World) -> None:
     symbol, held = next(iter(lived.engine.portfolio.positions.items()))
     by_hand(lived, symbol, held.quantity, "sell")
     lived.die_and_open_again()
     found = recover(lived.engine)
-    assert [line.split(":")[0] for line in found.differences] == [symbol, "cash"]
-    assert lived.engine.state is TradingState.HALTED
-    assert symbol in lived.desk.ledger.state_reason()
-    accepted = accept(lived.engine, found)
-    assert accepted is not None
-    assert accepted.differences == ()
+    assert found.differences == ()
+    assert any(f"sell {held.quantity} {symbol}" in line for line in found.mended)
+    assert lived.engine.state is TradingState.ACTIVE
     assert symbol not in lived.engine.portfolio.positions
-    lived.engine.step(SETTLE)
+    assert lived.engine.portfolio.cash == lived.stand_in.book.cash
     lived.die_and_open_again()
-    assert recover(lived.engine).differences == ()
+    assert recover(lived.engine).mended == ()
 
 
-def test_a_strangers_open_order_is_named(lived: World) -> None:
-    lived.stand_in.faults.plan = FaultPlan(unfilled=1.0)
-    by_hand(lived, "AAPL", Decimal(1), "buy")
-    lived.die_and_open_again()
-    (difference,) = recover(lived.engine).differences
-    assert "buy 1 AAPL is open at the broker and is not in the ledger" in difference
-
-
-def test_a_resume_waits_for_the_orders_on_their_way(lived: World) -> None:
+def test_a_sale_by_hand_under_a_sale_of_ours_is_booked_once_ours_has_ended(lived: World) -> None:
     symbol, held = next(iter(lived.engine.portfolio.positions.items()))
     by_hand(lived, symbol, held.quantity, "sell")
-    lived.stand_in.faults.plan = FaultPlan(waits=1.0)
     at = lived.stand_in.book.now + timedelta(minutes=20)
+    lived.stand_in.faults.plan = FaultPlan(unfilled=1.0)
     lived.tick(at)
     assert lived.step(at, FLATTEN)
-    assert lived.engine.portfolio.pending
-    lived.die_and_open_again()
-    found = recover(lived.engine)
-    assert any(line.startswith(f"{symbol}:") for line in found.differences)
-    with pytest.raises(RequestError, match="on their way") as refused:
-        accept(lived.engine, found)
-    assert refused.value.status == 409
-
-
-@pytest.mark.parametrize(("amount", "halts"), [("12.34", False), ("-7.5", False), ("-40000", True)])
-def test_a_little_cash_is_taken_over_and_a_lot_is_not(amount: str, halts: bool, lived: World) -> None:
-    with lived.stand_in.book.lock:
-        lived.stand_in.book.cash += Decimal(amount)  # without a word
-    lived.die_and_open_again()
-    lived.engine = Engine(replace(lived.engine.parts, cash_tolerance_pct=0.005))
-    found = recover(lived.engine)
-    assert (lived.engine.state is TradingState.HALTED) is halts
-    assert bool(found.differences) is halts
-    if not halts:
-        assert any(line.startswith("cash: ") for line in found.mended)
-        recorded = lived.desk.ledger.portfolio()
-        assert recorded is not None
-        assert recorded.cash == lived.stand_in.book.cash
-        assert any("taken over" in note for note in lived.desk.ledger.decisions(1)[0].notes)
-        assert lived.engine.step(SETTLE).notes == (), "it is noted once"
+    lived.stand_in.faults.plan = FaultPlan(waits=1.0)
+    lived.calm_down()
+    held_there = {name: holding.quantity for name, holding in lived.stand_in.book.holdings.items()}
+    assert {n: p.quantity for n, p in lived.engine.portfolio.positions.items()} == held_there
+    assert lived.engine.portfolio.cash == lived.stand_in.book.cash
+    last = lived.engine.parts.account_check.last
+    assert last is not None
+    assert last.differences == ()
 
 
 def test_a_send_that_fails_is_told_as_what_it_is_and_nothing_is_sent_twice(tmp_path: Path) -> None:
     with world(tmp_path) as lived:
         recover(lived.engine)
         at, cycle = next((at, cycle) for at, cycle in week(1) if cycle is SUBMIT)
-        lived.tick(at)
+        lived.live((at, SETTLE))  # ledger and account are compared here, so not with the send
         lived.stand_in.faults.scripted.append(
             Scripted(request="GET /v2/positions", fault="drop_before", count=99)
         )
@@ -190,9 +163,10 @@ def test_a_send_that_fails_is_told_as_what_it_is_and_nothing_is_sent_twice(tmp_p
         assert any("could not be sent" in message for message in told.messages)
         assert not any("nothing was decided" in message for message in told.messages)
         assert lived.engine.faults == 1
-        assert {o.status for o in lived.desk.ledger.orders(99)} == {OrderStatus.RECORDED}
+        orders = lived.desk.ledger.orders(99)
+        assert {o.status for o in orders} == {OrderStatus.CANCELLED}, "nobody waits for what was not sent"
+        assert all(o.reason.startswith("not sent: ") for o in orders)
         lived.stand_in.faults.scripted.clear()
         lived.live((at + timedelta(minutes=10), SETTLE))
-        assert {o.status for o in lived.desk.ledger.orders(99)} == {OrderStatus.CANCELLED}
         assert lived.engine.faults == 0
         assert lived.stand_in.book.post_attempts == {}

@@ -23,7 +23,7 @@ def settings_for(allocation: str) -> SynthesizerSettings:
 
 def agent_of(allocation: str, stocks: list[str]) -> AllocationAgent:
     agent = allocator_of(stocks, settings_for(allocation))
-    assert agent is not None
+    assert isinstance(agent, AllocationAgent)
     return agent
 
 

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from core.errors import DataError
-from core.plain_words import LENGTH_MAX, plain_reason, plain_text
+from core.plain_words import LENGTH_MAX, json_fault, plain_message, plain_reason, plain_text
 from tests.servers.local_http import Answer, Asked, Cut, Hold, Outcome, local_server
 
 NOISE = re.compile(
@@ -46,15 +46,15 @@ def test_what_requests_raises_is_told_in_plain_words() -> None:
     assert plain_reason(refused) == "the connection is refused"
     assert plain_reason(asked_of(Hold())) == "no answer in time"
     assert plain_reason(asked_of(Cut())) == "the connection was cut"
-    assert plain_reason(asked_of(Answer(body=b"<html><title>Bad gateway</title>"))) == "the answer is no JSON"
+    assert plain_reason(asked_of(Answer(body=b"<html><title>Bad gateway</title>"))) == "it is no JSON"
     unknown = failing(lambda: requests.get("http://no-such-host.invalid/", timeout=1))
     assert plain_reason(unknown) == "the name of the server is not found"
 
 
 @pytest.mark.parametrize("text", ['{"a" 1}', "", "{} x", '{"a": "\n"}', "nul"])
 def test_a_parser_s_position_is_never_told(text: str) -> None:
-    assert plain_reason(failing(lambda: json.loads(text))) == "the answer is no JSON"
-    assert plain_reason(failing(lambda: msgspec.json.decode(text.encode()))) == "the answer is no JSON"
+    assert plain_reason(failing(lambda: json.loads(text))) == "it is no JSON"
+    assert plain_reason(failing(lambda: msgspec.json.decode(text.encode()))) == "it is no JSON"
 
 
 def test_our_own_errors_keep_their_words_and_an_empty_one_has_its_type() -> None:
@@ -88,3 +88,41 @@ def test_what_is_plain_stays_as_it_is() -> None:
         assert plain_text(text) == text
     page = plain_text("Alpaca answered 502: <html><title>502 Bad Gateway</title><body>x</body></html>")
     assert page == "Alpaca answered 502: the answer is a web page (502 Bad Gateway)"
+
+
+@pytest.mark.parametrize(
+    ("logged", "told"),
+    [
+        (
+            "Failed to get ticker 'SPY' reason: HTTPSConnectionPool(host='query1.finance.yahoo.com', port=443): "
+            "Read timed out. (read timeout=10)",
+            "no answer in time",
+        ),
+        ("Failed to perform, curl: (7) Failed to connect: Connection refused.", "the connection is refused"),
+        ("['SPY']: YFRateLimitError('Too Many Requests. Rate limited. Try after a while.')",
+         "it has been asked too often and wants a pause"),
+        ("Failed to get ticker 'SPY' reason: Expecting value: line 1 column 1 (char 0)", "it is no JSON"),
+        ("$XYZ: possibly delisted; no price data found.", "$XYZ: possibly delisted; no price data found"),
+    ],
+)  # fmt: skip
+def test_a_library_s_log_is_told_by_its_cause(logged: str, told: str) -> None:
+    assert plain_message(logged) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"a": 1,\n "b" 2}', "line 2, column 6: a colon is missing after the key"),
+        ('{"a": 1\n "b": 2}', "line 2, column 2: a comma or a closing bracket is missing"),
+        ('{"a": 1,}', "line 1, column "),
+        ('{"a": }', "line 1, column 7: a value is missing or is not written as JSON has it"),
+        ('{"a": "b}', "line 1, column 7: a closing quote is missing"),
+        ("{} {}", "line 1, column 4: something follows after its end"),
+        ('{"a": "\\x"}', "a backslash stands before what needs none"),
+    ],
+)
+def test_a_person_s_own_json_is_wrong_at_a_place(text: str, told: str) -> None:
+    error = failing(lambda: json.loads(text))
+    assert isinstance(error, json.JSONDecodeError)
+    assert told in json_fault(error)
+    assert not NOISE.search(json_fault(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from core.errors import EngineError, RequestError
-from core.service import JobStatus
+from core.long_jobs import JobStatus
 from core.types import Event
 from daemon.child_jobs import JobRunner
 
@@ -43,6 +44,10 @@ def refuse(progress: Callable[[float, str], None]) -> None:
     raise EngineError("too few bars", hint="get more")
 
 
+def err(progress: Callable[[float, str], None]) -> None:
+    json.loads("{'a': 1}")
+
+
 def die(progress: Callable[[float, str], None]) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -70,6 +75,16 @@ def test_failure_is_told(work: Callable[..., Any], words: str) -> None:
     job = runner.wait(runner.start("train", work, (), dict).job_id, 60)
     assert job.status is JobStatus.FAILED
     assert words in job.error
+
+
+def test_a_fault_of_our_own_is_told_without_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    runner = JobRunner(Clock(), Sink())
+    job = runner.wait(runner.start("train", err, (), dict).job_id, 60)
+    assert job.status is JobStatus.FAILED
+    assert "JSONDecodeError: it is no JSON" in job.error
+    assert "Nothing was changed" in job.error
+    assert not any(noise in job.error for noise in ("Traceback", "Expecting", "\n", ".py"))
+    assert "json.loads" in capsys.readouterr().out  # the log has it
 
 
 def test_one_of_a_kind_at_a_time_and_stop_ends_it() -> None:

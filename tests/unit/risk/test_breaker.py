@@ -62,6 +62,6 @@ def test_breakers_that_are_off_change_nothing(state: TradingState) -> None:
     assert on_consecutive_errors(1_000, off, state) == (state, ())
 
 
-@pytest.mark.parametrize(("count", "after"), [(4, ACTIVE), (5, HALTED), (6, HALTED)])
-def test_faults_in_a_row_halt(count: int, after: TradingState) -> None:
+@pytest.mark.parametrize(("count", "after"), [(4, ACTIVE), (5, REDUCING), (6, REDUCING)])
+def test_faults_in_a_row_reduce(count: int, after: TradingState) -> None:
     assert on_consecutive_errors(count, settings(), ACTIVE)[0] is after

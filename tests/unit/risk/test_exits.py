@@ -11,7 +11,7 @@ from msgspec import structs
 
 from config.risk import RiskCheck
 from core.types import Cycle, Decision, MarketAnalysis, MarketView, Portfolio, Position
-from risk.exits import sessions_held, unprotected
+from risk.exits import sessions_after, unprotected
 from risk.levels import protective_levels
 from tests.risk_builders import (
     DECIDE,
@@ -138,12 +138,12 @@ def test_an_old_position_is_sold_unless_it_earns(held: int, price: float, rule: 
 def test_held_sessions_are_trading_sessions() -> None:
     view = market({"AAA": 100.0})
     assert (TODAY - session_ago(7)).days > 7
-    assert sessions_held(view, position("AAA", held=7), TODAY) == 7
-    assert sessions_held(view, position("AAA", held=0), TODAY) == 0
+    assert sessions_after(view, position("AAA", held=7).entry_session, TODAY) == 7
+    assert sessions_after(view, position("AAA", held=0).entry_session, TODAY) == 0
     live = market({"AAA": 100.0}, live=True)
-    assert sessions_held(live, position("AAA", held=7), live.as_of.date()) == 8
+    assert sessions_after(live, position("AAA", held=7).entry_session, live.as_of.date()) == 8
     entered_today = structs.replace(position("AAA"), entry_session=live.as_of.date())
-    assert sessions_held(live, entered_today, live.as_of.date()) == 0
+    assert sessions_after(live, entered_today.entry_session, live.as_of.date()) == 0
 
 
 @pytest.mark.parametrize(("missed", "rule"), [(2, ""), (3, "consecutive_misses"), (4, "consecutive_misses")])

@@ -27,6 +27,7 @@ from tests.risk_builders import (
     position,
     review,
     rules,
+    session_ago,
     settings,
 )
 
@@ -296,8 +297,9 @@ def test_an_approved_order_carries_what_it_passed() -> None:
     ]  # fmt: skip
     assert [check.rule for check in buy.checks] == [
         "trading_state", "entries_allowed", "feed_fault", "max_daily_loss_pct", "symbol_stale",
-        "price_present", "duplicate", "max_positions", "max_daily_trades", "no_edge", "min_position_pct",
-        "max_position_pct", "max_exposure_pct", "max_sector_pct", "buying_power", "min_order_usd",
+        "price_present", "duplicate", "reentry", "max_positions", "max_daily_trades", "no_edge",
+        "min_position_pct", "max_position_pct", "max_exposure_pct", "max_sector_pct", "buying_power",
+        "min_order_usd",
     ]  # fmt: skip
     assert buy.order.client_order_id == "20240411T200100-decide-0123456789ab-BBB-buy"
     assert (sell.weight, buy.weight) == (0.0, 0.1)
@@ -331,3 +333,36 @@ def test_settings_are_asked_anew_each_time() -> None:
     view, portfolio = market(NAMES), book("10000")
     assert rules(review(judge, [enter("AAA")], view, portfolio)) == {"AAA": "max_positions"}
     assert bought(review(judge, [enter("AAA")], view, portfolio)) == ["AAA"]
+
+
+@pytest.mark.parametrize(
+    ("sessions", "since", "live", "refused"),
+    [
+        (1, 0, False, False),  # sold today and decided after the close: it trades in the next session
+        (1, 1, True, False),
+        (2, 0, False, True),
+        (2, 1, False, False),
+        (2, 1, True, True),
+        (None, 0, True, False),
+    ],
+)
+def test_what_a_rule_sold_is_bought_again_only_some_sessions_later(
+    sessions: int | None, since: int, live: bool, refused: bool
+) -> None:
+    limits = settings(portfolio_limits={**ROOMY, "reentry_sessions": sessions}, position_sizing=TENTH)
+    view = market(NAMES, live=live)
+    session = view.as_of.date() if live else session_ago(0)
+    sold_in = session if live and since == 0 else session_ago(since - int(live) if since else 0)
+    portfolio = book("10000", session=session, risk_exits={"AAA": sold_in})
+    plan = plan_of(portfolio, enter("AAA"), enter("BBB"), limits=limits, view=view)
+    assert rules(plan) == ({"AAA": "reentry"} if refused else {})
+    assert "BBB" in bought(plan)
+
+
+def test_a_buy_in_the_session_of_the_stop_says_what_was_seen() -> None:
+    view = market(NAMES, live=True)
+    limits = settings(portfolio_limits=ROOMY, position_sizing=TENTH)
+    portfolio = book("10000", session=view.as_of.date(), risk_exits={"AAA": view.as_of.date()})
+    (refused,) = plan_of(portfolio, enter("AAA"), limits=limits, view=view).refused
+    assert (refused.rule, refused.limit) == ("reentry", "1 sessions or more since")
+    assert refused.observed == "0 sessions since a rule sold it"

@@ -5,6 +5,7 @@ from decimal import Decimal
 from math import inf, nan
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from core.types import Cycle, MarketAnalysis, MarketView, Portfolio, Quote
@@ -164,3 +165,12 @@ def test_a_plan_changes_nothing_but_the_count_of_trades() -> None:
     portfolio = book("1000", position("AAA"))
     plan = review(manager(), (), market({"AAA": 100.0}), portfolio)
     assert plan.portfolio == portfolio
+
+
+def test_exits_of_rules_are_forgotten_after_some_weeks_and_leave_nothing_behind() -> None:
+    view = market({"AAA": 100.0}, live=True)
+    old, recent = view.as_of.date() - timedelta(days=41), view.as_of.date() - timedelta(days=40)
+    both = book("1000", risk_exits={"AAA": old, "BBB": recent})
+    assert mark_to_market(view, both, SILENT, RISK_CHECK).risk_exits == {"BBB": recent}
+    assert mark_to_market(view, book("1000", risk_exits={"AAA": old}), SILENT, RISK_CHECK).risk_exits is UNSET
+    assert mark_to_market(view, book("1000"), SILENT, RISK_CHECK).risk_exits is UNSET

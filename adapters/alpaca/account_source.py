@@ -1,0 +1,48 @@
+"""The Alpaca account beside the engine's own trading: cash, shares, a person's orders, what restricts it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from adapters.alpaca.activities import AccountActivities
+from adapters.alpaca.order_tracker import OrderTracker
+from adapters.alpaca.orders import foreign_order, number, readable
+from adapters.alpaca.pre_trade_rules import restriction_of
+from adapters.alpaca.trade_updates import TradeUpdates
+from adapters.alpaca.trading_client import AlpacaApi
+from core.reconciliation import AccountState
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlpacaAccount:
+    """Implements `core.reconciliation.AccountSource`: two requests each; the rest is polled by every step."""
+
+    api: AlpacaApi
+    tracker: OrderTracker
+    activities: AccountActivities
+    stream: TradeUpdates | None = None
+
+    @readable()
+    def account_state(self) -> AccountState:
+        """Ask for cash, shares and what restricts the account; the rest is as of the last `settle`."""
+        account, rows = self.api.account(), self.api.positions()
+        return AccountState(
+            cash=Decimal(str(account["cash"])),
+            shares={str(row["symbol"]): shares for row in rows if (shares := number(row, "qty"))},
+            foreign_orders=tuple(foreign_order(row) for row in self.tracker.foreign),
+            foreign_fills=self.tracker.foreign_fills,
+            restricted=restriction_of(account),
+            resting=self.tracker.resting_shares(),
+            notices=self.activities.notices,
+        )
+
+    def signs(self) -> Hashable:
+        """Return whose orders and fills are listed, which odd activities, and whether the stream is up."""
+        return (
+            tuple(str(row["id"]) for row in self.tracker.foreign),
+            tuple(fill.fill_id for fill in self.tracker.foreign_fills),
+            tuple(self.activities.notices),
+            self.stream is not None and self.stream.connected,
+        )
