@@ -13,9 +13,9 @@ from analysis.curves import worst_drawdown
 from backtest.app.agent_check.leaks import Examination, Finding, examine
 from backtest.app.agent_check.skill import (
     HORIZONS,
-    BookSkill,
+    PortfolioSkill,
     RankSkill,
-    book_skill,
+    portfolio_skill,
     rank_skill,
 )
 from backtest.app.settings import BacktestSpec, one_way_cost_bps, settings_of, with_changes
@@ -69,8 +69,8 @@ class AgentCheck:
         Share of the answers it might have given that it gave, in [0, 1].
     call_ms : tuple of float
         The middle call's, and the longest's, milliseconds.
-    book, effect : or None
-        None where its scores never fill a book; None where the effect was not asked for.
+    portfolio, effect : or None
+        None where its scores never fill one; None where the effect was not asked for.
     """
 
     name: str
@@ -88,7 +88,7 @@ class AgentCheck:
     call_ms: tuple[float, float]
     deadline_ms: float
     skill: tuple[RankSkill, ...]
-    book: BookSkill | None
+    portfolio: PortfolioSkill | None
     effect: TeamEffect | None
 
 
@@ -145,7 +145,7 @@ def check_agent(
         call_ms=(float(np.median(milliseconds)), float(milliseconds.max())),
         deadline_ms=1000 * trading.plugins.deadline_seconds,
         skill=tuple(rank_skill(scores, panel.open[:, columns], horizon) for horizon in HORIZONS),
-        book=book_skill(scores, panel, columns, one_way_cost_bps(trading)),
+        portfolio=portfolio_skill(scores, panel, columns, one_way_cost_bps(trading)),
         effect=team_effect(plugin.name, spec, panel, source, executor) if effect else None,
     )
 

@@ -42,12 +42,12 @@ def facts(check: AgentCheck) -> Iterator[tuple[str, str]]:
             yield name, f"too few sessions to say ({skill.sessions})"
         else:
             yield name, f"{skill.mean:+.4f}, 95 % interval {skill.low:+.4f} to {skill.high:+.4f}"
-    if check.book is not None:
-        book = check.book
+    if check.portfolio is not None:
+        held = check.portfolio
         yield (
             "its best 8, each 21 sessions",
-            f"Sharpe {book.sharpe:.2f} after {book.cost_bps:g} bps a trade; better than {book.percentile:.0%} of "
-            f"{book.books} books that trade the same with other names (their middle {book.null_median:.2f})",
+            f"Sharpe {held.sharpe:.2f} after {held.cost_bps:g} bps a trade; better than {held.percentile:.0%} of "
+            f"{held.books} books that trade the same with other names (their middle {held.null_median:.2f})",
         )
     if check.effect is not None:
         yield "the team without its vote", _team(check.effect.without)

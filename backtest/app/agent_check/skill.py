@@ -38,7 +38,7 @@ class RankSkill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BookSkill:
+class PortfolioSkill:
     """The best eight by score in equal parts, rebalanced each 21 sessions, among the same book dealt to others.
 
     Attributes
@@ -92,7 +92,9 @@ def rank_skill(scores: Floats, open_: Floats, horizon_sessions: int) -> RankSkil
     )
 
 
-def book_skill(scores: Floats, panel: BarPanel, columns: list[int], cost_bps: float) -> BookSkill | None:
+def portfolio_skill(
+    scores: Floats, panel: BarPanel, columns: list[int], cost_bps: float
+) -> PortfolioSkill | None:
     """Return the agent's own book beside the same book with each name dealt to another for good.
 
     The null trades when the agent's book trades, as many names, as often and at the same costs: what is left is
@@ -119,7 +121,7 @@ def book_skill(scores: Floats, panel: BarPanel, columns: list[int], cost_bps: fl
     )  # fmt: skip
     sharpes = sharpe_ratios(returns)
     own, null = float(sharpes[0]), sharpes[1:]
-    return BookSkill(
+    return PortfolioSkill(
         sharpe=own,
         percentile=float((null < own).mean()),
         null_median=float(np.median(null)),
