@@ -5,6 +5,7 @@ Single writer: one thread owns it, so two jobs can never sell the same position 
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -124,6 +125,8 @@ class Engine:
         with parts.memory.during_step():
             alerts = tuple(parts.refresh_limits())
             view = self._last_view = parts.feed.view(parts.clock.now())
+            if cycle.kind.in_session and not view.market_open:
+                cycle = dataclasses.replace(cycle, submits=False)
             settlement, portfolio, ended, found = settle_and_check(parts, self._portfolio, view)
             name, plan = self._decide(view, portfolio, self.state, cycle)
             before = self.state
