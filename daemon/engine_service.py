@@ -17,6 +17,7 @@ from core.cycles import FLATTEN, SETTLE
 from core.errors import EngineError, LedgerError, Recoverable, RequestError
 from core.memory import Recollection
 from core.plain_words import plain_reason
+from core.reconciliation import Resumption
 from core.schedule import Timetable
 from core.service import AnalysisReport, EquityPoint, Execution, Job, LedgerQueries
 from core.types import Cycle, Portfolio, Side, StepReport, TradingState
@@ -25,6 +26,8 @@ from daemon.engine_thread import EngineThread
 from daemon.equity_comparison import compare_with_market
 from daemon.halt_recorder import HaltRecorder
 from daemon.logs import settlement_lines, step_line
+from daemon.reconciliation_card import reconciliation_card
+from daemon.resumption import resume_engine
 from daemon.service_dependencies import ServiceDependencies
 from daemon.settle_trigger import SettleTrigger
 from daemon.start_retries import start_alert, start_retries
@@ -32,7 +35,7 @@ from daemon.unwatched import UnwatchedLog, unwatched_reason
 from pipeline.engine import Engine
 from pipeline.execution import cancel_entries, execute, is_decision, newest_decision
 from pipeline.fault_policy import halting_on_fatal_faults, step_under_policy
-from pipeline.reconciliation import Recovery, accept, recover
+from pipeline.reconciliation import Recovery, recover
 from pipeline.reports import last_bar_age_seconds
 
 Result = TypeVar("Result")
@@ -150,17 +153,16 @@ class EngineService:
         self._status_cache = (-1.0, b"")
         await self._halt_recorder.halt(lambda: self.engine, reason)
 
-    async def resume(self) -> None:
-        """Go back to ACTIVE, unless a halt was asked for later; losses are measured from here on."""
+    async def resume(self, take_over: Sequence[str] = ()) -> Resumption:
+        """Go back to ACTIVE, unless a halt was asked for later; take over what is named, and nothing else."""
         halt_requests = self._require_engine().sending.halt_requests
 
-        def accept_and_resume(engine: Engine) -> None:
-            self.recovery = accept(engine, self.recovery)
-            engine.sending.open(halt_requests)
-            engine.resume("resumed by a person")
-            self._record_portfolio(engine)
+        def accept_and_resume(engine: Engine) -> Resumption:
+            found = resume_engine(engine, self.recovery, take_over, halt_requests, self._step)
+            self.recovery = found[0]
+            return found[1]
 
-        await self._on_engine(accept_and_resume)
+        return await self._on_engine(accept_and_resume)
 
     async def flatten(self) -> StepReport:
         """Cancel open buys and sell everything; entries stay off until a person resumes."""
@@ -168,7 +170,7 @@ class EngineService:
 
         def cancel_and_sell(engine: Engine) -> StepReport:
             engine.sending.open(halt_requests)
-            if engine.state is TradingState.ACTIVE:
+            if engine.state is TradingState.ACTIVE or engine.portfolio.account.reduced_by_faults:
                 engine.set_state(TradingState.REDUCING, "flattened by a person")
             with halting_on_fatal_faults(engine):
                 cancel_entries(engine)
@@ -203,6 +205,10 @@ class EngineService:
     def portfolio(self) -> Portfolio:
         """Return the portfolio after the last step."""
         return self._require_engine().portfolio
+
+    def reconciliation(self) -> Mapping[str, Any]:
+        """Return the last comparison of ledger and account as plain values."""
+        return reconciliation_card(self._require_engine(), self.recovery)
 
     def levels(self) -> Mapping[str, Levels]:
         """Return each held position's nearest stop and target."""
@@ -282,13 +288,6 @@ class EngineService:
         self._given.on_step(engine, report, seconds)
         self._unwatched.note(engine)
         return report
-
-    def _record_portfolio(self, engine: Engine) -> None:
-        """Let a step write the portfolio down, so that a restart knows it too."""
-        try:
-            self._step(engine, SETTLE)
-        except Recoverable as error:
-            log.warning("resume.book_not_written", reason=str(error))
 
     async def _on_engine(self, work: Callable[[Engine], Result]) -> Result:
         return await asyncio.wrap_future(self._thread.submit(work, self._require_engine()))

@@ -14,6 +14,7 @@ from core.types import StepReport, TradingState
 from daemon.child_jobs import job_data
 from daemon.engine_service import EngineService
 from daemon.process_memory import resident_mb
+from daemon.reconciliation_card import degraded_by_account, reconciliation_line
 from daemon.unwatched import unwatched_reason
 from pipeline.engine import Engine
 from pipeline.report_events import portfolio_data, regime_data
@@ -61,7 +62,12 @@ def status_bytes(
             "as_of": now.isoformat(),
             "health": service.health(),
             "not_ready": service.not_ready_reason(),
-            "degraded": [*_stopped(service), *([unwatched] if unwatched else []), *degraded()],
+            "degraded": [
+                *_stopped(service),
+                *([unwatched] if unwatched else []),
+                *degraded_by_account(service.engine),
+                *degraded(),
+            ],
             "unwatched": unwatched,
             "models": {"regime": regime, **models(now)},
             "jobs": [job_data(job) for job in jobs_shown(service.jobs())],
@@ -100,6 +106,7 @@ def _engine_facts(service: EngineService, broker_mode: str) -> dict[str, Any]:
     return {
         "trading_state": engine.state.value,
         "state_reason": service.state_reason(),
+        "reconciliation": reconciliation_line(engine),
         "recovery": {"mended": found.mended, "differences": found.differences} if found else None,
         "data": _feed_facts(engine, service.now()),
         "broker": {"mode": broker_mode, "orders_go_to": engine.parts.route, "name": engine.parts.broker.name},
