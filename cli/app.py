@@ -14,10 +14,13 @@ from cli import (
     demo,
     evidence,
     files,
+    letter,
     long_work,
     market,
+    mcp,
     reading,
     running,
+    universe,
     watch,
 )
 from cli.client import NoDaemonError
@@ -35,8 +38,11 @@ GROUPS = (
     files,
     config,
     doctor,
+    mcp,
     watch,
     evidence,
+    letter,
+    universe,
 )
 EXIT_REFUSED = 1
 EXIT_SETTINGS = 2  # typer's own code for a wrong use of the command line

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from config.json_file import read_object
@@ -41,11 +44,16 @@ def user_folder(folder: Path) -> Path:
 def read_universe(name: str, folder: Path = FOLDER) -> Universe:
     """Read a universe by name: the user's `user/universes/NAME.json` or `.csv` before one of the engine's.
 
+    `NAME@2024-12-31` are the members of that day, without dates: as if one had always known who would belong.
+
     Raises
     ------
     core.errors.SettingsError
         For a name that there is not, with the nearest, and for a file that cannot be used.
     """
+    plain, _, day = name.partition("@")
+    if day:
+        return _on_day(read_universe(plain, folder), name, day)
     own = user_folder(folder)
     found = [path for path in (own / f"{name}.json", own / f"{name}.csv") if path.is_file()]
     if len(found) > 1:
@@ -67,6 +75,17 @@ def read_universe(name: str, folder: Path = FOLDER) -> Universe:
         f"universe: there is no universe {name!r:.80}; the nearest known name is {near}.",
         hint=f"There are {', '.join(known)}; one of your own is {own}/NAME.json or NAME.csv.",
     )
+
+
+def _on_day(universe: Universe, name: str, day: str) -> Universe:
+    try:
+        members = universe.members(np.array([date.fromisoformat(day)], dtype="datetime64[D]"), universe.stocks)[0]
+    except ValueError as error:
+        raise SettingsError(f"universe: {name}: {day!r:.40} is not a date.", hint="NAME@2024-12-31.") from error
+    if not members.any():
+        raise SettingsError(f"universe: {name}: nobody belongs on that day.", hint="Name another day.")
+    inside = [stock for stock, belongs in zip(universe.stocks, members, strict=True) if belongs]
+    return replace(universe.only(inside), name=name, membership={})
 
 
 def with_universe(content: Mapping[str, Any], folder: Path = FOLDER) -> dict[str, Any]:

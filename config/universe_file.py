@@ -15,10 +15,10 @@ from config.frozen import Frozen
 from config.universe_index import ETF_OF_SECTOR, index_sector_of
 from core.errors import SettingsError
 from core.plain_words import plain_reason
+from core.tickers import spelt
 from core.universe import BENCHMARK, OTHER, Alias, Sector, Span, Universe
 
 TICKER = re.compile(r"[A-Z0-9]{1,6}([.\-][A-Z0-9]{1,4})?")
-SHARE_CLASS = re.compile(r"([A-Z]+)-([A-Z])")
 NAMED_MAX = 8
 
 
@@ -104,13 +104,6 @@ def _listed(stock: str | _Stock, place: str, sector: str | None, etf: str | None
     dated = stock.since is not None or stock.until is not None
     span = Span(stock.since, stock.until) if dated else None
     return Listed(ticker=stock.ticker, place=place, sector=sector, etf=etf, span=span)
-
-
-def spelt(ticker: str) -> str:
-    """Return a ticker as the engine spells it: in capitals, a share class after a dot (BRK.B, not BRK-B)."""
-    plain = ticker.strip().upper()
-    shares = SHARE_CLASS.fullmatch(plain)
-    return f"{shares[1]}.{shares[2]}" if shares else plain
 
 
 def checked_ticker(ticker: str) -> str:

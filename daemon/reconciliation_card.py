@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import structlog
+
 from core.account_conditions import AccountConditions
 from core.types import Order, Portfolio
 from pipeline.engine import Engine
 from pipeline.reconciliation import Recovery
 from pipeline.take_over import offers
+
+log = structlog.get_logger("engine")
 
 
 def reconciliation_card(engine: Engine | None, recovery: Recovery | None) -> Mapping[str, Any]:
@@ -54,6 +58,12 @@ def reconciliation_card(engine: Engine | None, recovery: Recovery | None) -> Map
         "not_free": dict(account.reserved),
         "resume_can_take_over": offers(account),
     }
+
+
+def log_recovery(found: Recovery) -> None:
+    """Log what a start found."""
+    write = log.error if found.differences else log.info
+    write("start.recovered", mended=found.mended, differences=found.differences)
 
 
 def reconciliation_line(engine: Engine) -> str:

@@ -21,6 +21,7 @@ from adapters.feeds.source import RecordedEnd
 from adapters.parquet.table import RecordedTable, read_columns
 from core.errors import DataError
 from core.ports import Calendar
+from core.tickers import spelt
 from core.types import BarPanel, Floats, Quote
 
 PRICES = ("open", "high", "low", "close")
@@ -80,7 +81,7 @@ class ParquetBars:
     def _as_asked(
         self, tickers: NDArray[np.str_], symbols: Sequence[str]
     ) -> tuple[NDArray[np.str_], Mapping[str, str]]:
-        """Read other letter cases of a ticker as the one asked for, and note that and which are not there.
+        """Read other spellings of a ticker as the one asked for, and note that and which are not there.
 
         Raises
         ------
@@ -91,8 +92,8 @@ class ParquetBars:
         had = set(found.tolist())
         spellings: dict[str, list[str]] = {}
         for name in found.tolist():
-            if name.upper() not in had and name.upper() in symbols:
-                spellings.setdefault(name.upper(), []).append(name)
+            if spelt(name) not in had and spelt(name) in symbols:
+                spellings.setdefault(spelt(name), []).append(name)
         read_as = {names[0]: symbol for symbol, names in spellings.items() if len(names) == 1}
         lacking = [name for name in symbols if name not in had and name not in read_as.values()]
         if len(lacking) == len(symbols):
@@ -103,7 +104,7 @@ class ParquetBars:
             )
         notes = {}
         if read_as:
-            notes["tickers in another case"] = f"{_few(list(read_as))} read in capitals"
+            notes["tickers in another spelling"] = f"{_few(list(read_as))} read as {_few(list(read_as.values()))}"
         if lacking:
             notes["tickers not in the file"] = _few(lacking)
         return np.array([read_as.get(name, name) for name in found.tolist()], dtype=np.str_)[place], notes

@@ -28,6 +28,8 @@ JUMP_PROBABILITY, JUMP_SIZE = 1 / 63, 0.035
 OVERNIGHT_SHARE = 0.3
 BRIDGE_TERMS = 12
 SHOCK_MAX = 7.0
+PULL = 0.002
+GROWTH = 0.0002  # about 5 % a year
 
 
 class Paths(NamedTuple):
@@ -161,9 +163,23 @@ def _own(
     return own, np.clip(strikes * is_stock * JUMP_SIZE * draws[:, 1], -0.2, 0.2)
 
 
+def _levels(returns: Floats) -> Floats:
+    """Sum log returns of shape (T, N), each symbol pulled back to a slow growth: prices stay those of stocks.
+
+    The pull is 0.2 % of the distance a session; without it a few of many symbols would stand at thousands of
+    dollars after ten years.
+    """
+    out = np.empty_like(returns)
+    away = np.zeros(returns.shape[1])
+    for row, step in enumerate(returns):
+        away = (1 - PULL) * away + step - GROWTH
+        out[row] = away + GROWTH * (row + 1)
+    return out
+
+
 def _bars(returns: Floats, jumps: Floats, traits: Traits, scale: Floats, noise: Floats) -> Paths:
     daily = np.maximum(traits.own_volatility, 0.004) * scale
-    close = traits.first_price * np.exp(np.cumsum(returns, axis=0))
+    close = traits.first_price * np.exp(_levels(returns))
     before = np.vstack([traits.first_price[None, :], close[:-1]])
     gap = jumps + OVERNIGHT_SHARE * (returns - jumps) + 0.3 * daily * noise[:, 0]
     opening = before * np.exp(gap)

@@ -25,6 +25,7 @@ from adapters.yahoo.frames import actions_of, answered, daily_tables, latest_pri
 from adapters.yahoo.log import captured_log, pandas_warnings_ignored
 from core.errors import DataError
 from core.plain_words import plain_message
+from core.tickers import with_dash
 from core.types import CorporateAction, Quote
 from core.universe import BENCHMARK
 
@@ -164,9 +165,12 @@ class YfinanceBars:
         """Ask once. yfinance hides refusals: its log and what is missing show them."""
         with captured_log() as messages:
             frame = vendor.download(
-                list(symbols), threads=THREADS if len(symbols) > 1 else False, progress=False,
+                [with_dash(name) for name in symbols],
+                threads=THREADS if len(symbols) > 1 else False, progress=False,
                 timeout=self._timeout_seconds, session=self._session, **query,
             )  # fmt: skip
+        ours = {theirs: name for name in symbols if (theirs := with_dash(name)) != name}
+        frame = frame.rename(columns=ours, level=1) if ours and len(frame) else frame
         why = "; ".join(dict.fromkeys(messages)) or "the answer is empty"
         if not len(frame):
             self._check_empty(vendor, symbols, messages, query)

@@ -15,6 +15,7 @@ from adapters.yahoo.deadline import within
 from adapters.yahoo.log import captured_log, pandas_warnings_ignored
 from core.errors import DataError
 from core.plain_words import plain_reason
+from core.tickers import spelt, with_dash
 from core.types import Headline
 
 ITEMS_A_TICKER = 10
@@ -81,7 +82,7 @@ class YfinanceNews:
         def ask() -> Any:
             with captured_log() as messages:
                 try:
-                    rows = vendor.Ticker(symbol, session=self._session).get_news(count=ITEMS_A_TICKER)
+                    rows = vendor.Ticker(with_dash(symbol), session=self._session).get_news(count=ITEMS_A_TICKER)
                 except (vendor.exceptions.YFException, requests.RequestException, OSError) as error:
                     raise DataError(f"Yahoo has no news of {symbol}: {plain_reason(error)}.") from error
                 except (ValueError, KeyError, TypeError, AttributeError) as error:  # a strange body
@@ -105,10 +106,17 @@ def headline(row: Any, asked: str) -> Headline | None:
         return None
     provider, finance = content.get("provider"), content.get("finance")
     named = finance.get("stockTickers") if isinstance(finance, Mapping) else None
-    tickers = [t["symbol"] for t in named or () if isinstance(t, Mapping) and isinstance(t.get("symbol"), str)]
+    tickers = [
+        spelt(t["symbol"]) for t in named or () if isinstance(t, Mapping) and isinstance(t.get("symbol"), str)
+    ]
     publisher = clean(provider.get("displayName")) if isinstance(provider, Mapping) else ""
-    symbols = tuple(dict.fromkeys((asked, *tickers)))
-    return Headline(symbols=symbols, text=text, published_at=at, received_at=at, publisher=publisher)
+    return Headline(
+        symbols=tuple(dict.fromkeys((asked, *tickers))),
+        text=text,
+        published_at=at,
+        received_at=at,
+        publisher=publisher,
+    )
 
 
 def _joined(held: Headline | None, item: Headline) -> Headline:

@@ -21,9 +21,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from config.universe_file import spelt
 from core.errors import RequestError
 from core.registry import nearest_name
+from core.tickers import spelt
 from core.times import NEW_YORK, market_date
 from core.universe import Universe
 

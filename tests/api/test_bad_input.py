@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from api.routes.backtest import BacktestRequest, SpanRequest
 from api.routes.rl import TrainRequest
 from api.schemas.requests import UNIVERSE, DecideRequest, RequestBody, past_moment
-from config.universe_file import spelt
 from core.errors import RequestError
+from core.tickers import spelt
 from core.times import market_date
 from tests.api.problem import assert_problem
 from tests.default_universe import DEFAULT, STOCKS

@@ -81,10 +81,12 @@ def _closing(outcomes: Sequence[Outcome], seconds: float) -> dict[str, object]:
     """Sum up; each run has been asserted to trade, exit and be killed."""
     totals: Counter[str] = Counter()
     killed_at: Counter[str] = Counter()
+    came: Counter[str] = Counter()
     for outcome in outcomes:
         figures = outcome.figures
         totals.update({name: figures[name] for name in TOTALS})
         killed_at.update(figures["killed_at"])
+        came.update(figures["came"])
     return {
         "claim": "chaos",
         "runs": len(outcomes),
@@ -92,6 +94,7 @@ def _closing(outcomes: Sequence[Outcome], seconds: float) -> dict[str, object]:
         "broken_runs": [outcome.seed for outcome in outcomes if outcome.broken],
         **totals,
         "killed_at": dict(sorted(killed_at.items())),
+        "came": dict(sorted(came.items())),
         "seconds": round(seconds, 1),
     }
 

@@ -22,7 +22,7 @@ from core.service import Service
 from daemon.engine_service import EngineService
 from pipeline.engine import Engine
 from scheduler.cron import Cron
-from tests.chaos.hosts import BOTH, AccountSnapshot
+from tests.chaos.hosts import BOTH, AccountSnapshot, slept
 from tests.chaos.kills import Killed, NotStarted
 from tests.chaos.market import CALENDAR, Market
 from tests.chaos.room import Room, furnish
@@ -62,6 +62,9 @@ class ChildHost:
 
     def live(self, at: datetime, names: Sequence[str]) -> AccountSnapshot:
         return self._asked("live", at, tuple(names))
+
+    def wake(self, since: datetime, at: datetime) -> AccountSnapshot:
+        return self._asked("wake", since, at)
 
     def resume(self) -> AccountSnapshot:
         return self._asked("resume")
@@ -132,6 +135,10 @@ async def _serve(line: Connection, at: datetime, home: Path, url: str, seed: int
             clock.set(asked[1])
             for name in asked[2]:
                 await cron.fire(name)
+        elif asked[0] == "wake":
+            assert cron is not None
+            clock.set(asked[2])
+            await cron.wake(slept(asked[1], asked[2]))
         elif asked[0] == "resume":
             await service.resume()
         assert service.engine is not None

@@ -15,8 +15,9 @@ from config.jobs import SchedulerSettings
 from core.errors import Recoverable
 from core.service import Service
 from core.types import Cycle, StepReport
-from pipeline.fault_policy import step_under_policy
+from pipeline.flattening import Flattening
 from pipeline.reconciliation import Recovery, accept, recover
+from scheduler.clock_watch import LOOK_SECONDS, ClockGap
 from scheduler.cron import Cron
 from scheduler.timetable import JOBS
 from tests.chaos.kills import POINTS, Executioner, NotStarted
@@ -36,6 +37,11 @@ class AccountSnapshot:
     reason: str
 
 
+def slept(since: datetime, until: datetime) -> ClockGap:
+    """Give what the watch over the clocks finds after a sleep."""
+    return ClockGap(since=since, until=until, awake_seconds=LOOK_SECONDS)
+
+
 class Host(Protocol):
     """Keeps one engine alive; a call raises `Killed` when the engine's process ended in it.
 
@@ -52,6 +58,10 @@ class Host(Protocol):
 
     def live(self, at: datetime, names: Sequence[str]) -> AccountSnapshot:
         """Run the jobs that are due at a moment."""
+        ...
+
+    def wake(self, since: datetime, at: datetime) -> AccountSnapshot:
+        """Go on after a sleep of the machine, in which nothing of the process ran."""
         ...
 
     def resume(self) -> AccountSnapshot:
@@ -116,6 +126,13 @@ class HereHost:
             self._do(self._cron.fire(name))
         return self._standing()
 
+    def wake(self, since: datetime, at: datetime) -> AccountSnapshot:
+        assert self._room is not None
+        assert self._cron is not None
+        self._room.clock.set(at)
+        self._do(self._cron.wake(slept(since, at)))
+        return self._standing()
+
     def resume(self) -> AccountSnapshot:
         assert self._room is not None
         engine = self._room.engine
@@ -159,6 +176,7 @@ class _Direct:
 
     def __init__(self, room: Room) -> None:
         self._room = room
+        self._flattening = Flattening()
 
     async def step(self, cycle: Cycle) -> StepReport:
-        return step_under_policy(self._room.engine, cycle)
+        return self._flattening.step(self._room.engine, cycle)

@@ -116,7 +116,7 @@ def judged(week: Week, home: Path, *, processes: bool, began: float) -> Outcome:
         broken.append(f"{type(failure).__name__}: {failure}")
     book = week.world.admin.book()
     if not broken:
-        broken = [*broken_laws(home, book), *idle(book, week.kills.total())]
+        broken = [*broken_laws(home, book), *idle(book, week.kills.total(), week.world.came.total())]
     held = week.world.admin.conformance()
     broken += [
         f"not as Alpaca's document has it ({count} times): {what}" for what, count in held["faults"].items()

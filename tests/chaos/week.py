@@ -15,6 +15,7 @@ from tests.chaos.world import World
 FAULTS_IN_A_ROW = "steps failed in a row"
 KILLS_A_MOMENT, KILLS_A_START = 0.025, 0.15
 DOWN_MOMENTS = (1, 1, 2, 3, 6, 12, 40, 90)
+SUSPENDS_A_MOMENT, ASLEEP_MOMENTS = 0.006, (1, 2, 12, 90)
 OPENS_BEFORE, CLOSES_AFTER = timedelta(minutes=31), timedelta(minutes=1)
 
 
@@ -44,7 +45,8 @@ class Week:
     def __post_init__(self) -> None:
         self._dice = Random(f"week {self.seed}")
         self._alarms = Alarms(BOTH)
-        self._down = 0
+        self._down = self._asleep = 0
+        self._awake_at: datetime | None = None
 
     def live(self) -> None:
         """Live through the sessions; at the end nothing goes wrong any more and the engine starts once again."""
@@ -56,7 +58,9 @@ class Week:
             at, names = due
             self.world.move(at)
             self.world.mishap()
-            if running:
+            if self._asleep:
+                self._asleep -= 1
+            elif running:
                 running = self._moment(at, names)
             else:
                 self._down -= 1
@@ -68,9 +72,16 @@ class Week:
         if self._dice.random() < KILLS_A_MOMENT:
             self.host.arm()
         try:
+            if self._awake_at is not None:
+                self.world.came["suspend"] += 1
+                self._look(self.host.wake(self._awake_at, at))
             self._look(self.host.live(at, names))
         except Killed as killed:
             return self._killed(at, killed)
+        finally:
+            self._awake_at = None
+        if self._dice.random() < SUSPENDS_A_MOMENT:
+            self._asleep, self._awake_at = self._dice.choice(ASLEEP_MOMENTS), at
         return True
 
     def _begin(self, at: datetime) -> bool:

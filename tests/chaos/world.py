@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 from core.times import NEW_YORK
 from tests.chaos.market import SESSIONS, SYMBOLS, WEEKS, Market, Split
+from tests.chaos.outside import Admin, Outside
 
 POST_FAULTS = (
     "error_before", "error_after", "drop_before", "drop_after", "rate_limited", "reject_insufficient",
@@ -26,22 +27,10 @@ STREAM_RATES = {
 }  # fmt: skip
 OUTAGE = {"error_before": 1.0}
 OPEN = ("new", "accepted", "partially_filled")
-
-
-class Admin(Protocol):
-    """The admin calls of the stand-in broker."""
-
-    def book(self) -> Any:
-        """Give its whole book."""
-        ...
-
-    def conformance(self) -> Any:
-        """Give what is not as Alpaca's documents have it."""
-        ...
-
-    def call(self, name: str, **values: Any) -> Any:
-        """Do an admin call."""
-        ...
+OUTAGE_MOMENTS = (2, 5, 9, 13)
+"""The last is longer than an hour."""
+OFFSETS_SECONDS = (0.0, 0.0, 0.1, -0.1, 2.0, -2.0, 5.0, -5.0, 30.0, -30.0, 120.0, -120.0)
+"""By how much the broker's clock is ahead of the engine's, one a week."""
 
 
 class World:
@@ -66,8 +55,9 @@ class World:
         self.admin = admin
         self.plan = {**_rates(self._dice), "latency_ms_max": latency_ms_max}
         self.came: Counter[str] = Counter()
-        self._pays_on = self._dice.choice(self.market.sessions)[0]
         self._outage = 0
+        self._outside = Outside(seed, admin)
+        self._offset = timedelta(seconds=self._dice.choice(OFFSETS_SECONDS))
         self._day: date | None = None
 
     def open(self, at: datetime) -> None:
@@ -89,10 +79,10 @@ class World:
         day = at.astimezone(NEW_YORK).date()
         if day != self._day:
             self._day = day
-            self.admin.call("tick", now=at.isoformat())  # a split is dated on its own day, before its first trade
+            self.admin.call("tick", now=self._theirs(at))  # a split is dated on its day, before it trades
             self._new_day(day)
         prices = {name: str(price) for name, price in self.market.prices(at).items()}
-        self.admin.call("tick", now=at.isoformat(), prices=prices)
+        self.admin.call("tick", now=self._theirs(at), prices=prices)
 
     def mishap(self) -> None:
         """Let go wrong what this moment brings."""
@@ -101,27 +91,30 @@ class World:
             self.admin.call("faults", next=[{"request": "POST /v2/orders", "fault": fault, "count": count}])
         if self._dice.random() < 0.03:
             self._by_hand()
+        if came := self._outside.happen():
+            self.came[came] += 1
         if self._outage:
             self._outage -= 1
             if not self._outage:
                 self.admin.call("faults", plan=self.plan)
         elif self._dice.random() < 0.004:
-            self._outage = self._dice.randint(2, 9)
+            self._outage = self._dice.choice(OUTAGE_MOMENTS)
             self.came["outage"] += 1
             self.admin.call("faults", plan=OUTAGE)
 
     def calm(self) -> None:
         """Let nothing go wrong from here on."""
         self._outage = 0
+        self._outside.calm()
         self.admin.call("calm")
+
+    def _theirs(self, at: datetime) -> str:
+        return (at + self._offset).isoformat()
 
     def _new_day(self, day: date) -> None:
         if self._split is not None and day == self._split.session:
             self.came["split"] += 1
             self.admin.call("split", symbol=self._split.symbol, ratio=str(self._split.ratio))
-        if day == self._pays_on:
-            self.came["dividend"] += 1
-            self.admin.call("cash", type="DIV", amount="17.31")
 
     def _by_hand(self) -> None:
         """A person replaces an open order at the broker by an equal one."""

@@ -178,7 +178,7 @@ def test_tickers_in_small_letters_or_categories_are_read_and_said(tmp_path: Path
     panel = source.bars(("AAPL", "SPY", "GONE"), START, END)
     np.testing.assert_array_equal(panel.close[:, :2], [[21.0, 5.5], [22.0, 6.0]])
     assert source.notes == {
-        "tickers in another case": "Aapl, spy read in capitals", "tickers not in the file": "GONE",
+        "tickers in another spelling": "Aapl, spy read as AAPL, SPY", "tickers not in the file": "GONE",
     }  # fmt: skip
 
 

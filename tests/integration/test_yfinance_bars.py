@@ -63,6 +63,15 @@ def test_an_unknown_symbol_is_a_column_of_nan_and_the_rest_arrives(yahoo: Yahoo)
     assert np.isfinite(panel.close[:, [0, 2]]).all()
 
 
+def test_a_share_class_is_asked_for_in_yahoos_spelling_and_comes_back_in_ours(yahoo: Yahoo) -> None:
+    yahoo.rows["BRK-B"] = rows(400.0)
+    panel = client(yahoo).bars(("AAPL", "BRK.B", "SPY"), START, END)
+    assert panel.symbols == ("AAPL", "BRK.B", "SPY")
+    assert np.isfinite(panel.close).all()
+    assert panel.close[0, 1] > panel.close[0, 0]
+    assert {symbol for symbol, *_ in yahoo.spans()} == {"AAPL", "BRK-B", "SPY"}
+
+
 def test_rows_of_null_are_holes(yahoo: Yahoo) -> None:
     nan = float("nan")
     yahoo.rows["AAPL"][3] = (DAYS[3], nan, nan, nan, nan, nan, 0)

@@ -17,6 +17,7 @@ from tests.default_universe import DEFAULT, SECTOR_MAP, STOCKS, UNIVERSE
 CALENDAR = NyseCalendar()
 UNTIL = date(2024, 6, 28)
 MARKET = SimulatedMarket(CALENDAR, DEFAULT)
+NEWS_AT = datetime(2024, 3, 13, 22, tzinfo=UTC)
 PANEL = MARKET.bars(UNIVERSE, FIRST_SESSION, UNTIL)
 FIELDS = ("open", "high", "low", "close", "volume")
 
@@ -52,6 +53,20 @@ def test_a_slice_is_part_of_the_whole_and_strangers_are_columns_of_nan() -> None
     rows = np.isin(PANEL.sessions, part.sessions)
     np.testing.assert_array_equal(part.close[:, 0], PANEL.close[rows, PANEL.column["SPY"]])
     assert np.isnan(part.close[:, 1]).all() and len(part.sessions) == 22
+
+
+@pytest.mark.parametrize("stocks", [["CSCO", "GLD"], [f"S{k}" for k in range(300)]])
+def test_any_universe_has_prices_like_those_of_stocks_after_ten_years(stocks: list[str]) -> None:
+    universe = DEFAULT.only(stocks)
+    panel = SimulatedMarket(CALENDAR, universe).bars(universe.symbols, FIRST_SESSION, UNTIL)
+    assert panel.symbols == (*stocks, "SPY")
+    assert np.isfinite(panel.close).all()
+    assert panel.close.min() > 3
+    assert panel.close.max() < 3_000
+    assert np.percentile(panel.close[-1], 90) < 1_000
+    assert all(
+        set(item.symbols) <= set(stocks) for item in SimulatedMarket(CALENDAR, universe).headlines(NEWS_AT)
+    )
 
 
 def test_returns_look_like_a_market() -> None:

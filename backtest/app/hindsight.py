@@ -1,0 +1,89 @@
+"""How much a universe picked with hindsight flatters: one strategy on three of them, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from analysis.performance import Performance
+from backtest.app.settings import BacktestSpec
+from backtest.app.strategies import load_panel
+from backtest.app.study import run_study
+from backtest.market import YARDSTICK
+from backtest.progress import StageProgress, no_stage_progress
+from backtest.to_json import plain
+from config.environment import Environment
+
+UNIVERSE, MISSING_MAX = "trading.universe", "trading.data.missing_symbols_max_pct"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HindsightRow:
+    """One strategy on one universe.
+
+    Attributes
+    ----------
+    universe : str
+        Whose stocks, in words.
+    strategy : str
+        A profile, or the equal-weight yardstick.
+    """
+
+    universe: str
+    strategy: str
+    first: str
+    last: str
+    performance: Performance
+
+
+def compare_universes(
+    spec: BacktestSpec,
+    dated: str,
+    profiles: Sequence[str],
+    environment: Environment,
+    now: datetime,
+    *,
+    fixed_feed: str = "",
+    executor: Executor | None = None,
+    stages: StageProgress = no_stage_progress,
+) -> Iterator[HindsightRow]:
+    """Run each profile on the fixed names, on the members of the last day, and on the members of each day.
+
+    Parameters
+    ----------
+    dated : str
+        A dated universe.
+    fixed_feed : str
+        Where the fixed names' bars are; empty for the specification's feed.
+    """
+    last = str(spec.end or now.date())
+    universes = (
+        ("the fixed names", "default", fixed_feed or spec.feed),
+        (f"{dated}: members of {last}", f"{dated}@{last}", spec.feed),
+        (f"{dated}: members of the day", dated, spec.feed),
+    )
+    for words, name, feed in universes:
+        # the fixed names need not all be in the feed: what is there is traded, and the report says the share
+        changes = {**spec.changes, UNIVERSE: name, MISSING_MAX: 1.0}
+        chosen = replace(spec, feed=feed, changes=changes)
+        panel, source = load_panel(chosen, environment, now)
+        for place, profile in enumerate(profiles):
+            study = run_study(
+                "pipeline", replace(chosen, profile=profile), panel, source, executor=executor, stages=stages
+            )
+            window = study.report.windows[0]
+            span = {"first": window.first, "last": window.last}
+            yield HindsightRow(universe=words, strategy=profile, performance=window.table["strategy"], **span)
+            if place == len(profiles) - 1:
+                yield HindsightRow(
+                    universe=words, strategy=YARDSTICK, performance=window.table[YARDSTICK], **span
+                )
+
+
+def as_json_object(row: HindsightRow) -> dict[str, Any]:
+    """Return a row as JSON has it."""
+    found: dict[str, Any] = plain(row)
+    return found
