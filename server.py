@@ -22,6 +22,7 @@ from api.app import create_app, system_clock
 from api.connections.http import HeaderRefusal, LimitedHttpProtocol
 from api.connections.websocket import LimitedWebSocketProtocol
 from api.dependencies import Clock
+from api.mcp.endpoint import add_mcp
 from api.security import Gate
 from api.stream.endpoint import MESSAGE_BYTES_MAX
 from config.environment import PRIVATE, SECRETS, Environment, read_environment, secrets_in
@@ -110,7 +111,9 @@ def web_server(environment: Environment, daemon: Daemon, clock: Clock = system_c
         limits=daemon.server,
         universe=daemon.universe,
         judgement=daemon.engines.scores,
+        letters=daemon.letters,
     )
+    add_mcp(app, environment, daemon.engines.trading.mcp)
     settings = configuration(app, Gate(environment).refusal, daemon.server)
     return Server(settings, daemon.service, SystemdNotifier.of(os.environ))
 

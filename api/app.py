@@ -43,6 +43,7 @@ from config.environment import Environment
 from config.server import ServerSettings
 from config.universe import DEFAULT
 from config.version import engine_version
+from core.letter import LetterQueries
 from core.scoreboard import EvidenceQueries, NullEvidence
 from core.service import Service
 from core.universe import Universe
@@ -76,6 +77,7 @@ def create_app(
     limits: ServerSettings = ServerSettings(),  # noqa: B008  # frozen
     universe: Universe = DEFAULT,
     judgement: EvidenceQueries | None = None,
+    letters: LetterQueries | None = None,
 ) -> FastAPI:
     """Build the application.
 
@@ -91,8 +93,8 @@ def create_app(
         What clients may cost: how many wait for the engine, how many wrong tokens are answered.
     universe : Universe
         Whose stocks may be named.
-    judgement : EvidenceQueries or None
-        What is known of books and agents; None where no shadow book runs.
+    judgement, letters : EvidenceQueries or None, LetterQueries or None
+        What is known of books and agents, and the sessions' letters; None where there are none.
     """
     app = FastAPI(
         title="Trading engine",
@@ -105,14 +107,13 @@ def create_app(
         responses=openapi.ANYWHERE,
     )
     app.state.service, app.state.hub, app.state.clock, app.state.metrics = service, hub, clock, metrics
+    app.state.evidence, app.state.letters = judgement or NullEvidence(), letters
     app.state.start_wait_seconds_max = start_wait_seconds_max
-    app.state.evidence, app.state.identity = judgement or NullEvidence(), Identity(environment)
+    app.state.identity = Identity(environment)
     app.state.waiting_places = WaitingPlaces(limits.waiting_requests_max)
     app.add_middleware(UniverseMiddleware, universe=universe)
     app.add_middleware(StreamMiddleware, hub=hub)
     _add_security(app, environment, limits)
-    problems.install(app)
-    openapi.install(app)
     _include_routes(app)
     return app
 
@@ -125,6 +126,8 @@ def _add_security(app: FastAPI, environment: Environment, limits: ServerSettings
 
 
 def _include_routes(app: FastAPI) -> None:
+    problems.install(app)
+    openapi.install(app)
     for routes in ROUTES:
         app.include_router(routes.router)
 
@@ -136,4 +139,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     sampling = asyncio.create_task(sample_lag(app.state.metrics))
     yield
     sampling.cancel()
+    for stop in getattr(app.state, "before_stop", ()):
+        await stop()
     await service.stop()

@@ -14,8 +14,10 @@ from cli import (
     demo,
     evidence,
     files,
+    letter,
     long_work,
     market,
+    mcp,
     reading,
     running,
     universe,
@@ -36,8 +38,10 @@ GROUPS = (
     files,
     config,
     doctor,
+    mcp,
     watch,
     evidence,
+    letter,
     universe,
 )
 EXIT_REFUSED = 1

@@ -25,12 +25,13 @@ class JobSettings(Frozen):
 
 
 class SchedulerSettings(Frozen):
-    """The four jobs of ENABLE_CRON."""
+    """The four jobs of ENABLE_CRON, and the letter after each close."""
 
     cron_decide: JobSettings = JobSettings(grace_seconds=300.0, deadline_seconds=120.0)
     cron_risk_check: JobSettings = JobSettings(grace_seconds=120.0, deadline_seconds=60.0)
     cron_regime: JobSettings = JobSettings(grace_seconds=3_600.0, deadline_seconds=300.0)
     cron_weekly_retrain: JobSettings = JobSettings(grace_seconds=43_200.0, deadline_seconds=7_200.0)
+    letter: JobSettings = JobSettings(grace_seconds=21_600.0, deadline_seconds=300.0)
 
     def of(self, name: str) -> JobSettings:
         """Give one job's settings."""

@@ -16,6 +16,7 @@ from config.evaluation import EvaluationSettings
 from config.evidence import EvidenceSettings, ShadowSettings, VoteWeights
 from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
+from config.mcp import McpSettings
 from config.memory import MemorySettings
 from config.notify import HeartbeatSettings, NotifySettings
 from config.plugins import PluginSettings, RemoteAgentSettings
@@ -209,6 +210,7 @@ class TradingSettings(Frozen):
     scheduler: SchedulerSettings = SchedulerSettings()
     drift: DriftSettings = DriftSettings()
     memory: MemorySettings = MemorySettings()
+    mcp: McpSettings = McpSettings()
     notify: NotifySettings = NotifySettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
     strategy: str = ""

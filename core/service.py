@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any, Protocol
 
 from core.brackets import Levels
+from core.flattening import FlattenProgress
+from core.long_jobs import Job
 from core.memory import Recollection
+from core.protection import PositionProtection
 from core.round_trips import RoundTrip
 from core.schedule import Timetable
 from core.trading import ZERO
@@ -25,41 +27,6 @@ from core.types import (
     Side,
     StepReport,
 )
-
-
-class JobStatus(StrEnum):
-    """Where a long job stands."""
-
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """Long work in a child process.
-
-    Attributes
-    ----------
-    kind : str
-        `quant_retrain`, `train`, `backtest` or `scan_backtest`; one of a kind at a time.
-    progress : float
-        In [0, 1].
-    result : mapping
-        JSON answer once done.
-    error : str
-        What went wrong and what to do, once failed.
-    """
-
-    job_id: str
-    kind: str
-    status: JobStatus
-    started_at: datetime
-    finished_at: datetime | None = None
-    progress: float = 0.0
-    message: str = ""
-    result: Mapping[str, Any] = field(default_factory=dict)
-    error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +214,11 @@ class Service(Protocol):
         ...
 
     async def flatten(self) -> StepReport:
-        """Sell everything and enter nothing (REDUCING)."""
+        """Sell everything and enter nothing (REDUCING); every step works on it until nothing is held."""
+        ...
+
+    def flatten_progress(self) -> FlattenProgress:
+        """Return whether a flatten is in progress, and what is left and why."""
         ...
 
     @property
@@ -257,6 +228,10 @@ class Service(Protocol):
 
     def portfolio(self) -> Portfolio:
         """Return the portfolio after the last step."""
+        ...
+
+    def protection(self) -> Mapping[str, PositionProtection]:
+        """Return where each position's stop rests, by symbol, and what is bare."""
         ...
 
     def levels(self) -> Mapping[str, Levels]:

@@ -44,10 +44,7 @@ from pipeline.step import decide
 __all__ = ["Engine", "EngineDependencies"]
 HALT_CAME_FIRST = "trading was halted before it was sent"
 NOTHING_DECIDED = "The step failed, so nothing was decided or sent, and the next one tries again"
-NOT_SENT = (
-    "The step is recorded, but its orders could not be sent; what became of them is asked at the next step, and "
-    "none is sent again"
-)
+NOT_SENT = "The step is recorded, but its orders could not be sent, and the next step decides anew"
 
 
 class Engine:
@@ -150,6 +147,8 @@ class Engine:
                 self._send(plan.approved)
             if cycle.protects:
                 parts.broker.protect(plan.protections)
+            if not self.sending.is_closed:
+                parts.protection.update(name, self._portfolio, plan.analysis)
             self._end_of_faults()
             parts.memory.remember(report)
             return report
@@ -196,17 +195,19 @@ class Engine:
             if self.sending.is_halted:
                 return
             self._faults = 0
+            self._parts.ledger.end_flattening()
             self._portfolio = self._portfolio.rebased()
             self.set_state(TradingState.ACTIVE, reason)
 
     def record_halt(self, reason: str) -> None:
-        """Write down the halt that a person requested; from any thread, beside a running step.
+        """Write down the halt that a person requested; from any thread, beside a running step. A flatten ends.
 
         Raises
         ------
         core.errors.LedgerError
             It holds in this process, and the next start would not know of it.
         """
+        self._parts.ledger.end_flattening()
         self.set_state(TradingState.HALTED, reason)
 
     def take_over_cash(self, cash: Decimal) -> None:
@@ -267,10 +268,12 @@ class Engine:
         else:
             try:
                 statuses = dict(self._parts.broker.submit(approved))
-            except BrokerError as error:
+                reasons = record_statuses(self._parts.broker, self._parts.ledger, statuses)
+            except BrokerError as error:  # nothing was sent: what may be on the wire has a status
                 self.record_fault(error, NOT_SENT)
-                return
-            reasons = record_statuses(self._parts.broker, self._parts.ledger, statuses)
+                statuses = {a.order.client_order_id: OrderStatus.CANCELLED.value for a in approved}
+                reasons = dict.fromkeys(statuses, f"not sent: {error}")
+                self._parts.ledger.update_status(statuses, reasons)
             self._portfolio = without_refused_exits(self._portfolio, approved, statuses)
         self._orders.publish_sent(approved, statuses, reasons)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import structlog
 
 from core.cycles import DECISION_CYCLES
-from core.errors import Recoverable, RequestError
+from core.errors import RequestError
 from core.ports import Ledger
 from core.service import Execution, OrderRecord
 from core.types import (
@@ -15,7 +15,6 @@ from core.types import (
     MarketView,
     OrderStatus,
     RefusedOrder,
-    Side,
     StepReport,
     TradingState,
 )
@@ -64,20 +63,6 @@ def decisions_about_now(ledger: Ledger) -> Iterator[StepReport]:
 def newest_decision(ledger: Ledger) -> StepReport | None:
     """Return the newest decision about now; None when there is none."""
     return next(decisions_about_now(ledger), None)
-
-
-def cancel_entries(engine: Engine) -> None:
-    """Cancel every open buy; one that cannot be cancelled is published as an alert and keeps no sale waiting."""
-    parts = engine.parts
-    for order in parts.broker.open_orders():
-        if order.side is not Side.BUY:
-            continue
-        try:
-            parts.ledger.update_status({order.client_order_id: parts.broker.cancel(order.client_order_id)})
-        except Recoverable as error:
-            message = f"The open buy {order.client_order_id} could not be cancelled: {error}"
-            log.error("cancel.failed", reason=message)
-            parts.events.publish("risk.alert", parts.clock.now(), {"message": message})
 
 
 def _recorded(engine: Engine, decision_id: str | None) -> StepReport:

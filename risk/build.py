@@ -6,8 +6,26 @@ from collections.abc import Callable
 
 from config.risk import RiskSettings
 from config.trading import TradingSettings
+from core.brackets import Bracket
 from core.ports import RiskManager
+from core.types import MarketAnalysis, Portfolio
+from risk.levels import bracket_of
 from risk.manager import RuleBasedRiskManager
+
+BracketsOf = Callable[[str, Portfolio, MarketAnalysis], list[Bracket]]
+
+
+def brackets_by(settings_of: Callable[[], RiskSettings]) -> BracketsOf:
+    """Return the function that gives the brackets of what is held, by RISK_CONFIG, named after a decision."""
+
+    def brackets_of(decision_id: str, portfolio: Portfolio, analysis: MarketAnalysis) -> list[Bracket]:
+        check = settings_of().risk_check
+        return [
+            bracket_of(symbol, decision_id, analysis.atr.get(symbol), check, held.peak_price)
+            for symbol, held in sorted(portfolio.positions.items())
+        ]
+
+    return brackets_of
 
 
 def assemble_risk(

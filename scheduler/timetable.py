@@ -82,6 +82,15 @@ JOBS = (
 )
 
 
+LETTER = JobSpec(
+    name="letter",
+    schedule="daily 16:20 America/New_York, on sessions",
+    crontabs=("20 16 * * mon-fri",),
+    until_close=False,
+)
+"""Beside the four: the session's letter."""
+
+
 def cycle_of(name: str, admission: Admission) -> Cycle:
     """Return the step that a job on sessions takes: only while the exchange is open is anything sent."""
     live, waiting = {

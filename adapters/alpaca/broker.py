@@ -10,17 +10,17 @@ import structlog
 import tenacity
 
 from adapters.alpaca.activities import AccountActivities
-from adapters.alpaca.order_tracker import OrderTracker, TrackedOrder
+from adapters.alpaca.order_tracker import OrderTracker
 from adapters.alpaca.orders import (
     ENDED,
     foreign_order,
-    number,
     portfolio_of,
     readable,
     request_of,
-    status_of,
 )
 from adapters.alpaca.pre_trade_rules import AccountSnapshot
+from adapters.alpaca.resting_stops import RestingStops
+from adapters.alpaca.tracked_order import TrackedOrder
 from adapters.alpaca.trade_updates import TradeUpdates
 from adapters.alpaca.trading_client import AlpacaApi, JsonObject, RequestRefused, Unanswered
 from core.brackets import Bracket
@@ -28,6 +28,7 @@ from core.errors import BrokerError
 from core.times import market_date
 from core.types import ApprovedOrder, MarketView, Order, OrderStatus, Portfolio, Settlement
 
+NOT_TAKEN = frozenset({OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.EXPIRED})
 STREAM_DOWN = "orders: Alpaca's trade_updates stream is down; fills are found when a step asks for them"
 DUPLICATE = "client_order_id"
 REASONS_MAX = 1000
@@ -47,6 +48,8 @@ class AlpacaBroker:
     ----------
     name : str
         `Alpaca paper` or `Alpaca live`.
+    stops : RestingStops
+        Protects what is held; lifted before an order of the same symbol is sent.
     stream : TradeUpdates or None
         Compared with what is polled; None polls only.
     activities : AccountActivities
@@ -62,6 +65,7 @@ class AlpacaBroker:
         tracker: OrderTracker,
         stream: TradeUpdates | None = None,
         *,
+        stops: RestingStops,
         activities: AccountActivities,
         resolve_waits_seconds: Sequence[float] = (0.5, 1.0, 2.0),
         sleep: Callable[[float], None] = time.sleep,
@@ -70,6 +74,7 @@ class AlpacaBroker:
         self._api = api
         self._tracker = tracker
         self._stream = stream
+        self._stops = stops
         self._activities = activities
         self._asking_again = tenacity.Retrying(
             retry=tenacity.retry_if_result(lambda found: found is None),
@@ -89,6 +94,7 @@ class AlpacaBroker:
         if market_date(view.as_of) != self._session:
             self._begin(view)
         fills = self._tracker.poll(view.as_of)
+        self._stops.take_up()
         if self._stream is not None:
             self._stream.compare(fill.client_order_id for fill in fills if fill.client_order_id)
         other = self._activities.settle(self._tracker.activities, view)
@@ -103,13 +109,15 @@ class AlpacaBroker:
         core.errors.BrokerError
             When the account cannot be asked what it may do; then nothing was sent.
         """
+        held_up = self._stops.lift([approval.order.symbol for approval in approved])
         with readable():
             snapshot = AccountSnapshot.of(self._api.account(), self._api.positions(), self._api.open_orders())
         statuses: dict[str, str] = {}
         silent = ""
         for order in (approval.order for approval in approved):
-            if silent:
-                status = self._not_sent(order, OrderStatus.CANCELLED, f"not sent: {silent}")
+            if silent or order.symbol in held_up:
+                reason = silent or held_up[order.symbol]
+                status = self._not_sent(order, OrderStatus.CANCELLED, f"not sent: {reason}")
             else:
                 try:
                     status = self._submit(order, snapshot)
@@ -117,6 +125,8 @@ class AlpacaBroker:
                     silent, status = str(error), OrderStatus.RECORDED
                     log.warning("order.unknown", client_order_id=order.client_order_id, reason=silent)
             statuses[order.client_order_id] = status.value
+            if status not in NOT_TAKEN:
+                self._stops.sent.append(order)
         return statuses
 
     def notes(self) -> tuple[str, ...]:
@@ -130,7 +140,7 @@ class AlpacaBroker:
             self._stream.stop()
 
     def protect(self, protections: Sequence[Bracket]) -> None:
-        """Leave no orders with the broker: the risk check watches quotes."""
+        """Do nothing: these are for daily bars to come; what rests at Alpaca is `RestingStops`'."""
 
     @readable()
     def cancel(self, client_order_id: str) -> str:
@@ -144,7 +154,7 @@ class AlpacaBroker:
         found = self._tracker.find(client_order_id)
         if found is None:
             raise BrokerError(f"Alpaca has no order {client_order_id}.", hint="See GET /orders.")
-        if status_of(found.row) not in ENDED:
+        if found.status not in ENDED:
             self._api.delete_order(str(found.row["id"]))
             found = self._tracker.find(client_order_id) or found
         return self._tracker.status(client_order_id, found).value
@@ -159,6 +169,10 @@ class AlpacaBroker:
         """Say what became of orders; those never taken are left out."""
         orders = {name: self._tracker.find(name) for name in client_order_ids}
         return {name: self._status(name, found).value for name, found in orders.items() if found is not None}
+
+    def doubtful_orders(self) -> frozenset[str]:
+        """Return our orders that Alpaca does not have and may still get, as of the last `settle`."""
+        return self._tracker.doubts
 
     def reason(self, client_order_id: str) -> str:
         """Say why an order was refused or not sent; empty when there is nothing to say."""
@@ -199,7 +213,7 @@ class AlpacaBroker:
         except Unanswered as unanswered:
             log.warning("order.unanswered", client_order_id=order.client_order_id, reason=str(unanswered))
             return self._resolved(order)
-        return self._status(order.client_order_id, TrackedOrder(row=row, filled=number(row, "filled_qty")))
+        return self._status(order.client_order_id, self._tracker.noted(order.client_order_id, row))
 
     def _resolved(self, order: Order) -> OrderStatus:
         """Ask what became of an order that was sent without an answer; RECORDED while nobody knows."""

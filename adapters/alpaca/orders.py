@@ -25,6 +25,7 @@ STATUSES: Mapping[str, OrderStatus] = {
     "partially_filled": OrderStatus.PARTIALLY_FILLED,
 }
 """All others (new, accepted, pending_*, held, done_for_day, ...) may still trade."""
+OCO = "oco"
 ENDED = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 
 

@@ -145,7 +145,8 @@ def _exchange(group: Group, view: MarketView, holdings: Holdings) -> ShareChange
     each = new_share_price(action, view.price(action.new_symbol), old_price) if came else ZERO
     if each is None:
         return _not_understood(group)
-    fills = exchange_fills(action, held, _part_of(received, part), each, to_cents(cash * part))
+    goes = min(held, removed)  # what is held above it was sold before: its fill is listed late
+    fills = exchange_fills(action, goes, _part_of(received, part), each, to_cents(cash * part))
     return ShareChanges(fills=fills, actions=(action,))
 
 

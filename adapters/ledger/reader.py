@@ -51,6 +51,8 @@ class LedgerReader:
         self._movements_tracked_until = 0
         self._tracker_lock = threading.Lock()
         self._state = self.trading_state()
+        since = self._database.read("SELECT since FROM flattening")
+        self._flattening_since = moment_of(since[0]) if since else None
 
     def portfolio(self) -> Portfolio | None:
         """Return the portfolio after the last step recorded; None when there is none."""
@@ -145,6 +147,10 @@ class LedgerReader:
             f"{_ORDERS} WHERE status IN ('recorded', 'submitted', 'partially_filled') ORDER BY sequence"
         )
 
+    def flattening_since(self) -> datetime | None:
+        """Return since when everything is being sold; None where it is not."""
+        return self._flattening_since
+
     def portfolio_as_of(self) -> datetime | None:
         """Return the moment of the step that last wrote the portfolio; None when there is none."""
         rows = self._database.read("SELECT as_of FROM book WHERE portfolio IS NOT NULL")
@@ -212,6 +218,37 @@ class LedgerReader:
                 self._tracker.pay(movement)
             self._movements_tracked_until = movements[-1][6] if movements else self._movements_tracked_until
             return tuple(self._closed[: -limit - 1 : -1])
+
+    def executions(self, begin: datetime, end: datetime) -> Sequence[tuple[Fill, Decimal]]:
+        """Return the fills after a moment and up to another, oldest first, with their orders' reference prices.
+
+        A fill without an order of ours, such as a split's, has 0.
+        """
+        columns = ", ".join(f"f.{name}" for name in FILL_COLUMNS.split(", "))
+        rows = self._database.read(
+            f"SELECT {columns}, coalesce(o.reference_price, '0') FROM fills f "  # noqa: S608  constants
+            "LEFT JOIN orders o USING (client_order_id) WHERE f.at > ? AND f.at <= ? ORDER BY f.sequence",
+            (stamp(begin), stamp(end)),
+        )
+        return tuple((fill_of(row), Decimal(row[-1])) for row in rows)
+
+    def steps_between(self, begin: datetime, end: datetime) -> Sequence[StepReport]:
+        """Return the steps about their own moment after a moment and up to another, oldest first."""
+        sql = "SELECT report FROM steps WHERE as_of > ? AND as_of <= ? ORDER BY sequence"
+        found = (decode_report(body) for (body,) in self._database.read(sql, (stamp(begin), stamp(end))))
+        return tuple(report for report in found if report.cycle.as_of is None)
+
+    def orders_between(self, begin: datetime, end: datetime) -> Sequence[OrderRecord]:
+        """Return the orders made after a moment and up to another, oldest first."""
+        where = "WHERE created_at > ? AND created_at <= ? ORDER BY sequence"
+        return self._orders(f"{_ORDERS} {where}", stamp(begin), stamp(end))
+
+    def movements_between(self, begin: datetime, end: datetime) -> Sequence[CashMovement]:
+        """Return the cash movements after a moment and up to another, oldest first."""
+        rows = self._database.read(
+            f"{_MOVEMENTS} WHERE at > ? AND at <= ? ORDER BY sequence", (stamp(begin), stamp(end))
+        )
+        return tuple(movement_of(row) for row in rows)
 
     def equity_marks(self, sessions: int) -> Sequence[EquityMark]:
         """Return the portfolio's equity at the end of the last sessions, oldest first."""

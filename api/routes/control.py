@@ -11,6 +11,7 @@ from api.openapi import SERVICE_CALL, problems
 from api.routes.decide import recorded
 from api.schemas.base import Data
 from api.schemas.decision import DecisionAnswer
+from api.schemas.flatten import FlattenedAnswer
 from api.schemas.portfolio import StateAnswer
 from api.schemas.requests import HaltRequest
 from core.cycles import RISK_CHECK
@@ -36,10 +37,11 @@ async def resume(service: StartedService, _: Nothing) -> StateAnswer:
 
 
 @router.post("/flatten", responses=problems(409, 422, 503))
-async def flatten(service: StartedService, _: Nothing) -> DecisionAnswer:
-    """Sell every position and enter nothing until resumed."""
+async def flatten(service: StartedService, _: Nothing) -> FlattenedAnswer:
+    """Sell every position and enter nothing until resumed; every step works on it until nothing is held."""
     report = await service.flatten()
-    return DecisionAnswer.of_report(report, recorded(service, report))
+    decision = DecisionAnswer.of_report(report, recorded(service, report))
+    return FlattenedAnswer.of_decision(decision, service.flatten_progress())
 
 
 @router.post("/risk/check", responses=SERVICE_CALL)

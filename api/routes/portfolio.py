@@ -24,7 +24,9 @@ async def positions(service: ServiceDependency) -> PositionsAnswer:
     """Give cash, positions and how the day goes."""
     portfolio = service.portfolio()
     filled = service.ledger.fill_count(portfolio.session) if portfolio.session else 0
-    return PositionsAnswer.of_portfolio(portfolio, service.levels(), Data.of_now(service), fill_count=filled)
+    return PositionsAnswer.of_portfolio(
+        portfolio, service.levels(), service.protection(), Data.of_now(service), fill_count=filled
+    )
 
 
 @router.get("/trades", responses=problems(422, 503))

@@ -10,6 +10,7 @@ from pydantic import AliasPath, Field
 
 from api.schemas.base import TICKER, Data, ResponseSchema, example
 from core.brackets import Levels
+from core.protection import PositionProtection
 from core.types import Portfolio
 
 NO_LEVELS = Levels(None, None, None, None)
@@ -67,6 +68,18 @@ class ExecutionAnswer(ResponseSchema):
     data: Data
 
 
+class ProtectionAnswer(ResponseSchema):
+    """Where the stop of a position rests when our process is gone, and what of it has none."""
+
+    rests_at: str = Field(description="Who holds it; empty when nobody does: then only this process watches it.")
+    quantity: Decimal = Field(description="Shares that it covers.")
+    bare_quantity: Decimal = Field(description="Shares without a resting stop.")
+    bare_reason: str
+    stop_price: Decimal | None
+    target_price: Decimal | None
+    client_order_id: str | None
+
+
 class PositionAnswer(ResponseSchema):
     """Shares held, in US dollars."""
 
@@ -86,6 +99,7 @@ class PositionAnswer(ResponseSchema):
     stop_rule: str | None
     target_price: Decimal | None = Field(description="The nearest target of the risk check.")
     target_rule: str | None
+    protection: ProtectionAnswer | None = Field(description="Null where nothing is left with a broker.")
 
 
 class PositionsAnswer(ResponseSchema):
@@ -105,7 +119,13 @@ class PositionsAnswer(ResponseSchema):
 
     @classmethod
     def of_portfolio(
-        cls, portfolio: Portfolio, levels: Mapping[str, Levels], data: Data, *, fill_count: int
+        cls,
+        portfolio: Portfolio,
+        levels: Mapping[str, Levels],
+        protection: Mapping[str, PositionProtection],
+        data: Data,
+        *,
+        fill_count: int,
     ) -> PositionsAnswer:
         """Describe the portfolio, which had so many fills in its session."""
         return cls.of(
@@ -113,7 +133,9 @@ class PositionsAnswer(ResponseSchema):
             trades_today=fill_count,
             orders_today=portfolio.trades_today,
             positions=[
-                PositionAnswer.of(held, **levels.get(symbol, NO_LEVELS)._asdict())
+                PositionAnswer.of(
+                    held, **levels.get(symbol, NO_LEVELS)._asdict(), protection=protection.get(symbol)
+                )
                 for symbol, held in sorted(portfolio.positions.items())
             ],
             pending=[order.client_order_id for order in portfolio.pending],

@@ -91,7 +91,7 @@ def decision_rows(spec: BacktestSpec, panel: BarPanel) -> tuple[int, int]:
         begins = sessions[earliest + 1] if earliest + 1 < len(sessions) else "never"
         raise RequestError(
             f"The bars run from {sessions[0]} to {sessions[-1]}; {spec.start or 'the default'} to "
-            f"{spec.end or 'their end'} cannot be evidence forward.",
+            f"{spec.end or 'their end'} cannot be walked forward.",
             hint=f"The earliest start is {begins}: the ranker's window and its factors need a past.",
             status=422,
         )

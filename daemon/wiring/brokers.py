@@ -13,12 +13,16 @@ from config.environment import Environment, OrderRoute
 from config.trading import TradingSettings
 from core.errors import SettingsError
 from core.money import to_decimal
-from core.ports import Broker, Clock
+from core.ports import Broker, Clock, EventSink
+from core.protection import StopKeeper, StopSupervisor
 from core.types import Portfolio
 from pipeline.account_check import AccountCheck, NoAccountCheck
+from pipeline.null_parts import NullProtection
+from pipeline.protection import BracketsOf, RestingProtection
 
 if TYPE_CHECKING:
     from adapters.alpaca.broker import AlpacaBroker
+    from adapters.alpaca.resting_stops import RestingStops
     from adapters.alpaca.trade_updates import TradeUpdates
     from adapters.alpaca.trading_client import AlpacaApi
     from adapters.ledger import SqliteLedger
@@ -41,6 +45,7 @@ class BrokerFactory:
         self.account_check: AccountCheck | NoAccountCheck = NoAccountCheck()
         self._paper: PaperBroker | None = None
         self._alpaca: AlpacaBroker | None = None
+        self._stops: RestingStops | None = None
         self._offset: ClockOffset | None = None
 
     @property
@@ -76,6 +81,13 @@ class BrokerFactory:
             return self._open_dry_run()
         self._alpaca = self._alpaca or self._open_alpaca(clock, ledger, settle_soon)
         return self._alpaca
+
+    def protection(self, brackets_of: BracketsOf, events: EventSink, clock: Clock) -> StopSupervisor:
+        """Return what leaves the stops of what is held with the broker; where nothing is held, nothing does."""
+        keeper: StopKeeper | None = self._stops or self._paper
+        if keeper is None:
+            return NullProtection()
+        return RestingProtection(keeper=keeper, brackets_of=brackets_of, events=events, clock=clock)
 
     def initial_cash(self, broker: Broker, ledger: SqliteLedger) -> Decimal:
         """Return what a new portfolio opens with: the account's cash, or the configured one of the paper broker.
@@ -136,14 +148,15 @@ class BrokerFactory:
         from adapters.alpaca.account_source import AlpacaAccount  # noqa: PLC0415  # imported where it is made
         from adapters.alpaca.activities import AccountActivities  # noqa: PLC0415  # the same
         from adapters.alpaca.broker import AlpacaBroker  # noqa: PLC0415  # the same
-        from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker  # noqa: PLC0415  # the same
+        from adapters.alpaca.order_tracker import OrderTracker, listed_since  # noqa: PLC0415  # the same
+        from adapters.alpaca.resting_stops import RestingStops  # noqa: PLC0415  # the same
 
         api = self._api()
-        stamps = [order.created_at for order in ledger.unfinished_orders()]
-        since: datetime = min([*stamps, ledger.portfolio_as_of() or clock.now()]) - LOOK_BACK
+        since = listed_since(ledger.unfinished_orders(), ledger.portfolio_as_of() or clock.now())
         tracker = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
         stream = self._stream(settle_soon)
         stream.start()
+        self._stops = RestingStops(api=api, tracker=tracker, ledger=ledger)
         began = ledger.first_step_at() or clock.now()
         activities = AccountActivities(ledger.portfolio, self.capital, began)
         account = AlpacaAccount(api=api, tracker=tracker, activities=activities, stream=stream)
@@ -154,7 +167,7 @@ class BrokerFactory:
             person_pays_in=self.capital.is_whole,
             since=began,
         )
-        return AlpacaBroker(self._route.value, api, tracker, stream, activities=activities)
+        return AlpacaBroker(self._route.value, api, tracker, stream, stops=self._stops, activities=activities)
 
     def _time_of_broker(self) -> Callable[[], datetime]:
         from adapters.alpaca.orders import readable, timestamp  # noqa: PLC0415  # imported where it is made

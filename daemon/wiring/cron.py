@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from config.environment import Environment
 from config.jobs import SchedulerSettings
+from core.letter import LetterQueries
 from core.ports import Clock, EventSink
 from core.schedule import ScheduledJob, Timetable
 from core.service import Service
-from scheduler.timetable import JOBS
+from scheduler.timetable import JOBS, LETTER, Admission
 
 if TYPE_CHECKING:
     from scheduler.cron import Cron
 
+SPECS = (*JOBS, LETTER)
 OFF = "ENABLE_CRON is not set"
 RECORDED = "the bars are recorded and the clock stands at their end, so nothing comes due"
 
@@ -35,6 +38,7 @@ class JobScheduler:
         self._clock = clock
         self._events = events
         self._off = "" if environment.enable_cron else OFF
+        self._letters: LetterQueries | None = None
         self.cron: Cron | None = None
 
     @property
@@ -43,6 +47,10 @@ class JobScheduler:
         if self._off == RECORDED:
             return [f"jobs: ENABLE_CRON is set but {self._off}"]
         return self.cron.overdue() if self.cron is not None else []
+
+    def write_with(self, letters: LetterQueries) -> None:
+        """Let the letter be written after each close."""
+        self._letters = letters
 
     def start(self, service: Service) -> None:
         """Make the jobs; their alarms are set only on the machine's clock, since no other can be waited on."""
@@ -53,6 +61,7 @@ class JobScheduler:
         from adapters.calendar import NyseCalendar  # noqa: PLC0415  # with the jobs
         from adapters.run_store import FileRunStore  # noqa: PLC0415  # with the jobs
         from scheduler.cron import Cron  # noqa: PLC0415  # brings APScheduler
+        from scheduler.jobs import WORK  # noqa: PLC0415  # with the jobs
 
         self.cron = Cron(
             service,
@@ -61,6 +70,8 @@ class JobScheduler:
             events=self._events,
             store=FileRunStore(self._environment.state_dir / "jobs.json"),
             settings=self._settings,
+            specs=SPECS,
+            work={**WORK, LETTER.name: self._write_letter},
         )
         if self._clock.is_real_time:
             self.cron.start()
@@ -74,8 +85,16 @@ class JobScheduler:
         """Return each job with its last and next run, or why none runs."""
         if self.cron is not None:
             return self.cron.timetable()
-        idle = (ScheduledJob(name=s.name, schedule=s.schedule, skipped_reason=self._off) for s in JOBS)
+        idle = (ScheduledJob(name=s.name, schedule=s.schedule, skipped_reason=self._off) for s in SPECS)
         return Timetable(enabled=False, jobs=tuple(idle))
+
+    async def _write_letter(self, service: Service, admission: Admission) -> str:
+        """Write the session's letter, off the event loop."""
+        del service, admission
+        if self._letters is None:
+            return "no letter: there is nobody to write it"
+        letter = await asyncio.to_thread(self._letters.write_letter)
+        return f"letter of {letter.session}: {letter.steps} steps, {len(letter.fills)} fills"
 
     def _clock_stands(self) -> bool:
         return self._environment.provider == "parquet" and self._clock.is_real_time

@@ -24,9 +24,10 @@ from daemon.wiring.plugins import PluginService
 from daemon.wiring.scoreboard import ScoreService
 from daemon.wiring.sentiment import SentimentService
 from daemon.wiring.shadows import ShadowService
-from pipeline.engine import Engine, EngineDependencies
+from pipeline.dependencies import EngineDependencies
+from pipeline.engine import Engine
 from pipeline.report_events import publish_events_to
-from risk.build import assemble_risk
+from risk.build import assemble_risk, brackets_by
 
 if TYPE_CHECKING:
     from adapters.calendar import NyseCalendar
@@ -102,6 +103,7 @@ class EngineFactory:
             route=self.route.value,
             initial_cash=self.brokers.initial_cash(broker, ledger),
             cash_tolerance_pct=self.brokers.cash_tolerance_pct,
+            protection=self.brokers.protection(brackets_by(lambda: self.limits.settings), self.hub, clock),
             follows_account=self.brokers.follows_account,
             account_check=self.brokers.account_check,
         )

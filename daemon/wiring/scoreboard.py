@@ -103,6 +103,14 @@ class ScoreService:
             board = self._board = scoreboard(ledger.closes(), taught, state, weights, self._trading.votes)
         return board
 
+    def closes(self) -> Sequence[SessionClose]:
+        """Return every close, oldest first."""
+        return self._ledger.closes() if self._ledger else ()
+
+    def taught(self, session: str) -> Sequence[Outcome]:
+        """Return what a session (ISO date) taught."""
+        return self._ledger.outcomes_of_session(session) if self._ledger else ()
+
     def close(self) -> None:
         """Close the file in order."""
         if self._ledger is not None:

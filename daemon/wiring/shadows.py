@@ -18,7 +18,8 @@ from core.plain_words import plain_reason
 from core.ports import Team
 from core.types import Cycle, MarketView
 from core.universe import BENCHMARK
-from pipeline.engine import Engine, EngineDependencies
+from pipeline.dependencies import EngineDependencies
+from pipeline.engine import Engine
 from pipeline.null_parts import NullEventBus, NullMemory, no_events
 from pipeline.shadow import SeenView, ShadowBook, ShadowBooks
 from risk.build import assemble_risk
@@ -98,6 +99,11 @@ class ShadowService:
     ----------
     given : mapping of str to ShadowBookSettings
         By name.
+
+    Attributes
+    ----------
+    ledgers : dict of str to SqliteLedger
+        Of the open books, by name.
     """
 
     def __init__(
@@ -109,6 +115,7 @@ class ShadowService:
         self._team_of: TeamOf | None = None
         self._shadow_books: ShadowBooks | None = None
         self._files: list[SqliteLedger | PaperBroker] = []
+        self.ledgers: dict[str, SqliteLedger] = {}
         self._fault = ""
 
     @property
@@ -145,6 +152,7 @@ class ShadowService:
         for file in self._files:
             file.close()
         self._files.clear()
+        self.ledgers.clear()
         self._shadow_books = None
 
     def _open(self) -> ShadowBooks:
@@ -163,6 +171,7 @@ class ShadowService:
             mask=self._environment.secret_mask(),
         )
         self._files.append(ledger)
+        self.ledgers[name] = ledger
         broker = PaperBroker(given.trading.broker, seen, SqlitePaperStore(folder / "paper_broker.sqlite"))
         self._files.append(broker)
         return ShadowBook(name, shadow_engine(given, seen, broker, ledger, self._team(given)), self._resume_after)

@@ -30,6 +30,7 @@ from daemon.wiring.backtest_jobs import BacktestService
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.cron import JobScheduler
 from daemon.wiring.engine_factory import EngineFactory
+from daemon.wiring.letters import LetterService
 from daemon.wiring.memory import MemoryService
 from daemon.wiring.notifications import NotificationService
 from daemon.wiring.plugins import PluginService
@@ -67,6 +68,7 @@ class Daemon:
     universe: Universe
     scheduler: JobScheduler
     engines: EngineFactory
+    letters: LetterService
     close: Callable[[], None]
 
 
@@ -101,7 +103,10 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
     given = _service_dependencies(engines, scheduler, metrics, notifications, BacktestService(folder), close)
     port = environment.port or trading.server.port
     service = EngineService(given)
-    return Daemon(service, hub, metrics, port, trading.server, trading.universe, scheduler, engines, close)
+    letters = LetterService(engines, lambda: service.engine, given.levels_of)
+    scheduler.write_with(letters)
+    server, universe = trading.server, trading.universe
+    return Daemon(service, hub, metrics, port, server, universe, scheduler, engines, letters, close)
 
 
 def _engine_factory(

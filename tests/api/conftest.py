@@ -70,7 +70,14 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     state = tmp_path_factory.mktemp("state")
     environment = read_environment({"DATA_PROVIDER": "simulated", "STATE_DIR": str(state)})
     wired = build_daemon(environment, own_settings(tmp_path_factory.mktemp("config")))
-    app = create_app(wired.service, wired.hub, environment, wired.metrics)
+    app = create_app(
+        wired.service,
+        wired.hub,
+        environment,
+        wired.metrics,
+        judgement=wired.engines.scores,
+        letters=wired.letters,
+    )  # fmt: skip
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     server = uvicorn.Server(configuration(app))

@@ -17,7 +17,13 @@ from tests.api.conftest import Daemon
 from tests.api.problem import assert_problem
 
 ROUTES_MIN = 35
-PARAMETERS = {"ticker": "NVDA", "decision_id": "unknown", "job_id": "unknown", "name": "unknown.js"}
+PARAMETERS = {
+    "session": "2025-06-27",
+    "ticker": "NVDA",
+    "decision_id": "unknown",
+    "job_id": "unknown",
+    "name": "unknown.js",
+}
 BASE = "http://127.0.0.1:8787"
 PAGES = ("/", "/docs", "/dashboard/main.js", "/docs/main.js", "/docs/swagger-ui.css")
 JSON, TEXT = ("content-type", "application/json"), ("content-type", "text/plain")

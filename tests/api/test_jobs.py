@@ -6,7 +6,7 @@ import httpx
 
 from tests.api.problem import assert_problem
 
-JOBS = ["cron_regime", "cron_risk_check", "cron_decide", "cron_weekly_retrain"]
+JOBS = ["cron_regime", "cron_risk_check", "cron_decide", "cron_weekly_retrain", "letter"]
 FIELDS = {
     "name", "schedule", "last_run_at", "last_outcome", "last_duration_ms", "next_run_at", "skipped_reason",
 }  # fmt: skip

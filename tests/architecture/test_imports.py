@@ -26,7 +26,7 @@ INNER = {
     "pipeline": ("core",),
     "backtest": ("core", "config", "analysis", "pipeline"),
     "daemon": ("core", "config", "analysis", "models", "pipeline"),
-    "cli": ("core", "config", "daemon.wiring", "backtest.app"),
+    "cli": ("core", "config", "daemon.wiring", "backtest.app", "api.mcp"),
 }
 WIRING = ("daemon/wiring/", "backtest/app/")
 HOMES = {
@@ -50,6 +50,7 @@ HOMES = {
     "apprise": ("adapters/notify/receivers.py",),
     "pytickersymbols": ("config/universe_index.py",),
     "typer": ("cli/",),
+    "mcp": ("api/mcp/",),
 }
 
 

@@ -13,8 +13,10 @@ RATE_A_MOMENT = 0.02
 BOOKED = ("deposit", "withdrawal", "fee", "interest", "dividend", "dividend tax")
 """What the account's activities name: the ledger has it to the cent."""
 BY_HAND = ("hand sale", "foreign order", "merger", "block")
-"""What is told or left alone; switched on with the engine's reconciliation in the step."""
-ENABLED = BOOKED
+"""What a person does, or what closes a position or the account: booked, told, or left alone."""
+ENABLED = (*BOOKED, *BY_HAND)
+BY_HAND_PREFIX = "by-hand-"
+"""Of the names of a person's orders."""
 BLOCKED_MOMENTS = 9
 
 
@@ -42,6 +44,7 @@ class Outside:
         self._admin = admin
         self._enabled = enabled
         self._blocked_for = 0
+        self._orders = 0
         self._makers: dict[str, Callable[[], bool]] = {
             "deposit": lambda: self._cash("CSD", 100, 5_000),
             "withdrawal": lambda: self._cash("CSW", -2_000, -100),
@@ -92,20 +95,16 @@ class Outside:
         held = Decimal(book["positions"][symbol])
         share = self._dice.choice((Decimal(1), Decimal("0.5")))
         quantity = (held * share).quantize(Decimal(1)) or held
-        self._admin.call(
-            "order", symbol=symbol, qty=str(min(quantity, held)), side="sell", type="market", time_in_force="day"
-        )
-        return True
+        return self._order(symbol, str(min(quantity, held)), side="sell", type="market", time_in_force="day")
 
     def _foreign_order(self) -> bool:
         """A person's own limit order, far from the market: it rests beside the engine's."""
         symbol = self._dice.choice(SYMBOLS)
-        price = Decimal(self._admin.book()["prices"][symbol])
-        self._admin.call(
-            "order", symbol=symbol, qty="1", side="buy", type="limit", time_in_force="gtc",
-            limit_price=str((price / 2).quantize(Decimal("0.01"))),
-        )  # fmt: skip
-        return True
+        book = self._admin.book()
+        if self._has_open_order(book, symbol):
+            return False
+        price = str((Decimal(book["prices"][symbol]) / 2).quantize(Decimal("0.01")))
+        return self._order(symbol, "1", side="buy", type="limit", time_in_force="gtc", limit_price=price)
 
     def _merger(self) -> bool:
         """A company is bought for cash."""
@@ -120,6 +119,12 @@ class Outside:
         if not self._blocked_for:
             self._blocked_for = self._dice.randint(1, BLOCKED_MOMENTS)
             self._admin.call("event", event="block", trading_blocked=True)
+        return True
+
+    def _order(self, symbol: str, quantity: str, **more: str) -> bool:
+        self._orders += 1
+        name = f"{BY_HAND_PREFIX}{self._orders}"
+        self._admin.call("order", symbol=symbol, qty=quantity, client_order_id=name, **more)
         return True
 
     def _held(self) -> str:

@@ -115,13 +115,19 @@ def test_orders_go_to_alpaca_paper_once_and_a_kill_loses_no_fill(
         found = daemon.answer("/status")["recovery"]
         assert found["differences"] == []
         assert len(found["mended"]) == len(sent)
-        assert {row["status"] for row in daemon.answer("/orders")["orders"]} == {"filled"}
+        names = {row["client_order_id"] for row in sent}
+        now = {row["client_order_id"]: row["status"] for row in daemon.answer("/orders")["orders"]}
+        assert {status for name, status in now.items() if name in names} == {"filled"}
         held = daemon.answer("/positions")["positions"]
+        resting = {row["protection"]["client_order_id"]: row["protection"] for row in held}
+        protective = set(now) - names
+        assert {name for name in resting if name} == {n for n in protective if now[n] == "submitted"}
+        assert {found["rests_at"] for found in resting.values() if int(float(found["quantity"]))} == {"Alpaca"}
         assert {row["ticker"]: Decimal(row["quantity"]) for row in held} == {
             symbol: holding.quantity for symbol, holding in stand_in.book.holdings.items()
         }
         assert set(stand_in.book.post_attempts.values()) == {1}
-        assert set(stand_in.book.post_attempts) == {row["client_order_id"] for row in sent}
+        assert set(stand_in.book.post_attempts) == set(now)
         by_the_stream(stand_in, daemon)
         assert daemon.end()[0] == 0
 

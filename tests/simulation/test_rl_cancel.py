@@ -16,7 +16,7 @@ pytest.importorskip("stable_baselines3")
 from adapters.clock import ManualClock
 from adapters.events.hub import EventHub
 from config.trading import RegimeSettings, RlSettings
-from core.service import JobStatus
+from core.long_jobs import JobStatus
 from daemon.child_jobs import JobRunner
 from models.rl.child import TrainingSpec, train_ensemble
 from tests.panels import make_panel

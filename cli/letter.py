@@ -1,0 +1,30 @@
+"""The letter of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from cli.client import connected
+from cli.output import AsJson, show
+
+commands = typer.Typer()
+
+
+@commands.command()
+def letter(
+    session: Annotated[str, typer.Argument(help="ISO date; left out: the last session's, written now.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Give a session's letter: what was done, at what cost, and what differs from the books on paper."""
+    with connected() as daemon:
+        found = daemon.get(f"/letter/{session}") if session else daemon.post("/letter")
+        show(found, as_json, lambda answer: letter_lines(answer, daemon.url))
+
+
+def letter_lines(answer: Mapping[str, Any], url: str) -> Iterable[object]:
+    """Return the letter's short text, and where its page is."""
+    yield answer["text"]
+    yield f"page: {url}/letter/{answer['session']}/page"
