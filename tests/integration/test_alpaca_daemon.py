@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 from collections.abc import Iterator
@@ -74,7 +75,10 @@ def stand_in(bars: dict[str, list[dict[str, Any]]]) -> Iterator[AlpacaBroker]:
 def settings(tmp_path: Path) -> Path:
     folder = tmp_path / "settings"
     folder.mkdir()
-    return own_settings(folder)
+    own_settings(folder)
+    settings = json.loads((folder / "trading.json").read_text()) if (folder / "trading.json").exists() else {}
+    (folder / "trading.json").write_text(json.dumps({**settings, "execution": {"entry": "market"}}))
+    return folder
 
 
 @pytest.fixture
