@@ -150,7 +150,7 @@ class Engine:
                 self._send(plan.approved)
             if cycle.protects:
                 parts.broker.protect(plan.protections)
-            if not self.sending.is_closed:
+            if not self.sending.is_closed and not self._portfolio.account.restricted:
                 parts.protection.update(name, self._portfolio, plan.analysis)
             self._end_of_faults()
             parts.memory.remember(report)
@@ -230,8 +230,9 @@ class Engine:
         self._parts.account_check.doubt()
         state, alerts = self._parts.risk.on_consecutive_errors(self._faults, self._state)
         at = self._parts.clock.now()
-        for message in (f"{meaning}: {error}", *alerts):
-            self._parts.events.publish("risk.alert", at, {"message": message, "faults": self._faults})
+        failed = {"message": f"{meaning}: {error}", "cause": str(error)}  # a job that failed of it says the same
+        for alert in (failed, *({"message": message} for message in alerts)):
+            self._parts.events.publish("risk.alert", at, {**alert, "faults": self._faults})
         if state is not self._state:
             self.set_state(state, f"{self._faults} steps failed in a row")
             self._portfolio = with_faults(self._portfolio, reduced=True)

@@ -24,6 +24,7 @@ from adapters.ledger.rows import (
     stamp,
     trading_state_of,
 )
+from core.money import PRICE_TICK
 from core.orders import SPLIT
 from core.round_trips import RoundTrip, RoundTripTracker
 from core.service import EquityMark, OrderRecord, RefusalRecord

@@ -7,7 +7,14 @@ from fastapi import APIRouter
 from api.dependencies import Limit, ServiceDependency
 from api.openapi import problems
 from api.schemas.base import Data
-from api.schemas.portfolio import FillAnswer, OrderAnswer, OrdersAnswer, PositionsAnswer, TradesAnswer
+from api.schemas.portfolio import (
+    FillAnswer,
+    OrderAnswer,
+    OrdersAnswer,
+    PositionsAnswer,
+    ReconciliationAnswer,
+    TradesAnswer,
+)
 
 router = APIRouter(tags=["portfolio"])
 
@@ -29,6 +36,12 @@ async def positions(service: ServiceDependency) -> PositionsAnswer:
     return PositionsAnswer.of_portfolio(
         portfolio, service.levels(), service.protection(), Data.of_now(service), fill_count=filled
     )
+
+
+@router.get("/reconciliation", responses=problems(503))
+async def reconciliation(service: ServiceDependency) -> ReconciliationAnswer:
+    """Give the last comparison of ledger and account: what differs, what is frozen, what is left alone."""
+    return ReconciliationAnswer.model_validate({**service.reconciliation(), "data": Data.of_now(service)})
 
 
 @router.get("/trades", responses=problems(422, 503))

@@ -229,3 +229,64 @@ class StateAnswer(ResponseSchema):
 
     trading_state: str
     data: Data
+
+
+class ResumeAnswer(StateAnswer):
+    """What a resume took over because it was named, and what it would take over if it were; in words."""
+
+    model_config = example(trading_state="active", taken_over={}, offered={})
+
+    taken_over: dict[str, str]
+    offered: dict[str, str]
+
+
+class ReconciledCash(ResponseSchema):
+    """US dollars; `unexplained` is 0 within the tolerance."""
+
+    ledger: Decimal
+    account: Decimal | None
+    unexplained: Decimal
+
+
+class FrozenAnswer(ResponseSchema):
+    """A ticker that is not traded as usual: shares are missing, or a person sold them by hand."""
+
+    ticker: str = TICKER
+    expected: Decimal
+    observed: Decimal
+    missing: Decimal
+    since: datetime
+    reason: str
+    exits_allowed: bool
+
+
+class ForeignOrder(ResponseSchema):
+    """An open order in the account that is not the engine's."""
+
+    client_order_id: str
+    ticker: str = TICKER
+    side: str
+    quantity: Decimal
+
+
+class LeftAlone(ResponseSchema):
+    """What is in the account and not the engine's: never sold, never cancelled, counted nowhere."""
+
+    shares: dict[str, Decimal]
+    orders: list[ForeignOrder]
+
+
+class ReconciliationAnswer(ResponseSchema):
+    """The last comparison of the ledger with the broker's account."""
+
+    at: datetime | None
+    agrees: bool
+    differences: list[str]
+    entries_stopped: str
+    restricted: str
+    cash: ReconciledCash
+    frozen: list[FrozenAnswer]
+    left_alone: LeftAlone
+    not_free: dict[str, Decimal] = Field(description="Shares of the engine's that a person's orders hold back.")
+    resume_can_take_over: dict[str, str] = Field(description="By the names that POST /resume takes.")
+    data: Data

@@ -190,6 +190,7 @@ def _service_dependencies(
         engines.scores.after_step(engine.last_view, report, engines.open_ledger(), engines.shadows.shadows)
         if report.cycle.agents and report.cycle.as_of is None:
             engines.ranker.watch(engine.last_view)
+            engines.sentiment.follow((*engine.portfolio.positions, *report.plan.analysis.candidates))
 
     return ServiceDependencies(
         clock=engines.clock,
