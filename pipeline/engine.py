@@ -151,7 +151,7 @@ class Engine:
                 self._send(plan.approved)
             if cycle.protects:
                 parts.broker.protect(plan.protections)
-            if not self.sending.is_closed:
+            if not self.sending.is_closed and not self._portfolio.account.restricted:
                 parts.protection.update(name, self._portfolio, plan.analysis)
             self._end_of_faults()
             parts.memory.remember(report)

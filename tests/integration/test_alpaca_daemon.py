@@ -75,7 +75,10 @@ def stand_in(bars: dict[str, list[dict[str, Any]]]) -> Iterator[AlpacaBroker]:
 def settings(tmp_path: Path) -> Path:
     folder = tmp_path / "settings"
     folder.mkdir()
-    return own_settings(folder)
+    own_settings(folder)
+    settings = json.loads((folder / "trading.json").read_text()) if (folder / "trading.json").exists() else {}
+    (folder / "trading.json").write_text(json.dumps({**settings, "execution": {"entry": "market"}}))
+    return folder
 
 
 @pytest.fixture
@@ -127,8 +130,27 @@ def test_orders_go_to_alpaca_paper_once_and_a_kill_loses_no_fill(
         }
         assert set(stand_in.book.post_attempts.values()) == {1}
         assert set(stand_in.book.post_attempts) == set(now)
+        in_one_account_with_a_person(stand_in, daemon)
         by_the_stream(stand_in, daemon)
         assert daemon.end()[0] == 0
+
+
+def in_one_account_with_a_person(stand_in: AlpacaBroker, daemon: Process) -> None:
+    """A person buys in the same account: it is left alone, and offered to a resume that may name it."""
+    found = daemon.answer("/reconciliation")
+    assert found["agrees"] and found["at"]
+    assert Decimal(found["cash"]["ledger"]) == Decimal(found["cash"]["account"])
+    with stand_in.book.lock:
+        body = {"symbol": "SPY", "qty": "2", "side": "buy", "type": "market", "time_in_force": "day"}
+        assert Desk(stand_in.book).submit(body).status == 200
+    daemon.answer("/risk/check", "POST")
+    found = daemon.answer("/reconciliation")
+    assert found["agrees"] and found["left_alone"]["shares"] == {"SPY": "2"}
+    assert "SPY" not in {row["ticker"] for row in daemon.answer("/positions")["positions"]}
+    resumed = daemon.answer("/resume", "POST")
+    assert resumed["taken_over"] == {} and list(resumed["offered"]) == ["SPY"]
+    assert daemon.answer("/reconciliation")["left_alone"]["shares"] == {"SPY": "2"}
+    assert "ledger and account agree" in daemon.answer("/status")["reconciliation"]
 
 
 def by_the_stream(stand_in: AlpacaBroker, daemon: Process) -> None:
@@ -136,7 +158,7 @@ def by_the_stream(stand_in: AlpacaBroker, daemon: Process) -> None:
     daemon.wait(lambda: not any("stream is down" in note for note in daemon.answer("/status")["degraded"]))
     daemon.answer("/flatten", "POST")
     daemon.wait(lambda: not daemon.answer("/positions")["positions"])
-    assert not stand_in.book.holdings
+    assert set(stand_in.book.holdings) == {"SPY"}, "what is a person's stays"
 
 
 def test_a_live_account_without_the_switches_gets_no_order(
