@@ -59,6 +59,9 @@ test-openclaw: $(VENV)/all ## the plugin in a real OpenClaw gateway, fetched fro
 bench: $(VENV)/dev ## every benchmark, one JSON line each (README: which prints what)
 	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script; done
 
+docs: $(VENV)/dev ## the pages, into build/site/index.html; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 hooks: $(VENV)/dev ## ruff and mypy before each commit (.pre-commit-config.yaml)
 	$(PIP) install --quiet -c constraints.txt pre-commit
 	$(BIN)/pre-commit install
@@ -75,4 +78,4 @@ chaos-memory: $(VENV)/dev ## 20 random kills of the memory's writer and of its s
 fuzz: $(VENV)/dev ## 10,000 requests made from the API's own document (FUZZ_CASES of each operation), all checks
 	FUZZ_CASES=$(or $(FUZZ_CASES),400) $(BIN)/pytest -q -s -n 0 tests/api/test_fuzz.py
 
-.PHONY: help run run-all check browser test test-openclaw bench hooks chaos soak chaos-memory fuzz
+.PHONY: help run run-all check browser docs test test-openclaw bench hooks chaos soak chaos-memory fuzz

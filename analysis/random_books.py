@@ -59,14 +59,6 @@ class Holdings:
     traded: NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scaling:
-    """A strategy sizes its portfolio to a volatility of its own (a year, a fraction), at most to a cap."""
-
-    target_volatility: float
-    exposure_max: float
-
-
 def random_books(
     open_: Floats,
     close: Floats,
@@ -106,11 +98,14 @@ def own_shares(row: int, stands: NDArray[np.intp], shares: Floats) -> Floats:
     return np.broadcast_to(shares, stands.shape)
 
 
-def equal_shares(close: Floats, scaling: Scaling | None) -> Sizes:
+def equal_shares(close: Floats, exposure_max: float | None) -> Sizes:
     """Return sizes that give every name the same share of the book's exposure.
 
-    The exposure is the strategy's own of that session or, where it scales itself to a volatility, what brings the
-    book's own volatility over the 21 sessions before to that target.
+    Parameters
+    ----------
+    exposure_max : float or None
+        For a strategy that scales itself to a volatility: each book is scaled so that its volatility over the 21
+        sessions before is what the strategy's was, up to this exposure. None: invested as the strategy is.
     """
     moves = np.nan_to_num(close[1:] / close[:-1] - 1.0)
 
@@ -118,16 +113,14 @@ def equal_shares(close: Floats, scaling: Scaling | None) -> Sizes:
         held = (shares > 0) & (stands != NOBODY)
         count = np.maximum(held.sum(axis=1), 1)
         exposure = np.full(len(stands), shares.sum())
-        if scaling is not None:
+        if exposure_max is not None:
             weights = np.zeros(stands.shape)
             book, name = np.nonzero(held)
             weights[book, stands[book, name]] = 1.0 / count[book]
-            past = moves[max(0, row - 1 - PORTFOLIO_VOLATILITY_SESSIONS) : row - 1] @ weights.T
-            volatility = past.std(axis=0, ddof=1) * np.sqrt(SESSIONS_PER_YEAR)
-            asked = np.divide(
-                scaling.target_volatility, volatility, out=np.zeros_like(volatility), where=volatility > 0
-            )
-            exposure = np.minimum(asked, scaling.exposure_max)
+            past = moves[max(0, row - 1 - PORTFOLIO_VOLATILITY_SESSIONS) : row - 1]
+            own, volatility = (past @ shares).std(ddof=1), (past @ weights.T).std(axis=0, ddof=1)
+            scale = np.divide(own, volatility, out=np.zeros_like(volatility), where=volatility > 0)
+            exposure = np.minimum(scale, exposure_max)
         return np.where(held, (exposure / count)[:, None], 0.0)
 
     return sizes

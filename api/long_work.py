@@ -13,7 +13,8 @@ from api.openapi import SERVICE_CALL
 from api.schemas.base import Data
 from api.schemas.daemon import JobAnswer
 from core.errors import Recoverable
-from core.service import JobStatus, Service
+from core.long_jobs import JobStatus
+from core.service import Service
 
 Wait = Annotated[bool, Query(description="Wait for the result; false answers 202 with a job.")]
 Made = TypeVar("Made", bound=BaseModel)

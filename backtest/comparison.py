@@ -36,7 +36,7 @@ def comparison_of(run: Run, market: Market, ranking: Ranking, null: Null, *, sli
     """Compare a run with the benchmarks and the random books of the same sessions."""
     bills = market.bills[market.first - 1 :]
     equal, own = (
-        _books(run, market, null, sizes) for sizes in (equal_shares(market.close, null.scaling), own_shares)
+        _books(run, market, null, sizes) for sizes in (equal_shares(market.close, null.exposure_max), own_shares)
     )
     return Comparison(
         sessions=run.sessions,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.holding import filled_forward
-from analysis.random_books import Scaling, equal_weight
+from analysis.random_books import equal_weight
 from core.market import Floats
 
 SCALED_VOLATILITY = 0.12
@@ -59,21 +59,22 @@ class Null:
     ----------
     books : int
         How many.
-    scaling : Scaling or None
-        How the strategy scales itself to a volatility; None where it does not: the books are invested as it is.
+    exposure_max : float or None
+        For a strategy that scales itself to a volatility, as the books then are, at most to this exposure; None
+        where it does not: the books are invested as it is.
     seed : int
     """
 
     books: int
-    scaling: Scaling | None
+    exposure_max: float | None
     seed: int
 
     @property
     def description(self) -> str:
         """The random books in a sentence."""
         invested = "invested as the strategy is"
-        if self.scaling is not None:
-            invested = f"scaled to {self.scaling.target_volatility:.0%} volatility as the strategy is"
+        if self.exposure_max is not None:
+            invested = "scaled to the volatility that the strategy had"
         return (
             f"{self.books} books that trade when the strategy trades, as many names as it, each dealt to one "
             f"drawn at random until it is sold, in equal parts, {invested}, at its costs; and as many that hold "

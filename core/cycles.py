@@ -44,6 +44,10 @@ class CycleKind:
         Whether the agent that sizes the whole portfolio gives its targets, where the settings have one.
     can_enter : bool
         Whether a buy may be approved at all; a cycle's `entries` can only narrow it.
+    in_session : bool
+        Whether it sends only while the exchange is open; else it decides, and what it proposes waits.
+    tends_positions : bool
+        Whether it looks after what is held without deciding anew: such a step works on a flatten in progress.
     needs_prices : bool
         Whether a sale needs a live price and a state that allows it. Not where a person asked to sell everything.
     """
@@ -52,6 +56,8 @@ class CycleKind:
     exit_rules: ExitRules = ExitRules.NONE
     allocates: bool = False
     can_enter: bool = True
+    in_session: bool = False
+    tends_positions: bool = False
     needs_prices: bool = True
 
     @property
@@ -63,14 +69,16 @@ class CycleKind:
 KINDS = {
     "decide": CycleKind(weight_set=WeightSet.CURRENT, exit_rules=ExitRules.SWING, allocates=True),
     "decide_v2": CycleKind(weight_set=WeightSet.LEGACY, exit_rules=ExitRules.SWING),
-    "risk_check": CycleKind(exit_rules=ExitRules.RISK_CHECK, can_enter=False),
+    "risk_check": CycleKind(
+        exit_rules=ExitRules.RISK_CHECK, can_enter=False, in_session=True, tends_positions=True
+    ),
     "flatten": CycleKind(exit_rules=ExitRules.EVERYTHING, can_enter=False, needs_prices=False),
     "regime": CycleKind(),
     "scan": CycleKind(),
     "rank": CycleKind(),
     "predict": CycleKind(),
     "recover": CycleKind(),
-    "settle": CycleKind(),
+    "settle": CycleKind(tends_positions=True),
 }
 """Every kind of step, by the name it is recorded under."""
 DECISION_CYCLES = tuple(name for name, kind in KINDS.items() if kind.decides)

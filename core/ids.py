@@ -21,3 +21,16 @@ def decision_id(*, cycle: str, as_of: datetime, fingerprints: tuple[str, ...]) -
 def client_order_id(decision: str, symbol: str, side: str) -> str:
     """Return the id of an order, derived from its decision; at most 128 characters (Alpaca's limit)."""
     return f"{decision}-{symbol}-{side}"
+
+
+def protective_order_id(decision: str, symbol: str) -> str:
+    """Return the id of the order that protects a position, derived from the decision that set its levels."""
+    return f"{decision}-{symbol}{_PROTECTS}"
+
+
+def is_protective(client_order_id: str) -> bool:
+    """Return whether an id is one of `protective_order_id`."""
+    return client_order_id.endswith(_PROTECTS)
+
+
+_PROTECTS = "-protect"

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from core.brackets import Bracket
+from core.flattening import FlattenRecord
 from core.notifications import Notification
 from core.service import OrderRecord
 from core.types import (
@@ -130,6 +131,10 @@ class Broker(Protocol):
         """Return the status of orders; those never taken are left out."""
         ...
 
+    def doubtful_orders(self) -> frozenset[str]:
+        """Return the orders of which nobody knows yet whether the broker will ever have them."""
+        ...
+
     def reason(self, client_order_id: str) -> str:
         """Return why an order was refused, cancelled or expired; empty where there is no reason."""
         ...
@@ -143,7 +148,7 @@ class Broker(Protocol):
         ...
 
 
-class Ledger(Protocol):
+class Ledger(FlattenRecord, Protocol):
     """Remembers for ever what was decided, sent and filled."""
 
     def record(self, report: StepReport) -> None:

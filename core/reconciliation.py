@@ -26,6 +26,8 @@ class AccountState(Struct, frozen=True, kw_only=True):
         Fills of such orders that are still listed, oldest first.
     restricted : str
         Why the account takes no orders; empty when it does.
+    resting : mapping of str to Decimal
+        Shares that stops and targets of the engine's may sell at any moment, by symbol.
     notices : mapping of str to str
         What the broker lists that books nothing or is not understood, by its id.
     """
@@ -35,6 +37,7 @@ class AccountState(Struct, frozen=True, kw_only=True):
     foreign_orders: tuple[Order, ...] = ()
     foreign_fills: tuple[Fill, ...] = ()
     restricted: str = ""
+    resting: Mapping[str, Decimal] = field(default_factory=dict)
     notices: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -61,6 +64,13 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
     account_cash: Decimal
     conditions: AccountConditions = NO_CONDITIONS
     foreign_orders: tuple[Order, ...] = ()
+
+
+class Resumption(Struct, frozen=True, kw_only=True):
+    """What a resume took over, because it was named, and what it would if it were; in words, by name."""
+
+    taken_over: Mapping[str, str] = field(default_factory=dict)
+    offered: Mapping[str, str] = field(default_factory=dict)
 
 
 class AccountSource(Protocol):

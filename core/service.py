@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any, Protocol
 
 from core.brackets import Levels
+from core.flattening import FlattenProgress
+from core.long_jobs import Job
 from core.memory import Recollection
+from core.protection import PositionProtection
+from core.reconciliation import Resumption
 from core.round_trips import RoundTrip
 from core.schedule import Timetable
+from core.slippage import Executed
 from core.trading import ZERO
 from core.types import (
     CashMovement,
@@ -25,41 +29,6 @@ from core.types import (
     Side,
     StepReport,
 )
-
-
-class JobStatus(StrEnum):
-    """Where a long job stands."""
-
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """Long work in a child process.
-
-    Attributes
-    ----------
-    kind : str
-        `quant_retrain`, `train`, `backtest` or `scan_backtest`; one of a kind at a time.
-    progress : float
-        In [0, 1].
-    result : mapping
-        JSON answer once done.
-    error : str
-        What went wrong and what to do, once failed.
-    """
-
-    job_id: str
-    kind: str
-    status: JobStatus
-    started_at: datetime
-    finished_at: datetime | None = None
-    progress: float = 0.0
-    message: str = ""
-    result: Mapping[str, Any] = field(default_factory=dict)
-    error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +83,6 @@ class EquityMark:
         Cash plus market value, US dollars.
     drawdown : float
         Distance below the peak, a fraction at or below 0.
-    regime : str or None
-        The regime that the step saw.
     external_flow : Decimal
         What a person paid in (or, negative, took out) since the mark before: no profit, US dollars.
     """
@@ -186,6 +153,14 @@ class LedgerQueries(Protocol):
         """Return fills, newest first."""
         ...
 
+    def reference_prices(self, client_order_ids: Collection[str]) -> Mapping[str, Decimal]:
+        """Return what the decisions behind orders stood on, US dollars, by client_order_id."""
+        ...
+
+    def executed(self, client_order_ids: Collection[str]) -> Mapping[str, Executed]:
+        """Return what of orders has traded, by client_order_id; those that have not are left out."""
+        ...
+
     def fill_count(self, session: date) -> int:
         """Return how many fills a session had; a split is none."""
         ...
@@ -242,12 +217,16 @@ class Service(Protocol):
         """Go to HALTED at once."""
         ...
 
-    async def resume(self) -> None:
-        """Go back to ACTIVE: a person says so."""
+    async def resume(self, take_over: Sequence[str] = ()) -> Resumption:
+        """Go back to ACTIVE: a person says so. Take over what is named, as the account has it."""
         ...
 
     async def flatten(self) -> StepReport:
-        """Sell everything and enter nothing (REDUCING)."""
+        """Sell everything and enter nothing (REDUCING); every step works on it until nothing is held."""
+        ...
+
+    def flatten_progress(self) -> FlattenProgress:
+        """Return whether a flatten is in progress, and what is left and why."""
         ...
 
     @property
@@ -257,6 +236,14 @@ class Service(Protocol):
 
     def portfolio(self) -> Portfolio:
         """Return the portfolio after the last step."""
+        ...
+
+    def reconciliation(self) -> Mapping[str, Any]:
+        """Return the last comparison of ledger and account as plain values."""
+        ...
+
+    def protection(self) -> Mapping[str, PositionProtection]:
+        """Return where each position's stop rests, by symbol, and what is bare."""
         ...
 
     def levels(self) -> Mapping[str, Levels]:

@@ -20,9 +20,9 @@ from typing import Any, TextIO, cast
 import structlog
 
 from core.errors import EngineError, RequestError
+from core.long_jobs import Job, JobStatus
 from core.plain_words import plain_reason
 from core.ports import Clock, EventSink
-from core.service import Job, JobStatus
 from daemon.log_stream import LogStream
 from daemon.process_memory import release_memory
 

@@ -6,34 +6,39 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
 
 from core.brackets import Levels
-from core.cycles import FLATTEN, SETTLE
+from core.cycles import SETTLE
 from core.errors import EngineError, LedgerError, Recoverable, RequestError
+from core.flattening import FlattenProgress
+from core.long_jobs import Job
 from core.memory import Recollection
 from core.plain_words import plain_reason
+from core.protection import PositionProtection
+from core.reconciliation import Resumption
 from core.schedule import Timetable
-from core.service import AnalysisReport, EquityPoint, Execution, Job, LedgerQueries
-from core.types import Cycle, Portfolio, Side, StepReport, TradingState
+from core.service import AnalysisReport, EquityPoint, Execution, LedgerQueries
+from core.types import Cycle, Portfolio, StepReport
 from daemon.child_jobs import JobRunner
 from daemon.engine_thread import EngineThread
 from daemon.equity_comparison import compare_with_market
 from daemon.halt_recorder import HaltRecorder
-from daemon.logs import settlement_lines, step_line
+from daemon.health import engine_health
+from daemon.logs import log_step
+from daemon.reconciliation_card import log_recovery, reconciliation_card
+from daemon.resumption import resume_engine
 from daemon.service_dependencies import ServiceDependencies
 from daemon.settle_trigger import SettleTrigger
 from daemon.start_retries import start_alert, start_retries
-from daemon.unwatched import UnwatchedLog, unwatched_reason
+from daemon.unwatched import UnwatchedLog, execute_with_warning
 from pipeline.engine import Engine
-from pipeline.execution import cancel_entries, execute, is_decision, newest_decision
-from pipeline.fault_policy import halting_on_fatal_faults, step_under_policy
-from pipeline.reconciliation import Recovery, accept, recover
-from pipeline.reports import last_bar_age_seconds
+from pipeline.execution import is_decision, newest_decision
+from pipeline.flattening import Flattening, flatten_progress
+from pipeline.reconciliation import Recovery, recover
 
 Result = TypeVar("Result")
 log = structlog.get_logger("engine")
@@ -62,6 +67,7 @@ class EngineService:
         self._runner = JobRunner(given.clock, given.events, lambda finish: self._thread.submit(finish).result())
         self._settle_soon = SettleTrigger(self._thread, lambda: None if self._not_ready else self.engine)
         self._halt_recorder = HaltRecorder()
+        self._flattening = Flattening()
         self._ledger: LedgerQueries | None = None
         self._unwatched = UnwatchedLog(self.timetable)
         self._not_ready = "The engine is starting."
@@ -93,7 +99,7 @@ class EngineService:
 
     def health(self) -> Mapping[str, Any]:
         """Answer at once: no network, no models, no lock."""
-        engine, report, now = self.engine, self.last_decision, self.now()
+        engine = self.engine
         return {
             "status": "ok",
             "models_loaded": self._given.ranker.loaded,
@@ -101,9 +107,8 @@ class EngineService:
             "ready": not self._not_ready,
             "not_ready": self._not_ready,
             "trading_state": engine.state.value if engine else self._halt_recorder.state_before_start,
-            "last_decision_age_seconds": round((now - report.as_of).total_seconds(), 3) if report else None,
             "engine_busy_seconds": round(self._thread.busy_seconds(), 3),
-            "last_bar_age_seconds": last_bar_age_seconds(engine.last_view, now) if engine else None,
+            **engine_health(engine, self.last_decision, self.now()),
         }
 
     def starting(self) -> bool:
@@ -136,12 +141,9 @@ class EngineService:
         def settle_and_execute(engine: Engine) -> Execution:
             if not dry_run:
                 self._step(engine, SETTLE)
-            with halting_on_fatal_faults(engine):
-                done = execute(engine, decision_id, dry_run=dry_run)
+            done = execute_with_warning(engine, decision_id, self.timetable(), dry_run=dry_run)
             self._unwatched.note(engine)
-            buying = {order.symbol for order in done.orders if order.side is Side.BUY}
-            warning = unwatched_reason(engine, self.timetable(), buying)
-            return replace(done, warnings=(warning,)) if warning else done
+            return done
 
         return await self._on_engine(settle_and_execute)
 
@@ -150,31 +152,29 @@ class EngineService:
         self._status_cache = (-1.0, b"")
         await self._halt_recorder.halt(lambda: self.engine, reason)
 
-    async def resume(self) -> None:
-        """Go back to ACTIVE, unless a halt was asked for later; losses are measured from here on."""
+    async def resume(self, take_over: Sequence[str] = ()) -> Resumption:
+        """Go back to ACTIVE, unless a halt was asked for later; take over what is named, and nothing else."""
         halt_requests = self._require_engine().sending.halt_requests
 
-        def accept_and_resume(engine: Engine) -> None:
-            self.recovery = accept(engine, self.recovery)
-            engine.sending.open(halt_requests)
-            engine.resume("resumed by a person")
-            self._record_portfolio(engine)
+        def accept_and_resume(engine: Engine) -> Resumption:
+            self.recovery, done = resume_engine(engine, self.recovery, take_over, halt_requests, self._step)
+            return done
 
-        await self._on_engine(accept_and_resume)
+        return await self._on_engine(accept_and_resume)
 
     async def flatten(self) -> StepReport:
-        """Cancel open buys and sell everything; entries stay off until a person resumes."""
+        """Cancel open buys and sell everything, before all that waits; steps go on until it is done."""
         halt_requests = self._require_engine().sending.halt_requests
 
-        def cancel_and_sell(engine: Engine) -> StepReport:
+        def begin(engine: Engine) -> StepReport:
             engine.sending.open(halt_requests)
-            if engine.state is TradingState.ACTIVE:
-                engine.set_state(TradingState.REDUCING, "flattened by a person")
-            with halting_on_fatal_faults(engine):
-                cancel_entries(engine)
-            return self._step(engine, FLATTEN)
+            return self._timed(engine, self._flattening.begin)
 
-        return await self._on_engine(cancel_and_sell)
+        return await asyncio.wrap_future(self._thread.submit_first(begin, self._require_engine()))
+
+    def flatten_progress(self) -> FlattenProgress:
+        """Return whether a flatten is in progress, and what is left and why."""
+        return flatten_progress(self._require_engine())
 
     async def rollback(self) -> Mapping[str, Any]:
         """Put the ranker before the one in use back in use."""
@@ -189,9 +189,9 @@ class EngineService:
 
     def equity(self, sessions: int) -> Sequence[EquityPoint]:
         """Return the last sessions' equity beside the market's, oldest first."""
-        view = self.engine.last_view if self.engine else None
-        bars, marks = view.bars if view else None, self.ledger.equity_marks(sessions)
-        return compare_with_market(marks, bars, sessions=sessions, **self._given.market._asdict())
+        view, marks = self.engine.last_view if self.engine else None, self.ledger.equity_marks(sessions)
+        market = self._given.market._asdict()
+        return compare_with_market(marks, view.bars if view else None, sessions=sessions, **market)
 
     def state_reason(self) -> str:
         """Return why the trading state is what it is; empty when nobody changed it. Never fails."""
@@ -203,6 +203,14 @@ class EngineService:
     def portfolio(self) -> Portfolio:
         """Return the portfolio after the last step."""
         return self._require_engine().portfolio
+
+    def reconciliation(self) -> Mapping[str, Any]:
+        """Return the last comparison of ledger and account as plain values."""
+        return reconciliation_card(self._require_engine(), self.recovery)
+
+    def protection(self) -> Mapping[str, PositionProtection]:
+        """Return where each position's stop rests, and what is bare."""
+        return self._require_engine().parts.protection.by_symbol()
 
     def levels(self) -> Mapping[str, Levels]:
         """Return each held position's nearest stop and target."""
@@ -257,10 +265,8 @@ class EngineService:
         engine = self.engine = self.engine or self._given.build(self._settle_soon)
         self._halt_recorder.halt_new_engine(engine)
         self._ledger = self._given.open_ledger()
-        found = self.recovery = recover(engine)
-        self.last_decision = newest_decision(engine.parts.ledger)
-        write = log.error if found.differences else log.info
-        write("start.recovered", mended=found.mended, differences=found.differences)
+        self.last_decision, self.recovery = newest_decision(engine.parts.ledger), recover(engine)
+        log_recovery(self.recovery)
         self._unwatched.note(engine)
         return engine
 
@@ -270,25 +276,19 @@ class EngineService:
         self._given.events.publish("risk.alert", self._given.clock.now(), start_alert(error, tried_again=True))
 
     def _step(self, engine: Engine, cycle: Cycle) -> StepReport:
+        return self._timed(engine, lambda engine: self._flattening.step(engine, cycle))
+
+    def _timed(self, engine: Engine, step: Callable[[Engine], StepReport]) -> StepReport:
         began = time.perf_counter()
-        report = step_under_policy(engine, cycle)
+        report = step(engine)
         seconds = time.perf_counter() - began
         if is_decision(report):
             self.last_decision = report
         self._status_cache = (-1.0, b"")
-        log.info("step", **step_line(report, seconds))
-        for event, fields in settlement_lines(report):
-            log.info(event, **fields)
+        log_step(report, seconds)
         self._given.on_step(engine, report, seconds)
         self._unwatched.note(engine)
         return report
-
-    def _record_portfolio(self, engine: Engine) -> None:
-        """Let a step write the portfolio down, so that a restart knows it too."""
-        try:
-            self._step(engine, SETTLE)
-        except Recoverable as error:
-            log.warning("resume.book_not_written", reason=str(error))
 
     async def _on_engine(self, work: Callable[[Engine], Result]) -> Result:
         return await asyncio.wrap_future(self._thread.submit(work, self._require_engine()))

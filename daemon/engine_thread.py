@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 
 import structlog
 
@@ -31,6 +32,7 @@ class EngineThread:
     def __init__(self) -> None:
         self.stopping = threading.Event()
         self._began: float | None = None
+        self._first: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=NAME)
 
     def submit(self, work: Callable[[*Arguments], Result], *arguments: *Arguments) -> Future[Result]:
@@ -42,9 +44,31 @@ class EngineThread:
             Status 503, here or in the future, when the thread is stopping.
         """
         try:
-            return self._executor.submit(self._run, work, arguments)
+            return self._executor.submit(self._take_turn, work, arguments)
         except RuntimeError as error:
             raise _stopping() from error
+
+    def submit_first(self, work: Callable[[*Arguments], Result], *arguments: *Arguments) -> Future[Result]:
+        """Queue a call of `work` before all that waits; it runs as soon as the running work has ended.
+
+        Raises
+        ------
+        RequestError
+            Status 503, here or in the future, when the thread is stopping.
+        """
+        first: Future[Result] = Future()
+        self._first.append((first, lambda: self._run(work, arguments)))
+        self.submit(lambda: None)  # in case nothing waits that would run it
+        return first
+
+    def _run_first(self) -> None:
+        while self._first:
+            future, work = self._first.popleft()
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(work())
+                except BaseException as error:  # noqa: BLE001 # the future's owner is told, as with any executor
+                    future.set_exception(error)
 
     def busy_seconds(self) -> float:
         """Return how long the running work has run; 0 when none does."""
@@ -63,6 +87,10 @@ class EngineThread:
             await asyncio.wait_for(asyncio.wrap_future(ended), seconds_max)
         except TimeoutError:
             log.warning("stop.step_left_behind", waited_seconds=seconds_max)
+
+    def _take_turn(self, work: Callable[[*Arguments], Result], arguments: tuple[*Arguments]) -> Result:
+        self._run_first()
+        return self._run(work, arguments)
 
     def _run(self, work: Callable[[*Arguments], Result], arguments: tuple[*Arguments]) -> Result:
         if self.stopping.is_set():

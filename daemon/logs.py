@@ -47,6 +47,14 @@ def configure_logging(mask: SecretMask = NO_SECRETS) -> LogStream:
     return stream
 
 
+def log_step(report: StepReport, seconds: float) -> None:
+    """Log a step and what it settled."""
+    log = structlog.get_logger("engine")
+    log.info("step", **step_line(report, seconds))
+    for event, fields in settlement_lines(report):
+        log.info(event, **fields)
+
+
 def settlement_lines(report: StepReport) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Return what the log says of each corporate action and cash movement of a step: the event, its fields."""
     changes = {fill.fill_id: fill for fill in report.fills if fill.rule == SPLIT}

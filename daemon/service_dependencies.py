@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from core.brackets import Levels
+from core.long_jobs import Job
 from core.memory import Recollection
 from core.ports import Clock, EventSink
 from core.schedule import Timetable
-from core.service import Job, LedgerQueries, Service
+from core.service import LedgerQueries, Service
 from core.types import StepReport
 from daemon.child_jobs import JobRunner
 from pipeline.engine import Engine

@@ -8,14 +8,17 @@ from typing import Any
 
 import msgspec
 
+from core.flattening import FlattenProgress
+from core.long_jobs import Job, JobStatus
 from core.schedule import Timetable
-from core.service import Job, JobStatus
 from core.types import StepReport, TradingState
 from daemon.child_jobs import job_data
 from daemon.engine_service import EngineService
 from daemon.process_memory import resident_mb
+from daemon.reconciliation_card import degraded_by_account, reconciliation_line
 from daemon.unwatched import unwatched_reason
 from pipeline.engine import Engine
+from pipeline.flattening import flatten_progress
 from pipeline.report_events import portfolio_data, regime_data
 from pipeline.reports import last_bar_age_seconds
 
@@ -85,9 +88,22 @@ def _stopped(service: EngineService) -> Iterator[str]:
     """Yield what keeps the engine from trading."""
     if service.not_ready_reason():
         yield service.not_ready_reason()
+    yield from degraded_by_account(service.engine)
     if service.engine is None or service.engine.state is TradingState.ACTIVE:
         return
     yield f"trading is {service.engine.state.value}: {service.state_reason() or 'no reason is recorded'}"
+
+
+def flatten_data(progress: FlattenProgress) -> dict[str, Any]:
+    """Return a flatten as plain values."""
+    return {
+        "in_progress": progress.since is not None,
+        "since": progress.since.isoformat() if progress.since else None,
+        "left": [
+            {"ticker": left.symbol, "quantity": str(left.quantity), "reason": left.reason}
+            for left in progress.left
+        ],
+    }
 
 
 def _engine_facts(service: EngineService, broker_mode: str) -> dict[str, Any]:
@@ -100,10 +116,13 @@ def _engine_facts(service: EngineService, broker_mode: str) -> dict[str, Any]:
     return {
         "trading_state": engine.state.value,
         "state_reason": service.state_reason(),
+        "reconciliation": reconciliation_line(engine),
         "recovery": {"mended": found.mended, "differences": found.differences} if found else None,
         "data": _feed_facts(engine, service.now()),
         "broker": {"mode": broker_mode, "orders_go_to": engine.parts.route, "name": engine.parts.broker.name},
         "portfolio": portfolio_data(engine.portfolio) | {"pending": pending},
+        "flatten": flatten_data(flatten_progress(engine)),
+        "protection": engine.parts.protection.by_symbol(),
         "regime": regime_data(regime) if regime else None,
         "last_decision_id": decided.decision_id if decided else None,
         "config_digest": engine.parts.config_digest(),

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import structlog
 
 from core.schedule import Timetable
+from core.service import Execution
+from core.types import Side
 from pipeline.engine import Engine
+from pipeline.execution import execute
+from pipeline.fault_policy import halting_on_fatal_faults
 
 log = structlog.get_logger("engine")
 
@@ -33,6 +38,17 @@ def unwatched_reason(engine: Engine | None, timetable: Timetable, buying: Collec
         f"not automatic: nobody watches the stops of {names} ({cause}). Start with ENABLE_CRON=true, or ask "
         "for each check: POST /risk/check."
     )
+
+
+def execute_with_warning(
+    engine: Engine, decision_id: str | None, timetable: Timetable, *, dry_run: bool
+) -> Execution:
+    """Send a recorded decision's orders; with a warning where nobody watches what they buy."""
+    with halting_on_fatal_faults(engine):
+        done = execute(engine, decision_id, dry_run=dry_run)
+    buying = {order.symbol for order in done.orders if order.side is Side.BUY}
+    warning = unwatched_reason(engine, timetable, buying)
+    return replace(done, warnings=(warning,)) if warning else done
 
 
 class UnwatchedLog:

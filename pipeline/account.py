@@ -62,6 +62,8 @@ def without_refused_exits(
 ) -> Portfolio:
     """Count no sale that the broker refused as a trade of the session: it would take an entry's place."""
     refused = sum(
-        a.order.side is Side.SELL and statuses.get(a.order.client_order_id) == OrderStatus.REJECTED for a in sent
+        a.order.side is Side.SELL
+        and statuses.get(a.order.client_order_id) in (OrderStatus.REJECTED, OrderStatus.CANCELLED)
+        for a in sent
     )
     return replace(portfolio, trades_today=max(portfolio.trades_today - refused, 0)) if refused else portfolio

@@ -14,7 +14,7 @@ from core.orders import BY_HAND
 from core.reconciliation import AccountState
 from core.trading import ZERO
 from core.types import CashKind, CashMovement, Fill, Portfolio, Settlement, Side
-from pipeline.account import cash_to_come
+from pipeline.account import MOVED_MAX, cash_to_come
 
 
 def explain(
@@ -87,6 +87,7 @@ def compare(
         if (entry := _frozen(portfolio, account, symbol, at, by_hand)) is not None
     }
     least, most = cash_to_come(portfolio)
+    most += _fired_usd(portfolio, account)
     margin, difference = tolerance_usd, account.cash - portfolio.cash
     off = difference < least - margin or (person_pays_in and difference > most + margin)
     return AccountConditions(
@@ -130,7 +131,18 @@ def _frozen(
 def _lacking(portfolio: Portfolio, account: AccountState, symbol: str) -> Decimal:
     """Return the shares of the ledger's that the account lacks and no order on its way explains."""
     selling = sum((o.quantity for o in portfolio.pending if o.symbol == symbol and o.side is Side.SELL), ZERO)
+    selling += account.resting.get(symbol, ZERO)  # it was there a moment ago, and may have just been reached
     return max(_held(portfolio, symbol) - selling - account.shares.get(symbol, ZERO), ZERO)
+
+
+def _fired_usd(portfolio: Portfolio, account: AccountState) -> Decimal:
+    """Return what resting orders seem to have just brought: shares they covered are gone."""
+    gone = {symbol: _held(portfolio, symbol) - account.shares.get(symbol, ZERO) for symbol in account.resting}
+    return sum(
+        (min(gone[symbol], shares) * portfolio.positions[symbol].last_price * MOVED_MAX
+         for symbol, shares in account.resting.items() if gone[symbol] > 0),
+        ZERO,
+    )  # fmt: skip
 
 
 def _surplus(portfolio: Portfolio, account: AccountState, symbol: str) -> Decimal:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from core.ports import Broker, Clock, EventSink, Feed, Ledger, MemoryWriter, RiskManager, Team
-from core.types import StepReport, TradingState
+from core.protection import StopSupervisor
+from core.types import Cycle, StepReport, TradingState
 from pipeline.account_check import AccountCheck, NoAccountCheck
+from pipeline.null_parts import NullProtection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +32,12 @@ class EngineDependencies:
         interest, dividends).
     follows_account : bool
         Whether the portfolio is the broker account's at each start: a dry run has none of its own.
+    protection : StopSupervisor
+        Leaves the stops of what is held where they outlive the process.
     account_check : AccountCheck or NoAccountCheck
         Compares the ledger with an account that others change too.
+    admit : callable
+        Returns a cycle as it may run now: without entries where a person has to confirm them first.
     """
 
     clock: Clock
@@ -49,4 +55,6 @@ class EngineDependencies:
     initial_cash: Decimal
     cash_tolerance_pct: float = 0.0
     follows_account: bool = False
+    protection: StopSupervisor = field(default_factory=NullProtection)
     account_check: AccountCheck | NoAccountCheck = field(default_factory=NoAccountCheck)
+    admit: Callable[[Cycle], Cycle] = lambda cycle: cycle

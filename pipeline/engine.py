@@ -5,6 +5,7 @@ Single writer: one thread owns it, so two jobs can never sell the same position 
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -44,10 +45,7 @@ from pipeline.step import decide
 __all__ = ["Engine", "EngineDependencies"]
 HALT_CAME_FIRST = "trading was halted before it was sent"
 NOTHING_DECIDED = "The step failed, so nothing was decided or sent, and the next one tries again"
-NOT_SENT = (
-    "The step is recorded, but its orders could not be sent; what became of them is asked at the next step, and "
-    "none is sent again"
-)
+NOT_SENT = "The step is recorded, but its orders could not be sent, and the next step decides anew"
 
 
 class Engine:
@@ -124,9 +122,12 @@ class Engine:
         if cycle.as_of is not None:
             return self._what_if(cycle)
         parts = self._parts
+        cycle = parts.admit(cycle)
         with parts.memory.during_step():
             alerts = tuple(parts.refresh_limits())
             view = self._last_view = parts.feed.view(parts.clock.now())
+            if cycle.kind.in_session and not view.market_open:
+                cycle = dataclasses.replace(cycle, submits=False)
             settlement, portfolio, ended, found = settle_and_check(parts, self._portfolio, view)
             name, plan = self._decide(view, portfolio, self.state, cycle)
             before = self.state
@@ -150,6 +151,8 @@ class Engine:
                 self._send(plan.approved)
             if cycle.protects:
                 parts.broker.protect(plan.protections)
+            if not self.sending.is_closed and not self._portfolio.account.restricted:
+                parts.protection.update(name, self._portfolio, plan.analysis)
             self._end_of_faults()
             parts.memory.remember(report)
             return report
@@ -196,17 +199,19 @@ class Engine:
             if self.sending.is_halted:
                 return
             self._faults = 0
+            self._parts.ledger.end_flattening()
             self._portfolio = self._portfolio.rebased()
             self.set_state(TradingState.ACTIVE, reason)
 
     def record_halt(self, reason: str) -> None:
-        """Write down the halt that a person requested; from any thread, beside a running step.
+        """Write down the halt that a person requested; from any thread, beside a running step. A flatten ends.
 
         Raises
         ------
         core.errors.LedgerError
             It holds in this process, and the next start would not know of it.
         """
+        self._parts.ledger.end_flattening()
         self.set_state(TradingState.HALTED, reason)
 
     def take_over_cash(self, cash: Decimal) -> None:
@@ -226,8 +231,9 @@ class Engine:
         self._parts.account_check.doubt()
         state, alerts = self._parts.risk.on_consecutive_errors(self._faults, self._state)
         at = self._parts.clock.now()
-        for message in (f"{meaning}: {error}", *alerts):
-            self._parts.events.publish("risk.alert", at, {"message": message, "faults": self._faults})
+        failed = {"message": f"{meaning}: {error}", "cause": str(error)}  # a job that failed of it says the same
+        for alert in (failed, *({"message": message} for message in alerts)):
+            self._parts.events.publish("risk.alert", at, {**alert, "faults": self._faults})
         if state is not self._state:
             self.set_state(state, f"{self._faults} steps failed in a row")
             self._portfolio = with_faults(self._portfolio, reduced=True)
@@ -267,10 +273,12 @@ class Engine:
         else:
             try:
                 statuses = dict(self._parts.broker.submit(approved))
-            except BrokerError as error:
+                reasons = record_statuses(self._parts.broker, self._parts.ledger, statuses)
+            except BrokerError as error:  # nothing was sent: what may be on the wire has a status
                 self.record_fault(error, NOT_SENT)
-                return
-            reasons = record_statuses(self._parts.broker, self._parts.ledger, statuses)
+                statuses = {a.order.client_order_id: OrderStatus.CANCELLED.value for a in approved}
+                reasons = dict.fromkeys(statuses, f"not sent: {error}")
+                self._parts.ledger.update_status(statuses, reasons)
             self._portfolio = without_refused_exits(self._portfolio, approved, statuses)
         self._orders.publish_sent(approved, statuses, reasons)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import structlog
 
 from core.cycles import DECISION_CYCLES
-from core.errors import Recoverable, RequestError
+from core.errors import RequestError
 from core.ports import Ledger
 from core.service import Execution, OrderRecord
 from core.types import (
@@ -39,6 +39,13 @@ def execute(engine: Engine, decision_id: str | None, *, dry_run: bool) -> Execut
     waiting = _unsent(engine, report)
     if dry_run or not waiting:
         return _execution(engine, report, dry_run=dry_run)
+    buys = any(one.order.side is Side.BUY for one in waiting)
+    if buys and not engine.parts.admit(report.cycle).entries:
+        raise RequestError(
+            "Nothing is sent with real money before a person has confirmed it.",
+            hint="POST /live/confirm with the code that stands in the log, then execute.",
+            status=409,
+        )
     approved, refused = _review_again(engine, report, view, waiting)
     if refused and not approved:
         first = refused[0]
@@ -64,20 +71,6 @@ def decisions_about_now(ledger: Ledger) -> Iterator[StepReport]:
 def newest_decision(ledger: Ledger) -> StepReport | None:
     """Return the newest decision about now; None when there is none."""
     return next(decisions_about_now(ledger), None)
-
-
-def cancel_entries(engine: Engine) -> None:
-    """Cancel every open buy; one that cannot be cancelled is published as an alert and keeps no sale waiting."""
-    parts = engine.parts
-    for order in parts.broker.open_orders():
-        if order.side is not Side.BUY:
-            continue
-        try:
-            parts.ledger.update_status({order.client_order_id: parts.broker.cancel(order.client_order_id)})
-        except Recoverable as error:
-            message = f"The open buy {order.client_order_id} could not be cancelled: {error}"
-            log.error("cancel.failed", reason=message)
-            parts.events.publish("risk.alert", parts.clock.now(), {"message": message})
 
 
 def _recorded(engine: Engine, decision_id: str | None) -> StepReport:

@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any
 
-from core.types import Event, StepReport, TradingState
+from core.protection import PositionProtection
+from core.types import Event, MarketAnalysis, Order, Portfolio, StepReport, TradingState
 
 
 class NullMemory:
@@ -19,6 +20,21 @@ class NullMemory:
 
     def remember(self, report: StepReport) -> None:
         """Keep nothing more."""
+
+
+class NullProtection:
+    """Nothing outlives a backtest: its stops are checked against the bars."""
+
+    def update(self, decision_id: str, portfolio: Portfolio, analysis: MarketAnalysis) -> None:
+        """Leave nothing anywhere."""
+
+    def by_symbol(self) -> Mapping[str, PositionProtection]:
+        """Return nothing."""
+        return {}
+
+    def resting_orders(self) -> tuple[Order, ...]:
+        """Return nothing."""
+        return ()
 
 
 def no_events(report: StepReport, before: TradingState) -> None:

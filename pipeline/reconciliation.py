@@ -66,7 +66,7 @@ def recover(engine: Engine) -> Recovery:
         return Recovery(mended=(*mended, "took over the account's cash and positions: a dry run"), differences=())
     mended += _take_over_cash(engine, account)
     differences = (
-        *account_differences(engine.portfolio, account, _tolerance_usd(engine)),
+        *account_differences(with_fired_stops(engine, account), account, _tolerance_usd(engine)),
         *_unknown_orders(engine, account),
     )
     if differences:
@@ -153,6 +153,18 @@ def take_over(engine: Engine, theirs: Portfolio) -> None:
         if there.quantity > 0
     }
     engine.take_over_account(theirs.cash, positions)
+
+
+def with_fired_stops(engine: Engine, theirs: Portfolio) -> Portfolio:
+    """Return the portfolio with those resting orders pending that seem to have just filled."""
+    ours = engine.portfolio
+    fewer = {
+        symbol
+        for symbol, held in ours.positions.items()
+        if symbol not in theirs.positions or theirs.positions[symbol].quantity < held.quantity
+    }
+    fired = [order for order in engine.parts.protection.resting_orders() if order.symbol in fewer]
+    return replace(ours, pending=(*ours.pending, *fired))
 
 
 def account_differences(ours: Portfolio, theirs: Portfolio, tolerance_usd: Decimal = ZERO) -> tuple[str, ...]:

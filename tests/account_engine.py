@@ -16,6 +16,7 @@ from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.broker import AlpacaBroker
 from adapters.alpaca.capital import WHOLE_ACCOUNT, Capital
 from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker
+from adapters.alpaca.resting_stops import RestingStops
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
 from adapters.clock import ManualClock
 from adapters.ledger import SqliteLedger
@@ -134,8 +135,9 @@ class AccountEngine:
         )  # fmt: skip
         activities = AccountActivities(self.ledger.portfolio, self.capital, self.ledger.first_step_at() or now)
         self.broker = AlpacaBroker(
-            "Alpaca paper", self.api, tracker, activities=activities, resolve_waits_seconds=(0.0,)
-        )
+            "Alpaca paper", self.api, tracker, activities=activities, resolve_waits_seconds=(0.0,),
+            stops=RestingStops(api=self.api, tracker=tracker, ledger=self.ledger),
+        )  # fmt: skip
         check = AccountCheck(
             AlpacaAccount(api=self.api, tracker=tracker, activities=activities), self.ledger,
             tolerance_pct=self.tolerance_pct, person_pays_in=self.capital.is_whole,

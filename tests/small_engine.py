@@ -30,7 +30,8 @@ from core.types import (
     MarketView,
     Portfolio,
 )
-from pipeline.engine import Engine, EngineDependencies
+from pipeline.dependencies import EngineDependencies
+from pipeline.engine import Engine
 from pipeline.null_parts import NullMemory, no_events
 from risk.build import assemble_risk
 

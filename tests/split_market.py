@@ -26,7 +26,8 @@ from config.trading import DataSettings, TradingSettings
 from core.cycles import DECIDE, RISK_CHECK
 from core.times import opening
 from core.types import CorporateAction, Decision, StepReport
-from pipeline.engine import Engine, EngineDependencies
+from pipeline.dependencies import EngineDependencies
+from pipeline.engine import Engine
 from pipeline.null_parts import NullMemory
 from pipeline.report_events import publish_events_to
 from risk.build import assemble_risk

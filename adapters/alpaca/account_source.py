@@ -34,6 +34,7 @@ class AlpacaAccount:
             foreign_orders=tuple(foreign_order(row) for row in self.tracker.foreign),
             foreign_fills=self.tracker.foreign_fills,
             restricted=restriction_of(account),
+            resting=self.tracker.resting_shares(),
             notices=self.activities.notices,
         )
 

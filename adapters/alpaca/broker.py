@@ -10,24 +10,26 @@ import structlog
 import tenacity
 
 from adapters.alpaca.activities import AccountActivities
-from adapters.alpaca.order_tracker import OrderTracker, TrackedOrder
+from adapters.alpaca.order_tracker import OrderTracker
 from adapters.alpaca.orders import (
     ENDED,
     foreign_order,
-    number,
     portfolio_of,
     readable,
     request_of,
-    status_of,
 )
-from adapters.alpaca.pre_trade_rules import AccountSnapshot
+from adapters.alpaca.pre_trade_rules import AccountSnapshot, whole_where_needed
+from adapters.alpaca.resting_stops import RestingStops
+from adapters.alpaca.tracked_order import TrackedOrder
 from adapters.alpaca.trade_updates import TradeUpdates
 from adapters.alpaca.trading_client import AlpacaApi, JsonObject, RequestRefused, Unanswered
 from core.brackets import Bracket
+from core.entry_terms import MARKET_ENTRY, EntryTerms
 from core.errors import BrokerError
 from core.times import market_date
 from core.types import ApprovedOrder, MarketView, Order, OrderStatus, Portfolio, Settlement
 
+NOT_TAKEN = frozenset({OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.EXPIRED})
 STREAM_DOWN = "orders: Alpaca's trade_updates stream is down; fills are found when a step asks for them"
 DUPLICATE = "client_order_id"
 REASONS_MAX = 1000
@@ -47,8 +49,12 @@ class AlpacaBroker:
     ----------
     name : str
         `Alpaca paper` or `Alpaca live`.
+    stops : RestingStops
+        Protects what is held; lifted before an order of the same symbol is sent.
     stream : TradeUpdates or None
         Compared with what is polled; None polls only.
+    terms : EntryTerms
+        How entries are ordered.
     activities : AccountActivities
         Reads what came to the account beside the fills of orders.
     resolve_waits_seconds : sequence of float
@@ -62,6 +68,8 @@ class AlpacaBroker:
         tracker: OrderTracker,
         stream: TradeUpdates | None = None,
         *,
+        stops: RestingStops,
+        terms: EntryTerms = MARKET_ENTRY,
         activities: AccountActivities,
         resolve_waits_seconds: Sequence[float] = (0.5, 1.0, 2.0),
         sleep: Callable[[float], None] = time.sleep,
@@ -70,6 +78,8 @@ class AlpacaBroker:
         self._api = api
         self._tracker = tracker
         self._stream = stream
+        self._stops = stops
+        self._terms = terms
         self._activities = activities
         self._asking_again = tenacity.Retrying(
             retry=tenacity.retry_if_result(lambda found: found is None),
@@ -89,6 +99,7 @@ class AlpacaBroker:
         if market_date(view.as_of) != self._session:
             self._begin(view)
         fills = self._tracker.poll(view.as_of)
+        self._stops.take_up()
         if self._stream is not None:
             self._stream.compare(fill.client_order_id for fill in fills if fill.client_order_id)
         other = self._activities.settle(self._tracker.activities, view)
@@ -103,13 +114,15 @@ class AlpacaBroker:
         core.errors.BrokerError
             When the account cannot be asked what it may do; then nothing was sent.
         """
+        held_up = self._stops.lift([approval.order.symbol for approval in approved])
         with readable():
             snapshot = AccountSnapshot.of(self._api.account(), self._api.positions(), self._api.open_orders())
         statuses: dict[str, str] = {}
         silent = ""
         for order in (approval.order for approval in approved):
-            if silent:
-                status = self._not_sent(order, OrderStatus.CANCELLED, f"not sent: {silent}")
+            if silent or order.symbol in held_up:
+                reason = silent or held_up[order.symbol]
+                status = self._not_sent(order, OrderStatus.CANCELLED, f"not sent: {reason}")
             else:
                 try:
                     status = self._submit(order, snapshot)
@@ -117,6 +130,8 @@ class AlpacaBroker:
                     silent, status = str(error), OrderStatus.RECORDED
                     log.warning("order.unknown", client_order_id=order.client_order_id, reason=silent)
             statuses[order.client_order_id] = status.value
+            if status not in NOT_TAKEN:
+                self._stops.sent.append(order)
         return statuses
 
     def notes(self) -> tuple[str, ...]:
@@ -130,7 +145,7 @@ class AlpacaBroker:
             self._stream.stop()
 
     def protect(self, protections: Sequence[Bracket]) -> None:
-        """Leave no orders with the broker: the risk check watches quotes."""
+        """Do nothing: these are for daily bars to come; what rests at Alpaca is `RestingStops`'."""
 
     @readable()
     def cancel(self, client_order_id: str) -> str:
@@ -144,7 +159,7 @@ class AlpacaBroker:
         found = self._tracker.find(client_order_id)
         if found is None:
             raise BrokerError(f"Alpaca has no order {client_order_id}.", hint="See GET /orders.")
-        if status_of(found.row) not in ENDED:
+        if found.status not in ENDED:
             self._api.delete_order(str(found.row["id"]))
             found = self._tracker.find(client_order_id) or found
         return self._tracker.status(client_order_id, found).value
@@ -159,6 +174,10 @@ class AlpacaBroker:
         """Say what became of orders; those never taken are left out."""
         orders = {name: self._tracker.find(name) for name in client_order_ids}
         return {name: self._status(name, found).value for name, found in orders.items() if found is not None}
+
+    def doubtful_orders(self) -> frozenset[str]:
+        """Return our orders that Alpaca does not have and may still get, as of the last `settle`."""
+        return self._tracker.doubts
 
     def reason(self, client_order_id: str) -> str:
         """Say why an order was refused or not sent; empty when there is nothing to say."""
@@ -185,13 +204,15 @@ class AlpacaBroker:
             return self._resolved(order)
         if order.symbol not in self._assets:
             self._assets[order.symbol] = self._api.asset(order.symbol)
-        refusal = snapshot.refusal(order, self._assets[order.symbol])
+        asset = self._assets[order.symbol]
+        order = whole_where_needed(order, asset)
+        refusal = self._terms.refusal(order, self._stops.now()) or snapshot.refusal(order, asset)
         if refusal:
             return self._not_sent(order, OrderStatus.REJECTED, refusal)
         snapshot.take(order)
         self._posted.add(order.client_order_id)
         try:
-            row = self._api.post_order(request_of(order))
+            row = self._api.post_order(request_of(order, self._terms))
         except RequestRefused as refused:
             if DUPLICATE in refused.message:
                 return self._resolved(order)
@@ -199,7 +220,7 @@ class AlpacaBroker:
         except Unanswered as unanswered:
             log.warning("order.unanswered", client_order_id=order.client_order_id, reason=str(unanswered))
             return self._resolved(order)
-        return self._status(order.client_order_id, TrackedOrder(row=row, filled=number(row, "filled_qty")))
+        return self._status(order.client_order_id, self._tracker.noted(order.client_order_id, row))
 
     def _resolved(self, order: Order) -> OrderStatus:
         """Ask what became of an order that was sent without an answer; RECORDED while nobody knows."""
@@ -208,6 +229,9 @@ class AlpacaBroker:
 
     def _status(self, client_order_id: str, order: TrackedOrder) -> OrderStatus:
         status = self._tracker.status(client_order_id, order)
+        if status is OrderStatus.FILLED and self._tracker.is_rounded_down(client_order_id, order):
+            self._keep(client_order_id, f"{order.filled} shares traded: only whole shares of it are")
+            return OrderStatus.CANCELLED
         if status is OrderStatus.REJECTED:
             self._keep(client_order_id, "broker: rejected after it was accepted")
         return status

@@ -3,48 +3,42 @@
 Account activities are the truth about fills: only they are booked, each by its id. They may be listed later than
 the order and the position show them, and in no order within a millisecond; an order whose fills are not all
 listed yet therefore counts as pending for what is missing, so that nothing is decided on half of the fills.
+
+An order that Alpaca does not have may still be on its way there: it is a doubt, and counts as pending, until the
+session it was sent in (or for) is over. Orders that protect what is held rest; they are pending only for fills.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from adapters.alpaca.orders import (
     ENDED,
+    OCO,
     fill_of,
     foreign_fill,
     number,
     order_of,
-    status_of,
     timestamp,
 )
+from adapters.alpaca.tracked_order import TrackedOrder
 from adapters.alpaca.trading_client import AlpacaApi, JsonObject, JsonObjects
-from core.orders import FOREIGN
+from core.ids import is_protective
+from core.orders import FOREIGN, TAKE_PROFIT
 from core.service import OrderRecord
+from core.times import usual_close_after
 from core.trading import ZERO
 from core.types import Fill, Order, OrderStatus
 
 LOOK_BACK = timedelta(days=1)
 GRACE = timedelta(seconds=60)
 REPLACEMENTS_MAX = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackedOrder:
-    """An order at Alpaca: the newest of the orders that replaced one another, and what all of them filled."""
-
-    row: JsonObject
-    filled: Decimal
-
-    @property
-    def left(self) -> Decimal:
-        """What may still trade."""
-        if status_of(self.row) in ENDED:
-            return ZERO
-        return number(self.row, "qty") - number(self.row, "filled_qty")
+RESTS = OrderStatus.SUBMITTED
 
 
 @dataclass(kw_only=True)
@@ -62,6 +56,12 @@ class OrderTracker:
 
     Attributes
     ----------
+    resting : mapping of str to TrackedOrder
+        Orders of ours that protect what is held and may still trade, by client_order_id.
+    ended : mapping of str to OrderStatus
+        Of those that protect: what became of the ones that have ended since the ledger last looked.
+    doubts : frozenset of str
+        Orders of ours, by client_order_id, of which nobody knows yet whether Alpaca will ever have them.
     pending : tuple of Order
         Ours that may still trade, or of which fills are not listed yet, with the quantity still to come.
     foreign : tuple of JsonObject
@@ -78,6 +78,11 @@ class OrderTracker:
     since: datetime
     pending: tuple[Order, ...] = ()
     foreign: tuple[JsonObject, ...] = ()
+    resting: Mapping[str, TrackedOrder] = field(default_factory=dict)
+    ended: Mapping[str, OrderStatus] = field(default_factory=dict)
+    doubts: frozenset[str] = frozenset()
+    _learnt: bool = False
+    _targets: set[str] = field(default_factory=set)
     foreign_fills: tuple[Fill, ...] = ()
     activities: tuple[JsonObject, ...] = ()
     _acknowledged: set[str] = field(default_factory=set)
@@ -93,15 +98,52 @@ class OrderTracker:
             When Alpaca cannot be asked.
         """
         records = {record.client_order_id: record for record in self.unfinished()}
+        if not self._learnt:
+            self._learn_legs()
         open_rows = {str(row["client_order_id"]): row for row in self.api.open_orders()}
-        self.foreign = tuple(row for name, row in open_rows.items() if self._is_foreign(row, name))
         found = {name: self.find(name, open_rows.get(name)) for name in records}
-        fills = self._fills()
-        pending = (self._pending(record, found[name], as_of) for name, record in records.items())
+        self.foreign = tuple(row for name, row in open_rows.items() if self._is_foreign(row, name))
+        fills = self._fills(records)
+        self.doubts = frozenset(
+            n for n, order in found.items() if order is None and _may_arrive(records[n], as_of)
+        )
+        pending = (self._pending(record, found[name]) for name, record in records.items())
         self.pending = tuple(order for order in pending if order is not None)
-        oldest = min((record.created_at for record in records.values()), default=as_of)
+        strays = {n: self.find(n, row) for n, row in open_rows.items() if is_protective(n) and self.recorded(n)}
+        self.resting = {
+            name: order
+            for name, order in {**found, **strays}.items()
+            if is_protective(name) and order and order.left
+        }
+        self.ended = {name: status for name in records if (status := self._end_of(name, found[name])) is not None}
+        waiting = [record for record in records.values() if not self._only_rests(record)]
+        oldest = min((record.created_at for record in waiting), default=as_of)
         self.since = max(self.since, min(oldest, as_of) - LOOK_BACK)
         return fills
+
+    def _end_of(self, name: str, order: TrackedOrder | None) -> OrderStatus | None:
+        """Give what became of an order that protects; None while it rests, and for any other order."""
+        if not is_protective(name) or name in self.doubts:
+            return None
+        status = OrderStatus.CANCELLED if order is None else self.status(name, order)
+        return status if status in ENDED else None
+
+    def _only_rests(self, record: OrderRecord) -> bool:
+        """Tell whether a record's fills, if there are ever any, are all to come: it may rest for weeks."""
+        order = self.resting.get(record.client_order_id)
+        return order is not None and not order.filled
+
+    def _learn_legs(self) -> None:
+        """Find out once a process which orders' legs those of the last days are: a leg's name is Alpaca's own."""
+        for row in self.api.orders_since(_iso(self.since)):
+            self._note_group(str(row["client_order_id"]), row)
+        self._learnt = True
+
+    def _note_group(self, client_order_id: str, row: JsonObject) -> None:
+        for leg in row.get("legs") or ():
+            self._names[str(leg["id"])] = client_order_id
+        if row.get("order_class") == OCO and row.get("type") == "limit":
+            self._targets.add(str(row["id"]))
 
     def acknowledge(self, fill_ids: Iterable[str]) -> None:
         """Take note that these need not be given again."""
@@ -112,37 +154,59 @@ class OrderTracker:
         row = row or self.api.order(client_order_id)
         if row is None:
             return None
-        filled = number(row, "filled_qty")
-        self._names[str(row["id"])] = client_order_id
+        if row.get("order_class") == OCO and not row.get("legs"):
+            row = self.api.order_by_id(str(row["id"])) or row
+        filled = self._filled_of(client_order_id, row)
         for _ in range(REPLACEMENTS_MAX):
             following = self.api.order_by_id(str(row["replaced_by"])) if row.get("replaced_by") else None
             if following is None:
                 break
             row = following
-            filled += number(row, "filled_qty")
-            self._names[str(row["id"])] = client_order_id
+            filled += self._filled_of(client_order_id, row)
         return TrackedOrder(row=row, filled=filled)
+
+    def _filled_of(self, client_order_id: str, row: JsonObject) -> Decimal:
+        """Give what an order and its legs filled, and learn under which of our names they are."""
+        self._note_group(client_order_id, row)
+        self._names[str(row["id"])] = client_order_id
+        return sum((number(one, "filled_qty") for one in (row, *(row.get("legs") or ()))), ZERO)
+
+    def is_rounded_down(self, client_order_id: str, order: TrackedOrder) -> bool:
+        """Tell whether an order was sent for fewer shares than decided, since its asset trades in whole ones."""
+        record = self.recorded(client_order_id)
+        replaced = order.row.get("replaces")
+        return record is not None and not replaced and number(order.row, "qty") < Decimal(record.quantity)
+
+    def resting_shares(self) -> Mapping[str, Decimal]:
+        """Give the shares that orders which protect may sell at any moment, by symbol."""
+        shares: dict[str, Decimal] = {}
+        for order in self.resting.values():
+            symbol = str(order.row["symbol"])
+            shares[symbol] = shares.get(symbol, ZERO) + order.left
+        return shares
+
+    def noted(self, client_order_id: str, row: JsonObject) -> TrackedOrder:
+        """Give the order of an answer to its sending, and learn its legs."""
+        return TrackedOrder(row=row, filled=self._filled_of(client_order_id, row))
 
     def status(self, client_order_id: str, order: TrackedOrder) -> OrderStatus:
         """Give an order's status; it has ended only once all of its fills are listed."""
         listed = self._listed.get(client_order_id, ZERO)
         if order.left or order.filled > listed:
             return OrderStatus.PARTIALLY_FILLED if listed else OrderStatus.SUBMITTED
-        return status_of(order.row)
+        return order.status
 
-    def _pending(self, record: OrderRecord, order: TrackedOrder | None, as_of: datetime) -> Order | None:
-        """Give what is still to come of an order; None when nothing is.
-
-        One that Alpaca does not have may be on the wire: it counts as sent for a while.
-        """
+    def _pending(self, record: OrderRecord, order: TrackedOrder | None) -> Order | None:
+        """Give what is still to come of an order; None when nothing is. One that only rests is not to come."""
+        name = record.client_order_id
         if order is None:
-            waits = as_of - max(record.created_at, record.updated_at) < GRACE
-            return order_of(record, Decimal(record.quantity)) if waits else None
-        quantity = order.left + max(order.filled - self._listed.get(record.client_order_id, ZERO), ZERO)
+            return order_of(record, Decimal(record.quantity)) if name in self.doubts else None
+        quantity = max(order.filled - self._listed.get(name, ZERO), ZERO)
+        quantity += ZERO if is_protective(name) else order.left
         return order_of(record, quantity) if quantity > 0 else None
 
-    def _fills(self) -> tuple[Fill, ...]:
-        rows = self.api.activities(self.since.isoformat().replace("+00:00", "Z"))
+    def _fills(self, unfinished: Collection[str]) -> tuple[Fill, ...]:
+        rows = self.api.activities(_iso(self.since))
         self.activities = tuple(row for row in rows if row["activity_type"] != "FILL")
         trades = [row for row in rows if row["activity_type"] == "FILL"]
         trades.sort(key=lambda row: (timestamp(row["transaction_time"]), number(row, "cum_qty")))
@@ -153,7 +217,7 @@ class OrderTracker:
         for fill in fills:
             self._listed[fill.client_order_id] = self._listed.get(fill.client_order_id, ZERO) + fill.quantity
         self._acknowledged &= {fill.fill_id for fill in fills}
-        self._forget_names(trades)
+        self._forget_names(trades, unfinished)
         return tuple(fill for fill in fills if fill.fill_id not in self._acknowledged)
 
     def _read(self, row: JsonObject) -> Fill:
@@ -162,7 +226,10 @@ class OrderTracker:
         if order_id not in self._names:
             self._names[order_id] = self._name(order_id)
         record = self.recorded(self._names[order_id])
-        return fill_of(row, record) if record is not None else foreign_fill(row)
+        if record is None:
+            return foreign_fill(row)
+        fill = fill_of(row, record)
+        return replace(fill, rule=TAKE_PROFIT) if order_id in self._targets else fill
 
     def _name(self, order_id: str) -> str:
         """Find the name under which we sent an order: that of the first in a row of replacements."""
@@ -172,6 +239,8 @@ class OrderTracker:
             if replaced is None:
                 break
             row = replaced
+        if row is not None:
+            self._note_group(str(row["client_order_id"]), row)
         return str(row["client_order_id"]) if row else ""
 
     def _is_foreign(self, row: JsonObject, name: str) -> bool:
@@ -183,10 +252,34 @@ class OrderTracker:
             self._names[order_id] = self._name(order_id) if row.get("replaces") else str(row["client_order_id"])
         return self._names[order_id]
 
-    def _forget_names(self, trades: JsonObjects) -> None:
+    def _forget_names(self, trades: JsonObjects, unfinished: Collection[str]) -> None:
         """Keep the names that may be asked for again."""
         listed = {str(row["order_id"]) for row in trades}
-        waiting = {order.client_order_id for order in self.pending}
         self._names = {
-            order_id: name for order_id, name in self._names.items() if order_id in listed or name in waiting
+            order_id: name for order_id, name in self._names.items() if order_id in listed or name in unfinished
         }
+        self._targets &= set(self._names)
+
+
+def _may_arrive(record: OrderRecord, as_of: datetime) -> bool:
+    """Tell whether an order that Alpaca does not have may still reach it."""
+    sent = max(record.created_at, record.updated_at)
+    if is_protective(record.client_order_id):  # it is put there again under another name, so none waits for it
+        return as_of - sent < GRACE
+    return as_of < usual_close_after(sent)
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def listed_since(records: Iterable[OrderRecord], booked_until: datetime) -> datetime:
+    """Return the moment from which activities are to be asked for, so that none of what is not booked is missed.
+
+    Parameters
+    ----------
+    booked_until : datetime
+        When the ledger last booked what there was.
+    """
+    sent = [r.created_at for r in records if not (is_protective(r.client_order_id) and r.status is RESTS)]
+    return min([*sent, booked_until]) - LOOK_BACK

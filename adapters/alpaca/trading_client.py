@@ -100,9 +100,16 @@ class AlpacaApi:
         return self._found(lambda: self._client.get(f"/assets/{symbol}"))
 
     def open_orders(self) -> JsonObjects:
-        """Give all open orders, oldest first."""
+        """Give all open orders with the legs of each, oldest first."""
+        return self._orders(status="open")
+
+    def orders_since(self, after: str) -> JsonObjects:
+        """Give all orders sent after a moment (ISO 8601), ended or not, with the legs of each, oldest first."""
+        return self._orders(status="all", after=after)
+
+    def _orders(self, **asked: str) -> JsonObjects:
         out: dict[str, JsonObject] = {}
-        query: dict[str, Any] = {"status": "open", "direction": "asc", "limit": ORDERS_A_PAGE}
+        query: dict[str, Any] = {"nested": "true", "direction": "asc", "limit": ORDERS_A_PAGE, **asked}
         for _ in range(PAGES_MAX):
             page: JsonObjects = self._read(list, lambda: self._client.get("/orders", query))
             out |= {row["id"]: row for row in page}
@@ -117,8 +124,8 @@ class AlpacaApi:
         return self._found(lambda: self._client.get("/orders:by_client_order_id", query))
 
     def order_by_id(self, order_id: str) -> JsonObject | None:
-        """Give an order by Alpaca's own name."""
-        return self._found(lambda: self._client.get(f"/orders/{order_id}"))
+        """Give an order with its legs by Alpaca's own name."""
+        return self._found(lambda: self._client.get(f"/orders/{order_id}", {"nested": "true"}))
 
     def activities(self, after: str) -> JsonObjects:
         """Give account activities of every type after a moment (ISO 8601), in the order of their ids."""

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from adapters.ledger.database import Cursor, Database, Survives
-from adapters.ledger.read_back import require_known, require_recorded, require_sending, require_state
+from adapters.ledger.read_back import (
+    require_known,
+    require_orders,
+    require_recorded,
+    require_sending,
+    require_state,
+)
 from adapters.ledger.reader import LedgerReader
 from adapters.ledger.rows import ORDER_COLUMNS, encode_portfolio, encode_report, order_row, stamp
 from adapters.ledger.schema import LEDGER, TABLES
@@ -17,7 +24,7 @@ from config.environment import OrderRoute
 from core.errors import InvariantError
 from core.masking import NO_SECRETS, SecretMask
 from core.trading import tighter
-from core.types import ApprovedOrder, OrderStatus, Portfolio, StepReport, TradingState
+from core.types import ApprovedOrder, Order, OrderStatus, Portfolio, StepReport, TradingState
 
 _INSERT_STEP = """
     INSERT INTO steps (decision_id, cycle, as_of, report) VALUES (?, ?, ?, ?)
@@ -43,6 +50,9 @@ _MARK_SENDING = """
         updated_at = max(created_at, coalesce((SELECT as_of FROM book), ''))
     WHERE client_order_id = ? AND status = 'proposed'
 """
+
+
+_START_FLATTENING = "INSERT INTO flattening (id, since) VALUES (1, ?) ON CONFLICT DO NOTHING"
 
 
 class SqliteLedger(LedgerReader):
@@ -126,6 +136,13 @@ class SqliteLedger(LedgerReader):
         with self._database.transaction(Survives.KILL) as cursor:
             cursor.execute("UPDATE book SET portfolio = ?", (encode_portfolio(portfolio),))
 
+    def record_resting(self, orders: Sequence[Order], at: datetime) -> None:
+        """Write down orders that protect what is held before they are sent; one that is there stays as it is."""
+        rows = [order_row(order, status=self._sent_as, route=self._route.value, at=stamp(at)) for order in orders]
+        with self._database.transaction(Survives.POWER_CUT) as cursor:
+            cursor.executemany(f"{_INSERT_ORDER} ON CONFLICT (client_order_id) DO NOTHING", rows)
+            require_orders(cursor, orders)
+
     def mark_sending(self, approved: Sequence[ApprovedOrder]) -> None:
         """Write down that proposed orders are sent next, with the size and price they have now.
 
@@ -157,6 +174,19 @@ class SqliteLedger(LedgerReader):
         sends = OrderStatus.RECORDED in news.values()
         with self._database.transaction(Survives.POWER_CUT if sends else Survives.KILL) as cursor:
             advance(cursor, news, self._mask.value(reasons or {}))
+
+    def start_flattening(self, at: datetime) -> None:
+        """Write down that a person asked to sell everything; asked again, the first moment stays."""
+        with self._database.transaction(Survives.POWER_CUT) as cursor:
+            cursor.execute(_START_FLATTENING, (stamp(at),))
+        self._flattening_since = self._flattening_since or at
+
+    def end_flattening(self) -> None:
+        """Write down that everything is sold, or need not be any more."""
+        if self._flattening_since is not None:
+            with self._database.transaction(Survives.POWER_CUT) as cursor:
+                cursor.execute("DELETE FROM flattening")
+            self._flattening_since = None
 
     def set_state(self, state: TradingState, reason: str) -> None:
         """Write down a trading state that a person or the start-up set, and why."""

@@ -8,7 +8,7 @@ from adapters.ledger.database import Cursor
 from adapters.ledger.kept_records import reading
 from core.errors import LedgerError
 from core.trading import tighter
-from core.types import ApprovedOrder, OrderStatus, StepReport, TradingState
+from core.types import ApprovedOrder, Order, OrderStatus, StepReport, TradingState
 
 HINT = "Something changes the ledger's file as it is written (a trigger?). Put that right, then POST /resume."
 
@@ -31,10 +31,7 @@ def require_recorded(cursor: Cursor, report: StepReport, body: bytes, portfolio:
     name = report.decision_id
     if _one(cursor, "SELECT report = ? FROM steps WHERE decision_id = ?", body, name) != 1:
         raise _lost(f"the step {name}")
-    for order in (approval.order for approval in report.plan.approved):
-        sql = "SELECT quantity = ? FROM orders WHERE client_order_id = ?"
-        if _one(cursor, sql, str(order.quantity), order.client_order_id) != 1:
-            raise _lost(f"the order {order.client_order_id}")
+    require_orders(cursor, [approval.order for approval in report.plan.approved])
     _require_money(cursor, report)
     if portfolio is not None:
         if _one(cursor, "SELECT portfolio = ? FROM book", portfolio) != 1:
@@ -42,6 +39,14 @@ def require_recorded(cursor: Cursor, report: StepReport, body: bytes, portfolio:
         state = _state(cursor)
         if tighter(state, report.plan.state) is not state:  # a halt may have come while the step ran
             raise _lost(f"the trading state after {name}")
+
+
+def require_orders(cursor: Cursor, orders: Sequence[Order]) -> None:
+    """Read back orders; as `require_recorded`."""
+    for order in orders:
+        sql = "SELECT quantity = ? FROM orders WHERE client_order_id = ?"
+        if _one(cursor, sql, str(order.quantity), order.client_order_id) != 1:
+            raise _lost(f"the order {order.client_order_id}")
 
 
 def _require_money(cursor: Cursor, report: StepReport) -> None:

@@ -100,6 +100,14 @@ LEDGER = Schema(
             ) STRICT
             """,
         ),
+        (
+            """
+            CREATE TABLE flattening (
+                id INTEGER PRIMARY KEY CHECK (id = 1),
+                since TEXT NOT NULL
+            ) STRICT
+            """,
+        ),
     ),
 )
-TABLES = ("steps", "orders", "fills", "book", "cash_movements", "corporate_actions")
+TABLES = ("steps", "orders", "fills", "book", "cash_movements", "corporate_actions", "flattening")

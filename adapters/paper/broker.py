@@ -14,12 +14,16 @@ from adapters.paper.hours import next_opening_date
 from adapters.paper.matching import MatchingEngine, pending
 from adapters.paper.store import Changes, PaperOrder, PaperStore
 from config.broker import BrokerSettings
-from core.brackets import Bracket
+from core.brackets import Bracket, Levels
+from core.entry_terms import MARKET_ENTRY, EntryTerms
 from core.errors import BrokerError, LedgerError
 from core.money import to_cents
 from core.ports import Clock
+from core.protection import PositionProtection
 from core.trading import ZERO
-from core.types import ApprovedOrder, MarketView, Order, OrderStatus, Portfolio, Settlement, Side
+from core.types import ApprovedOrder, MarketView, Order, OrderStatus, Portfolio, Position, Settlement, Side
+
+NO_LEVELS = Levels(None, None, None, None)
 
 
 class PaperBroker:
@@ -46,13 +50,18 @@ class PaperBroker:
     ----------
     clock : Clock
         Says when an order was sent; never earlier than the last view settled.
+    terms : EntryTerms
+        How entries are ordered; a limit that no price reaches in its session expires.
     store : PaperStore
         `SqlitePaperStore(path)`, or `InMemoryPaperStore()` for a backtest.
     """
 
     name = "paper"
 
-    def __init__(self, settings: BrokerSettings, clock: Clock, store: PaperStore) -> None:
+    def __init__(
+        self, settings: BrokerSettings, clock: Clock, store: PaperStore, terms: EntryTerms = MARKET_ENTRY
+    ) -> None:
+        self._terms = terms
         self._settings = settings
         self._clock = clock
         self._store = store
@@ -93,12 +102,36 @@ class PaperBroker:
     def protect(self, protections: Sequence[Bracket]) -> None:
         """Check these stops and targets, and no others, against the daily bars to come."""
         account = self._matching.account
-        brackets = {bracket.symbol: bracket for bracket in protections}
-        if brackets == account.brackets:
+        first = self._last_session + timedelta(days=1) if self._last_session else account.brackets_from
+        self._keep(protections, first)
+
+    def rest(self, brackets: Sequence[Bracket], portfolio: Portfolio, at: datetime) -> None:
+        """Leave these stops and targets, and no others, for the sessions in which no process runs.
+
+        They are checked against the bars of sessions that open after the last step. Of a session in which a step
+        ran the bar also holds prices from before it: there the risk check watches the quotes.
+        """
+        held = self._matching.account.holdings
+        kept = [
+            bracket for bracket in brackets if bracket.symbol in portfolio.positions and bracket.symbol in held
+        ]
+        self._keep(kept, next_opening_date(at))
+
+    def protection(self, portfolio: Portfolio) -> Mapping[str, PositionProtection]:
+        """Return where each position's stop rests."""
+        brackets = self._matching.account.brackets
+        return {symbol: _protection(held, brackets.get(symbol)) for symbol, held in portfolio.positions.items()}
+
+    def resting_orders(self) -> tuple[Order, ...]:
+        """Return none: a bracket fills only in a settlement."""
+        return ()
+
+    def _keep(self, brackets: Sequence[Bracket], first: date) -> None:
+        account = self._matching.account
+        kept = {bracket.symbol: bracket for bracket in brackets}
+        if kept == account.brackets:
             return
-        account.brackets = brackets
-        if self._last_session is not None:
-            account.brackets_from = self._last_session + timedelta(days=1)
+        account.brackets, account.brackets_from = kept, first
         self._store.save(Changes(), account)
 
     def acknowledge(self, ids: Sequence[str]) -> None:
@@ -121,6 +154,10 @@ class PaperBroker:
         """Give what became of orders; those never taken are left out."""
         found = {name: self._find(name) for name in client_order_ids}
         return {name: kept.status.value for name, kept in found.items() if kept is not None}
+
+    def doubtful_orders(self) -> frozenset[str]:
+        """Return none: nothing gets lost on the way."""
+        return frozenset()
 
     def reason(self, client_order_id: str) -> str:
         """Say why an order was rejected, cancelled or expired; empty when there is nothing to say."""
@@ -161,7 +198,7 @@ class PaperBroker:
         first = next_opening_date(sent)
         if self._last_session is not None:
             first = max(first, self._last_session + timedelta(days=1))
-        refusal = self._refusal(order, -expected, power)
+        refusal = self._terms.refusal(order, sent) or self._refusal(order, -expected, power)
         kept = PaperOrder(
             order=order,
             submitted_at=sent,
@@ -217,11 +254,24 @@ class PaperBroker:
         saved = self._store.load()
         cash = to_cents(Decimal(repr(self._settings.initial_cash_usd)))
         self._matching = MatchingEngine(
-            self._settings, saved.account or PaperAccount(cash=cash), dict(saved.open_orders)
+            self._settings, saved.account or PaperAccount(cash=cash), dict(saved.open_orders), self._terms
         )
         self._waiting = saved.waiting
         self._settled_at = None
         self._last_session = None
+
+
+def _protection(held: Position, bracket: Bracket | None) -> PositionProtection:
+    levels = bracket.levels(held.average_price) if bracket else NO_LEVELS
+    if levels.stop_price is None:
+        reason = "no stop is set for it (risk_check)" if bracket else "it is placed with the next step"
+        return PositionProtection(rests_at="", quantity=ZERO, bare_quantity=held.quantity, bare_reason=reason)
+    return PositionProtection(
+        rests_at="paper broker, from the next session on",
+        quantity=held.quantity,
+        stop_price=levels.stop_price,
+        target_price=levels.target_price,
+    )
 
 
 def _joined(before: Settlement, more: Settlement) -> Settlement:

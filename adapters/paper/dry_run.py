@@ -51,6 +51,10 @@ class DryRunBroker:
         """Give `dry_run` for each order."""
         return dict.fromkeys(client_order_ids, OrderStatus.DRY_RUN.value)
 
+    def doubtful_orders(self) -> frozenset[str]:
+        """Return none: nothing gets lost on the way."""
+        return frozenset()
+
     def reason(self, client_order_id: str) -> str:  # noqa: ARG002  no order was ever sent
         """Say nothing: `dry_run` says it all."""
         return ""

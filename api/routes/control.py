@@ -11,8 +11,9 @@ from api.openapi import SERVICE_CALL, problems
 from api.routes.decide import recorded
 from api.schemas.base import Data
 from api.schemas.decision import DecisionAnswer
-from api.schemas.portfolio import StateAnswer
-from api.schemas.requests import HaltRequest
+from api.schemas.flatten import FlattenedAnswer
+from api.schemas.portfolio import ResumeAnswer, StateAnswer
+from api.schemas.requests import HaltRequest, ResumeRequest
 from core.cycles import RISK_CHECK
 from core.service import Service
 
@@ -29,17 +30,22 @@ async def halt(
 
 
 @router.post("/resume", responses=problems(409, 422, 503))
-async def resume(service: StartedService, _: Nothing) -> StateAnswer:
-    """Go back to trading."""
-    await service.resume()
-    return _state(service)
+async def resume(
+    service: StartedService, body: Annotated[ResumeRequest, Body(default_factory=ResumeRequest)]
+) -> ResumeAnswer:
+    """Go back to trading; take over from the account what is named, and nothing else."""
+    done = await service.resume(body.take_over)
+    return ResumeAnswer(
+        **_state(service).model_dump(), taken_over=dict(done.taken_over), offered=dict(done.offered)
+    )
 
 
 @router.post("/flatten", responses=problems(409, 422, 503))
-async def flatten(service: StartedService, _: Nothing) -> DecisionAnswer:
-    """Sell every position and enter nothing until resumed."""
+async def flatten(service: StartedService, _: Nothing) -> FlattenedAnswer:
+    """Sell every position and enter nothing until resumed; every step works on it until nothing is held."""
     report = await service.flatten()
-    return DecisionAnswer.of_report(report, recorded(service, report))
+    decision = DecisionAnswer.of_report(report, recorded(service, report))
+    return FlattenedAnswer.of_decision(decision, service.flatten_progress())
 
 
 @router.post("/risk/check", responses=SERVICE_CALL)

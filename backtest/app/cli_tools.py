@@ -7,21 +7,26 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from analysis.purged_paths import PurgedPaths
 from backtest.app.checks import CUTS, find_lookahead, replay_recorded
 from backtest.app.executors import executor_of
 from backtest.app.output import progress_bars, to_json
+from backtest.app.purged_study import PurgedStudy, curves_of, ranker_paths
 from backtest.app.settings import BacktestSpec
 from backtest.app.strategies import load_panel, train
 from backtest.app.study import Strategy
 from backtest.app.sweep import Sweep, read_grid, run_sweep
 from backtest.lookahead import LookaheadResult
 from backtest.replay import Replay
+from charts.fan_chart import draw_fan
 from config.environment import Environment
 
 FOUND_SOMETHING = 1
+PATHS_FILE = {"pipeline": "backtest_pipeline_paths.png", "quant_v8": "backtest_v8_paths.png"}
 SWEEP_FILE = {"pipeline": "backtest_pipeline_sweep.json", "quant_v8": "backtest_v8_sweep.json"}
 
 
@@ -45,11 +50,17 @@ def add_tools(parser: argparse.ArgumentParser) -> None:
         metavar="GRID.JSON",
         help='one backtest for each combination, e.g. {"trading.quant.max_depth": [3, 4]}',
     )
+    tools.add_argument(
+        "--purged-paths",
+        action="store_true",
+        help="the ranker alone, refitted for each of 15 purged splits: 5 paths out of sample, and their fan",
+    )
 
 
 def wants_tool(arguments: argparse.Namespace) -> bool:
     """Return whether a tool is wanted, and not a backtest."""
-    return bool(arguments.check_lookahead or arguments.replay or arguments.sweep)
+    tools = (arguments.check_lookahead, arguments.replay, arguments.sweep, arguments.purged_paths)
+    return any(tools)
 
 
 def run_tool(
@@ -60,6 +71,8 @@ def run_tool(
         return print_result(arguments, replay_recorded(arguments.replay, spec, environment, now))
     panel, source = load_panel(spec, environment, now)
     with executor_of(arguments.jobs, arguments.cluster) as executor, progress_bars() as stages:
+        if arguments.purged_paths:
+            return _paths(arguments, ranker_paths(spec, panel, partial(stages, "fit splits")))
         if arguments.sweep:
             made = run_sweep(strategy, spec, panel, source, read_grid(arguments.sweep), executor, stages)
         else:
@@ -82,6 +95,29 @@ def print_result(arguments: argparse.Namespace, answer: LookaheadResult | Replay
     return 0 if fine else FOUND_SOMETHING
 
 
+def _paths(arguments: argparse.Namespace, made: PurgedStudy) -> int:
+    path: Path = arguments.out / PATHS_FILE["quant_v8"]
+    body = to_json(made.paths, indent=1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".json").write_bytes(body)
+    title = "The ranker alone, refitted for each purged split"
+    draw_fan(title, _said(made.paths), made.sessions, curves_of(made.paths), made.beside, path)
+    if arguments.json:
+        Console(soft_wrap=True).out(body.decode(), highlight=False)
+    else:
+        Console(soft_wrap=True).out(f"{_said(made.paths)}. {path}", highlight=False)
+    return 0
+
+
+def _said(paths: PurgedPaths) -> str:
+    low, high = min(paths.sharpes), max(paths.sharpes)
+    middle = sorted(paths.sharpes)[len(paths.sharpes) // 2]
+    return (
+        f"{len(paths.sharpes)} combinatorial purged paths ({paths.groups} groups, {paths.test_groups} tested, "
+        f"{paths.purge_sessions} sessions purged): Sharpe {low:.2f} to {high:.2f}, median {middle:.2f}"
+    )
+
+
 def _swept(arguments: argparse.Namespace, made: Sweep) -> int:
     body = to_json(made, indent=1)
     path: Path = arguments.out / SWEEP_FILE[made.strategy]
@@ -102,6 +138,12 @@ def _swept(arguments: argparse.Namespace, made: Sweep) -> int:
         console.print(
             f"Probability of backtest overfitting: {made.overfitting.probability:.0%} ({len(made.cells)} cells)"
         )
+    if made.paths:
+        fan = path.with_name(PATHS_FILE[made.strategy])
+        days = np.array([made.sessions[0], *made.sessions], dtype="datetime64[D]")
+        title, curves = "Choosing the best cell on the other sessions", curves_of(made.paths)
+        draw_fan(title, _said(made.paths), days, curves, {}, fan)
+        console.print(f"Choosing the best cell out of sample, {_said(made.paths)}. {fan}")
     console.print(f"{path}: with every cell's daily returns")
     return 0
 

@@ -22,7 +22,8 @@ from config.risk import RiskSettings
 from config.trading import TradingSettings
 from core.ports import Team
 from core.types import BarPanel
-from pipeline.engine import Engine, EngineDependencies
+from pipeline.dependencies import EngineDependencies
+from pipeline.engine import Engine
 from pipeline.null_parts import NullEventBus, NullMemory, no_events
 from risk.build import assemble_risk
 

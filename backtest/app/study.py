@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.bill_rate import bill_returns
-from analysis.random_books import Scaling
 from backtest.app.ablation import run_ablations
 from backtest.app.engine import BacktestEngine
 from backtest.app.intraday import intraday_coverage
@@ -151,7 +150,7 @@ def measure(
         run,
         market,
         ranking,
-        Null(books=spec.books, scaling=_scaling(strategy, chosen), seed=seed),
+        Null(books=spec.books, exposure_max=_scaled_up_to(strategy, chosen), seed=seed),
         recorded_trials(spec),
         slippage_bps=slippage_bps(chosen.trading),
         orders=backtest_engine.ledger.order_counts(),
@@ -272,15 +271,10 @@ def seen_span(spec: BacktestSpec, profile: str) -> SeenSpan:
     return SeenSpan(first, spec.unseen_after or last)
 
 
-def _scaling(strategy: Strategy, settings: Settings) -> Scaling | None:
-    chosen = settings.trading.synthesizer
-    if strategy == "quant_v8" or chosen.allocation == "votes":
-        return None
-    sized = chosen.diversified if chosen.allocation == "diversified" else chosen.baseline
-    return Scaling(
-        target_volatility=sized.target_volatility_pct,
-        exposure_max=settings.risk.portfolio_limits.max_exposure_pct,
-    )
+def _scaled_up_to(strategy: Strategy, settings: Settings) -> float | None:
+    """Return the largest exposure of a strategy that scales itself to a volatility; None where it does not."""
+    votes = strategy == "quant_v8" or settings.trading.synthesizer.allocation == "votes"
+    return None if votes else settings.risk.portfolio_limits.max_exposure_pct
 
 
 def _span(panel: BarPanel, run: Run) -> tuple[int, int]:

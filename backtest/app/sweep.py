@@ -9,10 +9,14 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
+import numpy as np
+
 from analysis.bill_rate import bill_returns, with_interest
 from analysis.curves import simple_returns, worst_drawdown
 from analysis.overfitting import Overfitting
+from analysis.purged_paths import PurgedPaths
 from backtest.app.executors import run_all, share
+from backtest.app.purged_study import choice_paths
 from backtest.app.settings import BacktestSpec, Change, settings_of, v8_settings_of, with_changes
 from backtest.app.strategies import run_under, train
 from backtest.attribution import overfitting_of
@@ -61,6 +65,8 @@ class Sweep:
     ----------
     sessions : tuple of str, length T
         ISO dates of the returns.
+    paths : PurgedPaths or None
+        Out of sample, of choosing the best cell in each training part; None where `overfitting` is.
     overfitting : Overfitting or None
         None with fewer than two cells or too few sessions. Every cell is one more trial for the deflated
         Sharpe ratio.
@@ -70,6 +76,7 @@ class Sweep:
     sessions: tuple[str, ...]
     cells: tuple[Cell, ...]
     overfitting: Overfitting | None
+    paths: PurgedPaths | None
 
 
 def read_grid(path: Path) -> tuple[Change, ...]:
@@ -129,11 +136,14 @@ def run_sweep(
     runs = list(run_all(executor, run_under, arguments, partial(stages, CELLS)))
     bills = bill_returns(runs[0].sessions, base.trading.evaluation.bill_rates)
     cells = tuple(_cell(change, run, bills) for change, run in zip(changes, runs, strict=True))
+    overfitting = overfitting_of(runs)
+    returns = np.array([cell.returns for cell in cells]).T
     return Sweep(
         strategy=strategy,
         sessions=tuple(str(day) for day in runs[0].sessions[1:]),
         cells=cells,
-        overfitting=overfitting_of(runs),
+        overfitting=overfitting,
+        paths=None if overfitting is None else choice_paths(returns, runs[0].sessions[1:], base),
     )
 
 

@@ -14,9 +14,9 @@ from msgspec import to_builtins
 
 from config.trading import TradingSettings
 from core.errors import ArtefactError, DataError, RequestError
+from core.long_jobs import Job
 from core.plain_words import plain_reason
 from core.ports import Clock, EventSink
-from core.service import Job
 from core.types import MarketView
 from daemon.models.drift_monitor import DriftMonitor
 

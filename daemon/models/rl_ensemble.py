@@ -15,8 +15,8 @@ from msgspec import to_builtins
 
 from config.trading import RlSettings, TradingSettings
 from core.errors import DataError, RequestError
+from core.long_jobs import Job
 from core.ports import Clock, EventSink
-from core.service import Job
 from core.types import BarPanel
 from pipeline.execution import decisions_about_now
 

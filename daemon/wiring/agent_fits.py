@@ -15,9 +15,9 @@ from agents.plugins import NamedAgent, PluginParts, make
 from config.plugins import PluginSettings
 from config.trading import TradingSettings
 from core.errors import RequestError
+from core.long_jobs import JobStatus
 from core.plugins import Plugin
 from core.ports import Clock, EventSink
-from core.service import JobStatus
 from core.types import BarPanel
 from daemon.child_jobs import JobRunner, ReportProgress
 from models.factors.store import FactorStore

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import RequestError, SettingsError
-from core.service import Job
+from core.long_jobs import Job
 from core.types import BarPanel
 
 if TYPE_CHECKING:

@@ -13,12 +13,18 @@ from config.environment import Environment, OrderRoute
 from config.trading import TradingSettings
 from core.errors import SettingsError
 from core.money import to_decimal
-from core.ports import Broker, Clock
-from core.types import Portfolio
+from core.ports import Broker, Clock, EventSink
+from core.protection import StopKeeper, StopSupervisor
+from core.types import Cycle, Portfolio
+from daemon.live_confirmation import LiveConfirmation
+from daemon.wiring.execution import entry_terms
 from pipeline.account_check import AccountCheck, NoAccountCheck
+from pipeline.null_parts import NullProtection
+from pipeline.protection import BracketsOf, RestingProtection
 
 if TYPE_CHECKING:
     from adapters.alpaca.broker import AlpacaBroker
+    from adapters.alpaca.resting_stops import RestingStops
     from adapters.alpaca.trade_updates import TradeUpdates
     from adapters.alpaca.trading_client import AlpacaApi
     from adapters.ledger import SqliteLedger
@@ -41,7 +47,9 @@ class BrokerFactory:
         self.account_check: AccountCheck | NoAccountCheck = NoAccountCheck()
         self._paper: PaperBroker | None = None
         self._alpaca: AlpacaBroker | None = None
+        self._stops: RestingStops | None = None
         self._offset: ClockOffset | None = None
+        self.live = self._live_confirmation() if route is OrderRoute.ALPACA_LIVE else None
 
     @property
     def cash_tolerance_pct(self) -> float:
@@ -77,6 +85,13 @@ class BrokerFactory:
         self._alpaca = self._alpaca or self._open_alpaca(clock, ledger, settle_soon)
         return self._alpaca
 
+    def protection(self, brackets_of: BracketsOf, events: EventSink, clock: Clock) -> StopSupervisor:
+        """Return what leaves the stops of what is held with the broker; where nothing is held, nothing does."""
+        keeper: StopKeeper | None = self._stops or self._paper
+        if keeper is None:
+            return NullProtection()
+        return RestingProtection(keeper=keeper, brackets_of=brackets_of, events=events, clock=clock)
+
     def initial_cash(self, broker: Broker, ledger: SqliteLedger) -> Decimal:
         """Return what a new portfolio opens with: the account's cash, or the configured one of the paper broker.
 
@@ -88,6 +103,10 @@ class BrokerFactory:
         if self._route is OrderRoute.PAPER_BUILTIN or ledger.portfolio() is not None:
             return Decimal(repr(self._trading.broker.initial_cash_usd))
         return self.capital.opening(broker.account().cash)
+
+    def admit(self, cycle: Cycle) -> Cycle:
+        """Return a cycle as it may run: without entries on a live account that nobody has confirmed."""
+        return self.live.admit(cycle) if self.live else cycle
 
     def clock_offset(self, clock: Clock) -> ClockOffset:
         """Return the watch over the difference to the broker's clock; asked again, the same one."""
@@ -105,7 +124,8 @@ class BrokerFactory:
     def notes(self) -> tuple[str, ...]:
         """Return what is degraded, in words."""
         offset = self._offset.notes() if self._offset else ()
-        return (*(self._alpaca.notes() if self._alpaca else ()), *offset)
+        live = self.live.notes() if self.live else ()
+        return (*(self._alpaca.notes() if self._alpaca else ()), *offset, *live)
 
     def close(self) -> None:
         """Let go of the broker."""
@@ -113,12 +133,16 @@ class BrokerFactory:
             if broker is not None:
                 broker.close()
 
+    def _live_confirmation(self) -> LiveConfirmation:
+        key, _ = self._keys()
+        return LiveConfirmation(self._environment.state_dir, key)
+
     def _open_paper(self, clock: Clock) -> PaperBroker:
         from adapters.paper.broker import PaperBroker  # noqa: PLC0415  # brings sqlite
         from adapters.paper.store import SqlitePaperStore  # noqa: PLC0415  # brings sqlite
 
         store = SqlitePaperStore(self._environment.state_dir / "paper_broker.sqlite")
-        return PaperBroker(self._trading.broker, clock, store)
+        return PaperBroker(self._trading.broker, clock, store, entry_terms(self._trading.execution, self._route))
 
     def _open_dry_run(self) -> Broker:
         from adapters.alpaca.orders import portfolio_of, readable  # noqa: PLC0415  # imported where it is made
@@ -136,14 +160,16 @@ class BrokerFactory:
         from adapters.alpaca.account_source import AlpacaAccount  # noqa: PLC0415  # imported where it is made
         from adapters.alpaca.activities import AccountActivities  # noqa: PLC0415  # the same
         from adapters.alpaca.broker import AlpacaBroker  # noqa: PLC0415  # the same
-        from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker  # noqa: PLC0415  # the same
+        from adapters.alpaca.order_tracker import OrderTracker, listed_since  # noqa: PLC0415  # the same
+        from adapters.alpaca.resting_stops import RestingStops  # noqa: PLC0415  # the same
 
         api = self._api()
-        stamps = [order.created_at for order in ledger.unfinished_orders()]
-        since: datetime = min([*stamps, ledger.portfolio_as_of() or clock.now()]) - LOOK_BACK
+        since = listed_since(ledger.unfinished_orders(), ledger.portfolio_as_of() or clock.now())
         tracker = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
         stream = self._stream(settle_soon)
         stream.start()
+        self._stops = RestingStops(api=api, tracker=tracker, ledger=ledger, now=clock.now)
+        terms = entry_terms(self._trading.execution, self._route)
         began = ledger.first_step_at() or clock.now()
         activities = AccountActivities(ledger.portfolio, self.capital, began)
         account = AlpacaAccount(api=api, tracker=tracker, activities=activities, stream=stream)
@@ -154,7 +180,9 @@ class BrokerFactory:
             person_pays_in=self.capital.is_whole,
             since=began,
         )
-        return AlpacaBroker(self._route.value, api, tracker, stream, activities=activities)
+        return AlpacaBroker(
+            self._route.value, api, tracker, stream, stops=self._stops, activities=activities, terms=terms
+        )
 
     def _time_of_broker(self) -> Callable[[], datetime]:
         from adapters.alpaca.orders import readable, timestamp  # noqa: PLC0415  # imported where it is made

@@ -11,7 +11,7 @@ from adapters.events.hub import EventHub
 from agents.build import assemble_team
 from agents.plugins import PluginParts
 from config.environment import Environment, OrderRoute
-from config.loader import digest
+from config.loader import as_text, digest
 from config.trading import TradingSettings
 from config.watch import WatchedRisk
 from core.ports import Clock, Team
@@ -19,14 +19,16 @@ from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.earned import EarnedSoFar
+from daemon.wiring.execution import buys_whole_shares
 from daemon.wiring.memory import MemoryService
 from daemon.wiring.plugins import PluginService
 from daemon.wiring.scoreboard import ScoreService
 from daemon.wiring.sentiment import SentimentService
 from daemon.wiring.shadows import ShadowService
-from pipeline.engine import Engine, EngineDependencies
+from pipeline.dependencies import EngineDependencies
+from pipeline.engine import Engine
 from pipeline.report_events import publish_events_to
-from risk.build import assemble_risk
+from risk.build import assemble_risk, brackets_by
 
 if TYPE_CHECKING:
     from adapters.calendar import NyseCalendar
@@ -75,6 +77,7 @@ class EngineFactory:
         from models.regime.tracker import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
 
         trading = self.trading
+        trading_text = as_text(self.trading)  # once: a large universe takes a while
         self.sentiment.open()
         feed, clock = self._feed()
         self._feed_in_use = feed
@@ -92,17 +95,23 @@ class EngineFactory:
             broker=broker,
             ledger=ledger,
             team=team_of(trading),
-            risk=assemble_risk(trading, lambda: self.limits.settings),
+            risk=assemble_risk(
+                trading,
+                lambda: self.limits.settings,
+                whole_shares=buys_whole_shares(trading.execution, self.route),
+            ),
             events=self.hub,
             publish_events=publish_events_to(self.hub),
             memory=self.memory,
-            config_digest=lambda: digest(trading, self.limits.settings),
+            config_digest=lambda: digest(trading_text, self.limits.settings),
             refresh_limits=self._refresh_limits,
             route=self.route.value,
             initial_cash=self.brokers.initial_cash(broker, ledger),
             cash_tolerance_pct=self.brokers.cash_tolerance_pct,
+            protection=self.brokers.protection(brackets_by(lambda: self.limits.settings), self.hub, clock),
             follows_account=self.brokers.follows_account,
             account_check=self.brokers.account_check,
+            admit=self.brokers.admit,
         )
         return Engine(parts, feed.view(clock.now()))
 

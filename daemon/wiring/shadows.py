@@ -18,7 +18,8 @@ from core.plain_words import plain_reason
 from core.ports import Team
 from core.types import Cycle, MarketView
 from core.universe import BENCHMARK
-from pipeline.engine import Engine, EngineDependencies
+from pipeline.dependencies import EngineDependencies
+from pipeline.engine import Engine
 from pipeline.null_parts import NullEventBus, NullMemory, no_events
 from pipeline.shadow import SeenView, ShadowBook, ShadowBooks
 from risk.build import assemble_risk

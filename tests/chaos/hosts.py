@@ -15,7 +15,7 @@ from config.jobs import SchedulerSettings
 from core.errors import Recoverable
 from core.service import Service
 from core.types import Cycle, StepReport
-from pipeline.fault_policy import step_under_policy
+from pipeline.flattening import Flattening
 from pipeline.reconciliation import Recovery, accept, recover
 from scheduler.clock_watch import LOOK_SECONDS, ClockGap
 from scheduler.cron import Cron
@@ -176,6 +176,7 @@ class _Direct:
 
     def __init__(self, room: Room) -> None:
         self._room = room
+        self._flattening = Flattening()
 
     async def step(self, cycle: Cycle) -> StepReport:
-        return step_under_policy(self._room.engine, cycle)
+        return self._flattening.step(self._room.engine, cycle)

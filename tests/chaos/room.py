@@ -14,7 +14,8 @@ from adapters.alpaca.account_source import AlpacaAccount
 from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.broker import AlpacaBroker
 from adapters.alpaca.capital import WHOLE_ACCOUNT
-from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker
+from adapters.alpaca.order_tracker import OrderTracker, listed_since
+from adapters.alpaca.resting_stops import RestingStops
 from adapters.alpaca.trade_updates import TradeUpdates, connect_stream
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
 from adapters.clock import ManualClock
@@ -26,9 +27,12 @@ from config.environment import OrderRoute
 from config.risk import CircuitBreakers, DailyLimits, PortfolioLimits, RiskSettings
 from core.schedule import RunStore
 from pipeline.account_check import AccountCheck
-from pipeline.engine import Engine, EngineDependencies
+from pipeline.dependencies import EngineDependencies
+from pipeline.engine import Engine
 from pipeline.null_parts import NullMemory
+from pipeline.protection import RestingProtection
 from pipeline.report_events import publish_events_to
+from risk.build import brackets_by
 from risk.manager import RuleBasedRiskManager
 from tests.chaos.kills import DeadlyAdapter, DeadlyDatabase, DeadlyRuns, Executioner
 from tests.chaos.market import Market, MarketFeed
@@ -95,7 +99,7 @@ def furnish(
     database = DeadlyDatabase(home / "ledger.sqlite", LEDGER)
     database.executioner = ends
     ledger = SqliteLedger(None, route=OrderRoute.ALPACA_PAPER, database=database)
-    broker, check = _broker(_client(url, ends, pump), url, ledger, clock, wake)
+    broker, stops, check = _broker(_client(url, ends, pump), url, ledger, clock, wake)
     initial_cash = Decimal(0) if ledger.portfolio() is not None else broker.account().cash
     parts = EngineDependencies(
         clock=clock,
@@ -114,6 +118,9 @@ def furnish(
         route=OrderRoute.ALPACA_PAPER.value,
         initial_cash=initial_cash,
         cash_tolerance_pct=CASH_TOLERANCE_PCT,
+        protection=RestingProtection(
+            keeper=stops, brackets_of=brackets_by(lambda: LIMITS), events=hub, clock=clock
+        ),
         account_check=check,
     )
     runs = DeadlyRuns(FileRunStore(home / "jobs.json"), ends)
@@ -135,16 +142,16 @@ def _client(url: str, ends: Executioner, pump: Pump | None) -> TradingClient:
 
 def _broker(
     client: TradingClient, url: str, ledger: SqliteLedger, clock: ManualClock, wake: Callable[[], None] | None
-) -> tuple[AlpacaBroker, AccountCheck]:
+) -> tuple[AlpacaBroker, RestingStops, AccountCheck]:
     api = AlpacaApi(client, PATIENCE)
-    stamps = [order.created_at for order in ledger.unfinished_orders()]
-    since = min([*stamps, ledger.portfolio_as_of() or clock.now()]) - LOOK_BACK
+    since = listed_since(ledger.unfinished_orders(), ledger.portfolio_as_of() or clock.now())
     desk = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
     stream = None
     if wake is not None:
         address = f"ws{url.removeprefix('http')}/stream"
         stream = TradeUpdates(lambda: connect_stream(KEY, SECRET, paper=True, url_override=address), wake)
         stream.start()
+    stops = RestingStops(api=api, tracker=desk, ledger=ledger, confirm_waits_seconds=WAITS_SECONDS)
     began = ledger.first_step_at() or clock.now()
     activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, began)
     check = AccountCheck(
@@ -154,5 +161,7 @@ def _broker(
         person_pays_in=True,
         since=began,
     )
-    broker = AlpacaBroker("chaos", api, desk, stream, activities=activities, resolve_waits_seconds=WAITS_SECONDS)
-    return broker, check
+    broker = AlpacaBroker(
+        "chaos", api, desk, stream, stops=stops, activities=activities, resolve_waits_seconds=WAITS_SECONDS
+    )
+    return broker, stops, check

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -15,13 +15,17 @@ import pytest
 from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.broker import STREAM_DOWN, AlpacaBroker
 from adapters.alpaca.capital import WHOLE_ACCOUNT
-from adapters.alpaca.order_tracker import GRACE, OrderTracker
+from adapters.alpaca.order_tracker import OrderTracker
+from adapters.alpaca.orders import ENDED
+from adapters.alpaca.resting_stops import RestingStops
 from adapters.alpaca.trade_updates import WEBSOCKET, TradeUpdates, connect_stream
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
+from core.brackets import Bracket
+from core.entry_terms import EntryKind, EntryTerms
 from core.errors import BrokerError
-from core.orders import SPLIT
+from core.protection import PositionProtection
 from core.service import OrderRecord
-from core.types import ApprovedOrder, Fill, MarketView, Order, OrderStatus, Side
+from core.types import ApprovedOrder, Fill, MarketView, Order, OrderStatus, Portfolio, Position, Side
 from tests.panels import make_panel
 from tests.servers.alpaca_broker import KEY, SECRET, alpaca_broker_server
 from tests.servers.alpaca_broker import AlpacaBroker as StandIn
@@ -41,6 +45,19 @@ class Book:
 
     records: dict[str, OrderRecord] = field(default_factory=dict)
 
+    def record_resting(self, orders: Sequence[Order], at: datetime) -> None:
+        for each in orders:
+            self.mark_sending(each, at)
+
+    def update_status(self, statuses: Mapping[str, str], reasons: Mapping[str, str] | None = None) -> None:
+        for name, status in statuses.items():
+            self.records[name] = replace(
+                self.records[name], status=OrderStatus(status), reason=(reasons or {}).get(name, "")
+            )
+
+    def unfinished(self) -> list[OrderRecord]:
+        return [record for record in self.records.values() if record.status not in ENDED]
+
     def mark_sending(self, order: Order, at: datetime) -> None:
         self.records[order.client_order_id] = OrderRecord(
             client_order_id=order.client_order_id, decision_id=order.decision_id, symbol=order.symbol,
@@ -56,6 +73,7 @@ class Trading:
     stand_in: StandIn
     broker: AlpacaBroker
     ledger: Book
+    stops: RestingStops
 
     def send(self, name: str, quantity: str, side: Side = Side.BUY, symbol: str = "AAPL") -> str:
         return self.send_all([order(name, quantity, side, symbol)])[name]
@@ -98,12 +116,13 @@ def trading_on(stand_in: StandIn, sleep: Callable[[float], None] = lambda _: Non
         client = connect(KEY, SECRET, paper=True, timeout_seconds=0.3, url_override=stand_in.url)
         api, ledger = AlpacaApi(client, HURRY), Book()
         desk = OrderTracker(
-            api=api, recorded=ledger.records.get, unfinished=lambda: list(ledger.records.values()),
+            api=api, recorded=ledger.records.get, unfinished=ledger.unfinished,
             since=stand_in.now - timedelta(days=1),
         )  # fmt: skip
+        stops = RestingStops(api=api, tracker=desk, ledger=ledger, sleep=sleep)
         activities = AccountActivities(lambda: None, WHOLE_ACCOUNT, stand_in.now)
-        broker = AlpacaBroker("Alpaca paper", api, desk, activities=activities, sleep=sleep)
-        yield Trading(stand_in, broker, ledger)
+        broker = AlpacaBroker("Alpaca paper", api, desk, stops=stops, activities=activities, sleep=sleep)
+        yield Trading(stand_in, broker, ledger, stops)
         client._session.close()
 
 
@@ -132,7 +151,9 @@ def test_an_order_that_did_not_arrive_is_not_sent_again_and_given_up_in_time(
     assert trading.send("one", "10") == OrderStatus.RECORDED
     assert trading.settle() == ()
     assert [o.client_order_id for o in trading.broker.open_orders()] == ["one"], "it may be on the wire"
-    assert trading.settle(seconds=int(GRACE.total_seconds()) + 1) == ()
+    assert trading.settle(hours=5) == ()
+    assert trading.broker.open_orders(), "until the session is over"
+    assert trading.settle(hours=6) == ()
     assert trading.broker.open_orders() == ()
     assert trading.broker.statuses(["one"]) == {}
     assert trading.posts == {}
@@ -285,16 +306,6 @@ def test_a_cancel_is_asked_for_once_and_its_fills_stay(trading: Trading) -> None
         trading.broker.cancel("never")
 
 
-def test_a_split_comes_as_shares_for_nothing(trading: Trading) -> None:
-    trading.send("one", "10")
-    trading.broker.acknowledge([fill.fill_id for fill in trading.settle()])
-    with trading.stand_in.book.lock:
-        StandInDesk(trading.stand_in.book).split("AAPL", Decimal(4))
-    (split,) = trading.settle()
-    assert (split.rule, split.side) == (SPLIT, Side.BUY)
-    assert (split.quantity, split.cash_change) == (Decimal(30), Decimal(0))
-
-
 def test_a_strange_answer_is_a_fault_of_the_brokers(trading: Trading) -> None:
     trading.send("one", "10")
     with trading.stand_in.book.lock:
@@ -356,3 +367,205 @@ def until(done: Callable[[], bool]) -> None:
     while not done():
         assert time.monotonic() < limit, "it did not come"
         time.sleep(0.01)
+
+
+# --- what rests ------------------------------------------------------------------------------------------------
+
+
+def held(quantity: str, symbol: str = "AAPL") -> Portfolio:
+    position = Position(
+        symbol=symbol, quantity=Decimal(quantity), average_price=PRICES[symbol], entry_at=OPEN,
+        entry_session=OPEN.date(), peak_price=PRICES[symbol], last_price=PRICES[symbol],
+    )  # fmt: skip
+    return Portfolio(cash=Decimal(1000), positions={symbol: position})
+
+
+def bracket(decision: str, stop: str | None = "-0.025", target: str | None = "0.04") -> Bracket:
+    return Bracket(
+        symbol="AAPL", decision_id=decision, stop_loss_pct=None if stop is None else Decimal(stop),
+        take_profit_pct=None if target is None else Decimal(target),
+    )  # fmt: skip
+
+
+def rest(trading: Trading, portfolio: Portfolio, *brackets: Bracket) -> PositionProtection:
+    """Settle, then let stops rest as the end of a step does."""
+    trading.settle()
+    trading.stops.rest(brackets, portfolio, trading.stand_in.book.now)
+    return trading.stops.protection(portfolio)["AAPL"]
+
+
+def resting(trading: Trading) -> dict[str, tuple[str, str | None]]:
+    """Give quantity and type of what rests at the stand-in, by our name."""
+    orders = (o for o in trading.stand_in.book.orders.values() if o.open and o.leg_of is None)
+    return {o.client_order_id: (str(o.left), o.kind) for o in orders}
+
+
+def test_stop_and_target_of_whole_shares_rest_as_one_good_till_cancelled_group(trading: Trading) -> None:
+    trading.send("buy", "10.5")
+    found = rest(trading, held("10.5"), bracket("d1"))
+    (parent,) = (o for o in trading.stand_in.book.orders.values() if o.legs)
+    assert (parent.client_order_id, parent.time_in_force, parent.left) == ("d1-AAPL-protect", "gtc", Decimal(10))
+    assert (parent.limit_price, parent.legs[0].stop_price) == (Decimal("187.20"), Decimal("175.50"))
+    assert (found.quantity, found.bare_quantity) == (Decimal(10), Decimal("0.5"))
+    assert "fraction" in found.bare_reason
+    assert (found.stop_price, found.target_price) == (Decimal("175.50"), Decimal("187.20"))
+    assert trading.broker.open_orders() == (), "what only rests is not on its way"
+
+
+def test_without_a_target_the_stop_rests_alone_and_without_a_stop_nothing_does(trading: Trading) -> None:
+    trading.send("buy", "10")
+    rest(trading, held("10"), bracket("d1", target=None))
+    assert resting(trading) == {"d1-AAPL-protect": ("10", "stop")}
+    found = rest(trading, held("10"), bracket("d2", stop=None))
+    assert resting(trading) == {}
+    assert found.bare_quantity == 10
+    assert "no stop is set" in found.bare_reason
+
+
+def test_a_level_is_replaced_only_when_it_moved_by_more_than_the_threshold(trading: Trading) -> None:
+    trading.send("buy", "10")
+    rest(trading, held("10"), bracket("d1"))
+    rest(trading, held("10"), bracket("d2", stop="-0.0248"))  # 3.6 ticks
+    assert set(resting(trading)) == {"d1-AAPL-protect"}
+    found = rest(trading, held("10"), bracket("d3", stop="-0.02"))
+    assert set(resting(trading)) == {"d3-AAPL-protect"}
+    assert found.stop_price == Decimal("176.40")
+    assert trading.ledger.records["d1-AAPL-protect"].status == OrderStatus.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("price", "rule", "filled_at"), [("170", "stop_loss", "169.966"), ("190", "take_profit", "190")]
+)
+def test_a_stop_or_target_that_fired_while_nobody_was_there_is_a_fill_like_any(
+    price: str, rule: str, filled_at: str, trading: Trading
+) -> None:
+    trading.send("buy", "10")
+    trading.broker.acknowledge([fill.fill_id for fill in trading.settle()])
+    rest(trading, held("10"), bracket("d1"))
+    restarted = OrderTracker(
+        api=trading.stops.api, recorded=trading.ledger.records.get, unfinished=trading.ledger.unfinished,
+        since=OPEN - timedelta(days=1),
+    )  # fmt: skip
+    with trading.stand_in.book.lock:
+        StandInDesk(trading.stand_in.book).tick(OPEN + timedelta(days=22), {"AAPL": Decimal(price)})
+    fills = restarted.poll(OPEN + timedelta(days=22))
+    found = next(fill for fill in fills if fill.side is Side.SELL)
+    assert (found.client_order_id, found.quantity, found.rule) == ("d1-AAPL-protect", Decimal(10), rule)
+    assert abs(found.price - Decimal(filled_at)) < Decimal("0.05")
+    assert restarted.pending == ()
+    assert restarted.resting == {}
+
+
+def test_a_sale_lifts_the_stop_and_one_that_does_not_come_about_puts_it_back(trading: Trading) -> None:
+    trading.send("buy", "10")
+    rest(trading, held("10"), bracket("d1"))
+    trading.next_fault("reject_unprocessable")
+    assert trading.send("sale", "10", Side.SELL) == OrderStatus.REJECTED
+    assert resting(trading) == {}, "lifted"
+    trading.stops.rest([bracket("d2")], held("10"), OPEN)
+    assert set(resting(trading)) == {"d2-AAPL-protect"}
+    trading.settle()
+    assert trading.send("sale2", "10", Side.SELL) == OrderStatus.SUBMITTED
+    trading.stops.rest([bracket("d3")], held("10"), OPEN)
+    assert resting(trading) == {}, "the sale is on its way: nothing is put back"
+    assert {fill.side for fill in trading.settle()} == {Side.BUY, Side.SELL}
+
+
+def test_a_sale_waits_for_the_end_of_the_cancellation(trading: Trading) -> None:
+    trading.send("buy", "10")
+    rest(trading, held("10"), bracket("d1"))
+    trading.stand_in.faults.plan = FaultPlan(slow_cancel=1.0)
+    trading.settle()
+    assert trading.send("sale", "10", Side.SELL) == OrderStatus.CANCELLED
+    assert "not confirmed" in trading.broker.reason("sale")
+    assert trading.posts.get("sale") is None
+    trading.tick(minutes=1)
+    trading.stand_in.faults.plan = FaultPlan()
+    assert rest(trading, held("10"), bracket("d2")).bare_quantity == 0
+
+
+def test_what_rests_for_nothing_that_is_held_is_cancelled(trading: Trading) -> None:
+    trading.send("buy", "10")
+    rest(trading, held("10"), bracket("d1"))
+    trading.settle()
+    trading.stops.rest([], Portfolio(cash=Decimal(0)), OPEN)
+    assert resting(trading) == {}
+
+
+@pytest.mark.parametrize("fault", ["error_after", "drop_after", "error_before", "arrives_late"])
+def test_a_placing_without_an_answer_never_rests_twice(fault: str, trading: Trading) -> None:
+    trading.send("buy", "10")
+    trading.next_fault(fault)
+    rest(trading, held("10"), bracket("d1"))
+    trading.tick(minutes=5)
+    found = rest(trading, held("10"), bracket("d2"))
+    trading.tick(minutes=5)
+    found = rest(trading, held("10"), bracket("d3"))
+    assert found.bare_quantity == 0
+    assert [quantity for quantity, _ in resting(trading).values()] == ["10"]
+
+
+def test_a_part_of_an_entry_is_protected_by_the_step_after_the_next(trading: Trading) -> None:
+    trading.stand_in.faults.plan = FaultPlan(partial=1.0)
+    trading.send("buy", "10")
+    first = sum((fill.quantity for fill in trading.settle()), Decimal(0))
+    assert 0 < first < 10
+    trading.stops.rest([bracket("d1")], held(str(first)), OPEN)
+    found = rest(trading, held(str(first)), bracket("d2"))
+    assert found.quantity == int(first), "the rest of the buy is cancelled: what is held comes first"
+
+
+# --- kinds of entries ------------------------------------------------------------------------------------------
+
+
+def with_terms(trading: Trading, kind: EntryKind, at: datetime = OPEN) -> Trading:
+    trading.broker._terms = EntryTerms(kind=kind, collar_bps=Decimal(50))
+    trading.stops.now = lambda: at
+    return trading
+
+
+def test_a_collar_is_a_limit_that_waits_when_the_price_ran_away_and_expires(trading: Trading) -> None:
+    with_terms(trading, EntryKind.LIMIT_COLLAR)
+    with trading.stand_in.book.lock:
+        StandInDesk(trading.stand_in.book).tick(None, {"AAPL": Decimal("181.50")})
+    assert trading.send("far", "10") == OrderStatus.SUBMITTED
+    (far,) = trading.stand_in.book.orders.values()
+    assert (far.kind, far.limit_price, far.time_in_force, far.filled) == (
+        "limit",
+        Decimal("180.90"),
+        "day",
+        Decimal(0),
+    )
+    trading.tick(hours=7)
+    assert trading.settle() == ()
+    assert trading.broker.statuses(["far"]) == {"far": OrderStatus.EXPIRED}
+
+
+def test_a_collar_within_reach_trades_at_once_and_a_sale_has_none(trading: Trading) -> None:
+    with_terms(trading, EntryKind.LIMIT_COLLAR)
+    trading.send("near", "10")
+    assert [fill.price for fill in trading.settle()] == [Decimal("180.0360")]
+    trading.send("out", "10", Side.SELL)
+    assert trading.stand_in.book.find("out").kind == "market"  # type: ignore[union-attr]  # it was sent
+
+
+def test_an_auctions_order_is_sent_before_the_open_only_and_trades_at_it() -> None:
+    before = datetime(2024, 5, 6, 13, 20, tzinfo=UTC)
+    with trading_on(StandIn(now=before, prices=PRICES)) as trading:
+        with_terms(trading, EntryKind.OPENING_AUCTION, before)
+        assert trading.send("early", "10") == OrderStatus.SUBMITTED
+        assert trading.stand_in.book.find("early").time_in_force == "opg"  # type: ignore[union-attr]  # it was sent
+        trading.tick(minutes=11)
+        assert [fill.quantity for fill in trading.settle()] == [Decimal(10)]
+        with_terms(trading, EntryKind.OPENING_AUCTION, before + timedelta(minutes=11))
+        assert trading.send("late", "10", symbol="MSFT") == OrderStatus.REJECTED
+        assert trading.broker.reason("late").startswith("opening_auction: ")
+
+
+def test_what_is_not_traded_in_fractions_is_rounded_down(trading: Trading) -> None:
+    trading.stand_in.book.not_fractionable.add("AAPL")
+    assert trading.send("half", "10.5") == OrderStatus.SUBMITTED
+    assert [fill.quantity for fill in trading.settle()] == [Decimal(10)]
+    assert trading.broker.statuses(["half"]) == {"half": OrderStatus.CANCELLED}
+    assert "whole shares" in trading.broker.reason("half")
+    assert trading.send("none", "0.5", symbol="AAPL") == OrderStatus.REJECTED

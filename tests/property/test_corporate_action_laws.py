@@ -26,7 +26,8 @@ from core.cycles import DECIDE, RISK_CHECK
 from core.money import to_price
 from core.times import opening
 from core.types import ActionKind, BarPanel, CorporateAction, MarketView, Quote, StepReport
-from pipeline.engine import Engine, EngineDependencies
+from pipeline.dependencies import EngineDependencies
+from pipeline.engine import Engine
 from pipeline.null_parts import NullEventBus, NullMemory, no_events
 from risk.build import assemble_risk
 from tests.small_engine import Wanted, enter

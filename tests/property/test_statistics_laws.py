@@ -15,7 +15,6 @@ from analysis.overfitting import overfitting_probability
 from analysis.performance import measure_curve
 from analysis.random_books import (
     Holdings,
-    Scaling,
     equal_shares,
     equal_weight,
     even_targets,
@@ -133,7 +132,7 @@ def test_the_books_know_nothing_of_the_future(seed: int, cut: int) -> None:
         mine = Holdings(held=np.where(held[: len(c) - 69], 0.1, 0.0), traded=traded[: len(c) - 69])
         books = [
             random_books(o, c, mine, sizes, np.random.default_rng(1), first=70, books=6, cost_bps=10).returns
-            for sizes in (own_shares, equal_shares(c, Scaling(target_volatility=0.12, exposure_max=1.0)))
+            for sizes in (own_shares, equal_shares(c, 1.0))
         ]
         scaled = equal_weight(o, c, first=70, target_volatility=0.12)
         runs.append(np.vstack([*books, scaled, equal_weight(o, c, first=70)])[:, : cut - 70])

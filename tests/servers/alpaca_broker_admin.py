@@ -57,7 +57,7 @@ def _book(book: Book) -> dict[str, Any]:
         "equity": text(book.equity()),
         "prices": {name: text(price) for name, price in book.prices.items()},
         "positions": {name: text(held.quantity) for name, held in sorted(book.holdings.items())},
-        "orders": [order_json(order) for order in book.orders.values()],
+        "orders": [order_json(order, nested=True) for order in book.orders.values() if order.leg_of is None],
         "fills": [row for row in activities if row["activity_type"] == "FILL"],
         "activities": activities,
         "post_attempts": dict(book.post_attempts),

@@ -103,9 +103,9 @@ class Desk:
         left = Decimal(str(asked.get("qty", order.quantity))) - order.filled
         name = str(asked.get("client_order_id") or uuid(self.book.faults.dice("client id")))
         dice = Random(f"{self.book.faults.seed}:order:{name}")
-        new = self._taken({**order_json(order), "qty": text(left)}, name, dice)
+        new = self._taken({**order_json(order), **_group(order), "qty": text(left)}, name, dice)
         new.replaces, order.replaced_by = order.order_id, new.order_id
-        self.book.end(order, "replaced")
+        self._end_group(order, "replaced")
         self.book.tell("new", new)
         return Answer(body=order_json(new))
 
@@ -197,7 +197,7 @@ class Desk:
             order.wait_ticks -= 1
             return
         if order.doomed:
-            book.end(order, "rejected")
+            self._end_group(order, "rejected")
             return
         dice = book.faults.dice(f"fill {order.client_order_id}")
         due = list(order.parts) if order.same_instant else order.parts[:1]
@@ -274,6 +274,14 @@ class Desk:
         return refusal(
             403, 40310000, "insufficient buying power", buying_power=text(power), cost_basis=text(cost)
         )
+
+
+def _group(order: BrokerOrder) -> dict[str, Any]:
+    """Give what makes an order a group, as it was asked for."""
+    if not order.legs:
+        return {}
+    stop, limit = order.legs[0].stop_price, order.limit_price
+    return {"take_profit": {"limit_price": limit}, "stop_loss": {"stop_price": stop}}
 
 
 def refusal(status: int, code: int, message: str, **more: Any) -> Answer:

@@ -15,16 +15,20 @@ from adapters.alpaca.account_source import AlpacaAccount
 from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.broker import AlpacaBroker
 from adapters.alpaca.capital import WHOLE_ACCOUNT
-from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker
+from adapters.alpaca.order_tracker import OrderTracker, listed_since
+from adapters.alpaca.resting_stops import RestingStops
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
 from adapters.ledger import SqliteLedger
 from config.environment import OrderRoute
+from config.risk import RiskSettings
 from core.cycles import RISK_CHECK, SETTLE
 from core.errors import Recoverable
 from core.types import Cycle, StepReport
 from pipeline.account_check import AccountCheck
 from pipeline.engine import Engine
 from pipeline.fault_policy import step_under_policy
+from pipeline.protection import RestingProtection
+from risk.build import brackets_by
 from tests.servers.alpaca_broker import KEY, SECRET, alpaca_broker_server
 from tests.servers.alpaca_broker import AlpacaBroker as StandIn
 from tests.servers.alpaca_broker_desk import Desk as StandInDesk
@@ -157,20 +161,27 @@ def _opened(stand_in: StandIn, folder: Path, at: datetime) -> tuple[Desk, Engine
     desk = open_desk(folder, at=at)
     desk.ledger.close()
     ledger = SqliteLedger(folder / "ledger.sqlite", route=OrderRoute.ALPACA_PAPER)
-    stamps = [order.created_at for order in ledger.unfinished_orders()]
     orders = OrderTracker(
         api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders,
-        since=min([*stamps, ledger.portfolio_as_of() or at]) - LOOK_BACK,
+        since=listed_since(ledger.unfinished_orders(), ledger.portfolio_as_of() or at),
     )  # fmt: skip
+    stops = RestingStops(api=api, tracker=orders, ledger=ledger, confirm_waits_seconds=(0.0,))
+    protection = RestingProtection(
+        keeper=stops, brackets_of=brackets_by(RiskSettings), events=desk.engine.parts.events, clock=desk.clock
+    )
     began = ledger.first_step_at() or at
     activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, began)
     check = AccountCheck(
         AlpacaAccount(api=api, tracker=orders, activities=activities), ledger,
         tolerance_pct=0.0005, person_pays_in=True, since=began,
     )  # fmt: skip
+    waits = (0.0, 0.0, 0.0)
     broker = AlpacaBroker(
-        "Alpaca paper", api, orders, activities=activities, resolve_waits_seconds=(0.0, 0.0, 0.0)
+        "Alpaca paper", api, orders, stops=stops, activities=activities, resolve_waits_seconds=waits
     )
     route = OrderRoute.ALPACA_PAPER.value
-    engine = Engine(replace(desk.engine.parts, ledger=ledger, broker=broker, route=route, account_check=check))
+    parts = replace(
+        desk.engine.parts, ledger=ledger, broker=broker, route=route, protection=protection, account_check=check
+    )
+    engine = Engine(parts)
     return replace(desk, engine=engine, ledger=ledger), engine, api

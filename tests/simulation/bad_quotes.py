@@ -53,7 +53,8 @@ from core.types import (
     StepReport,
     TradingState,
 )
-from pipeline.engine import Engine, EngineDependencies
+from pipeline.dependencies import EngineDependencies
+from pipeline.engine import Engine
 from pipeline.null_parts import NullEventBus, NullMemory, no_events
 from risk.levels import protective_levels
 from risk.manager import RuleBasedRiskManager

@@ -43,7 +43,8 @@ from models.factors.store import FactorStore
 from models.ranker.registry import StoredRanker
 from models.ranker.training import train_ranker
 from models.ranker.versions import save
-from pipeline.engine import Engine, EngineDependencies
+from pipeline.dependencies import EngineDependencies
+from pipeline.engine import Engine
 from pipeline.null_parts import NullMemory
 from pipeline.report_events import publish_events_to
 from risk.build import assemble_risk

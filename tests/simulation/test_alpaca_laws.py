@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import BrokerError
+from core.ids import is_protective
 from core.types import OrderStatus, TradingState
 from pipeline.reconciliation import recover
+from tests.servers.alpaca_broker_book import BrokerOrder
 from tests.servers.alpaca_broker_faults import FaultPlan
 from tests.servers.alpaca_broker_wire import activity_json
 from tests.simulation.alpaca_desk import Crash, World, week, world
@@ -30,9 +32,14 @@ def assert_equal_to_the_brokers_book(lived: World) -> None:
     """What the ledger says happened is what the broker says happened, and nothing happened twice."""
     book, ledger, engine = lived.stand_in.book, lived.desk.ledger, lived.engine
     orders = {order.client_order_id: order for order in ledger.orders(100_000)}
-    assert set(book.ids) <= set(orders), "the broker has an order that the ledger does not know"
+    theirs_by_name = {order.client_order_id: order for order in book.orders.values() if order.leg_of is None}
+    assert set(theirs_by_name) <= set(orders), "the broker has an order that the ledger does not know"
     assert max(book.post_attempts.values(), default=0) <= 1, "an order was sent again"
-    assert not {o.status for o in orders.values()} & {OrderStatus.RECORDED, OrderStatus.SUBMITTED}
+    resting = {
+        name for name, order in theirs_by_name.items() if is_protective(name) and _status(order) == "rests"
+    }
+    unfinished = {OrderStatus.RECORDED, OrderStatus.SUBMITTED}
+    assert {name for name, order in orders.items() if order.status in unfinished} == resting
     theirs = {row.activity_id: activity_json(row) for row in book.activities}
     ours = {fill.fill_id: fill for fill in ledger.fills(100_000)}
     assert set(ours) == set(theirs)
@@ -41,9 +48,29 @@ def assert_equal_to_the_brokers_book(lived: World) -> None:
     held = {name: position.quantity for name, position in engine.portfolio.positions.items()}
     assert held == {name: holding.quantity for name, holding in book.holdings.items()}
     assert engine.portfolio.cash == book.cash
+    for name, order in theirs_by_name.items():
+        if name not in resting:
+            assert orders[name].status.value == _status(order), f"{name}: {order.filled} of {order.quantity}"
+    assert_protected(lived)
+
+
+def _status(order: BrokerOrder) -> str:
+    """What became of an order at the broker, by our words: of a group, filled where one of its rows is."""
     ended = {"filled": "filled", "canceled": "cancelled", "expired": "expired", "rejected": "rejected"}
-    for name, order in ((order.client_order_id, order) for order in book.orders.values()):
-        assert orders[name].status.value == ended[order.status], f"{name}: {order.filled} of {order.quantity}"
+    found = [ended.get(row.status, "rests") for row in (order, *order.legs)]
+    return next((status for status in ("rests", "filled") if status in found), found[0])
+
+
+def assert_protected(lived: World) -> None:
+    """All whole shares that are held have a stop resting at the broker, and no more than those."""
+    book = lived.stand_in.book
+    rest = Counter[str]()
+    for order in book.orders.values():
+        if order.leg_of is None and _status(order) == "rests" and is_protective(order.client_order_id):
+            assert any(row.stop_price for row in (order, *order.legs)), "what rests has a stop"
+            rest[order.symbol] += int(order.left)
+    whole = {name: int(holding.quantity) for name, holding in book.holdings.items() if holding.quantity >= 1}
+    assert rest == whole
 
 
 def assert_no_intent_twice(lived: World) -> None:
@@ -57,8 +84,9 @@ def assert_no_intent_twice(lived: World) -> None:
         elif not held[symbol]:
             bought[symbol].clear()
         assert len(bought[symbol]) <= 1, f"{symbol} was bought twice"
-    for order in book.orders.values():
-        others = (o for o in book.orders.values() if o.symbol == order.symbol and o is not order)
+    own = [o for o in book.orders.values() if o.leg_of is None and not is_protective(o.client_order_id)]
+    for order in own:
+        others = (o for o in own if o.symbol == order.symbol and o is not order)
         for other in others:
             ends = other.ended_at or book.now
             assert not other.created_at < order.created_at < ends, f"two orders in {order.symbol} at once"
@@ -98,7 +126,8 @@ def test_on_a_perfect_broker_it_trades_and_exits(tmp_path: Path) -> None:
         lived.calm_down()
         assert_it_did_something(reports)
         assert_equal_to_the_brokers_book(lived)
-        assert {o.status for o in lived.desk.ledger.orders(1000)} == {OrderStatus.FILLED}
+        decided = [o for o in lived.desk.ledger.orders(1000) if not is_protective(o.client_order_id)]
+        assert {o.status for o in decided} == {OrderStatus.FILLED}
         assert lived.stand_in.book.post_attempts
 
 

@@ -54,10 +54,12 @@ def lived(tmp_path: Path) -> Iterator[World]:
 
 
 def by_hand(lived: World, symbol: str, quantity: Decimal, side: str) -> None:
-    """Trade as a person does in Alpaca's own app, on the next morning."""
+    """Trade as a person does in Alpaca's own app, on the next morning: what holds the shares back goes first."""
     with lived.stand_in.book.lock:
         desk, opens = StandInDesk(lived.stand_in.book), lived.stand_in.book.next_session
         desk.tick(opens(opens_after=lived.stand_in.book.now)[0] + timedelta(minutes=5), {})
+        for order in [o for o in lived.stand_in.book.orders.values() if o.open and o.symbol == symbol]:
+            assert desk.cancel(order).status == 204
         body = {"symbol": symbol, "qty": str(quantity), "side": side, "type": "market", "time_in_force": "day"}
         assert desk.submit(body).status == 200
     lived.desk.clock.set(lived.stand_in.book.now)
@@ -161,9 +163,10 @@ def test_a_send_that_fails_is_told_as_what_it_is_and_nothing_is_sent_twice(tmp_p
         assert any("could not be sent" in message for message in told.messages)
         assert not any("nothing was decided" in message for message in told.messages)
         assert lived.engine.faults == 1
-        assert {o.status for o in lived.desk.ledger.orders(99)} == {OrderStatus.RECORDED}
+        orders = lived.desk.ledger.orders(99)
+        assert {o.status for o in orders} == {OrderStatus.CANCELLED}, "nobody waits for what was not sent"
+        assert all(o.reason.startswith("not sent: ") for o in orders)
         lived.stand_in.faults.scripted.clear()
         lived.live((at + timedelta(minutes=10), SETTLE))
-        assert {o.status for o in lived.desk.ledger.orders(99)} == {OrderStatus.CANCELLED}
         assert lived.engine.faults == 0
         assert lived.stand_in.book.post_attempts == {}

@@ -115,6 +115,9 @@ class Doomed:
         self._broker = broker
         self._chances = chances
 
+    def doubtful_orders(self) -> frozenset[str]:
+        return self._broker.doubtful_orders()
+
     def settle(self, view: MarketView) -> Settlement:
         self._chance()
         settlement = self._broker.settle(view)

@@ -14,7 +14,6 @@ from analysis.holding import Target, filled_forward, hold, month_ends
 from analysis.random_books import (
     Holdings,
     RandomBooks,
-    Scaling,
     dealt_targets,
     equal_shares,
     equal_weight,
@@ -187,24 +186,28 @@ def test_a_strategy_that_knows_is_above_its_random_books() -> None:
     assert percentile(sharpe_ratio(own) or 0.0, books) == 100
 
 
-def test_equal_parts_are_invested_as_the_strategy_or_scaled_to_its_target() -> None:
+def test_equal_parts_are_invested_as_the_strategy_or_scaled_to_its_volatility() -> None:
     data, mine = market(4), strategy(2, 160 - 69, 12)
-    for scaling in (None, Scaling(target_volatility=0.1, exposure_max=0.9)):
-        sizes = equal_shares(data.close, scaling)
+    for exposure_max in (None, 0.9):
+        sizes = equal_shares(data.close, exposure_max)
         rng = np.random.default_rng(0)
         drawn = list(dealt_targets(data.open_, data.close, mine, sizes, rng, first=70, books=9))
         wanted = [row[np.isfinite(row) & (row > 0)] for target in drawn for row in target.weights]
         several = [row for row in wanted if len(row) > 1]
         assert several
         assert all(np.ptp(row) == pytest.approx(0, abs=1e-12) for row in several)
-    stands = np.tile(np.arange(12), (3, 1))
-    shares = np.full(12, 0.05)
-    assert equal_shares(data.close, None)(100, stands, shares).sum(axis=1) == pytest.approx([0.6] * 3)
-    scaled = equal_shares(data.close, Scaling(target_volatility=0.05, exposure_max=0.9))(100, stands, shares)
-    past = (data.close[79:100] / data.close[78:99] - 1) @ scaled[0]
-    assert past.std(ddof=1) * 252**0.5 == pytest.approx(0.05)
-    calm = equal_shares(data.close, Scaling(target_volatility=9.0, exposure_max=0.9))(100, stands, shares)
-    assert calm.sum(axis=1) == pytest.approx([0.9] * 3)
+    stands = np.stack([np.roll(np.arange(12), shift) for shift in range(3)])
+    shares = np.where(np.arange(12) < 4, [0.2, 0.05, 0.1, 0.05, *[0.0] * 8], 0.0)
+    assert equal_shares(data.close, None)(100, stands, shares).sum(axis=1) == pytest.approx([0.4] * 3)
+    past = data.close[79:100] / data.close[78:99] - 1
+    scaled = equal_shares(data.close, 5.0)(100, stands, shares)
+    for book in range(3):
+        weights = np.zeros(12)
+        weights[stands[book]] = scaled[book]
+        assert (past @ weights).std(ddof=1) == pytest.approx((past @ shares).std(ddof=1))
+    assert equal_shares(data.close, 0.1)(100, stands, shares).sum(axis=1) == pytest.approx([0.1] * 3)
+    even = np.full(12, 0.07)
+    assert equal_shares(data.close, 1.0)(100, stands, even) == pytest.approx(np.full((3, 12), 0.07))
 
 
 def test_a_book_of_all_names_dealt_to_all_names_has_nothing_to_choose() -> None:

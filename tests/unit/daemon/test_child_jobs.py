@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from core.errors import EngineError, RequestError
-from core.service import JobStatus
+from core.long_jobs import JobStatus
 from core.types import Event
 from daemon.child_jobs import JobRunner
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from core.service import Job, JobStatus
+from core.long_jobs import Job, JobStatus
 from daemon.status import JOBS_SHOWN_MAX, jobs_shown
 
 

@@ -14,7 +14,8 @@ from core.cycles import DECIDE, DECIDE_AND_SEND, RISK_CHECK, SETTLE
 from core.errors import BrokerError, RequestError
 from core.service import Execution
 from core.types import OrderStatus, Side, StepReport, TradingState
-from pipeline.execution import cancel_entries, execute, is_decision, newest_decision
+from pipeline.execution import execute, is_decision, newest_decision
+from pipeline.flattening import Flattening
 from tests.small_engine import SmallEngine, at_close, enter, leave, small_engine
 
 NAMES = ("AAPL", "JPM", "XOM")
@@ -153,12 +154,14 @@ def with_open_orders() -> SmallEngine:
     return made
 
 
-def test_cancelling_entries_leaves_sales_alone_and_alerts_what_could_not_be_cancelled() -> None:
+def test_a_flatten_leaves_sales_alone_and_tells_once_what_could_not_be_cancelled() -> None:
     made = with_open_orders()
-    cancel_entries(made.engine)
+    flattening = Flattening()
+    flattening.begin(made.engine)
+    flattening.step(made.engine, RISK_CHECK)
     left = {order.symbol: order.client_order_id for order in made.broker.open_orders()}
     assert set(left) == {"JPM", "XOM"}
-    (alert,) = made.published.alerts()
+    (alert,) = [text for text in made.published.alerts() if "could not be cancelled" in text]
     assert left["JPM"] in alert
     assert "did not answer" in alert
     recorded = {order.symbol: order.status for order in made.ledger.orders(10) if order.side is Side.BUY}

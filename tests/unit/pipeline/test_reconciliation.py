@@ -13,13 +13,17 @@ from msgspec import structs
 
 from adapters.paper.broker import PaperBroker
 from core.cycles import DECIDE_AND_SEND
-from core.errors import BrokerError, RequestError
+from core.errors import RequestError
 from core.types import ApprovedOrder, Order, OrderStatus, Portfolio, Position, Side, TradingState
 from pipeline.account import MOVED_MAX, cash_to_come
 from pipeline.reconciliation import Recovery, accept, recover, take_over
 from tests.small_engine import CASH, SmallEngine, at_close, enter, small_engine
 
 NOTHING = Recovery(mended=(), differences=())
+
+
+class Killed(BaseException):
+    """The process ends here."""
 
 
 @dataclass
@@ -31,10 +35,10 @@ class Elsewhere:
 
 
 class Touched(PaperBroker):
-    """A broker at which somebody else moves cash and shares of AAPL; it may also not answer."""
+    """A broker at which somebody else moves cash and shares of AAPL; the process may end before it is asked."""
 
     elsewhere = Elsewhere()
-    silent = False
+    ends = False
 
     def account(self) -> Portfolio:
         account = super().account()
@@ -45,15 +49,15 @@ class Touched(PaperBroker):
         return structs.replace(account, cash=account.cash + self.elsewhere.cash, positions=positions)
 
     def submit(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:
-        if self.silent:
-            raise BrokerError("the broker did not answer")
+        if self.ends:
+            raise Killed
         return super().submit(approved)
 
 
-def started(there: Elsewhere | None = None, *, unanswering: bool = False) -> SmallEngine:
+def started(there: Elsewhere | None = None, *, killed: bool = False) -> SmallEngine:
     class Moved(Touched):
         elsewhere = there or Elsewhere()
-        silent = unanswering
+        ends = killed
 
     return small_engine(broker_type=Moved)
 
@@ -100,9 +104,10 @@ def test_what_filled_while_the_engine_was_away_is_booked_once() -> None:
 
 
 def test_an_order_that_never_reached_the_broker_is_cancelled_and_not_sent_late() -> None:
-    made = started(unanswering=True)
+    made = started(killed=True)
     made.team.decisions = [enter("AAPL")]
-    made.engine.step(DECIDE_AND_SEND)
+    with pytest.raises(Killed):
+        made.engine.step(DECIDE_AND_SEND)
     (order,) = made.ledger.unsent_orders()
     next_one = again(made)
     found = recover(next_one.engine)

@@ -398,7 +398,7 @@ class TestOpening:
         assert set(wanted) < set(ledger.journal(0, 10))
         ledger.close()
         with closing(sqlite3.connect(path)) as connection, connection:
-            for later in ("trading_steps", "cash_movements", "corporate_actions"):
+            for later in ("trading_steps", "cash_movements", "corporate_actions", "flattening"):
                 connection.execute(f"DROP TABLE {later}")
             connection.execute("PRAGMA user_version = 1")
         connection.close()
