@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,6 +16,7 @@ from core.protection import PositionProtection
 from core.reconciliation import Resumption
 from core.round_trips import RoundTrip
 from core.schedule import Timetable
+from core.slippage import Executed
 from core.trading import ZERO
 from core.types import (
     CashMovement,
@@ -150,6 +151,14 @@ class LedgerQueries(Protocol):
 
     def fills(self, limit: int) -> Sequence[Fill]:
         """Return fills, newest first."""
+        ...
+
+    def reference_prices(self, client_order_ids: Collection[str]) -> Mapping[str, Decimal]:
+        """Return what the decisions behind orders stood on, US dollars, by client_order_id."""
+        ...
+
+    def executed(self, client_order_ids: Collection[str]) -> Mapping[str, Executed]:
+        """Return what of orders has traded, by client_order_id; those that have not are left out."""
         ...
 
     def fill_count(self, session: date) -> int:
