@@ -12,10 +12,11 @@ import ctypes
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from types import MappingProxyType
+from types import FrameType, MappingProxyType
 from typing import Generic, TypeVar
 
 from core.plain_words import plain_reason
@@ -91,7 +92,7 @@ class BoundedCalls(Generic[Answer]):
 
     def _some(self, names: Sequence[str], calls: Sequence[Callable[[], Answer]]) -> Sequence[Answer | CallFault]:
         """Make calls up to the first that has to be ended."""
-        worker = self._worker = self._worker or _Worker()
+        worker = self._worker = self._worker or self._begun()
         batch, peak_mb = _Batch(calls), peak_memory_mb()
         worker.take(batch)
         while not batch.done.acquire(timeout=LOOK_SECONDS):
@@ -106,6 +107,11 @@ class BoundedCalls(Generic[Answer]):
                 return [*answers, fault]
         return batch.answers
 
+    def _begun(self) -> _Worker[Answer]:
+        worker: _Worker[Answer] = _Worker()
+        weakref.finalize(self, worker.retire)
+        return worker
+
     def _fault(self, batch: _Batch[Answer], peak_mb: float, deadline_seconds: float) -> CallFault | None:
         if batch.call_began and time.monotonic() - batch.call_began > deadline_seconds:
             return CallFault(f"it did not answer within {deadline_seconds:g} s")
@@ -119,7 +125,7 @@ class _Worker(Generic[Answer]):
     """A thread that makes the calls of one batch after another."""
 
     def __init__(self) -> None:
-        self._batches: SimpleQueue[_Batch[Answer]] = SimpleQueue()
+        self._batches: SimpleQueue[_Batch[Answer] | None] = SimpleQueue()
         self._ended = False
         self.thread = threading.Thread(target=self._work, daemon=True, name="plug-ins")
         self.thread.start()
@@ -128,16 +134,24 @@ class _Worker(Generic[Answer]):
         """Begin with a batch."""
         self._batches.put(batch)
 
+    def retire(self) -> None:
+        """Leave after the batches at hand: nobody has more."""
+        self._batches.put(None)
+
     def end(self) -> None:
-        """Take no further batch, and throw an exception into the call that goes on."""
+        """Take no further batch, and throw an exception into the call that goes on.
+
+        Not into an import: half a module would stay behind for everybody. It ends by itself.
+        """
         self._ended = True
+        if _is_importing(sys._current_frames().get(self.thread.ident or 0)):
+            return
         thrown = ctypes.py_object(CallEndedError)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread.ident or 0), thrown)
 
     def _work(self) -> None:
         try:
-            while not self._ended:
-                batch = self._batches.get()
+            while not self._ended and (batch := self._batches.get()) is not None:
                 for call in batch.calls:
                     batch.call_began = time.monotonic()
                     answer = _answer(call)
@@ -156,6 +170,14 @@ def _answer(call: Callable[[], Answer]) -> Answer | CallFault:
         raise
     except BaseException as error:  # noqa: BLE001  # code that is not ours may raise anything, SystemExit too
         return CallFault(f"it raised {type(error).__name__}: {plain_reason(error) or 'no reason given'}")
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def peak_memory_mb() -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec.structs import replace
@@ -10,10 +11,13 @@ from msgspec.structs import replace
 from agents.agent import centred_ranks, signals_of
 from config.trading import SectorScanSettings
 from core.types import Abstention, BarPanel, Floats, MarketAnalysis, MarketView, SectorScore
-from core.universe import Sector
+from core.universe import BENCHMARK, Sector
 from models.factors.store import FactorStore
 from models.factors.table import FACTOR_NAMES
 from models.regime.tracker import RegimeTracker
+
+if TYPE_CHECKING:
+    from agents.plugins import PluginParts
 
 SESSIONS_PER_WEEK = 5
 RSI = FACTOR_NAMES.index("rsi_14")
@@ -30,6 +34,11 @@ class MarketAgent:
     """Ranks the sectors by momentum against the benchmark and votes each stock its sector's place."""
 
     name = "market"
+
+    @classmethod
+    def from_parts(cls, parts: PluginParts) -> MarketAgent:
+        """Make it as a plug-in is made."""
+        return cls(parts.trading.universe.sectors, parts.trading.sector_scan)
 
     def __init__(self, sectors: Mapping[str, Sector], settings: SectorScanSettings) -> None:
         self._sectors = sectors
@@ -101,6 +110,11 @@ class MomentumAgent:
 
     name = "momentum"
 
+    @classmethod
+    def from_parts(cls, parts: PluginParts) -> MomentumAgent:
+        """Make it as a plug-in is made."""
+        return cls(parts.trading.stocks, parts.trading.sector_scan)
+
     def __init__(self, stocks: Sequence[str], settings: SectorScanSettings) -> None:
         self._stocks = tuple(stocks)
         self._days = settings.stock_momentum_days
@@ -124,6 +138,11 @@ class RegimeAgent:
     """Votes for stocks when the market is calm and against them when it is not."""
 
     name = "regime"
+
+    @classmethod
+    def from_parts(cls, parts: PluginParts) -> RegimeAgent:
+        """Make it as a plug-in is made."""
+        return cls(RegimeTracker(parts.trading.regime), BENCHMARK)
 
     def __init__(self, tracker: RegimeTracker, benchmark: str) -> None:
         self._tracker = tracker
@@ -151,6 +170,11 @@ class RsiAgent:
     """Legacy v2: votes against what has run too far, by RSI(14); +1 at 20 and below, -1 at 80 and above."""
 
     name = "rsi"
+
+    @classmethod
+    def from_parts(cls, parts: PluginParts) -> RsiAgent:
+        """Make it as a plug-in is made."""
+        return cls(parts.factors)
 
     def __init__(self, factors: FactorStore) -> None:
         self._factors = factors

@@ -18,7 +18,7 @@ from core.plugins import Plugin
 from core.types import Abstention, MarketAnalysis, MarketView, Signal, Signals
 from models.factors.store import FactorStore
 
-Answered = Signals | Mapping[str, float] | Abstention
+Answered = Signals | Mapping[str, float] | Abstention | MarketAnalysis
 NOT_A_NUMBER = "it gave no finite number"
 LEFT_OUT = "it left the stock out"
 NOTHING_SAID = "it gave no score for any stock"
@@ -170,6 +170,8 @@ def ask(name: str, agent: UserAgent, view: MarketView, symbols: Sequence[str]) -
     answered = agent.signals(view, symbols)
     if isinstance(answered, Abstention):
         return _abstained(name, str(answered.reason))
+    if isinstance(answered, MarketAnalysis):  # as ours answer
+        return MarketAnalysis(signals=answered.signals, abstentions=answered.abstentions)
     if not isinstance(answered, Signals):
         if not isinstance(answered, Mapping):
             raise TypeError(f"signals() gave {type(answered).__name__}, not scores by symbol")

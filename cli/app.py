@@ -18,6 +18,7 @@ from cli import (
     long_work,
     market,
     mcp,
+    plugins,
     reading,
     running,
     universe,
@@ -41,6 +42,7 @@ GROUPS = (
     mcp,
     watch,
     evidence,
+    plugins,
     letter,
     universe,
 )

@@ -14,6 +14,7 @@ from config.corporate_actions import SaidAction
 from config.drift import DriftSettings
 from config.evaluation import EvaluationSettings
 from config.evidence import EvidenceSettings, ShadowSettings, VoteWeights
+from config.execution import ExecutionSettings
 from config.frozen import Fraction, Frozen
 from config.jobs import SchedulerSettings
 from config.mcp import McpSettings
@@ -209,6 +210,7 @@ class TradingSettings(Frozen):
     evaluation: EvaluationSettings = EvaluationSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     drift: DriftSettings = DriftSettings()
+    execution: ExecutionSettings = ExecutionSettings()
     memory: MemorySettings = MemorySettings()
     mcp: McpSettings = McpSettings()
     notify: NotifySettings = NotifySettings()

@@ -44,6 +44,8 @@ class CycleKind:
         Whether the agent that sizes the whole portfolio gives its targets, where the settings have one.
     can_enter : bool
         Whether a buy may be approved at all; a cycle's `entries` can only narrow it.
+    in_session : bool
+        Whether it sends only while the exchange is open; else it decides, and what it proposes waits.
     tends_positions : bool
         Whether it looks after what is held without deciding anew: such a step works on a flatten in progress.
     needs_prices : bool
@@ -54,6 +56,7 @@ class CycleKind:
     exit_rules: ExitRules = ExitRules.NONE
     allocates: bool = False
     can_enter: bool = True
+    in_session: bool = False
     tends_positions: bool = False
     needs_prices: bool = True
 
@@ -66,7 +69,9 @@ class CycleKind:
 KINDS = {
     "decide": CycleKind(weight_set=WeightSet.CURRENT, exit_rules=ExitRules.SWING, allocates=True),
     "decide_v2": CycleKind(weight_set=WeightSet.LEGACY, exit_rules=ExitRules.SWING),
-    "risk_check": CycleKind(exit_rules=ExitRules.RISK_CHECK, can_enter=False, tends_positions=True),
+    "risk_check": CycleKind(
+        exit_rules=ExitRules.RISK_CHECK, can_enter=False, in_session=True, tends_positions=True
+    ),
     "flatten": CycleKind(exit_rules=ExitRules.EVERYTHING, can_enter=False, needs_prices=False),
     "regime": CycleKind(),
     "scan": CycleKind(),

@@ -5,6 +5,7 @@ Single writer: one thread owns it, so two jobs can never sell the same position 
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -124,6 +125,8 @@ class Engine:
         with parts.memory.during_step():
             alerts = tuple(parts.refresh_limits())
             view = self._last_view = parts.feed.view(parts.clock.now())
+            if cycle.kind.in_session and not view.market_open:
+                cycle = dataclasses.replace(cycle, submits=False)
             settlement, portfolio, ended, found = settle_and_check(parts, self._portfolio, view)
             name, plan = self._decide(view, portfolio, self.state, cycle)
             before = self.state
@@ -227,8 +230,9 @@ class Engine:
         self._parts.account_check.doubt()
         state, alerts = self._parts.risk.on_consecutive_errors(self._faults, self._state)
         at = self._parts.clock.now()
-        for message in (f"{meaning}: {error}", *alerts):
-            self._parts.events.publish("risk.alert", at, {"message": message, "faults": self._faults})
+        failed = {"message": f"{meaning}: {error}", "cause": str(error)}  # a job that failed of it says the same
+        for alert in (failed, *({"message": message} for message in alerts)):
+            self._parts.events.publish("risk.alert", at, {**alert, "faults": self._faults})
         if state is not self._state:
             self.set_state(state, f"{self._faults} steps failed in a row")
             self._portfolio = with_faults(self._portfolio, reduced=True)

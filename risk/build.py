@@ -32,13 +32,21 @@ def assemble_risk(
     trading: TradingSettings,
     settings_of: Callable[[], RiskSettings],
     exits: RiskSettings | None = None,
+    *,
+    whole_shares: bool = False,
 ) -> RiskManager:
-    """Return the risk manager of the settings; its exits follow `exits` where those are given."""
+    """Return the risk manager of the settings; its exits follow `exits` where those are given.
+
+    Parameters
+    ----------
+    whole_shares : bool
+        Whether only whole shares are bought, though the paper broker's settings may allow fractions.
+    """
     broker = trading.broker
     return RuleBasedRiskManager(
         settings_of=settings_of,
         sector_of=trading.universe.sector_of,
-        fractional_shares=broker.fractional_shares,
+        fractional_shares=broker.fractional_shares and not whole_shares,
         cost_bps=broker.spread_bps / 2 + broker.slippage_bps + broker.fee_bps,
         exit_settings_of=lambda settings: exits or settings,
     )

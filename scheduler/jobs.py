@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
-from core.cycles import SETTLE
+from core.cycles import DECIDE_AND_SEND, SETTLE
 from core.errors import EngineError, Recoverable
 from core.service import Service
 from core.types import StepReport
 from scheduler.timetable import Admission, cycle_of
 
 Work = Callable[[Service, Admission], Awaitable[str]]
+ONLY_EXITS = replace(DECIDE_AND_SEND, entries=False)
 WEEKLY = ("quant_retrain", "train")
 
 
@@ -30,6 +32,11 @@ async def cron_decide(service: Service, admission: Admission) -> str:
     return _summary(await service.step(cycle_of("cron_decide", admission)))
 
 
+async def cron_decide_for_auction(service: Service, admission: Admission) -> str:
+    """Decide; before the open send all, for its auction; while the exchange is open only exits."""
+    return _summary(await service.step(ONLY_EXITS if admission.exchange_open else DECIDE_AND_SEND))
+
+
 async def cron_weekly_retrain(service: Service, _: Admission) -> str:
     """Fetch the week's last bars, train the ranker, then the ensemble; each whatever became of the others."""
     return "; ".join([await _refreshed_bars(service), *[await _trained(service, kind) for kind in WEEKLY]])
@@ -41,6 +48,10 @@ WORK: Mapping[str, Work] = {
     "cron_decide": cron_decide,
     "cron_weekly_retrain": cron_weekly_retrain,
 }
+
+
+AUCTION_WORK: Mapping[str, Work] = {**WORK, "cron_decide": cron_decide_for_auction}
+"""What the jobs do where entries are for the opening auction."""
 
 
 def _summary(report: StepReport) -> str:

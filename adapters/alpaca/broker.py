@@ -18,12 +18,13 @@ from adapters.alpaca.orders import (
     readable,
     request_of,
 )
-from adapters.alpaca.pre_trade_rules import AccountSnapshot
+from adapters.alpaca.pre_trade_rules import AccountSnapshot, whole_where_needed
 from adapters.alpaca.resting_stops import RestingStops
 from adapters.alpaca.tracked_order import TrackedOrder
 from adapters.alpaca.trade_updates import TradeUpdates
 from adapters.alpaca.trading_client import AlpacaApi, JsonObject, RequestRefused, Unanswered
 from core.brackets import Bracket
+from core.entry_terms import MARKET_ENTRY, EntryTerms
 from core.errors import BrokerError
 from core.times import market_date
 from core.types import ApprovedOrder, MarketView, Order, OrderStatus, Portfolio, Settlement
@@ -52,6 +53,8 @@ class AlpacaBroker:
         Protects what is held; lifted before an order of the same symbol is sent.
     stream : TradeUpdates or None
         Compared with what is polled; None polls only.
+    terms : EntryTerms
+        How entries are ordered.
     activities : AccountActivities
         Reads what came to the account beside the fills of orders.
     resolve_waits_seconds : sequence of float
@@ -66,6 +69,7 @@ class AlpacaBroker:
         stream: TradeUpdates | None = None,
         *,
         stops: RestingStops,
+        terms: EntryTerms = MARKET_ENTRY,
         activities: AccountActivities,
         resolve_waits_seconds: Sequence[float] = (0.5, 1.0, 2.0),
         sleep: Callable[[float], None] = time.sleep,
@@ -75,6 +79,7 @@ class AlpacaBroker:
         self._tracker = tracker
         self._stream = stream
         self._stops = stops
+        self._terms = terms
         self._activities = activities
         self._asking_again = tenacity.Retrying(
             retry=tenacity.retry_if_result(lambda found: found is None),
@@ -199,13 +204,15 @@ class AlpacaBroker:
             return self._resolved(order)
         if order.symbol not in self._assets:
             self._assets[order.symbol] = self._api.asset(order.symbol)
-        refusal = snapshot.refusal(order, self._assets[order.symbol])
+        asset = self._assets[order.symbol]
+        order = whole_where_needed(order, asset)
+        refusal = self._terms.refusal(order, self._stops.now()) or snapshot.refusal(order, asset)
         if refusal:
             return self._not_sent(order, OrderStatus.REJECTED, refusal)
         snapshot.take(order)
         self._posted.add(order.client_order_id)
         try:
-            row = self._api.post_order(request_of(order))
+            row = self._api.post_order(request_of(order, self._terms))
         except RequestRefused as refused:
             if DUPLICATE in refused.message:
                 return self._resolved(order)
@@ -222,6 +229,9 @@ class AlpacaBroker:
 
     def _status(self, client_order_id: str, order: TrackedOrder) -> OrderStatus:
         status = self._tracker.status(client_order_id, order)
+        if status is OrderStatus.FILLED and self._tracker.is_rounded_down(client_order_id, order):
+            self._keep(client_order_id, f"{order.filled} shares traded: only whole shares of it are")
+            return OrderStatus.CANCELLED
         if status is OrderStatus.REJECTED:
             self._keep(client_order_id, "broker: rejected after it was accepted")
         return status

@@ -172,6 +172,12 @@ class OrderTracker:
         self._names[str(row["id"])] = client_order_id
         return sum((number(one, "filled_qty") for one in (row, *(row.get("legs") or ()))), ZERO)
 
+    def is_rounded_down(self, client_order_id: str, order: TrackedOrder) -> bool:
+        """Tell whether an order was sent for fewer shares than decided, since its asset trades in whole ones."""
+        record = self.recorded(client_order_id)
+        replaced = order.row.get("replaces")
+        return record is not None and not replaced and number(order.row, "qty") < Decimal(record.quantity)
+
     def resting_shares(self) -> Mapping[str, Decimal]:
         """Give the shares that orders which protect may sell at any moment, by symbol."""
         shares: dict[str, Decimal] = {}

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.alpaca.trading_client import JsonObject
+from core.entry_terms import EntryTerms
 from core.errors import BrokerError
 from core.orders import FOREIGN
 from core.plain_words import plain_reason
@@ -49,15 +50,17 @@ def status_of(row: JsonObject) -> OrderStatus:
     return STATUSES.get(str(row.get("status")), OrderStatus.SUBMITTED)
 
 
-def request_of(order: Order) -> JsonObject:
-    """Write an order as Alpaca takes it: at the market, for the day."""
+def request_of(order: Order, terms: EntryTerms) -> JsonObject:
+    """Write an order as Alpaca takes it: for the day or the opening auction, at the market or up to a limit."""
+    limit = terms.limit_price(order)
     return {
         "symbol": order.symbol,
         "qty": str(order.quantity),
         "side": order.side.value,
-        "type": "market",
-        "time_in_force": "day",
+        "type": "market" if limit is None else "limit",
+        "time_in_force": "opg" if terms.in_auction(order) else "day",
         "client_order_id": order.client_order_id,
+        **({} if limit is None else {"limit_price": str(limit)}),
     }
 
 

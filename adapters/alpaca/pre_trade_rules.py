@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
+
+from msgspec.structs import replace
 
 from adapters.alpaca.orders import number
 from adapters.alpaca.trading_client import JsonObject
@@ -93,6 +95,14 @@ class AccountSnapshot:
         if order.quantity > free:
             return f"shares_free: it sells {order.quantity} shares; open orders leave {free} of {held} free"
         return ""
+
+
+def whole_where_needed(order: Order, asset: JsonObject | None) -> Order:
+    """Round an order down to whole shares where the asset is traded in no others, and one at least is left."""
+    whole = order.quantity.to_integral_value(ROUND_DOWN)
+    if asset is None or asset.get("fractionable") or whole in (order.quantity, ZERO):
+        return order
+    return replace(order, quantity=whole)
 
 
 def _asset_refusal(order: Order, asset: Mapping[str, object] | None) -> str:

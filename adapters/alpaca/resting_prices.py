@@ -9,10 +9,9 @@ from adapters.alpaca.orders import number
 from adapters.alpaca.tracked_order import TrackedOrder
 from adapters.alpaca.trading_client import JsonObject
 from core.brackets import Levels
+from core.entry_terms import price_tick
 from core.trading import ZERO
 from core.types import Order
-
-CENT, SMALL_TICK, ONE_USD = Decimal("0.01"), Decimal("0.0001"), Decimal(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +43,7 @@ class RestingPrices:
         if (self.target is None) != (other.target is None):
             return False
         moved = [abs(self.stop - other.stop), abs((self.target or ZERO) - (other.target or ZERO))]
-        return max(moved) <= ticks * _tick(self.stop)
+        return max(moved) <= ticks * price_tick(self.stop)
 
 
 def resting_request(order: Order, prices: RestingPrices) -> JsonObject:
@@ -67,9 +66,5 @@ def resting_request(order: Order, prices: RestingPrices) -> JsonObject:
 
 
 def to_tick(price: Decimal, rounding: str) -> Decimal:
-    """Round a price to what exchanges take (SEC Rule 612): cents from a dollar on, else hundredths of a cent."""
-    return price.quantize(_tick(price), rounding)
-
-
-def _tick(price: Decimal) -> Decimal:
-    return CENT if price >= ONE_USD else SMALL_TICK
+    """Round a price to what exchanges take."""
+    return price.quantize(price_tick(price), rounding)

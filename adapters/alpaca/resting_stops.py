@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Decimal
 from typing import Protocol
 
@@ -67,6 +67,7 @@ class RestingStops:
     move_ticks_max: int = 5
     confirm_waits_seconds: Sequence[float] = (0.1, 0.2, 0.5, 1.0)
     sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sent: list[Order] = field(default_factory=list)
     _resting: dict[str, TrackedOrder] = field(default_factory=dict)
     _placed: list[Order] = field(default_factory=list)

@@ -84,7 +84,7 @@ class EventTranslator:
             level=NotificationLevel[str(data.get("level", "warning")).upper()],
             subject="Alert",
             text=message,
-            cause=re.sub(r"^Halted\. (\w+Error: )?", "", message),
+            cause=str(data.get("cause") or re.sub(r"^Halted\. (\w+Error: )?", "", message)),
         )
 
     def _portfolio(self, at: datetime, data: Data) -> Notification | None:
@@ -184,13 +184,14 @@ def _job(at: datetime, data: Data) -> Notification | None:
 
 def _cash_movement(at: datetime, data: Data) -> Notification:
     symbol = f" of {data['ticker']}" if data.get("ticker") else ""
-    note = plain_text(data.get("message") or "")
+    note, kind = plain_text(data.get("message") or ""), _words(data["kind"])
+    note = "" if kind in note else note  # it says the kind again
     return Notification(
         key=f"cash:{data['movement_id']}",
         at=at,
         level=INFO,
-        subject=f"{_words(data['kind'])}{symbol}",
-        text=f"Cash changed by {Decimal(data['amount']):+,} USD: {_words(data['kind'])}{symbol}"
+        subject=f"{kind}{symbol}",
+        text=f"Cash changed by {Decimal(data['amount']):+,} USD: {kind}{symbol}"
         f"{f' ({note})' if note else ''}. It is booked; nothing needs to be done.",
     )
 
@@ -201,7 +202,7 @@ def _corporate_action(at: datetime, data: Data) -> Notification:
         at=at,
         level=WARNING,
         subject=f"{data['ticker']}: {_words(data['kind'])}",
-        text=f"{data['ticker']}: {_words(data['kind'])}. {_sentence(data.get('message') or '')}".strip(),
+        text=_sentence(data.get("message") or f"{data['ticker']}: {_words(data['kind'])}"),
     )
 
 

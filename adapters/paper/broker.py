@@ -15,6 +15,7 @@ from adapters.paper.matching import MatchingEngine, pending
 from adapters.paper.store import Changes, PaperOrder, PaperStore
 from config.broker import BrokerSettings
 from core.brackets import Bracket, Levels
+from core.entry_terms import MARKET_ENTRY, EntryTerms
 from core.errors import BrokerError, LedgerError
 from core.money import to_cents
 from core.ports import Clock
@@ -49,13 +50,18 @@ class PaperBroker:
     ----------
     clock : Clock
         Says when an order was sent; never earlier than the last view settled.
+    terms : EntryTerms
+        How entries are ordered; a limit that no price reaches in its session expires.
     store : PaperStore
         `SqlitePaperStore(path)`, or `InMemoryPaperStore()` for a backtest.
     """
 
     name = "paper"
 
-    def __init__(self, settings: BrokerSettings, clock: Clock, store: PaperStore) -> None:
+    def __init__(
+        self, settings: BrokerSettings, clock: Clock, store: PaperStore, terms: EntryTerms = MARKET_ENTRY
+    ) -> None:
+        self._terms = terms
         self._settings = settings
         self._clock = clock
         self._store = store
@@ -192,7 +198,7 @@ class PaperBroker:
         first = next_opening_date(sent)
         if self._last_session is not None:
             first = max(first, self._last_session + timedelta(days=1))
-        refusal = self._refusal(order, -expected, power)
+        refusal = self._terms.refusal(order, sent) or self._refusal(order, -expected, power)
         kept = PaperOrder(
             order=order,
             submitted_at=sent,
@@ -248,7 +254,7 @@ class PaperBroker:
         saved = self._store.load()
         cash = to_cents(Decimal(repr(self._settings.initial_cash_usd)))
         self._matching = MatchingEngine(
-            self._settings, saved.account or PaperAccount(cash=cash), dict(saved.open_orders)
+            self._settings, saved.account or PaperAccount(cash=cash), dict(saved.open_orders), self._terms
         )
         self._waiting = saved.waiting
         self._settled_at = None

@@ -15,6 +15,7 @@ from adapters.paper.corporate_actions import ActionBooker
 from adapters.paper.fill_model import Bar, affordable, fee, protective_fill, traded_price
 from adapters.paper.store import Changes, PaperOrder
 from config.broker import BrokerSettings
+from core.entry_terms import EntryTerms
 from core.times import market_date, opening
 from core.types import Fill, MarketView, Order, OrderStatus, Side
 
@@ -35,7 +36,10 @@ class MatchingEngine:
         What was changed since it was last taken.
     """
 
-    def __init__(self, costs: BrokerSettings, account: PaperAccount, orders: dict[str, PaperOrder]) -> None:
+    def __init__(
+        self, costs: BrokerSettings, account: PaperAccount, orders: dict[str, PaperOrder], terms: EntryTerms
+    ) -> None:
+        self._terms = terms
         self.account = account
         self.open = orders
         self.changes = Changes()
@@ -85,7 +89,10 @@ class MatchingEngine:
         self._trade_market(due, price_of)
         for kept in due:
             if kept.order.client_order_id in self.open:
-                self._finish(kept, OrderStatus.EXPIRED, f"no price to trust in the session {session}")
+                limit = self._terms.limit_price(kept.order)
+                within = "" if limit is None else f", or none within {limit} USD,"
+                reason = f"no price to trust{within}"
+                self._finish(kept, OrderStatus.EXPIRED, f"{reason} in the session {session}")
         if self.account.brackets and self.account.brackets_from <= session:
             self._trade_brackets(view, row, opens_at, known_at)
             self.account.brackets_from = session + ONE_DAY
@@ -108,8 +115,18 @@ class MatchingEngine:
             shown = price_of(kept)
             if shown is not None:
                 bar, at = shown
-                trade = self._buy if kept.order.side is Side.BUY else self._sell
-                trade(kept, bar.open, at)
+                price = self._within_limit(kept.order, bar)
+                if price is not None:
+                    trade = self._buy if kept.order.side is Side.BUY else self._sell
+                    trade(kept, price, at)
+
+    def _within_limit(self, order: Order, bar: Bar) -> float | None:
+        """Return the price before costs at which an order trades in a bar; None where none is in its limit."""
+        limit = self._terms.limit_price(order)
+        if limit is None or traded_price(bar.open, order.side, self._costs) <= limit:
+            return bar.open
+        below = float(limit) / float(traded_price(1.0, order.side, self._costs))
+        return below if bar.low <= below else None
 
     def _trade_brackets(self, view: MarketView, row: int, opens_at: datetime, until: datetime) -> None:
         """Close positions held since the open whose bracket the bar reached, at the open or at the bar's end."""

@@ -16,6 +16,7 @@ from core.money import to_decimal
 from core.ports import Broker, Clock, EventSink
 from core.protection import StopKeeper, StopSupervisor
 from core.types import Portfolio
+from daemon.wiring.execution import entry_terms
 from pipeline.account_check import AccountCheck, NoAccountCheck
 from pipeline.null_parts import NullProtection
 from pipeline.protection import BracketsOf, RestingProtection
@@ -130,7 +131,7 @@ class BrokerFactory:
         from adapters.paper.store import SqlitePaperStore  # noqa: PLC0415  # brings sqlite
 
         store = SqlitePaperStore(self._environment.state_dir / "paper_broker.sqlite")
-        return PaperBroker(self._trading.broker, clock, store)
+        return PaperBroker(self._trading.broker, clock, store, entry_terms(self._trading.execution, self._route))
 
     def _open_dry_run(self) -> Broker:
         from adapters.alpaca.orders import portfolio_of, readable  # noqa: PLC0415  # imported where it is made
@@ -156,7 +157,8 @@ class BrokerFactory:
         tracker = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
         stream = self._stream(settle_soon)
         stream.start()
-        self._stops = RestingStops(api=api, tracker=tracker, ledger=ledger)
+        self._stops = RestingStops(api=api, tracker=tracker, ledger=ledger, now=clock.now)
+        terms = entry_terms(self._trading.execution, self._route)
         began = ledger.first_step_at() or clock.now()
         activities = AccountActivities(ledger.portfolio, self.capital, began)
         account = AlpacaAccount(api=api, tracker=tracker, activities=activities, stream=stream)
@@ -167,7 +169,9 @@ class BrokerFactory:
             person_pays_in=self.capital.is_whole,
             since=began,
         )
-        return AlpacaBroker(self._route.value, api, tracker, stream, stops=self._stops, activities=activities)
+        return AlpacaBroker(
+            self._route.value, api, tracker, stream, stops=self._stops, activities=activities, terms=terms
+        )
 
     def _time_of_broker(self) -> Callable[[], datetime]:
         from adapters.alpaca.orders import readable, timestamp  # noqa: PLC0415  # imported where it is made

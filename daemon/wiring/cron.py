@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from config.environment import Environment
 from config.jobs import SchedulerSettings
+from core.entry_terms import EntryKind
 from core.letter import LetterQueries
 from core.ports import Clock, EventSink
 from core.schedule import ScheduledJob, Timetable
@@ -31,8 +32,14 @@ class JobScheduler:
     """
 
     def __init__(
-        self, environment: Environment, settings: SchedulerSettings, clock: Clock, events: EventSink
+        self,
+        environment: Environment,
+        settings: SchedulerSettings,
+        clock: Clock,
+        events: EventSink,
+        entries: EntryKind = EntryKind.MARKET,
     ) -> None:
+        self._entries = entries
         self._environment = environment
         self._settings = settings
         self._clock = clock
@@ -61,8 +68,9 @@ class JobScheduler:
         from adapters.calendar import NyseCalendar  # noqa: PLC0415  # with the jobs
         from adapters.run_store import FileRunStore  # noqa: PLC0415  # with the jobs
         from scheduler.cron import Cron  # noqa: PLC0415  # brings APScheduler
-        from scheduler.jobs import WORK  # noqa: PLC0415  # with the jobs
+        from scheduler.jobs import AUCTION_WORK, WORK  # noqa: PLC0415  # with the jobs
 
+        work = AUCTION_WORK if self._entries is EntryKind.OPENING_AUCTION else WORK
         self.cron = Cron(
             service,
             clock=self._clock,
@@ -71,7 +79,7 @@ class JobScheduler:
             store=FileRunStore(self._environment.state_dir / "jobs.json"),
             settings=self._settings,
             specs=SPECS,
-            work={**WORK, LETTER.name: self._write_letter},
+            work={**work, LETTER.name: self._write_letter},
         )
         if self._clock.is_real_time:
             self.cron.start()

@@ -19,6 +19,7 @@ from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.earned import EarnedSoFar
+from daemon.wiring.execution import buys_whole_shares
 from daemon.wiring.memory import MemoryService
 from daemon.wiring.plugins import PluginService
 from daemon.wiring.scoreboard import ScoreService
@@ -93,7 +94,11 @@ class EngineFactory:
             broker=broker,
             ledger=ledger,
             team=team_of(trading),
-            risk=assemble_risk(trading, lambda: self.limits.settings),
+            risk=assemble_risk(
+                trading,
+                lambda: self.limits.settings,
+                whole_shares=buys_whole_shares(trading.execution, self.route),
+            ),
             events=self.hub,
             publish_events=publish_events_to(self.hub),
             memory=self.memory,

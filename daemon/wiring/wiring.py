@@ -30,6 +30,7 @@ from daemon.wiring.backtest_jobs import BacktestService
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.cron import JobScheduler
 from daemon.wiring.engine_factory import EngineFactory
+from daemon.wiring.execution import entry_terms
 from daemon.wiring.letters import LetterService
 from daemon.wiring.memory import MemoryService
 from daemon.wiring.notifications import NotificationService
@@ -90,7 +91,8 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
     hub = EventHub(count=metrics.count, mask=environment.secret_mask())
     trading = load_trading(folder)
     engines = _engine_factory(environment, trading, folder, clock, hub)
-    scheduler = JobScheduler(environment, trading.scheduler, clock, hub)
+    entries = entry_terms(trading.execution, engines.route).kind
+    scheduler = JobScheduler(environment, trading.scheduler, clock, hub, entries)
     notifications = NotificationService(environment, trading, clock)
     lock = hold(environment.state_dir)
     hub.add_listener(notifications.hear)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any, Protocol
@@ -18,6 +19,8 @@ ENABLED = (*BOOKED, *BY_HAND)
 BY_HAND_PREFIX = "by-hand-"
 """Of the names of a person's orders."""
 BLOCKED_MOMENTS = 9
+LISTED_AFTER = timedelta(hours=18)
+"""Longer than a night: a fill is listed at most three moments late."""
 
 
 class Admin(Protocol):
@@ -107,10 +110,17 @@ class Outside:
         return self._order(symbol, "1", side="buy", type="limit", time_in_force="gtc", limit_price=price)
 
     def _merger(self) -> bool:
-        """A company is bought for cash."""
-        symbol = self._held()
+        """A company is bought for cash; that is booked overnight, when the day's fills are listed."""
+        symbol, book = self._held(), self._admin.book()
+        listed = datetime.fromisoformat(book["now"]) - LISTED_AFTER
+        late = any(
+            row["symbol"] == symbol and datetime.fromisoformat(row["transaction_time"]) > listed
+            for row in book["fills"]
+        )
+        if late:
+            return False
         if symbol:
-            each = self._admin.book()["prices"][symbol]
+            each = book["prices"][symbol]
             self._admin.call("event", event="merger", symbol=symbol, into=symbol, ratio="0", each=each)
         return bool(symbol)
 

@@ -21,8 +21,8 @@ from adapters.alpaca.resting_stops import RestingStops
 from adapters.alpaca.trade_updates import WEBSOCKET, TradeUpdates, connect_stream
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
 from core.brackets import Bracket
+from core.entry_terms import EntryKind, EntryTerms
 from core.errors import BrokerError
-from core.orders import SPLIT
 from core.protection import PositionProtection
 from core.service import OrderRecord
 from core.types import ApprovedOrder, Fill, MarketView, Order, OrderStatus, Portfolio, Position, Side
@@ -306,16 +306,6 @@ def test_a_cancel_is_asked_for_once_and_its_fills_stay(trading: Trading) -> None
         trading.broker.cancel("never")
 
 
-def test_a_split_comes_as_shares_for_nothing(trading: Trading) -> None:
-    trading.send("one", "10")
-    trading.broker.acknowledge([fill.fill_id for fill in trading.settle()])
-    with trading.stand_in.book.lock:
-        StandInDesk(trading.stand_in.book).split("AAPL", Decimal(4))
-    (split,) = trading.settle()
-    assert (split.rule, split.side) == (SPLIT, Side.BUY)
-    assert (split.quantity, split.cash_change) == (Decimal(30), Decimal(0))
-
-
 def test_a_strange_answer_is_a_fault_of_the_brokers(trading: Trading) -> None:
     trading.send("one", "10")
     with trading.stand_in.book.lock:
@@ -523,3 +513,59 @@ def test_a_part_of_an_entry_is_protected_by_the_step_after_the_next(trading: Tra
     trading.stops.rest([bracket("d1")], held(str(first)), OPEN)
     found = rest(trading, held(str(first)), bracket("d2"))
     assert found.quantity == int(first), "the rest of the buy is cancelled: what is held comes first"
+
+
+# --- kinds of entries ------------------------------------------------------------------------------------------
+
+
+def with_terms(trading: Trading, kind: EntryKind, at: datetime = OPEN) -> Trading:
+    trading.broker._terms = EntryTerms(kind=kind, collar_bps=Decimal(50))
+    trading.stops.now = lambda: at
+    return trading
+
+
+def test_a_collar_is_a_limit_that_waits_when_the_price_ran_away_and_expires(trading: Trading) -> None:
+    with_terms(trading, EntryKind.LIMIT_COLLAR)
+    with trading.stand_in.book.lock:
+        StandInDesk(trading.stand_in.book).tick(None, {"AAPL": Decimal("181.50")})
+    assert trading.send("far", "10") == OrderStatus.SUBMITTED
+    (far,) = trading.stand_in.book.orders.values()
+    assert (far.kind, far.limit_price, far.time_in_force, far.filled) == (
+        "limit",
+        Decimal("180.90"),
+        "day",
+        Decimal(0),
+    )
+    trading.tick(hours=7)
+    assert trading.settle() == ()
+    assert trading.broker.statuses(["far"]) == {"far": OrderStatus.EXPIRED}
+
+
+def test_a_collar_within_reach_trades_at_once_and_a_sale_has_none(trading: Trading) -> None:
+    with_terms(trading, EntryKind.LIMIT_COLLAR)
+    trading.send("near", "10")
+    assert [fill.price for fill in trading.settle()] == [Decimal("180.0360")]
+    trading.send("out", "10", Side.SELL)
+    assert trading.stand_in.book.find("out").kind == "market"  # type: ignore[union-attr]  # it was sent
+
+
+def test_an_auctions_order_is_sent_before_the_open_only_and_trades_at_it() -> None:
+    before = datetime(2024, 5, 6, 13, 20, tzinfo=UTC)
+    with trading_on(StandIn(now=before, prices=PRICES)) as trading:
+        with_terms(trading, EntryKind.OPENING_AUCTION, before)
+        assert trading.send("early", "10") == OrderStatus.SUBMITTED
+        assert trading.stand_in.book.find("early").time_in_force == "opg"  # type: ignore[union-attr]  # it was sent
+        trading.tick(minutes=11)
+        assert [fill.quantity for fill in trading.settle()] == [Decimal(10)]
+        with_terms(trading, EntryKind.OPENING_AUCTION, before + timedelta(minutes=11))
+        assert trading.send("late", "10", symbol="MSFT") == OrderStatus.REJECTED
+        assert trading.broker.reason("late").startswith("opening_auction: ")
+
+
+def test_what_is_not_traded_in_fractions_is_rounded_down(trading: Trading) -> None:
+    trading.stand_in.book.not_fractionable.add("AAPL")
+    assert trading.send("half", "10.5") == OrderStatus.SUBMITTED
+    assert [fill.quantity for fill in trading.settle()] == [Decimal(10)]
+    assert trading.broker.statuses(["half"]) == {"half": OrderStatus.CANCELLED}
+    assert "whole shares" in trading.broker.reason("half")
+    assert trading.send("none", "0.5", symbol="AAPL") == OrderStatus.REJECTED

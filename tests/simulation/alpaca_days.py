@@ -39,30 +39,46 @@ EAGER: Mapping[str, Any] = {
 
 
 class Street:
-    """Moves the stand-in's clock and prices along the simulated market.
+    """Moves the stand-in's clock and prices along the simulated market, times a factor of each symbol's.
 
     All bars up to a last day are given to the stand-in once: who asks for sessions up to yesterday's gets no
     later ones, and this process, which is measured, builds them only here.
     """
 
     def __init__(self, admin: BrokerAdmin, until: date) -> None:
+        self.factors: dict[str, float] = {}
         self._admin = admin
         self._market = SimulatedMarket(NyseCalendar(), DEFAULT)
-        admin.call("bars", **self._bars(until))
+        self._until = until
+        self.give_bars({})
 
     def move(self, at: datetime) -> None:
         """Stand at a moment, with its prices."""
         quotes = self._market.quotes(UNIVERSE, at)
-        prices = {name: f"{quote.price:.2f}" for name, quote in quotes.items()}
+        prices = {name: f"{quote.price * self.factors.get(name, 1.0):.2f}" for name, quote in quotes.items()}
         self._admin.call("tick", now=at.isoformat(), prices=prices)
 
-    def _bars(self, until: date) -> Mapping[str, Any]:
-        panel = self._market.bars(UNIVERSE, until - HISTORY, until)
+    def give_bars(self, adjustments: Mapping[str, float]) -> None:
+        """Let the stand-in have the bars, each symbol's prices times its adjustment."""
+        self._admin.call("bars", **self._bars(adjustments))
+
+    def _bars(self, adjustments: Mapping[str, float]) -> Mapping[str, Any]:
+        panel = self._market.bars(UNIVERSE, self._until - HISTORY, self._until)
         stamps = [f"{session}T05:00:00Z" for session in panel.sessions]
         tables = (panel.open, panel.high, panel.low, panel.close, panel.volume)
+        by = {name: adjustments.get(name, 1.0) for name in panel.symbols}
         return {
             name: [
-                {"t": stamp, "o": o, "h": h, "l": low, "c": c, "v": v, "n": 1, "vw": c}
+                {
+                    "t": stamp,
+                    "o": o * by[name],
+                    "h": h * by[name],
+                    "l": low * by[name],
+                    "c": c * by[name],
+                    "v": v,
+                    "n": 1,
+                    "vw": c * by[name],
+                }
                 for stamp, o, h, low, c, v in zip(
                     stamps, *(table[:, column].tolist() for table in tables), strict=True
                 )
@@ -93,7 +109,7 @@ class Days:
 
 @asynccontextmanager
 async def days_from(
-    state: Path, at: datetime, *, settings: Path, days: int, seed: int = 7, hear: Hear | None = None
+    state: Path, at: datetime, *, settings: Path, days: int, seed: int = 7, hear: Hear | None = None, **more: str
 ) -> AsyncIterator[Days]:
     """Start stand-in and daemon at a moment, for so many days; the daemon has a small ranker already."""
     if not (state / "models").exists():
@@ -101,7 +117,7 @@ async def days_from(
     with broker_process(seed) as url, closing(BrokerAdmin(url)) as admin:
         street = Street(admin, at.date() + timedelta(days=days))
         street.move(at)
-        variables = {"ALPACA_API_KEY": KEY, "ALPACA_SECRET_KEY": SECRET, "ALPACA_BASE_URL": url}
+        variables = {"ALPACA_API_KEY": KEY, "ALPACA_SECRET_KEY": SECRET, "ALPACA_BASE_URL": url, **more}
         async with driven(state, at, settings=settings, hear=hear, DATA_PROVIDER="auto", **variables) as it:
             yield Days(driven=it, street=street, admin=admin)
 

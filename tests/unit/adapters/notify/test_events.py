@@ -82,6 +82,25 @@ def test_faults_are_told_with_their_end() -> None:
     assert translator.notification("portfolio.update", AT, {"decision_id": "e", **HELD}) is None
 
 
+def test_a_failed_step_and_the_job_it_failed_are_one_cause() -> None:
+    fault = "Alpaca answered 503: internal error."
+    alert = told(
+        "risk.alert", message=f"The step failed, the next one tries again: {fault}", cause=fault, faults=1
+    )
+    job = told("job.progress", job_id="j", kind="cron_decide", status="failed", message=f"failed: {fault}")
+    assert alert.cause_key == job.cause_key
+
+
+def test_a_corporate_action_and_its_payment_say_each_thing_once() -> None:
+    action = told(
+        "corporate.action", action_id="a", ticker="KO", kind="split", message="KO: split, 2-for-1, with effect"
+    )
+    assert action.text == "KO: split, 2-for-1, with effect."
+    paid = told("cash.movement", movement_id="m", ticker="KO", kind="dividend", amount="1.42",
+                message="DIV CDIV: dividend")  # fmt: skip
+    assert paid.text == "Cash changed by +1.42 USD: dividend of KO. It is booked; nothing needs to be done."
+
+
 def test_jobs_are_told_when_they_fail_or_are_missed() -> None:
     failed = told(
         "job.progress", job_id="j", kind="train", status="failed", error="ValueError: bad\nTraceback (..."
