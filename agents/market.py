@@ -50,6 +50,12 @@ class MarketAgent:
         if not sectors:
             reason = "the sector ETFs or the benchmark have no bars for the longest lookback"
             return MarketAnalysis(abstentions=(Abstention(agent=self.name, reason=reason),))
+        picks = {pick for s in sectors for pick in s.picks}
+        candidates = tuple(sorted(picks.intersection(symbols)))
+        if len(sectors) == 1:
+            reason = f"only {sectors[0].sector} has an ETF with bars: there is no order among sectors"
+            abstained = (Abstention(agent=self.name, reason=reason),)
+            return MarketAnalysis(abstentions=abstained, sectors=sectors, candidates=candidates)
         places = dict(
             zip((s.sector for s in sectors), centred_ranks(np.array([s.score for s in sectors])), strict=True)
         )
@@ -59,8 +65,7 @@ class MarketAgent:
             for stock in self._sectors[s.sector].stocks
         }
         signalled = signals_of(self.name, scores, symbols, confidence=0.5, missing="its sector's ETF has no bars")
-        picks = {pick for s in sectors for pick in s.picks}
-        return replace(signalled, sectors=sectors, candidates=tuple(sorted(picks.intersection(symbols))))
+        return replace(signalled, sectors=sectors, candidates=candidates)
 
     def scan(self, view: MarketView) -> tuple[SectorScore, ...]:
         """Rank the sectors, best first; a sector whose ETF has no bars is left out."""

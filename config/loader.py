@@ -176,7 +176,12 @@ def key_paths(model: type[BaseModel], prefix: str = "") -> list[str]:
     return out
 
 
-def digest(*settings: BaseModel) -> str:
-    """Return the fingerprint of settings: SHA-256 over their JSON."""
-    body = "\n".join(json.dumps(s.model_dump(mode="json"), sort_keys=True) for s in settings)
+def as_text(settings: BaseModel) -> str:
+    """Return settings as the JSON that their fingerprint is made from."""
+    return json.dumps(settings.model_dump(mode="json"), sort_keys=True)
+
+
+def digest(*settings: BaseModel | str) -> str:
+    """Return the fingerprint of settings, each given as it is or by `as_text`: SHA-256 over their JSON."""
+    body = "\n".join(one if isinstance(one, str) else as_text(one) for one in settings)
     return hashlib.sha256(body.encode()).hexdigest()

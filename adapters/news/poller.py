@@ -33,6 +33,8 @@ class NewsPoller:
         Between two questions.
     arrived : callable
         Gets the texts of new headlines, for scoring ahead; must not block.
+    asked : callable or None
+        Returns the symbols to ask about now; None for all, always.
 
     Attributes
     ----------
@@ -49,9 +51,12 @@ class NewsPoller:
         window: timedelta,
         refresh_seconds: float,
         arrived: Callable[[Sequence[str]], None],
+        asked: Callable[[], Sequence[str]] | None = None,
     ) -> None:
         self._source = source
-        self._symbols = tuple(symbols)
+        self._followed: set[str] = set()
+        self._symbols: Sequence[str] = tuple(symbols)
+        self._asked = asked or (lambda: self._symbols)
         self._clock = clock
         self._window = window
         self._refresh_seconds = refresh_seconds
@@ -80,15 +85,22 @@ class NewsPoller:
 
     def refresh(self) -> None:
         """Ask the source for what came since the last time; a failure is named in `fault`."""
-        now = self._clock.now()
-        start = now - self._window if self._asked_until is None else self._asked_until - OVERLAP
+        now, symbols = self._clock.now(), tuple(self._asked())
+        since = now - self._window if self._asked_until is None else self._asked_until - OVERLAP
+        newcomers = [symbol for symbol in symbols if symbol not in self._followed]
+        others = [symbol for symbol in symbols if symbol in self._followed]
         try:
-            items = self._source.news(self._symbols, start, now)
+            items = [
+                item
+                for part, start in ((newcomers, now - self._window), (others, since))
+                if part
+                for item in self._source.news(part, start, now)
+            ]
         except DataError as error:
             self.fault = f"{self._source.name} gave no news: {error}"
             LOG.warning("%s", self.fault)
             return
-        self.fault, self._asked_until = "", now
+        self.fault, self._asked_until, self._followed = "", now, set(symbols)
         self.add(items)
 
     def add(self, items: Iterable[Headline]) -> None:

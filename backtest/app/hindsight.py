@@ -9,13 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from analysis.performance import Performance
-from backtest.app.settings import BacktestSpec
+from backtest.app.settings import BacktestSpec, settings_of
 from backtest.app.strategies import load_panel
 from backtest.app.study import run_study
 from backtest.market import YARDSTICK
 from backtest.progress import StageProgress, no_stage_progress
 from backtest.to_json import plain
 from config.environment import Environment
+from config.loader import digest
+from models.ranker.artefact import QuantArtefact
 
 UNIVERSE, MISSING_MAX = "trading.universe", "trading.data.missing_symbols_max_pct"
 
@@ -70,10 +72,14 @@ def compare_universes(
         changes = {**spec.changes, UNIVERSE: name, MISSING_MAX: 1.0}
         chosen = replace(spec, feed=feed, changes=changes)
         panel, source = load_panel(chosen, environment, now)
+        trained: dict[str, tuple[QuantArtefact, ...]] = {}
         for place, profile in enumerate(profiles):
+            run_of = replace(chosen, profile=profile)
+            ranker = digest(settings_of(run_of).trading.quant)  # profiles that train alike train once
             study = run_study(
-                "pipeline", replace(chosen, profile=profile), panel, source, executor=executor, stages=stages
+                "pipeline", run_of, panel, source, executor=executor, stages=stages, artefacts=trained.get(ranker)
             )
+            trained[ranker] = study.artefacts
             window = study.report.windows[0]
             span = {"first": window.first, "last": window.last}
             yield HindsightRow(universe=words, strategy=profile, performance=window.table["strategy"], **span)

@@ -11,7 +11,7 @@ from adapters.events.hub import EventHub
 from agents.build import assemble_team
 from agents.plugins import PluginParts
 from config.environment import Environment, OrderRoute
-from config.loader import digest
+from config.loader import as_text, digest
 from config.trading import TradingSettings
 from config.watch import WatchedRisk
 from core.ports import Clock, Team
@@ -77,6 +77,7 @@ class EngineFactory:
         from models.regime.tracker import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
 
         trading = self.trading
+        trading_text = as_text(self.trading)  # once: a large universe takes a while
         self.sentiment.open()
         feed, clock = self._feed()
         self._feed_in_use = feed
@@ -102,7 +103,7 @@ class EngineFactory:
             events=self.hub,
             publish_events=publish_events_to(self.hub),
             memory=self.memory,
-            config_digest=lambda: digest(trading, self.limits.settings),
+            config_digest=lambda: digest(trading_text, self.limits.settings),
             refresh_limits=self._refresh_limits,
             route=self.route.value,
             initial_cash=self.brokers.initial_cash(broker, ledger),
@@ -110,6 +111,7 @@ class EngineFactory:
             protection=self.brokers.protection(brackets_by(lambda: self.limits.settings), self.hub, clock),
             follows_account=self.brokers.follows_account,
             account_check=self.brokers.account_check,
+            admit=self.brokers.admit,
         )
         return Engine(parts, feed.view(clock.now()))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("sentiment")
 Headlines = Callable[[datetime], tuple[Headline, ...]]
 PREPARING = "the model is being prepared"
+ASKED_MAX = 100  # of a larger universe only what is held or a candidate is asked about
 
 
 class SentimentService:
@@ -38,6 +39,7 @@ class SentimentService:
         self._environment = environment
         self._settings = trading.sentiment
         self._stocks = trading.stocks
+        self._concerned: tuple[str, ...] = ()
         self._timeout_seconds = trading.data.timeout_seconds
         self._cache: SentimentCache | None = None
         self._finbert: Finbert | None = None
@@ -58,6 +60,13 @@ class SentimentService:
         store = SentimentScoreStore(self._environment.state_dir / "cache" / "tones.sqlite")
         self._cache = SentimentCache(self._fallback(), store)
         threading.Thread(target=self._cache.run, args=(self._prepare,), daemon=True, name="sentiment").start()
+
+    def follow(self, symbols: Iterable[str]) -> None:
+        """Take what is held or a candidate now: of a large universe the vendor is asked about those alone."""
+        self._concerned = tuple(sorted(set(symbols).intersection(self._stocks)))
+
+    def _asked(self) -> Sequence[str]:
+        return self._stocks if len(self._stocks) <= ASKED_MAX else self._concerned
 
     def agent(self) -> SentimentAgent:
         """Return the agent that reads these scores."""
@@ -191,6 +200,7 @@ class SentimentService:
             window=timedelta(hours=self._settings.window_hours),
             refresh_seconds=self._settings.refresh_seconds,
             arrived=self._opened.score_ahead,
+            asked=self._asked,
         )
         self._news.start()
         self._listen(vendor, self._news)

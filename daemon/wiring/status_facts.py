@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from core.universe import Universe
 from daemon.engine_service import EngineService
 from daemon.log_stream import LogStream
 from daemon.status import status_bytes
@@ -25,6 +26,7 @@ def degraded(engines: EngineFactory, scheduler: JobScheduler, notifications: Not
     """Return what is missing or fallen back, in words."""
     return [
         *(f"environment: {what}" for what in engines.environment.unknown),
+        *engines.trading.universe.notes,
         *engines.notes(),
         *engines.brokers.notes(),
         *scheduler.faults,
@@ -83,8 +85,20 @@ def encode_status(
             "notifications": notifications.card,
             "clock": engines.brokers.clock_card,
             "agents": lambda: engines.plugins.card(service.last_decision),
+            "universe": lambda: universe_card(engines.trading.universe),
         },
     )
+
+
+def universe_card(universe: Universe) -> Mapping[str, Any]:
+    """Describe whose stocks are traded."""
+    return {
+        "name": universe.name,
+        "source": universe.source,
+        "stocks": len(universe.stocks),
+        "sectors": len(universe.sectors),
+        "dated": universe.is_dated,
+    }
 
 
 def log_built(engine: Engine, engines: EngineFactory, degraded: list[str]) -> None:

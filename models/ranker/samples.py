@@ -13,7 +13,7 @@ from core.errors import DataError
 from core.types import BarPanel, Floats
 from models.factors.store import FactorTable
 
-STOCKS_MIN = 8
+STOCKS_MIN = 4
 SESSIONS_MIN = 120
 MISSING_FACTORS_MAX = 3
 
@@ -62,7 +62,7 @@ def top_labels(forward: Floats, top_quantile: float) -> Floats:
     Returns
     -------
     ndarray of float64
-        1 or 0; NaN where the return is not known, and for sessions with fewer than 8 known ones.
+        1 or 0; NaN where the return is not known, and for sessions with fewer than 4 known ones.
     """
     out = np.full(forward.shape, np.nan)
     for row, returns in enumerate(forward):

@@ -26,7 +26,7 @@ SETTINGS = QuantSettings()
 def test_a_quarter_of_the_known_stocks_is_on_top() -> None:
     forward = np.random.default_rng(0).normal(size=(3, 64))
     forward[1, :4] = np.nan
-    forward[2, 7:] = np.nan
+    forward[2, 3:] = np.nan
     labels = top_labels(forward, 0.75)
     assert np.nansum(labels[0]) == 16
     assert np.nansum(labels[1]) == 15
