@@ -14,12 +14,14 @@ from adapters.feeds.choose import ChosenSource, SourceRequest, choose_source
 from config.environment import Environment, Provider
 from config.trading import DataSettings
 from core.errors import SettingsError
+from core.universe import BENCHMARK, OTHER, Sector, Universe
 from tests.servers.yahoo import Row, Yahoo, yahoo_server
 
 CALENDAR = NyseCalendar()
 SETTINGS = DataSettings(history_years=2)
 NOW = datetime(2024, 2, 21, 12, tzinfo=UTC)
-SYMBOLS = ("AAPL", "SPY")
+UNIVERSE = Universe(name="one", source="test", sectors={OTHER: Sector(BENCHMARK, ("AAPL",))})
+SYMBOLS = UNIVERSE.symbols
 KEYS = {"alpaca_key": SecretStr("key"), "alpaca_secret": SecretStr("secret")}
 
 
@@ -42,7 +44,7 @@ def dead_session() -> requests.Session:
 def choose(environment: Environment, *, route_is_builtin: bool = True, **more: object) -> ChosenSource:
     request = SourceRequest(
         environment=environment, settings=SETTINGS, calendar=CALENDAR, route_is_builtin=route_is_builtin, now=NOW,
-        **more,  # type: ignore[arg-type]  # kept short
+        universe=UNIVERSE, **more,  # type: ignore[arg-type]  # kept short
     )  # fmt: skip
     return choose_source(request)
 
@@ -73,7 +75,6 @@ def test_what_is_asked_for_is_given(tmp_path: Path) -> None:
 def test_auto_without_keys_is_yahoo_when_yahoo_answers(tmp_path: Path, yahoo: Yahoo) -> None:
     choice = choose(
         env(tmp_path),
-        symbols=SYMBOLS,
         session=yahoo.session(),
     )
     assert choice.source.name == "yfinance" and choice.notes == () and choice.headlines is None
@@ -97,10 +98,9 @@ def test_no_network_and_a_real_broker_is_a_refusal_to_start(tmp_path: Path) -> N
 def test_fresh_bars_on_disk_need_no_network(tmp_path: Path, yahoo: Yahoo) -> None:
     first = choose(
         env(tmp_path),
-        symbols=SYMBOLS,
         session=yahoo.session(),
     )
     first.source.bars(SYMBOLS, date(2022, 2, 1), date(2024, 2, 20))
-    again = choose(env(tmp_path), symbols=SYMBOLS, session=dead_session())
+    again = choose(env(tmp_path), session=dead_session())
     assert again.source.name == "yfinance" and again.notes == ()
     assert len(again.source.bars(SYMBOLS, date(2022, 2, 20), date(2024, 2, 20)).sessions) > 480
