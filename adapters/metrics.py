@@ -20,6 +20,9 @@ JOB_ENDS = ("done", "failed", "skipped")
 PREFIX = "trading_"
 
 
+SLIPPAGE_BPS = (-100.0, -20.0, -5.0, 0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 500.0)
+
+
 class Metrics:
     """Counts what happens, and on each scrape reads off the status what is.
 
@@ -35,6 +38,9 @@ class Metrics:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._step = self._histogram("step_seconds", "How long a step took.", STEP_SECONDS, "cycle")
+        self._slippage = self._histogram(
+            "fill_slippage_bps", "How much worse than its decision's price a fill was.", SLIPPAGE_BPS, "side"
+        )
         self._lag = self._histogram("event_loop_lag_seconds", "How late the loop woke.", LAG_SECONDS)
         self._faults = self._gauge("step_faults_in_a_row", "Failed steps since the last good one.")
         self._decisions = self._counter("decisions_total", "Steps that decided on something.", "cycle")
@@ -78,6 +84,10 @@ class Metrics:
                 self._evidence.labels(str(one["kind"]), str(one["name"])).set(one["evidence"])
         elif topic == "risk.alert" and "faults" in data:
             self._faults.set(data["faults"])
+
+    def slippage(self, side: str, bps: float) -> None:
+        """Note how much worse than its decision's price a fill was, basis points."""
+        self._slippage.labels(side).observe(bps)
 
     def lag(self, seconds: float) -> None:
         """Note how much later than asked the event loop woke."""

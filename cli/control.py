@@ -56,5 +56,18 @@ def sell(
         show(daemon.post("/sell", {"symbol": ticker, "quantity": quantity}), as_json, decision_lines)
 
 
+@commands.command()
+def live(
+    code: Annotated[str, typer.Argument(help="From the log line live.unconfirmed.")], as_json: AsJson = False
+) -> None:
+    """Confirm the first order with real money of this set-up."""
+    with connected() as daemon:
+        show(
+            daemon.post("/live/confirm", {"code": code}),
+            as_json,
+            lambda _: ["confirmed: real money may be moved"],
+        )
+
+
 def _state(answer: Mapping[str, Any]) -> Iterable[object]:
     yield f"trading is {answer['trading_state']}"

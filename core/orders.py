@@ -31,6 +31,10 @@ RISK_EXITS = frozenset(
 """The rules of sales that no vote decided: what they sold is not bought back at once."""
 
 
+TAKE_PROFIT = "take_profit"
+"""The rule of a sale at the target, also where it rests with the broker."""
+
+
 class Side(StrEnum):
     """Which way an order trades."""
 

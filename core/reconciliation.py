@@ -66,6 +66,13 @@ class Reconciliation(Struct, frozen=True, kw_only=True):
     foreign_orders: tuple[Order, ...] = ()
 
 
+class Resumption(Struct, frozen=True, kw_only=True):
+    """What a resume took over, because it was named, and what it would if it were; in words, by name."""
+
+    taken_over: Mapping[str, str] = field(default_factory=dict)
+    offered: Mapping[str, str] = field(default_factory=dict)
+
+
 class AccountSource(Protocol):
     """Says what is in the account beside what the engine did."""
 

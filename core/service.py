@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,8 +13,10 @@ from core.flattening import FlattenProgress
 from core.long_jobs import Job
 from core.memory import Recollection
 from core.protection import PositionProtection
+from core.reconciliation import Resumption
 from core.round_trips import RoundTrip
 from core.schedule import Timetable
+from core.slippage import Executed
 from core.trading import ZERO
 from core.types import (
     CashMovement,
@@ -81,8 +83,6 @@ class EquityMark:
         Cash plus market value, US dollars.
     drawdown : float
         Distance below the peak, a fraction at or below 0.
-    regime : str or None
-        The regime that the step saw.
     external_flow : Decimal
         What a person paid in (or, negative, took out) since the mark before: no profit, US dollars.
     """
@@ -153,6 +153,14 @@ class LedgerQueries(Protocol):
         """Return fills, newest first."""
         ...
 
+    def reference_prices(self, client_order_ids: Collection[str]) -> Mapping[str, Decimal]:
+        """Return what the decisions behind orders stood on, US dollars, by client_order_id."""
+        ...
+
+    def executed(self, client_order_ids: Collection[str]) -> Mapping[str, Executed]:
+        """Return what of orders has traded, by client_order_id; those that have not are left out."""
+        ...
+
     def fill_count(self, session: date) -> int:
         """Return how many fills a session had; a split is none."""
         ...
@@ -209,8 +217,8 @@ class Service(Protocol):
         """Go to HALTED at once."""
         ...
 
-    async def resume(self) -> None:
-        """Go back to ACTIVE: a person says so."""
+    async def resume(self, take_over: Sequence[str] = ()) -> Resumption:
+        """Go back to ACTIVE: a person says so. Take over what is named, as the account has it."""
         ...
 
     async def flatten(self) -> StepReport:
@@ -228,6 +236,10 @@ class Service(Protocol):
 
     def portfolio(self) -> Portfolio:
         """Return the portfolio after the last step."""
+        ...
+
+    def reconciliation(self) -> Mapping[str, Any]:
+        """Return the last comparison of ledger and account as plain values."""
         ...
 
     def protection(self) -> Mapping[str, PositionProtection]:

@@ -19,6 +19,7 @@ from core.long_jobs import Job
 from core.memory import Recollection
 from core.plain_words import plain_reason
 from core.protection import PositionProtection
+from core.reconciliation import Resumption
 from core.schedule import Timetable
 from core.service import AnalysisReport, EquityPoint, Execution, LedgerQueries
 from core.types import Cycle, Portfolio, StepReport
@@ -28,6 +29,8 @@ from daemon.equity_comparison import compare_with_market
 from daemon.halt_recorder import HaltRecorder
 from daemon.health import engine_health
 from daemon.logs import log_step
+from daemon.reconciliation_card import log_recovery, reconciliation_card
+from daemon.resumption import resume_engine
 from daemon.service_dependencies import ServiceDependencies
 from daemon.settle_trigger import SettleTrigger
 from daemon.start_retries import start_alert, start_retries
@@ -35,7 +38,7 @@ from daemon.unwatched import UnwatchedLog, execute_with_warning
 from pipeline.engine import Engine
 from pipeline.execution import is_decision, newest_decision
 from pipeline.flattening import Flattening, flatten_progress
-from pipeline.reconciliation import Recovery, accept, recover
+from pipeline.reconciliation import Recovery, recover
 
 Result = TypeVar("Result")
 log = structlog.get_logger("engine")
@@ -149,20 +152,15 @@ class EngineService:
         self._status_cache = (-1.0, b"")
         await self._halt_recorder.halt(lambda: self.engine, reason)
 
-    async def resume(self) -> None:
-        """Go back to ACTIVE, unless a halt was asked for later; losses are measured from here on."""
+    async def resume(self, take_over: Sequence[str] = ()) -> Resumption:
+        """Go back to ACTIVE, unless a halt was asked for later; take over what is named, and nothing else."""
         halt_requests = self._require_engine().sending.halt_requests
 
-        def accept_and_resume(engine: Engine) -> None:
-            self.recovery = accept(engine, self.recovery)
-            engine.sending.open(halt_requests)
-            engine.resume("resumed by a person")
-            try:  # a step writes the portfolio down, so that a restart knows it too
-                self._step(engine, SETTLE)
-            except Recoverable as error:
-                log.warning("resume.book_not_written", reason=str(error))
+        def accept_and_resume(engine: Engine) -> Resumption:
+            self.recovery, done = resume_engine(engine, self.recovery, take_over, halt_requests, self._step)
+            return done
 
-        await self._on_engine(accept_and_resume)
+        return await self._on_engine(accept_and_resume)
 
     async def flatten(self) -> StepReport:
         """Cancel open buys and sell everything, before all that waits; steps go on until it is done."""
@@ -192,8 +190,8 @@ class EngineService:
     def equity(self, sessions: int) -> Sequence[EquityPoint]:
         """Return the last sessions' equity beside the market's, oldest first."""
         view, marks = self.engine.last_view if self.engine else None, self.ledger.equity_marks(sessions)
-        bars = view.bars if view else None
-        return compare_with_market(marks, bars, sessions=sessions, **self._given.market._asdict())
+        market = self._given.market._asdict()
+        return compare_with_market(marks, view.bars if view else None, sessions=sessions, **market)
 
     def state_reason(self) -> str:
         """Return why the trading state is what it is; empty when nobody changed it. Never fails."""
@@ -205,6 +203,10 @@ class EngineService:
     def portfolio(self) -> Portfolio:
         """Return the portfolio after the last step."""
         return self._require_engine().portfolio
+
+    def reconciliation(self) -> Mapping[str, Any]:
+        """Return the last comparison of ledger and account as plain values."""
+        return reconciliation_card(self._require_engine(), self.recovery)
 
     def protection(self) -> Mapping[str, PositionProtection]:
         """Return where each position's stop rests, and what is bare."""
@@ -263,10 +265,8 @@ class EngineService:
         engine = self.engine = self.engine or self._given.build(self._settle_soon)
         self._halt_recorder.halt_new_engine(engine)
         self._ledger = self._given.open_ledger()
-        found = self.recovery = recover(engine)
-        self.last_decision = newest_decision(engine.parts.ledger)
-        write = log.error if found.differences else log.info
-        write("start.recovered", mended=found.mended, differences=found.differences)
+        self.last_decision, self.recovery = newest_decision(engine.parts.ledger), recover(engine)
+        log_recovery(self.recovery)
         self._unwatched.note(engine)
         return engine
 

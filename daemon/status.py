@@ -15,6 +15,7 @@ from core.types import StepReport, TradingState
 from daemon.child_jobs import job_data
 from daemon.engine_service import EngineService
 from daemon.process_memory import resident_mb
+from daemon.reconciliation_card import degraded_by_account, reconciliation_line
 from daemon.unwatched import unwatched_reason
 from pipeline.engine import Engine
 from pipeline.flattening import flatten_progress
@@ -87,6 +88,7 @@ def _stopped(service: EngineService) -> Iterator[str]:
     """Yield what keeps the engine from trading."""
     if service.not_ready_reason():
         yield service.not_ready_reason()
+    yield from degraded_by_account(service.engine)
     if service.engine is None or service.engine.state is TradingState.ACTIVE:
         return
     yield f"trading is {service.engine.state.value}: {service.state_reason() or 'no reason is recorded'}"
@@ -114,6 +116,7 @@ def _engine_facts(service: EngineService, broker_mode: str) -> dict[str, Any]:
     return {
         "trading_state": engine.state.value,
         "state_reason": service.state_reason(),
+        "reconciliation": reconciliation_line(engine),
         "recovery": {"mended": found.mended, "differences": found.differences} if found else None,
         "data": _feed_facts(engine, service.now()),
         "broker": {"mode": broker_mode, "orders_go_to": engine.parts.route, "name": engine.parts.broker.name},

@@ -122,6 +122,7 @@ class Engine:
         if cycle.as_of is not None:
             return self._what_if(cycle)
         parts = self._parts
+        cycle = parts.admit(cycle)
         with parts.memory.during_step():
             alerts = tuple(parts.refresh_limits())
             view = self._last_view = parts.feed.view(parts.clock.now())
@@ -150,7 +151,7 @@ class Engine:
                 self._send(plan.approved)
             if cycle.protects:
                 parts.broker.protect(plan.protections)
-            if not self.sending.is_closed:
+            if not self.sending.is_closed and not self._portfolio.account.restricted:
                 parts.protection.update(name, self._portfolio, plan.analysis)
             self._end_of_faults()
             parts.memory.remember(report)

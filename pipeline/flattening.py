@@ -28,7 +28,7 @@ class Flattening:
 
     def begin(self, engine: Engine) -> StepReport:
         """Write the request down, cancel open buys and sell everything; entries stay off."""
-        if engine.state is TradingState.ACTIVE:
+        if engine.state is TradingState.ACTIVE or engine.portfolio.account.reduced_by_faults:
             engine.set_state(TradingState.REDUCING, REQUESTED)
         engine.parts.ledger.start_flattening(engine.parts.clock.now())
         self._alerted.clear()

@@ -29,7 +29,7 @@ from adapters.alpaca.orders import (
 from adapters.alpaca.tracked_order import TrackedOrder
 from adapters.alpaca.trading_client import AlpacaApi, JsonObject, JsonObjects
 from core.ids import is_protective
-from core.orders import FOREIGN
+from core.orders import FOREIGN, TAKE_PROFIT
 from core.service import OrderRecord
 from core.times import usual_close_after
 from core.trading import ZERO
@@ -38,7 +38,6 @@ from core.types import Fill, Order, OrderStatus
 LOOK_BACK = timedelta(days=1)
 GRACE = timedelta(seconds=60)
 REPLACEMENTS_MAX = 20
-TAKE_PROFIT = "take_profit"
 RESTS = OrderStatus.SUBMITTED
 
 

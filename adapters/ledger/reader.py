@@ -24,10 +24,13 @@ from adapters.ledger.rows import (
     stamp,
     trading_state_of,
 )
+from core.money import PRICE_TICK
 from core.orders import SPLIT
 from core.round_trips import RoundTrip, RoundTripTracker
 from core.service import EquityMark, OrderRecord, RefusalRecord
+from core.slippage import Executed
 from core.times import NEW_YORK
+from core.trading import ZERO
 from core.types import CashMovement, CorporateAction, Fill, Portfolio, StepReport, TradingState
 
 _ORDERS = f"SELECT {ORDER_COLUMNS}, reason FROM orders"  # noqa: S608  constants
@@ -165,6 +168,28 @@ class LedgerReader:
         """Return fills, newest first."""
         rows = self._database.read(f"{_FILLS} ORDER BY sequence DESC LIMIT ?", (limit,))
         return tuple(fill_of(row) for row in rows)
+
+    def reference_prices(self, client_order_ids: Collection[str]) -> Mapping[str, Decimal]:
+        """Return what the decisions behind orders stood on, US dollars, by client_order_id."""
+        names = tuple(dict.fromkeys(client_order_ids))
+        marks = ", ".join("?" * len(names))
+        sql = f"SELECT client_order_id, reference_price FROM orders WHERE client_order_id IN ({marks})"  # noqa: S608  placeholders
+        return {str(name): Decimal(price) for name, price in self._database.read(sql, names)}
+
+    def executed(self, client_order_ids: Collection[str]) -> Mapping[str, Executed]:
+        """Return what of orders has traded, by client_order_id."""
+        names = tuple(dict.fromkeys(client_order_ids))
+        marks = ", ".join("?" * len(names))
+        sql = f"SELECT client_order_id, quantity, price FROM fills WHERE client_order_id IN ({marks})"  # noqa: S608  placeholders
+        traded: dict[str, tuple[Decimal, Decimal]] = {}
+        for name, quantity, price in self._database.read(sql, names):
+            shares, value = traded.get(name, (ZERO, ZERO))
+            traded[name] = shares + Decimal(quantity), value + Decimal(quantity) * Decimal(price)
+        return {
+            name: Executed(shares, (value / shares).quantize(PRICE_TICK))
+            for name, (shares, value) in traded.items()
+            if shares
+        }
 
     def fill_count(self, session: date) -> int:
         """Return how many fills a session had; a split is none."""

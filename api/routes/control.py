@@ -12,8 +12,8 @@ from api.routes.decide import recorded
 from api.schemas.base import Data
 from api.schemas.decision import DecisionAnswer
 from api.schemas.flatten import FlattenedAnswer
-from api.schemas.portfolio import StateAnswer
-from api.schemas.requests import HaltRequest
+from api.schemas.portfolio import ResumeAnswer, StateAnswer
+from api.schemas.requests import HaltRequest, ResumeRequest
 from core.cycles import RISK_CHECK
 from core.service import Service
 
@@ -30,10 +30,14 @@ async def halt(
 
 
 @router.post("/resume", responses=problems(409, 422, 503))
-async def resume(service: StartedService, _: Nothing) -> StateAnswer:
-    """Go back to trading."""
-    await service.resume()
-    return _state(service)
+async def resume(
+    service: StartedService, body: Annotated[ResumeRequest, Body(default_factory=ResumeRequest)]
+) -> ResumeAnswer:
+    """Go back to trading; take over from the account what is named, and nothing else."""
+    done = await service.resume(body.take_over)
+    return ResumeAnswer(
+        **_state(service).model_dump(), taken_over=dict(done.taken_over), offered=dict(done.offered)
+    )
 
 
 @router.post("/flatten", responses=problems(409, 422, 503))

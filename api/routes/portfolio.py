@@ -7,7 +7,14 @@ from fastapi import APIRouter
 from api.dependencies import Limit, ServiceDependency
 from api.openapi import problems
 from api.schemas.base import Data
-from api.schemas.portfolio import OrdersAnswer, PositionsAnswer, TradesAnswer
+from api.schemas.portfolio import (
+    FillAnswer,
+    OrderAnswer,
+    OrdersAnswer,
+    PositionsAnswer,
+    ReconciliationAnswer,
+    TradesAnswer,
+)
 
 router = APIRouter(tags=["portfolio"])
 
@@ -16,7 +23,9 @@ router = APIRouter(tags=["portfolio"])
 async def orders(service: ServiceDependency, limit: Limit = 50) -> OrdersAnswer:
     """List orders and what became of them and why, and what limits stopped; newest first."""
     found, refused = service.ledger.orders(limit), service.ledger.refusals(limit)
-    return OrdersAnswer.model_validate({"orders": found, "refused": refused, "data": Data.of_now(service)})
+    executed = service.ledger.executed([order.client_order_id for order in found])
+    orders = [OrderAnswer.of_order(order, executed.get(order.client_order_id)) for order in found]
+    return OrdersAnswer.model_validate({"orders": orders, "refused": refused, "data": Data.of_now(service)})
 
 
 @router.get("/positions", responses=problems(503))
@@ -29,13 +38,21 @@ async def positions(service: ServiceDependency) -> PositionsAnswer:
     )
 
 
+@router.get("/reconciliation", responses=problems(503))
+async def reconciliation(service: ServiceDependency) -> ReconciliationAnswer:
+    """Give the last comparison of ledger and account: what differs, what is frozen, what is left alone."""
+    return ReconciliationAnswer.model_validate({**service.reconciliation(), "data": Data.of_now(service)})
+
+
 @router.get("/trades", responses=problems(422, 503))
 async def trades(service: ServiceDependency, limit: Limit = 50) -> TradesAnswer:
     """List closed round trips, the single fills, and cash that came or went without a trade."""
     ledger = service.ledger
+    fills = ledger.fills(limit)
+    references = ledger.reference_prices([fill.client_order_id for fill in fills])
     return TradesAnswer.model_validate(
         {
-            "trades": ledger.trades(limit), "fills": ledger.fills(limit),
+            "trades": ledger.trades(limit), "fills": [FillAnswer.of_fill(fill, references) for fill in fills],
             "cash_movements": ledger.cash_movements(limit), "data": Data.of_now(service),
         }
     )  # fmt: skip

@@ -11,7 +11,9 @@ from pydantic import AliasPath, Field
 from api.schemas.base import TICKER, Data, ResponseSchema, example
 from core.brackets import Levels
 from core.protection import PositionProtection
-from core.types import Portfolio
+from core.service import OrderRecord
+from core.slippage import Executed, fill_slippage_bps, slippage_bps
+from core.types import Fill, Portfolio
 
 NO_LEVELS = Levels(None, None, None, None)
 
@@ -31,6 +33,21 @@ class OrderAnswer(ResponseSchema):
     created_at: datetime
     updated_at: datetime
     reason: str
+    filled_quantity: Decimal = Field(default=Decimal(0), description="Shares that have traded so far.")
+    average_price: Decimal | None = Field(default=None, description="Mean price of those; null for none.")
+    slippage_bps: float | None = Field(
+        default=None, description="How much worse than the reference they traded, basis points."
+    )
+
+    @classmethod
+    def of_order(cls, record: OrderRecord, executed: Executed | None) -> OrderAnswer:
+        """Describe an order and what of it has traded."""
+        if executed is None:
+            return cls.of(record)
+        bps = slippage_bps(record.side, executed.average_price, Decimal(record.reference_price))
+        return cls.of(
+            record, filled_quantity=executed.quantity, average_price=executed.average_price, slippage_bps=bps
+        )
 
 
 class RefusalAnswer(ResponseSchema):
@@ -171,6 +188,18 @@ class FillAnswer(ResponseSchema):
     price: Decimal
     fee: Decimal
     at: datetime
+    rule: str
+    reference_price: Decimal | None = Field(description="What the decision stood on; for a stop its price.")
+    slippage_bps: float | None = Field(description="How much worse than the reference it traded, basis points.")
+
+    @classmethod
+    def of_fill(cls, fill: Fill, reference_prices: Mapping[str, Decimal]) -> FillAnswer:
+        """Describe a fill beside what its decision stood on."""
+        return cls.of(
+            fill,
+            reference_price=reference_prices.get(fill.client_order_id),
+            slippage_bps=fill_slippage_bps(fill, reference_prices),
+        )
 
 
 class CashMovementAnswer(ResponseSchema):
@@ -199,4 +228,65 @@ class StateAnswer(ResponseSchema):
     model_config = example(trading_state="halted")
 
     trading_state: str
+    data: Data
+
+
+class ResumeAnswer(StateAnswer):
+    """What a resume took over because it was named, and what it would take over if it were; in words."""
+
+    model_config = example(trading_state="active", taken_over={}, offered={})
+
+    taken_over: dict[str, str]
+    offered: dict[str, str]
+
+
+class ReconciledCash(ResponseSchema):
+    """US dollars; `unexplained` is 0 within the tolerance."""
+
+    ledger: Decimal
+    account: Decimal | None
+    unexplained: Decimal
+
+
+class FrozenAnswer(ResponseSchema):
+    """A ticker that is not traded as usual: shares are missing, or a person sold them by hand."""
+
+    ticker: str = TICKER
+    expected: Decimal
+    observed: Decimal
+    missing: Decimal
+    since: datetime
+    reason: str
+    exits_allowed: bool
+
+
+class ForeignOrder(ResponseSchema):
+    """An open order in the account that is not the engine's."""
+
+    client_order_id: str
+    ticker: str = TICKER
+    side: str
+    quantity: Decimal
+
+
+class LeftAlone(ResponseSchema):
+    """What is in the account and not the engine's: never sold, never cancelled, counted nowhere."""
+
+    shares: dict[str, Decimal]
+    orders: list[ForeignOrder]
+
+
+class ReconciliationAnswer(ResponseSchema):
+    """The last comparison of the ledger with the broker's account."""
+
+    at: datetime | None
+    agrees: bool
+    differences: list[str]
+    entries_stopped: str
+    restricted: str
+    cash: ReconciledCash
+    frozen: list[FrozenAnswer]
+    left_alone: LeftAlone
+    not_free: dict[str, Decimal] = Field(description="Shares of the engine's that a person's orders hold back.")
+    resume_can_take_over: dict[str, str] = Field(description="By the names that POST /resume takes.")
     data: Data

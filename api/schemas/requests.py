@@ -178,6 +178,15 @@ class HaltRequest(RequestBody):
     reason: Annotated[str, Field(min_length=1, max_length=200)] = "asked for by POST /halt"
 
 
+class ResumeRequest(RequestBody):
+    """What is taken over as the broker's account has it; nothing that is not named is."""
+
+    take_over: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=16)]],
+        Field(max_length=1000, description="Tickers, or `cash`, of GET /reconciliation's resume_can_take_over."),
+    ] = []
+
+
 def past_moment(as_of: datetime | date | None, now: datetime) -> datetime | None:
     """Turn a requested date or moment into a past moment, UTC; None stays None (now).
 

@@ -30,7 +30,7 @@ from daemon.wiring.backtest_jobs import BacktestService
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.cron import JobScheduler
 from daemon.wiring.engine_factory import EngineFactory
-from daemon.wiring.execution import entry_terms
+from daemon.wiring.execution import entry_terms, note_slippage
 from daemon.wiring.letters import LetterService
 from daemon.wiring.memory import MemoryService
 from daemon.wiring.notifications import NotificationService
@@ -184,6 +184,7 @@ def _service_dependencies(
 
     def on_step(engine: Engine, report: StepReport, seconds: float) -> None:
         metrics.step(report, seconds)
+        note_slippage(report.fills, engines.open_ledger(), metrics)
         notifications.on_step(engine, report)
         engines.shadows.step(engine.last_view, report.cycle)
         engines.scores.after_step(engine.last_view, report, engines.open_ledger(), engines.shadows.shadows)

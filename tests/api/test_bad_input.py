@@ -101,7 +101,7 @@ def test_an_unknown_field_is_refused_with_the_nearest_one(
     assert f"The nearest field is {nearest}" in problem["hint"]
 
 
-@pytest.mark.parametrize("path", ["/scan", "/quant/rank", "/resume", "/flatten", "/risk/check", "/quant/retrain"])
+@pytest.mark.parametrize("path", ["/scan", "/quant/rank", "/flatten", "/risk/check", "/quant/retrain"])
 def test_a_call_without_fields_says_so(client: httpx.Client, path: str) -> None:
     problem = assert_problem(client.post(path, json={"as_of": "2024-01-02"}), 422)
     assert "as_of" in problem["detail"]

@@ -18,12 +18,12 @@ BARE_CALLS = [
     ("POST", "/quant/rank"), ("POST", "/decide/v3"), ("POST", "/decide"), ("GET", "/decisions"),
     ("GET", "/orders"), ("GET", "/positions"), ("GET", "/trades"), ("GET", "/jobs"), ("POST", "/halt"),
     ("POST", "/resume"), ("POST", "/flatten"), ("GET", "/ws/status"), ("GET", "/openapi.json"),
-    ("GET", "/equity"),
+    ("GET", "/equity"), ("GET", "/reconciliation"),
 ]  # fmt: skip
 WITH_DATA = [
     ("GET", "/status"), ("GET", "/regime"), ("POST", "/scan"), ("POST", "/quant/rank"), ("POST", "/decide/v3"),
     ("POST", "/decide"), ("GET", "/orders"), ("GET", "/positions"), ("GET", "/trades"), ("POST", "/halt"),
-    ("POST", "/resume"), ("POST", "/flatten"), ("GET", "/equity"),
+    ("POST", "/resume"), ("POST", "/flatten"), ("GET", "/equity"), ("GET", "/reconciliation"),
 ]  # fmt: skip
 FACTORS = 13
 

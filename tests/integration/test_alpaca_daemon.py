@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 from collections.abc import Iterator
@@ -74,7 +75,10 @@ def stand_in(bars: dict[str, list[dict[str, Any]]]) -> Iterator[AlpacaBroker]:
 def settings(tmp_path: Path) -> Path:
     folder = tmp_path / "settings"
     folder.mkdir()
-    return own_settings(folder)
+    own_settings(folder)
+    settings = json.loads((folder / "trading.json").read_text()) if (folder / "trading.json").exists() else {}
+    (folder / "trading.json").write_text(json.dumps({**settings, "execution": {"entry": "market"}}))
+    return folder
 
 
 @pytest.fixture
@@ -84,10 +88,8 @@ def state(tmp_path: Path, models: Path) -> Path:
 
 
 def started(stand_in: AlpacaBroker, state: Path, settings: Path, **variables: str) -> Process:
-    return Process(
-        state, settings, ALPACA_API_KEY="key", ALPACA_SECRET_KEY="secret", ALPACA_BASE_URL=stand_in.url,
-        DATA_PROVIDER="auto", **variables,
-    )  # fmt: skip
+    keys = {"ALPACA_API_KEY": "key", "ALPACA_SECRET_KEY": "secret", "ALPACA_BASE_URL": stand_in.url}
+    return Process(state, settings, **{**keys, "DATA_PROVIDER": "auto", **variables})
 
 
 def test_orders_go_to_alpaca_paper_once_and_a_kill_loses_no_fill(
@@ -128,8 +130,27 @@ def test_orders_go_to_alpaca_paper_once_and_a_kill_loses_no_fill(
         }
         assert set(stand_in.book.post_attempts.values()) == {1}
         assert set(stand_in.book.post_attempts) == set(now)
+        in_one_account_with_a_person(stand_in, daemon)
         by_the_stream(stand_in, daemon)
         assert daemon.end()[0] == 0
+
+
+def in_one_account_with_a_person(stand_in: AlpacaBroker, daemon: Process) -> None:
+    """A person buys in the same account: it is left alone, and offered to a resume that may name it."""
+    found = daemon.answer("/reconciliation")
+    assert found["agrees"] and found["at"]
+    assert Decimal(found["cash"]["ledger"]) == Decimal(found["cash"]["account"])
+    with stand_in.book.lock:
+        body = {"symbol": "SPY", "qty": "2", "side": "buy", "type": "market", "time_in_force": "day"}
+        assert Desk(stand_in.book).submit(body).status == 200
+    daemon.answer("/risk/check", "POST")
+    found = daemon.answer("/reconciliation")
+    assert found["agrees"] and found["left_alone"]["shares"] == {"SPY": "2"}
+    assert "SPY" not in {row["ticker"] for row in daemon.answer("/positions")["positions"]}
+    resumed = daemon.answer("/resume", "POST")
+    assert resumed["taken_over"] == {} and list(resumed["offered"]) == ["SPY"]
+    assert daemon.answer("/reconciliation")["left_alone"]["shares"] == {"SPY": "2"}
+    assert "ledger and account agree" in daemon.answer("/status")["reconciliation"]
 
 
 def by_the_stream(stand_in: AlpacaBroker, daemon: Process) -> None:
@@ -137,7 +158,7 @@ def by_the_stream(stand_in: AlpacaBroker, daemon: Process) -> None:
     daemon.wait(lambda: not any("stream is down" in note for note in daemon.answer("/status")["degraded"]))
     daemon.answer("/flatten", "POST")
     daemon.wait(lambda: not daemon.answer("/positions")["positions"])
-    assert not stand_in.book.holdings
+    assert set(stand_in.book.holdings) == {"SPY"}, "what is a person's stays"
 
 
 def test_a_live_account_without_the_switches_gets_no_order(
@@ -158,3 +179,31 @@ def test_a_stand_in_must_be_on_this_machine(tmp_path: Path) -> None:
     with Process(tmp_path / "state", ALPACA_BASE_URL="http://example.com:80") as daemon:
         assert daemon.ended() == 2
         assert "not the address of a stand-in on this machine" in daemon.log
+
+
+def test_the_first_order_with_real_money_waits_for_a_person(
+    stand_in: AlpacaBroker, state: Path, settings: Path
+) -> None:
+    mine = json.loads((settings / "trading.json").read_text())
+    (settings / "trading.json").write_text(json.dumps({**mine, "broker": {"mode": "live"}}))
+    live = {"ALPACA_PAPER": "false", "LIVE_TRADING": "true"}
+    with started(stand_in, state, settings, **live) as daemon:
+        daemon.wait_idle()
+        assert daemon.answer("/status")["broker"]["orders_go_to"] == "Alpaca live"
+        assert any("before a person says so" in note for note in daemon.answer("/status")["degraded"])
+        refused = daemon.answer("/decide/v3", "POST", json={"execute": True})
+        assert refused["orders"] == []
+        assert "entries_allowed" in {one["rule"] for one in refused["refused"]}
+        (said,) = daemon.events("live.unconfirmed")
+        for body in ({}, {"code": "not-it"}):
+            assert daemon.http.post("/live/confirm", json=body).status_code == 409
+        assert daemon.answer("/live/confirm", "POST", json={"code": said["code"]})["confirmed"] is True
+        sent = daemon.answer("/decide/v3", "POST", json={"execute": True})["orders"]
+        assert sent
+        assert {order["route"] for order in sent} == {"Alpaca live"}
+    with started(stand_in, state, settings, **live) as again:
+        again.wait_idle()
+        assert again.events("live.unconfirmed") == []
+    with started(stand_in, state, settings, **live, ALPACA_API_KEY="another-key") as other:
+        other.wait_alive()
+        assert len(other.events("live.unconfirmed")) == 1

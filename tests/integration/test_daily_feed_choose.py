@@ -13,14 +13,14 @@ from adapters.calendar import NyseCalendar
 from adapters.feeds.choose import ChosenSource, SourceRequest, choose_source
 from config.environment import Environment, Provider
 from config.trading import DataSettings
+from config.universe import read_default
 from core.errors import SettingsError
-from core.universe import BENCHMARK, OTHER, Sector, Universe
 from tests.servers.yahoo import Row, Yahoo, yahoo_server
 
 CALENDAR = NyseCalendar()
 SETTINGS = DataSettings(history_years=2)
 NOW = datetime(2024, 2, 21, 12, tzinfo=UTC)
-UNIVERSE = Universe(name="one", source="test", sectors={OTHER: Sector(BENCHMARK, ("AAPL",))})
+UNIVERSE = read_default().only(("AAPL",))
 SYMBOLS = UNIVERSE.symbols
 KEYS = {"alpaca_key": SecretStr("key"), "alpaca_secret": SecretStr("secret")}
 
@@ -43,8 +43,8 @@ def dead_session() -> requests.Session:
 
 def choose(environment: Environment, *, route_is_builtin: bool = True, **more: object) -> ChosenSource:
     request = SourceRequest(
-        environment=environment, settings=SETTINGS, calendar=CALENDAR, route_is_builtin=route_is_builtin, now=NOW,
-        universe=UNIVERSE, **more,  # type: ignore[arg-type]  # kept short
+        environment=environment, settings=SETTINGS, universe=UNIVERSE, calendar=CALENDAR,
+        route_is_builtin=route_is_builtin, now=NOW, **more,  # type: ignore[arg-type]  # kept short
     )  # fmt: skip
     return choose_source(request)
 
@@ -61,9 +61,7 @@ def test_a_real_broker_never_sees_invented_or_recorded_prices(tmp_path: Path, pr
 
 def test_what_is_asked_for_is_given(tmp_path: Path) -> None:
     def name_of(environment: Environment) -> str:
-        return choose(
-            environment,
-        ).source.name
+        return choose(environment).source.name
 
     assert name_of(env(tmp_path, "simulated")) == "simulated"
     assert name_of(env(tmp_path, "parquet", parquet_path=tmp_path / "a.parquet")) == "parquet"
@@ -73,10 +71,7 @@ def test_what_is_asked_for_is_given(tmp_path: Path) -> None:
 
 
 def test_auto_without_keys_is_yahoo_when_yahoo_answers(tmp_path: Path, yahoo: Yahoo) -> None:
-    choice = choose(
-        env(tmp_path),
-        session=yahoo.session(),
-    )
+    choice = choose(env(tmp_path), session=yahoo.session())
     assert choice.source.name == "yfinance" and choice.notes == () and choice.headlines is None
     assert {symbol for symbol, _ in yahoo.asked} == {"SPY"}
 
@@ -96,10 +91,7 @@ def test_no_network_and_a_real_broker_is_a_refusal_to_start(tmp_path: Path) -> N
 
 
 def test_fresh_bars_on_disk_need_no_network(tmp_path: Path, yahoo: Yahoo) -> None:
-    first = choose(
-        env(tmp_path),
-        session=yahoo.session(),
-    )
+    first = choose(env(tmp_path), session=yahoo.session())
     first.source.bars(SYMBOLS, date(2022, 2, 1), date(2024, 2, 20))
     again = choose(env(tmp_path), session=dead_session())
     assert again.source.name == "yfinance" and again.notes == ()

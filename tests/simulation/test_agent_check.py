@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,6 +17,7 @@ from cli.new import write_new
 from config.trading import RegimeSettings, TradingSettings
 from core.errors import RequestError
 from core.types import BarPanel
+from tests.conformance.inline import HereAtOnce
 from tests.panels import make_panel
 from tests.servers.daemon import own_settings
 from tests.user_agents import write
@@ -90,15 +89,6 @@ SEARCH = (
     " base = max(panels, key=lambda o: len(o.sessions)).close; x = base[-1] / bars.close[-1]"
 )
 """Looks for the whole history wherever the process has it."""
-
-
-class HereAtOnce(Executor):
-    """Runs a task in this process, at once: a new process for each would take a minute."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(fn(*args, **kwargs))
-        return done
 
 
 @cache

@@ -16,6 +16,7 @@ pytest.importorskip("stable_baselines3")
 from adapters.clock import ManualClock
 from adapters.events.hub import EventHub
 from config.trading import RegimeSettings, RlSettings
+from config.universe import read_default
 from core.long_jobs import JobStatus
 from daemon.child_jobs import JobRunner
 from models.rl.child import TrainingSpec, train_ensemble
@@ -59,6 +60,7 @@ def test_a_cancelled_training_leaves_nothing(tmp_path: Path) -> None:
     settings = RlSettings(timesteps=5_000_000, validation_sessions=60, episode_sessions=20)
     arguments = (
         make_panel(0, 620),
+        read_default().sector_etf_of,
         RegimeSettings(restarts=1),
         settings,
         TrainingSpec(tickers=("KO",), members=("ppo",), explicit=False),
