@@ -12,12 +12,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from api.response_headers import SECURITY_HEADERS
 from core.errors import EngineError, Fatal, RequestError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "2"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 EXPLANATIONS = {
     400: ("The request could not be read.", "Send one JSON object, or no body at all."),
     404: ("There is nothing at this path.", "See /docs or /openapi.json for what can be called."),
@@ -108,15 +110,26 @@ def _reason(fault: Mapping[str, Any]) -> str:
     return message if message.endswith(".") else f"{message}."
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - Starlette calls this handler for nothing else
     usual, hint = EXPLANATIONS.get(error.status_code, ("", "See /docs for what can be called."))
     said_more = error.detail != HTTPStatus(error.status_code).phrase
     detail = error.detail if said_more or not usual else usual
     headers = dict(error.headers or {})
-    if "GET" in headers.get("Allow", ""):
-        headers["Allow"] += ", HEAD"
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_methods_at(request)))
     return problem(error.status_code, detail, hint, headers=headers)
+
+
+def _methods_at(request: Request) -> set[str]:
+    """Return what the request's path answers to: the framework names the methods of the first route alone."""
+    found = {
+        method
+        for method in METHODS
+        for route in request.app.routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    }
+    return found | {"HEAD"} if "GET" in found else found
 
 
 async def _unexpected(_: Request, error: Exception) -> Response:

@@ -278,3 +278,9 @@ def test_known_tickers_are_taken_in_any_case(tickers: list[str]) -> None:
 def test_unknown_tickers_are_refused(name: str) -> None:
     with pytest.raises(ValidationError):
         copy_context().run(reading_for_default, {"tickers": [name]})
+
+
+def test_a_method_that_a_path_has_not_is_told_all_that_it_has(daemon: Any) -> None:
+    answer = httpx.request("DELETE", f"{daemon.url}/letter")
+    assert answer.status_code == 405
+    assert answer.headers["Allow"] == "GET, HEAD, POST"
