@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import structlog
@@ -38,11 +39,11 @@ from daemon.unwatched import UnwatchedLog, execute_with_warning
 from pipeline.engine import Engine
 from pipeline.execution import is_decision, newest_decision
 from pipeline.flattening import Flattening, flatten_progress
+from pipeline.person_sale import sell
 from pipeline.reconciliation import Recovery, recover
 
 Result = TypeVar("Result")
 log = structlog.get_logger("engine")
-STOP_SECONDS_MAX = 2.0
 
 
 class EngineService:
@@ -50,12 +51,8 @@ class EngineService:
 
     Attributes
     ----------
-    engine : Engine or None
-        Once it is built.
-    recovery : Recovery or None
-        What the start found between ledger and broker, once it has looked.
-    last_decision : StepReport or None
-        The newest decision about now, also from before the start.
+    engine, recovery, last_decision
+        The engine; what the start found between ledger and broker; the newest decision about now. None before.
     """
 
     def __init__(self, given: ServiceDependencies) -> None:
@@ -90,7 +87,7 @@ class EngineService:
     async def stop(self) -> None:
         """Let the running step finish (or be recovered at the next start), then let go of the files."""
         self.begin_stop()
-        await self._thread.stop(self._given.close, STOP_SECONDS_MAX)
+        await self._thread.stop(self._given.close)
         self._halt_recorder.stop()
 
     def now(self) -> datetime:
@@ -99,16 +96,15 @@ class EngineService:
 
     def health(self) -> Mapping[str, Any]:
         """Answer at once: no network, no models, no lock."""
-        engine = self.engine
         return {
             "status": "ok",
             "models_loaded": self._given.ranker.loaded,
             "server_uptime": round(time.monotonic() - self._started, 3),
             "ready": not self._not_ready,
             "not_ready": self._not_ready,
-            "trading_state": engine.state.value if engine else self._halt_recorder.state_before_start,
+            "trading_state": self.engine.state.value if self.engine else self._halt_recorder.state_before_start,
             "engine_busy_seconds": round(self._thread.busy_seconds(), 3),
-            **engine_health(engine, self.last_decision, self.now()),
+            **engine_health(self.engine, self.last_decision, self.now()),
         }
 
     def starting(self) -> bool:
@@ -171,6 +167,10 @@ class EngineService:
             return self._timed(engine, self._flattening.begin)
 
         return await asyncio.wrap_future(self._thread.submit_first(begin, self._require_engine()))
+
+    async def sell(self, symbol: str, quantity: Decimal | None) -> StepReport:
+        """Sell one position, or a part of it."""
+        return await self._on_engine(lambda engine: self._timed(engine, lambda e: sell(e, symbol, quantity)))
 
     def flatten_progress(self) -> FlattenProgress:
         """Return whether a flatten is in progress, and what is left and why."""
