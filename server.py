@@ -113,6 +113,7 @@ def web_server(environment: Environment, daemon: Daemon, clock: Clock = system_c
         judgement=daemon.engines.scores,
         letters=daemon.letters,
     )
+    app.state.live_confirmation = daemon.engines.brokers.live
     add_mcp(app, environment, daemon.engines.trading.mcp)
     settings = configuration(app, Gate(environment).refusal, daemon.server)
     return Server(settings, daemon.service, SystemdNotifier.of(os.environ))

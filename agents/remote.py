@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from core.errors import PluginError
+from core.plain_words import plain_reason
 from core.types import MarketView, Signals
 
 SCHEMA = "trading-engine/view-1"
@@ -85,7 +86,7 @@ class RemoteAgent:
         try:
             answer = msgspec.json.decode(self._post(asked), type=RemoteAnswer)
         except msgspec.MsgspecError as error:
-            raise PluginError(f"what it answered is no answer of this kind: {error}") from error
+            raise PluginError(f"what it answered is no answer of this kind: {plain_reason(error)}") from error
         return Signals(
             scores=answer.scores,
             reasons=answer.reasons,

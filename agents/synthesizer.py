@@ -82,6 +82,8 @@ class Synthesizer:
         weights = self._weights[cycle.kind.weight_set]
         if analysis.targets:
             return hold_targets(analysis, portfolio, cycle, self._settings)
+        if self._settings.allocation != "votes" and cycle.kind.allocates:
+            return ()  # the agent that sizes the portfolio abstained: votes have no weight in its place
         counted, signals = analysis.counted, defaultdict(list)
         for signal in analysis.signals:
             signals[signal.symbol].append(signal)

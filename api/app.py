@@ -25,6 +25,7 @@ from api.routes import (
     equity,
     evidence,
     health,
+    live,
     market,
     memory,
     portfolio,
@@ -62,8 +63,8 @@ def system_clock() -> datetime:
 
 
 ROUTES = (
-    health, market, decide, portfolio, control, train, rl, backtest, equity, evidence, memory, metrics_route,
-    dashboard, docs, endpoint,
+    health, market, decide, portfolio, control, live, train, rl, backtest, equity, evidence, memory,
+    metrics_route, dashboard, docs, endpoint,
 )  # fmt: skip
 
 

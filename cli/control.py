@@ -25,10 +25,15 @@ def halt(
 
 
 @commands.command()
-def resume(as_json: AsJson = False) -> None:
-    """Go back to trading."""
+def resume(
+    take_over: Annotated[
+        list[str] | None, typer.Argument(help="Tickers, or cash, to take over as the broker's account has them.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go back to trading; nothing that is not named is taken over from the account."""
     with connected() as daemon:
-        show(daemon.post("/resume"), as_json, _state)
+        show(daemon.post("/resume", {"take_over": take_over or None}), as_json, _resumed)
 
 
 @commands.command()
@@ -39,7 +44,7 @@ def flatten(
     if not yes:
         typer.confirm("Sell every position now?", abort=True, err=True)
     with connected() as daemon:
-        show(daemon.post("/flatten"), as_json, decision_lines)
+        show(daemon.post("/flatten"), as_json, _flattened)
 
 
 @commands.command()
@@ -56,5 +61,31 @@ def sell(
         show(daemon.post("/sell", {"symbol": ticker, "quantity": quantity}), as_json, decision_lines)
 
 
+@commands.command()
+def live(
+    code: Annotated[str, typer.Argument(help="From the log line live.unconfirmed.")], as_json: AsJson = False
+) -> None:
+    """Confirm the first order with real money of this set-up."""
+    with connected() as daemon:
+        show(
+            daemon.post("/live/confirm", {"code": code}),
+            as_json,
+            lambda _: ["confirmed: real money may be moved"],
+        )
+
+
 def _state(answer: Mapping[str, Any]) -> Iterable[object]:
     yield f"trading is {answer['trading_state']}"
+
+
+def _resumed(answer: Mapping[str, Any]) -> Iterable[object]:
+    yield from _state(answer)
+    for title, named in (("taken over", answer["taken_over"]), ("not taken over", answer["offered"])):
+        for name, said in named.items():
+            yield f"{title}: {name}: {said}"
+
+
+def _flattened(answer: Mapping[str, Any]) -> Iterable[object]:
+    yield from decision_lines(answer)
+    for left in answer["flatten"]["left"]:
+        yield f"left: {left['quantity']} {left['ticker']}: {left['reason']}"

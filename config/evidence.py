@@ -20,7 +20,7 @@ class ShadowSettings(Frozen):
         Profiles by name, and `spy` (SPY, bought once and held) and `cash`. Empty for none. `baseline` is the
         yardstick: without it nothing is judged.
     without_agents : bool
-        Whether each agent that votes also gets a book of the account's profile without its vote, once it speaks.
+        Whether each agent that votes also gets a book of the account's profile without its vote.
     resume_after_sessions : int
         How long a breaker that tripped in a shadow book stands: nobody is there to resume it.
     """
@@ -32,7 +32,7 @@ class ShadowSettings(Frozen):
         "spy",
         "cash",
     )
-    without_agents: bool = False
+    without_agents: bool = True
     resume_after_sessions: Annotated[int, Field(ge=0)] = 5
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import structlog
 
 from core.brackets import Levels
-from core.cycles import SETTLE
+from core.cycles import FLATTEN, SETTLE
 from core.errors import EngineError, LedgerError, Recoverable, RequestError
 from core.flattening import FlattenProgress
 from core.long_jobs import Job
@@ -38,6 +38,7 @@ from daemon.start_retries import start_alert, start_retries
 from daemon.unwatched import UnwatchedLog, execute_with_warning
 from pipeline.engine import Engine
 from pipeline.execution import is_decision, newest_decision
+from pipeline.fault_policy import step_under_policy
 from pipeline.flattening import Flattening, flatten_progress
 from pipeline.person_sale import sell
 from pipeline.reconciliation import Recovery, recover
@@ -164,7 +165,8 @@ class EngineService:
 
         def begin(engine: Engine) -> StepReport:
             engine.sending.open(halt_requests)
-            return self._timed(engine, self._flattening.begin)
+            self._flattening.begin(engine)
+            return self._step(engine, FLATTEN)
 
         return await asyncio.wrap_future(self._thread.submit_first(begin, self._require_engine()))
 
@@ -276,11 +278,9 @@ class EngineService:
         self._given.events.publish("risk.alert", self._given.clock.now(), start_alert(error, tried_again=True))
 
     def _step(self, engine: Engine, cycle: Cycle) -> StepReport:
-        return self._timed(engine, lambda engine: self._flattening.step(engine, cycle))
-
-    def _timed(self, engine: Engine, step: Callable[[Engine], StepReport]) -> StepReport:
         began = time.perf_counter()
-        report = step(engine)
+        report = step_under_policy(engine, self._flattening.cycle_of(engine, cycle))
+        report = self._flattening.go_on(engine, cycle, report)
         seconds = time.perf_counter() - began
         if is_decision(report):
             self.last_decision = report

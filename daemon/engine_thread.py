@@ -45,7 +45,7 @@ class EngineThread:
             Status 503, here or in the future, when the thread is stopping.
         """
         try:
-            return self._executor.submit(self._take_turn, work, arguments)
+            return self._executor.submit(self._run, work, arguments)
         except RuntimeError as error:
             raise _stopping() from error
 
@@ -89,11 +89,8 @@ class EngineThread:
         except TimeoutError:
             log.warning("stop.step_left_behind", waited_seconds=seconds_max)
 
-    def _take_turn(self, work: Callable[[*Arguments], Result], arguments: tuple[*Arguments]) -> Result:
-        self._run_first()
-        return self._run(work, arguments)
-
     def _run(self, work: Callable[[*Arguments], Result], arguments: tuple[*Arguments]) -> Result:
+        self._run_first()
         if self.stopping.is_set():
             raise _stopping()
         self._began = time.monotonic()

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from core.ports import Broker, Clock, EventSink, Feed, Ledger, MemoryWriter, RiskManager, Team
 from core.protection import StopSupervisor
-from core.types import StepReport, TradingState
+from core.types import Cycle, StepReport, TradingState
 from pipeline.account_check import AccountCheck, NoAccountCheck
 from pipeline.null_parts import NullProtection
 
@@ -36,6 +36,8 @@ class EngineDependencies:
         Leaves the stops of what is held where they outlive the process.
     account_check : AccountCheck or NoAccountCheck
         Compares the ledger with an account that others change too.
+    admit : callable
+        Returns a cycle as it may run now: without entries where a person has to confirm them first.
     """
 
     clock: Clock
@@ -55,3 +57,4 @@ class EngineDependencies:
     follows_account: bool = False
     protection: StopSupervisor = field(default_factory=NullProtection)
     account_check: AccountCheck | NoAccountCheck = field(default_factory=NoAccountCheck)
+    admit: Callable[[Cycle], Cycle] = lambda cycle: cycle

@@ -125,6 +125,7 @@ class Engine:
         if cycle.as_of is not None:
             return self._what_if(cycle)
         parts = self._parts
+        cycle = parts.admit(cycle)
         with parts.memory.during_step():
             alerts = tuple(parts.refresh_limits())
             view = self._last_view = parts.feed.view(parts.clock.now())

@@ -15,6 +15,7 @@ from core.types import (
     MarketView,
     OrderStatus,
     RefusedOrder,
+    Side,
     StepReport,
     TradingState,
 )
@@ -38,6 +39,13 @@ def execute(engine: Engine, decision_id: str | None, *, dry_run: bool) -> Execut
     waiting = _unsent(engine, report)
     if dry_run or not waiting:
         return _execution(engine, report, dry_run=dry_run)
+    buys = any(one.order.side is Side.BUY for one in waiting)
+    if buys and not engine.parts.admit(report.cycle).entries:
+        raise RequestError(
+            "Nothing is sent with real money before a person has confirmed it.",
+            hint="POST /live/confirm with the code that stands in the log, then execute.",
+            status=409,
+        )
     approved, refused = _review_again(engine, report, view, waiting)
     if refused and not approved:
         first = refused[0]

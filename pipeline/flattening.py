@@ -22,27 +22,35 @@ FLAT = "flattened: nothing of ours is held any more; nothing is bought until POS
 
 @dataclass
 class Flattening:
-    """Begins a flatten, and works on it in place of the steps that trade."""
+    """Begins a flatten, and works on it in place of the steps that trade.
+
+    A step is `step_under_policy` of what `cycle_of` returns, and then `go_on`: what is settled comes first, so
+    that an order that has expired is sent anew and a buy that filled late is sold.
+    """
 
     _alerted: set[str] = field(default_factory=set)
 
-    def begin(self, engine: Engine) -> StepReport:
-        """Write the request down, cancel open buys and sell everything; entries stay off."""
+    def begin(self, engine: Engine) -> None:
+        """Write the request down; entries stay off. The next FLATTEN begins to sell."""
         if engine.state is TradingState.ACTIVE or engine.portfolio.account.reduced_by_faults:
             engine.set_state(TradingState.REDUCING, REQUESTED)
         engine.parts.ledger.start_flattening(engine.parts.clock.now())
         self._alerted.clear()
-        return self.step(engine, FLATTEN)
 
-    def step(self, engine: Engine, cycle: Cycle) -> StepReport:
-        """Step; while a flatten is in progress, a step that trades works on it instead.
+    def cycle_of(self, engine: Engine, cycle: Cycle) -> Cycle:
+        """Return the cycle to step with: a settlement alone where the flatten takes the place of what trades."""
+        return SETTLE if self._takes_over(engine, cycle) else cycle
 
-        What is settled comes first: an order that has expired is sent anew, and a buy that filled late is sold.
+    def go_on(self, engine: Engine, cycle: Cycle, report: StepReport) -> StepReport:
+        """Cancel open buys and sell what is held and has no order, where a flatten is in progress.
+
+        Returns
+        -------
+        StepReport
+            Of the sales, or `report` where there were none.
         """
-        works = cycle.submits or cycle.kind.tends_positions
-        if not works or engine.sending.is_closed or engine.parts.ledger.flattening_since() is None:
-            return step_under_policy(engine, cycle)
-        report = step_under_policy(engine, SETTLE)
+        if not self._takes_over(engine, cycle):
+            return report
         with halting_on_fatal_faults(engine):
             self._cancel_buys(engine)
         coming = {order.symbol for order in engine.portfolio.pending}
@@ -53,6 +61,10 @@ class Flattening:
             engine.parts.ledger.end_flattening()
             engine.set_state(engine.state, FLAT)
         return report
+
+    def _takes_over(self, engine: Engine, cycle: Cycle) -> bool:
+        works = cycle.submits or cycle.kind.tends_positions
+        return works and not engine.sending.is_closed and engine.parts.ledger.flattening_since() is not None
 
     def _cancel_buys(self, engine: Engine) -> None:
         """Cancel every open buy; one that cannot be cancelled is published once, and keeps no sale waiting."""

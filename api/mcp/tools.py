@@ -11,8 +11,8 @@ Ask = Callable[[str, str, Mapping[str, Any] | None], Awaitable[Any]]
 """Asks the daemon: method, path with query, body. An EngineError says what was refused."""
 LIVE = "Alpaca live"
 READS = (
-    "status", "regime", "positions", "trades", "why", "scan", "rank", "scoreboard", "memory", "backtest", "job",
-    "propose",
+    "status", "regime", "positions", "trades", "why", "scan", "rank", "scoreboard", "letter", "memory",
+    "backtest", "job", "propose",
 )  # fmt: skip
 
 
@@ -68,6 +68,10 @@ class EngineTools:
     async def scoreboard(self) -> dict[str, Any]:
         """Say what each agent, profile and shadow portfolio has shown so far, and whether that is evidence."""
         return await self._answer("GET", "/scoreboard")
+
+    async def letter(self, session: str = "") -> dict[str, Any]:
+        """Give the letter of a session (as 2026-01-05; default: the last): the day, what was done, and why."""
+        return await self._answer("GET", f"/letter/{session}" if session else "/letter")
 
     async def memory(self, ticker: str, limit: int = 20) -> dict[str, Any]:
         """Tell what was decided on a ticker before, what came of it, and which agent was right."""

@@ -68,6 +68,6 @@ def live_lines(environment: Environment, trading: TradingSettings) -> Iterable[s
         return
     yield f"Orders would go to: {route}."
     if route is OrderRoute.ALPACA_LIVE:
-        yield "This is real money."
+        yield "This is real money. The first purchase waits for: trading-engine live CODE (the log has it)."
     else:
         yield "No real money can be moved as it is set now."

@@ -15,7 +15,8 @@ from core.errors import SettingsError
 from core.money import to_decimal
 from core.ports import Broker, Clock, EventSink
 from core.protection import StopKeeper, StopSupervisor
-from core.types import Portfolio
+from core.types import Cycle, Portfolio
+from daemon.live_confirmation import LiveConfirmation
 from daemon.wiring.execution import entry_terms
 from pipeline.account_check import AccountCheck, NoAccountCheck
 from pipeline.null_parts import NullProtection
@@ -48,6 +49,7 @@ class BrokerFactory:
         self._alpaca: AlpacaBroker | None = None
         self._stops: RestingStops | None = None
         self._offset: ClockOffset | None = None
+        self.live = self._live_confirmation() if route is OrderRoute.ALPACA_LIVE else None
 
     @property
     def cash_tolerance_pct(self) -> float:
@@ -102,6 +104,10 @@ class BrokerFactory:
             return Decimal(repr(self._trading.broker.initial_cash_usd))
         return self.capital.opening(broker.account().cash)
 
+    def admit(self, cycle: Cycle) -> Cycle:
+        """Return a cycle as it may run: without entries on a live account that nobody has confirmed."""
+        return self.live.admit(cycle) if self.live else cycle
+
     def clock_offset(self, clock: Clock) -> ClockOffset:
         """Return the watch over the difference to the broker's clock; asked again, the same one."""
         if self._offset is None:
@@ -118,13 +124,18 @@ class BrokerFactory:
     def notes(self) -> tuple[str, ...]:
         """Return what is degraded, in words."""
         offset = self._offset.notes() if self._offset else ()
-        return (*(self._alpaca.notes() if self._alpaca else ()), *offset)
+        live = self.live.notes() if self.live else ()
+        return (*(self._alpaca.notes() if self._alpaca else ()), *offset, *live)
 
     def close(self) -> None:
         """Let go of the broker."""
         for broker in (self._paper, self._alpaca):
             if broker is not None:
                 broker.close()
+
+    def _live_confirmation(self) -> LiveConfirmation:
+        key, _ = self._keys()
+        return LiveConfirmation(self._environment.state_dir, key)
 
     def _open_paper(self, clock: Clock) -> PaperBroker:
         from adapters.paper.broker import PaperBroker  # noqa: PLC0415  # brings sqlite

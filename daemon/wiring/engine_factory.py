@@ -111,6 +111,7 @@ class EngineFactory:
             protection=self.brokers.protection(brackets_by(lambda: self.limits.settings), self.hub, clock),
             follows_account=self.brokers.follows_account,
             account_check=self.brokers.account_check,
+            admit=self.brokers.admit,
         )
         return Engine(parts, feed.view(clock.now()))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -81,7 +81,18 @@ def settings_of_shadows(trading: TradingSettings, folder: Path) -> Mapping[str, 
         else:
             own = _with_own_strategy(load_trading(folder, name), trading, folder)
             books[name] = ShadowBookSettings(trading=own, risk=load_risk(folder, name))
-    return books
+    return {**books, **dict(_without_agents(trading, folder))}
+
+
+def _without_agents(trading: TradingSettings, folder: Path) -> Iterator[tuple[str, ShadowBookSettings]]:
+    """Return the account's profile with one agent's vote off, for each that has one: what it changed."""
+    voted = trading.shadow.without_agents and trading.synthesizer.allocation == "votes" and not trading.strategy
+    weights = trading.synthesizer.weights.model_dump()
+    for agent in [name for name, weight in weights.items() if voted and weight > 0]:
+        others = type(trading.synthesizer.weights).model_validate({**weights, agent: 0.0})
+        synthesizer = trading.synthesizer.model_copy(update={"weights": others})
+        alone = trading.model_copy(update={"synthesizer": synthesizer})
+        yield f"without_{agent}", ShadowBookSettings(trading=alone, risk=load_risk(folder, trading.profile))
 
 
 def _with_own_strategy(shadow: TradingSettings, account: TradingSettings, folder: Path) -> TradingSettings:

@@ -15,6 +15,7 @@ from config.jobs import SchedulerSettings
 from core.errors import Recoverable
 from core.service import Service
 from core.types import Cycle, StepReport
+from pipeline.fault_policy import step_under_policy
 from pipeline.flattening import Flattening
 from pipeline.reconciliation import Recovery, accept, recover
 from scheduler.clock_watch import LOOK_SECONDS, ClockGap
@@ -179,4 +180,6 @@ class _Direct:
         self._flattening = Flattening()
 
     async def step(self, cycle: Cycle) -> StepReport:
-        return self._flattening.step(self._room.engine, cycle)
+        engine, flattening = self._room.engine, self._flattening
+        report = step_under_policy(engine, flattening.cycle_of(engine, cycle))
+        return flattening.go_on(engine, cycle, report)

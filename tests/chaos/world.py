@@ -118,7 +118,11 @@ class World:
 
     def _by_hand(self) -> None:
         """A person replaces an open order at the broker by an equal one."""
-        rows: list[Any] = [row for row in self.admin.book()["orders"] if row["status"] in OPEN]
+        rows: list[Any] = [
+            row
+            for row in self.admin.book()["orders"]
+            if row["status"] in OPEN and not (row["side"] == "buy" and row["time_in_force"] == "gtc")  # his own
+        ]
         if rows:
             row = self._dice.choice(rows)
             self.came["replaced by hand"] += 1

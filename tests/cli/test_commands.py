@@ -92,6 +92,12 @@ def test_the_daemon_is_started_by_the_command(tmp_path: Path) -> None:
         assert started.wait(30) == 0
 
 
+def test_flatten_says_what_is_left_and_resume_what_is_taken_over(command: CommandLine) -> None:
+    assert "decisions" in command("flatten", "--yes")
+    assert command.daemon.answer("/status")["trading_state"] == "reducing"
+    assert "active" in command("resume")
+
+
 def test_flatten_asks_first(command: CommandLine) -> None:
     before = command.daemon.answer("/status")["trading_state"]
     command("flatten", asked="n\n", code=1)

@@ -37,6 +37,8 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     with Process(state, folder, TRADING_API_TOKEN=TOKEN) as process:
         process.http.headers["Authorization"] = f"Bearer {TOKEN}"
         process.wait_idle()
+        process.answer("/decide/v3", "POST")
+        process.answer("/letter", "POST")
         yield process
 
 

@@ -88,10 +88,8 @@ def state(tmp_path: Path, models: Path) -> Path:
 
 
 def started(stand_in: AlpacaBroker, state: Path, settings: Path, **variables: str) -> Process:
-    return Process(
-        state, settings, ALPACA_API_KEY="key", ALPACA_SECRET_KEY="secret", ALPACA_BASE_URL=stand_in.url,
-        DATA_PROVIDER="auto", **variables,
-    )  # fmt: skip
+    keys = {"ALPACA_API_KEY": "key", "ALPACA_SECRET_KEY": "secret", "ALPACA_BASE_URL": stand_in.url}
+    return Process(state, settings, **{**keys, "DATA_PROVIDER": "auto", **variables})
 
 
 def test_orders_go_to_alpaca_paper_once_and_a_kill_loses_no_fill(
@@ -181,3 +179,31 @@ def test_a_stand_in_must_be_on_this_machine(tmp_path: Path) -> None:
     with Process(tmp_path / "state", ALPACA_BASE_URL="http://example.com:80") as daemon:
         assert daemon.ended() == 2
         assert "not the address of a stand-in on this machine" in daemon.log
+
+
+def test_the_first_order_with_real_money_waits_for_a_person(
+    stand_in: AlpacaBroker, state: Path, settings: Path
+) -> None:
+    mine = json.loads((settings / "trading.json").read_text())
+    (settings / "trading.json").write_text(json.dumps({**mine, "broker": {"mode": "live"}}))
+    live = {"ALPACA_PAPER": "false", "LIVE_TRADING": "true"}
+    with started(stand_in, state, settings, **live) as daemon:
+        daemon.wait_idle()
+        assert daemon.answer("/status")["broker"]["orders_go_to"] == "Alpaca live"
+        assert any("before a person says so" in note for note in daemon.answer("/status")["degraded"])
+        refused = daemon.answer("/decide/v3", "POST", json={"execute": True})
+        assert refused["orders"] == []
+        assert "entries_allowed" in {one["rule"] for one in refused["refused"]}
+        (said,) = daemon.events("live.unconfirmed")
+        for body in ({}, {"code": "not-it"}):
+            assert daemon.http.post("/live/confirm", json=body).status_code == 409
+        assert daemon.answer("/live/confirm", "POST", json={"code": said["code"]})["confirmed"] is True
+        sent = daemon.answer("/decide/v3", "POST", json={"execute": True})["orders"]
+        assert sent
+        assert {order["route"] for order in sent} == {"Alpaca live"}
+    with started(stand_in, state, settings, **live) as again:
+        again.wait_idle()
+        assert again.events("live.unconfirmed") == []
+    with started(stand_in, state, settings, **live, ALPACA_API_KEY="another-key") as other:
+        other.wait_alive()
+        assert len(other.events("live.unconfirmed")) == 1

@@ -29,7 +29,7 @@ TYPED = [
     for line in page.read_text("utf-8").splitlines()
     if line.startswith("    trading-engine ")
 ]
-BLANKS = {"DECISION_ID": "d-1", "FILE": "README.md"}
+BLANKS = {"DECISION_ID": "d-1", "CODE": "c0de", "FILE": "README.md"}
 
 
 @pytest.fixture(scope="module")

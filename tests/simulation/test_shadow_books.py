@@ -50,7 +50,10 @@ def after_the_start(steps: list[StepReport]) -> list[StepReport]:
 def assert_two_sessions_are_closed(board: Scoreboard, updates: list[Event]) -> None:
     scores = {score.name: score for score in board.shadow_books}
     assert board.session == NEXT_DAY.isoformat()
-    assert set(scores) == {"account", "runbook", "baseline", "spy", "cash"}
+    without = {f"without_{agent}" for agent in ("market", "quant", "rl", "sentiment", "momentum", "regime")}
+    assert set(scores) == {"account", "runbook", "baseline", "spy", "cash"} | without
+    assert scores["without_rl"].return_total == scores["account"].return_total, "it abstained"
+    assert scores["without_momentum"].return_total != scores["account"].return_total
     assert {score.sessions for score in scores.values()} == {2}, "the session before the start is the first close"
     assert scores["cash"].return_total == 0.0
     assert scores["account"].return_total == scores["runbook"].return_total != 0.0
@@ -62,7 +65,7 @@ def assert_two_sessions_are_closed(board: Scoreboard, updates: list[Event]) -> N
         kind: {o["name"] for o in update.data["outcomes"] if o["kind"] == kind} for kind in ("book", "agent")
     }
     assert judged["book"] == set(scores) - {"baseline"}
-    assert judged["agent"] >= {"quant", "momentum"}, "by what they said at the first close"
+    assert judged["agent"] >= {"market", "momentum"}, "by what they said at the first close"
 
 
 def test_the_accounts_own_profile_beside_it_takes_the_same_steps(tmp_path: Path) -> None:

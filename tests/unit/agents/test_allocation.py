@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from agents.allocation import AllocationAgent, allocator_of
-from agents.synthesizer import hold_targets
+from agents.synthesizer import Synthesizer, hold_targets
 from config.trading import SynthesizerSettings
 from core.cycles import DECIDE
 from core.types import Action, BarPanel, MarketAnalysis, MarketView, Portfolio, Position, Signal
@@ -76,3 +76,13 @@ def test_targets_become_entries_resizes_and_exits_with_the_votes_beside_them(all
         ("XOM", Action.ENTER, 0.04),
     ]
     assert [(vote.signal.agent, vote.weight) for vote in decisions[len(small)].votes] == [("quant", 0.0)]
+
+
+@pytest.mark.parametrize("allocation", ALLOCATIONS)
+def test_where_the_allocator_abstains_votes_do_not_decide_in_its_place(allocation: str) -> None:
+    signal = Signal(agent="quant", symbol="KO", score=0.9, confidence=1.0, reason="cheap")
+    analysis = MarketAnalysis(candidates=("KO",), signals=(signal,))
+    empty = Portfolio(cash=Decimal(1000))
+    assert Synthesizer(settings_for(allocation)).decide(analysis, empty, DECIDE) == ()
+    (voted,) = Synthesizer(SynthesizerSettings()).decide(analysis, empty, DECIDE)
+    assert voted.action is Action.ENTER

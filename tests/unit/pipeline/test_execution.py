@@ -15,6 +15,7 @@ from core.errors import BrokerError, RequestError
 from core.service import Execution
 from core.types import OrderStatus, Side, StepReport, TradingState
 from pipeline.execution import execute, is_decision, newest_decision
+from pipeline.fault_policy import step_under_policy
 from pipeline.flattening import Flattening
 from tests.small_engine import SmallEngine, at_close, enter, leave, small_engine
 
@@ -158,7 +159,8 @@ def test_a_flatten_leaves_sales_alone_and_tells_once_what_could_not_be_cancelled
     made = with_open_orders()
     flattening = Flattening()
     flattening.begin(made.engine)
-    flattening.step(made.engine, RISK_CHECK)
+    settled = step_under_policy(made.engine, flattening.cycle_of(made.engine, RISK_CHECK))
+    flattening.go_on(made.engine, RISK_CHECK, settled)
     left = {order.symbol: order.client_order_id for order in made.broker.open_orders()}
     assert set(left) == {"JPM", "XOM"}
     (alert,) = [text for text in made.published.alerts() if "could not be cancelled" in text]

@@ -38,7 +38,9 @@ def service(folder: Path, tmp_path: Path, *profiles: str) -> ShadowService:
     (settings := tmp_path / "settings").mkdir(exist_ok=True)
     if not (settings / "profiles").exists():
         own_settings(settings)
-    (settings / "trading.json").write_text(json.dumps({"shadow": {"profiles": profiles}}))
+    (settings / "trading.json").write_text(
+        json.dumps({"shadow": {"profiles": profiles, "without_agents": False}})
+    )
     books = settings_of_shadows(load_trading(settings), settings)
     made = ShadowService(read_environment({"STATE_DIR": str(folder)}), books, resume_after=5)
     made.prepare(team_of)
@@ -80,6 +82,21 @@ def test_each_book_has_its_own_files_and_holds_what_it_is_for(tmp_path: Path) ->
 def test_a_profile_that_there_is_not_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no profile nonesuch"):
         service(tmp_path / "state", tmp_path, "nonesuch")
+
+
+def test_each_vote_has_a_book_of_the_accounts_profile_without_it(tmp_path: Path) -> None:
+    (settings := tmp_path / "settings").mkdir()
+    own_settings(settings)
+    (settings / "trading.json").write_text(json.dumps({"synthesizer": {"weights": {"rl": 0.0}}}))
+    given = settings_of_shadows(load_trading(settings), settings)
+    found = {name: own.trading.synthesizer.weights for name, own in given.items() if name.startswith("without_")}
+    assert set(found) == {f"without_{name}" for name in ("market", "quant", "sentiment", "momentum", "regime")}
+    for name, weights in found.items():
+        off = {agent for agent, weight in weights.model_dump().items() if weight == 0}
+        assert off == {"rl", name.removeprefix("without_")}
+    (settings / "trading.json").write_text(json.dumps({"profile": "baseline"}))
+    none = settings_of_shadows(load_trading(settings), settings)
+    assert not [name for name in none if name.startswith("without_")], "votes decide nothing there"
 
 
 def test_books_that_cannot_be_opened_are_named_and_cost_the_account_nothing(tmp_path: Path) -> None:
