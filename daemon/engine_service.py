@@ -23,7 +23,7 @@ from core.protection import PositionProtection
 from core.reconciliation import Resumption
 from core.schedule import Timetable
 from core.service import AnalysisReport, EquityPoint, Execution, LedgerQueries
-from core.types import Cycle, Portfolio, StepReport
+from core.types import Cycle, Decision, Portfolio, StepReport
 from daemon.child_jobs import JobRunner
 from daemon.engine_thread import EngineThread
 from daemon.equity_comparison import compare_with_market
@@ -172,7 +172,7 @@ class EngineService:
 
     async def sell(self, symbol: str, quantity: Decimal | None) -> StepReport:
         """Sell one position, or a part of it."""
-        return await self._on_engine(lambda engine: self._timed(engine, lambda e: sell(e, symbol, quantity)))
+        return await self._on_engine(lambda engine: sell(engine, symbol, quantity, self._step))
 
     def flatten_progress(self) -> FlattenProgress:
         """Return whether a flatten is in progress, and what is left and why."""
@@ -277,9 +277,9 @@ class EngineService:
         log.warning("start.retry", reason=str(error), wait_seconds=wait_seconds)
         self._given.events.publish("risk.alert", self._given.clock.now(), start_alert(error, tried_again=True))
 
-    def _step(self, engine: Engine, cycle: Cycle) -> StepReport:
+    def _step(self, engine: Engine, cycle: Cycle, requested: Sequence[Decision] = ()) -> StepReport:
         began = time.perf_counter()
-        report = step_under_policy(engine, self._flattening.cycle_of(engine, cycle))
+        report = step_under_policy(engine, self._flattening.cycle_of(engine, cycle), requested)
         report = self._flattening.go_on(engine, cycle, report)
         seconds = time.perf_counter() - began
         if is_decision(report):

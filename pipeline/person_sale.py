@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -9,18 +10,22 @@ from msgspec import UNSET
 
 from core.cycles import SELL
 from core.errors import RequestError
-from core.types import Action, Decision, StepReport, TradingState
+from core.types import Action, Cycle, Decision, StepReport, TradingState
 from pipeline.engine import Engine
 from pipeline.fault_policy import step_under_policy
 
+Stepping = Callable[[Engine, Cycle, Sequence[Decision]], StepReport]
 
-def sell(engine: Engine, symbol: str, quantity: Decimal | None) -> StepReport:
+
+def sell(engine: Engine, symbol: str, quantity: Decimal | None, step: Stepping = step_under_policy) -> StepReport:
     """Sell now, at the market.
 
     Parameters
     ----------
     quantity : Decimal or None
         Shares; None for all. More than is held counts as all.
+    step : callable
+        Takes the step: the engine, the cycle, what is asked for.
 
     Raises
     ------
@@ -35,7 +40,7 @@ def sell(engine: Engine, symbol: str, quantity: Decimal | None) -> StepReport:
         symbol=symbol, action=Action.EXIT, score=-1.0, confidence=1.0, rule="sell",
         reasons=("a person asked to sell it",), quantity=UNSET if quantity is None else quantity,
     )  # fmt: skip
-    report = step_under_policy(engine, replace(SELL, symbols=(symbol,)), (wanted,))
+    report = step(engine, replace(SELL, symbols=(symbol,)), (wanted,))
     refused = next(iter(report.plan.refused), None)
     if refused is not None:
         raise RequestError(

@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from core.cycles import RISK_CHECK
+from core.cycles import FLATTEN, RISK_CHECK
 from core.errors import BrokerError, Recoverable
+from pipeline.fault_policy import step_under_policy
 from pipeline.flattening import FLAT, Flattening, flatten_progress
 from pipeline.reconciliation import recover
 from tests.servers.alpaca_broker_faults import FaultPlan
@@ -80,8 +81,9 @@ def _tried(lived: World, flattening: Flattening, *, begins: bool = False) -> Non
     try:
         if begins:
             flattening.begin(lived.engine)
-        else:
-            flattening.step(lived.engine, RISK_CHECK)
+        cycle = FLATTEN if begins else RISK_CHECK
+        report = step_under_policy(lived.engine, flattening.cycle_of(lived.engine, cycle))
+        flattening.go_on(lived.engine, cycle, report)
     except Recoverable:
         return
 
