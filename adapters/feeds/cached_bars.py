@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -13,14 +14,16 @@ from adapters.feeds.assembly import settle
 from adapters.feeds.bar_store import BarStore, StoredBars
 from adapters.feeds.listed_actions import compare, learn, table_of
 from adapters.feeds.rows import BarRows, SymbolBars
-from adapters.feeds.source import RowSource
+from adapters.feeds.source import NoBarsError, RowSource
 from core.errors import DataError
 from core.plain_words import plain_reason
 from core.ports import Calendar
 from core.types import Quote
 
 Comparison = Callable[[StoredBars, str, SymbolBars, float | None], str]
+LOG = logging.getLogger(__name__)
 OVERLAP_SESSIONS = 5
+PORTION_SYMBOLS = 100  # what came before a refusal is kept, and only the rest is asked for again
 CLOSE_CHANGE_PCT_MAX = 1e-5  # a dividend of a cent on a stock of $500 moves old closes by 2e-5
 
 
@@ -140,8 +143,15 @@ class CachedBars:
         """Fetch what is wanted into what is stored, and name in `fetched` whose bars are of now."""
         notes: dict[str, str] = {}
         changed: list[str] = []
-        for since, names in sorted(wanted.items(), key=lambda group: -len(group[1])):
-            rows = self._ask(stored, names, since, end)
+        total = sum(map(len, wanted.values()))
+        for done, since, names in _portions(wanted):
+            try:
+                rows = self._ask(stored, names, since, end)
+            except NoBarsError:  # delisted or merged: the others are fetched all the same
+                notes |= dict.fromkeys(names, f"{self.name} has no bars of it since {since}")
+                continue
+            if total > PORTION_SYMBOLS:
+                LOG.info("%s: %d of %d symbols fetched", self.name, done, total)
             notes |= rows.notes
             for name, fresh in rows.by_symbol.items():
                 if since == start:
@@ -180,6 +190,16 @@ class CachedBars:
 def compare_nothing(stored: StoredBars, name: str, new: SymbolBars, traded_close: float | None) -> str:  # noqa: ARG001  # the shape of a comparison
     """Take a vendor's restated past as it is: the account, not the bars, knows of its splits and dividends."""
     return ""
+
+
+def _portions(wanted: Mapping[date, list[str]]) -> Iterator[tuple[int, date, list[str]]]:
+    """Yield the symbols in portions, each with the day to fetch from and how many there are by its end."""
+    done = 0
+    for since, names in sorted(wanted.items(), key=lambda group: -len(group[1])):
+        for first in range(0, len(names), PORTION_SYMBOLS):
+            portion = names[first : first + PORTION_SYMBOLS]
+            done += len(portion)
+            yield done, since, portion
 
 
 def _fetch_from(stored: StoredBars, name: str, start: date, last: np.datetime64) -> date | None:

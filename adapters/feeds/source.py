@@ -8,8 +8,13 @@ from typing import NamedTuple, Protocol
 
 from adapters.feeds.action_table import ActionTable
 from adapters.feeds.rows import BarRows
+from core.errors import DataError
 from core.ports import BarSource
 from core.types import Quote
+
+
+class NoBarsError(DataError):
+    """The vendor answered, and has none of what was asked for: unknown, delisted or merged symbols."""
 
 
 class RecordedEnd(NamedTuple):

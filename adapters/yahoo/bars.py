@@ -20,6 +20,7 @@ import tenacity
 from adapters.feeds.action_table import ActionTable
 from adapters.feeds.quality import restate_tables
 from adapters.feeds.rows import BarRows, SymbolBars
+from adapters.feeds.source import NoBarsError
 from adapters.yahoo.deadline import within
 from adapters.yahoo.frames import actions_of, answered, daily_tables, latest_prices, traded_closes
 from adapters.yahoo.log import captured_log, pandas_warnings_ignored
@@ -102,7 +103,7 @@ class YfinanceBars:
         frames = [self._ask(batch, auto_adjust=False, actions=True, **span) for batch in _batches(symbols)]
         tables = {name: table for frame in frames for name, table in daily_tables(frame).items()}
         if not tables:
-            raise DataError(f"Yahoo has no bars of {', '.join(symbols[:5])} from {start} to {end}.")
+            raise NoBarsError(f"Yahoo has no bars of {', '.join(symbols[:5])} from {start} to {end}.")
         actions = {name: found for frame in frames for name, found in actions_of(frame, self.name).items()}
         self._keep(actions)
         closes = {name: close for frame in frames for name, close in traded_closes(frame).items()}

@@ -276,7 +276,7 @@ def difference(mine: StepReport, theirs: StepReport | None) -> str:
     at = f"{mine.as_of.astimezone(NEW_YORK):%H:%M} {mine.cycle.name}"
     if theirs is None:
         return f"{at}: the book took no such step"
-    pair = (msgspec.to_builtins(one) for one in (mine, theirs))
+    pair = (msgspec.json.decode(msgspec.json.encode(one)) for one in (mine, theirs))
     path, ours, its = next(differences(*pair), ("nothing", "", ""))
     return f"{at}: {path} is {str(ours)[:80]} in the account and {str(its)[:80]} in the book"
 

@@ -5,7 +5,7 @@ import * as engine from "./engine_calls.js";
 import * as words from "./summaries.js";
 
 const TICKER = { type: "string", pattern: "^[A-Za-z.]{1,8}$", description: "A stock of the universe, such as NVDA." };
-const TICKERS = { type: "array", items: TICKER, minItems: 1, maxItems: 64, description: "Only these; default: the whole watchlist." };
+const TICKERS = { type: "array", items: TICKER, minItems: 1, maxItems: 500, description: "Only these; default: the whole watchlist." };
 const DECISION_ID = { type: "string", pattern: "^[0-9A-Za-z_.-]{1,128}$", description: "Default: the last decision." };
 const JOB_ID = { type: "string", pattern: "^[0-9A-Za-z_.-]{1,128}$", description: "Follow this job instead of starting one." };
 const DAY = { type: "string", pattern: "^\\d{4}-\\d{2}-\\d{2}$" };

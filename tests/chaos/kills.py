@@ -14,8 +14,8 @@ from adapters.ledger.database import Cursor, Database, Survives
 from core.schedule import LastRun, RunStore
 
 POINTS = (
-    "GET before", "GET after", "POST before", "POST after", "write before", "write within", "write after",
-    "runs before", "runs after",
+    "GET before", "GET after", "POST before", "POST after", "DELETE before", "DELETE after", "write before",
+    "write within", "write after", "runs before", "runs after",
 )  # fmt: skip
 
 

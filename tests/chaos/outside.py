@@ -93,7 +93,7 @@ class Outside:
         """A person sells a part or all of what the engine holds."""
         symbol = self._held()
         book = self._admin.book()
-        if not symbol or not book["is_open"] or self._has_open_order(book, symbol):
+        if self._blocked_for or not symbol or not book["is_open"] or self._has_open_order(book, symbol):
             return False
         held = Decimal(book["positions"][symbol])
         share = self._dice.choice((Decimal(1), Decimal("0.5")))
@@ -104,7 +104,7 @@ class Outside:
         """A person's own limit order, far from the market: it rests beside the engine's."""
         symbol = self._dice.choice(SYMBOLS)
         book = self._admin.book()
-        if self._has_open_order(book, symbol):
+        if self._blocked_for or self._has_open_order(book, symbol):
             return False
         price = str((Decimal(book["prices"][symbol]) / 2).quantize(Decimal("0.01")))
         return self._order(symbol, "1", side="buy", type="limit", time_in_force="gtc", limit_price=price)

@@ -20,7 +20,8 @@ POST_FAULTS = (
 REQUEST_RATES = ("rate_limited", "error_before", "error_after", "drop_before", "drop_after")
 ORDER_RATES = {
     "rejected_later": 0.06, "unfilled": 0.08, "partial": 0.4, "waits": 0.3, "same_instant": 0.4,
-    "late_activity": 0.3, "reject_insufficient": 0.03, "reject_unprocessable": 0.03,
+    "late_activity": 0.3, "arrives_late": 0.04, "slow_cancel": 0.2, "reject_insufficient": 0.03,
+    "reject_unprocessable": 0.03,
 }  # fmt: skip
 STREAM_RATES = {
     "duplicate_event": 0.2, "lost_event": 0.2, "shuffled_events": 0.2, "stream_cut": 0.02, "stream_frozen": 0.005,

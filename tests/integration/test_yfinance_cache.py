@@ -154,3 +154,34 @@ def _write_foreign(path: Path) -> None:
     import pyarrow.parquet as pq
 
     pq.write_table(pa.table({"a": [1, 2]}), path)
+
+
+def test_a_delisted_name_does_not_keep_the_others_from_being_fetched(
+    yahoo: Yahoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.feeds.cached_bars.PORTION_SYMBOLS", 1)
+    fetch(yahoo, tmp_path)
+    del yahoo.rows["AAPL"]
+    yahoo.rows["MSFT"] = rows(200.0)
+    source = VendorBars(cached(yahoo, tmp_path), CALENDAR)
+    panel = source.bars(("AAPL", "SPY", "MSFT", "GONE"), START, END)
+    assert panel.dates[-1] == END
+    last = panel.close[-1]
+    assert np.isfinite(last[[1, 2]]).all()
+    assert np.isnan(last[[0, 3]]).all()
+    assert np.isfinite(panel.close[0, 0])
+    assert source.name not in source.notes  # the feed as a whole is sound
+    assert "has no bars of it since" in source.notes["AAPL"]
+
+
+def test_what_came_before_a_refusal_is_kept(
+    yahoo: Yahoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.feeds.cached_bars.PORTION_SYMBOLS", 1)
+    yahoo.status = lambda symbol: 429 if symbol == "SPY" else 200
+    _, source = fetch(yahoo, tmp_path)
+    assert "bars could not be fetched" in source.notes["yfinance"]
+    yahoo.status = lambda symbol: 200
+    panel, source = fetch(yahoo, tmp_path)
+    assert {symbol for symbol, *_ in yahoo.spans()} == {"SPY"}
+    assert np.isfinite(panel.close).all()

@@ -103,7 +103,8 @@ class AccountEvents:
 
     def _cancel(self, symbol: str) -> None:
         for order in [o for o in self.book.orders.values() if o.open and o.symbol == symbol]:
-            self.book.end(order, "canceled")
+            for one in (order, *(leg for leg in order.legs if leg.status == "held")):
+                self.book.end(one, "canceled")
 
     def _group(self) -> str:
         return str(uuid(self.book.faults.dice("group")))
