@@ -108,14 +108,12 @@ class Engine:
         return self._faults
 
     def step(self, cycle: Cycle, notes: tuple[str, ...] = (), requested: Sequence[Decision] = ()) -> StepReport:
-        """Run one step: view, settle, decide, record, send, publish.
+        """Run one step, with the exits that a person requested: view, settle, decide, record, send, publish.
 
         Parameters
         ----------
         notes : tuple of str
             Written on the report before the step's own alerts.
-        requested : sequence of Decision
-            Exits that a person asked for.
 
         Raises
         ------
