@@ -73,6 +73,7 @@ KINDS = {
         exit_rules=ExitRules.RISK_CHECK, can_enter=False, in_session=True, tends_positions=True
     ),
     "flatten": CycleKind(exit_rules=ExitRules.EVERYTHING, can_enter=False, needs_prices=False),
+    "sell": CycleKind(can_enter=False, needs_prices=False),
     "regime": CycleKind(),
     "scan": CycleKind(),
     "rank": CycleKind(),
@@ -150,13 +151,14 @@ DECIDE_AND_SEND = replace(DECIDE, submits=True)
 DECIDE_V2 = Cycle(name="decide_v2", agents=("market", "momentum", "rsi", "rl", "sentiment", "regime"))
 RISK_CHECK = Cycle(name="risk_check", entries=False, submits=True)
 FLATTEN = Cycle(name="flatten", entries=False, submits=True)
+SELL = Cycle(name="sell", entries=False, submits=True)
 REGIME = Cycle(name="regime", agents=("regime",), entries=False)
 SCAN = Cycle(name="scan", agents=("market", "momentum"), entries=False)
 RANK = Cycle(name="rank", agents=("quant",), entries=False)
 PREDICT = Cycle(name="predict", agents=("rl", "rl_members"), entries=False)
 RECOVER = Cycle(name="recover", entries=False)
 SETTLE = Cycle(name="settle", entries=False)
-CYCLES = (DECIDE, DECIDE_V2, RISK_CHECK, FLATTEN, REGIME, SCAN, RANK, PREDICT, RECOVER, SETTLE)
+CYCLES = (DECIDE, DECIDE_V2, RISK_CHECK, FLATTEN, SELL, REGIME, SCAN, RANK, PREDICT, RECOVER, SETTLE)
 """One cycle of each kind: what a team must have agents and a synthesizer weights for."""
 
 DECISION_CYCLES = tuple(cycle.name for cycle in CYCLES if cycle.kind.decides)

@@ -225,6 +225,10 @@ class Service(Protocol):
         """Sell everything and enter nothing (REDUCING); every step works on it until nothing is held."""
         ...
 
+    async def sell(self, symbol: str, quantity: Decimal | None) -> StepReport:
+        """Sell one position, or a part of it; a RequestError with status 409 where it cannot be."""
+        ...
+
     def flatten_progress(self) -> FlattenProgress:
         """Return whether a flatten is in progress, and what is left and why."""
         ...

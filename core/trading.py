@@ -66,6 +66,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     target_weight : float or None
         Share of equity to hold, in [0, 1], where the team sizes the portfolio itself (needed by RESIZE); None
         where sizing is left to the risk manager.
+    quantity : Decimal or UNSET
+        Of an EXIT, the shares to sell where a person named them; UNSET (left out of the JSON) for all.
     p_win : float or None
         Probability of ending in the universe's top quarter that the vote stands for; None without votes.
     """
@@ -79,6 +81,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
     p_win: float | None = None
     target_weight: float | None = None
+    quantity: Decimal | UnsetType = UNSET
 
 
 class Portfolio(Struct, frozen=True, kw_only=True, dict=True):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import structlog
@@ -22,7 +23,7 @@ from core.protection import PositionProtection
 from core.reconciliation import Resumption
 from core.schedule import Timetable
 from core.service import AnalysisReport, EquityPoint, Execution, LedgerQueries
-from core.types import Cycle, Portfolio, StepReport
+from core.types import Cycle, Decision, Portfolio, StepReport
 from daemon.child_jobs import JobRunner
 from daemon.engine_thread import EngineThread
 from daemon.equity_comparison import compare_with_market
@@ -39,11 +40,11 @@ from pipeline.engine import Engine
 from pipeline.execution import is_decision, newest_decision
 from pipeline.fault_policy import step_under_policy
 from pipeline.flattening import Flattening, flatten_progress
+from pipeline.person_sale import sell
 from pipeline.reconciliation import Recovery, recover
 
 Result = TypeVar("Result")
 log = structlog.get_logger("engine")
-STOP_SECONDS_MAX = 2.0
 
 
 class EngineService:
@@ -51,12 +52,8 @@ class EngineService:
 
     Attributes
     ----------
-    engine : Engine or None
-        Once it is built.
-    recovery : Recovery or None
-        What the start found between ledger and broker, once it has looked.
-    last_decision : StepReport or None
-        The newest decision about now, also from before the start.
+    engine, recovery, last_decision
+        The engine; what the start found between ledger and broker; the newest decision about now. None before.
     """
 
     def __init__(self, given: ServiceDependencies) -> None:
@@ -91,7 +88,7 @@ class EngineService:
     async def stop(self) -> None:
         """Let the running step finish (or be recovered at the next start), then let go of the files."""
         self.begin_stop()
-        await self._thread.stop(self._given.close, STOP_SECONDS_MAX)
+        await self._thread.stop(self._given.close)
         self._halt_recorder.stop()
 
     def now(self) -> datetime:
@@ -100,16 +97,15 @@ class EngineService:
 
     def health(self) -> Mapping[str, Any]:
         """Answer at once: no network, no models, no lock."""
-        engine = self.engine
         return {
             "status": "ok",
             "models_loaded": self._given.ranker.loaded,
             "server_uptime": round(time.monotonic() - self._started, 3),
             "ready": not self._not_ready,
             "not_ready": self._not_ready,
-            "trading_state": engine.state.value if engine else self._halt_recorder.state_before_start,
+            "trading_state": self.engine.state.value if self.engine else self._halt_recorder.state_before_start,
             "engine_busy_seconds": round(self._thread.busy_seconds(), 3),
-            **engine_health(engine, self.last_decision, self.now()),
+            **engine_health(self.engine, self.last_decision, self.now()),
         }
 
     def starting(self) -> bool:
@@ -173,6 +169,10 @@ class EngineService:
             return self._step(engine, FLATTEN)
 
         return await asyncio.wrap_future(self._thread.submit_first(begin, self._require_engine()))
+
+    async def sell(self, symbol: str, quantity: Decimal | None) -> StepReport:
+        """Sell one position, or a part of it."""
+        return await self._on_engine(lambda engine: sell(engine, symbol, quantity, self._step))
 
     def flatten_progress(self) -> FlattenProgress:
         """Return whether a flatten is in progress, and what is left and why."""
@@ -277,9 +277,9 @@ class EngineService:
         log.warning("start.retry", reason=str(error), wait_seconds=wait_seconds)
         self._given.events.publish("risk.alert", self._given.clock.now(), start_alert(error, tried_again=True))
 
-    def _step(self, engine: Engine, cycle: Cycle) -> StepReport:
+    def _step(self, engine: Engine, cycle: Cycle, requested: Sequence[Decision] = ()) -> StepReport:
         began = time.perf_counter()
-        report = step_under_policy(engine, self._flattening.cycle_of(engine, cycle))
+        report = step_under_policy(engine, self._flattening.cycle_of(engine, cycle), requested)
         report = self._flattening.go_on(engine, cycle, report)
         seconds = time.perf_counter() - began
         if is_decision(report):

@@ -18,6 +18,7 @@ Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
 log = structlog.get_logger("engine")
 NAME = "engine"
+STOP_SECONDS_MAX = 2.0
 
 
 class EngineThread:
@@ -75,7 +76,7 @@ class EngineThread:
         began = self._began
         return time.monotonic() - began if began is not None else 0.0
 
-    async def stop(self, last: Callable[[], None], seconds_max: float) -> None:
+    async def stop(self, last: Callable[[], None], seconds_max: float = STOP_SECONDS_MAX) -> None:
         """Let the running work finish, refuse what waits, run `last`; give up waiting after `seconds_max`.
 
         What is given up is recovered at the next start: it was written down before it was sent.

@@ -18,6 +18,7 @@ from core.trading import tighter
 from core.types import (
     ApprovedOrder,
     Cycle,
+    Decision,
     MarketView,
     OrderStatus,
     Plan,
@@ -106,8 +107,8 @@ class Engine:
         """How many steps failed in a row."""
         return self._faults
 
-    def step(self, cycle: Cycle, notes: tuple[str, ...] = ()) -> StepReport:
-        """Run one step: view, settle, decide, record, send, publish.
+    def step(self, cycle: Cycle, notes: tuple[str, ...] = (), requested: Sequence[Decision] = ()) -> StepReport:
+        """Run one step, with the exits that a person requested: view, settle, decide, record, send, publish.
 
         Parameters
         ----------
@@ -129,7 +130,7 @@ class Engine:
             if cycle.kind.in_session and not view.market_open:
                 cycle = dataclasses.replace(cycle, submits=False)
             settlement, portfolio, ended, found = settle_and_check(parts, self._portfolio, view)
-            name, plan = self._decide(view, portfolio, self.state, cycle)
+            name, plan = self._decide(view, portfolio, self.state, cycle, requested)
             before = self.state
             report = step_report(
                 name,
@@ -283,7 +284,12 @@ class Engine:
         self._orders.publish_sent(approved, statuses, reasons)
 
     def _decide(
-        self, view: MarketView, portfolio: Portfolio, state: TradingState, cycle: Cycle
+        self,
+        view: MarketView,
+        portfolio: Portfolio,
+        state: TradingState,
+        cycle: Cycle,
+        requested: Sequence[Decision] = (),
     ) -> tuple[str, Plan]:
         parts = self._parts
-        return decide(view, portfolio, parts.team, parts.risk, state, cycle, parts.config_digest())
+        return decide(view, portfolio, parts.team, parts.risk, state, cycle, parts.config_digest(), requested)

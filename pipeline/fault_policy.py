@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import structlog
 
 from core.errors import EngineError, Fatal, InvariantError, LedgerError, Recoverable, RequestError
 from core.plain_words import plain_reason
-from core.types import Cycle, StepReport, TradingState
+from core.types import Cycle, Decision, StepReport, TradingState
 from pipeline.engine import Engine
 
 log = structlog.get_logger("engine")
@@ -41,14 +41,14 @@ def halting_on_fatal_faults(engine: Engine) -> Iterator[None]:
         raise bug from error
 
 
-def step_under_policy(engine: Engine, cycle: Cycle) -> StepReport:
+def step_under_policy(engine: Engine, cycle: Cycle, requested: Sequence[Decision] = ()) -> StepReport:
     """Step; a fault is counted, and a what-if's fault is the caller's: only a broken ledger halts on it."""
     if cycle.as_of is not None:
         return _what_if(engine, cycle)
     before = engine.faults
     try:
         with halting_on_fatal_faults(engine):
-            report = engine.step(cycle)
+            report = engine.step(cycle, requested=requested)
     except Recoverable as error:
         engine.record_fault(error)
         raise

@@ -26,6 +26,7 @@ def decide(
     state: TradingState,
     cycle: Cycle,
     config_digest: str,
+    requested: Sequence[Decision] = (),
 ) -> tuple[str, Plan]:
     """Ask the team for its analysis, apply the exit rules, size and check entries.
 
@@ -33,6 +34,8 @@ def decide(
     ----------
     config_digest : str
         SHA-256 of the settings in force, for its name.
+    requested : sequence of Decision
+        Exits that a person asked for.
 
     Returns
     -------
@@ -53,7 +56,7 @@ def decide(
     marked = risk.mark_to_market(view, portfolio, analysis, cycle)
     wanted = team.decide(analysis, marked, cycle)
     forced = risk.exits(view, marked, analysis, cycle)
-    decisions = attach_memories(apply_forced_exits(wanted, forced), view)
+    decisions = attach_memories(apply_forced_exits(wanted, (*forced, *requested)), view)
     plan = risk.review(
         decision_id=name,
         decisions=decisions,

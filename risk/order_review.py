@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from msgspec import UNSET
+
 from config.risk import RiskSettings
 from core.ids import client_order_id
 from core.trading import ZERO
@@ -115,6 +117,8 @@ class OrderReviewer:
             return _refused(decision, Side.SELL, failed)
         reference = price or position.last_price or position.average_price
         quantity = self.portfolio.sellable(decision.symbol)
+        if decision.quantity is not UNSET:
+            quantity = min(quantity, decision.quantity)
         return self._approved(decision, Side.SELL, quantity, reference, checks)
 
     def _sell_checks(self, position: Position, price: Decimal | None) -> Iterator[Check]:

@@ -13,7 +13,7 @@ from api.schemas.base import Data
 from api.schemas.decision import DecisionAnswer
 from api.schemas.flatten import FlattenedAnswer
 from api.schemas.portfolio import ResumeAnswer, StateAnswer
-from api.schemas.requests import HaltRequest, ResumeRequest
+from api.schemas.requests import HaltRequest, ResumeRequest, SellRequest
 from core.cycles import RISK_CHECK
 from core.service import Service
 
@@ -46,6 +46,13 @@ async def flatten(service: StartedService, _: Nothing) -> FlattenedAnswer:
     report = await service.flatten()
     decision = DecisionAnswer.of_report(report, recorded(service, report))
     return FlattenedAnswer.of_decision(decision, service.flatten_progress())
+
+
+@router.post("/sell", responses=problems(409, 422, 503))
+async def sell(service: StartedService, body: SellRequest) -> DecisionAnswer:
+    """Sell one position, or a part of it, now."""
+    report = await service.sell(body.symbol, body.quantity)
+    return DecisionAnswer.of_report(report, recorded(service, report))
 
 
 @router.post("/risk/check", responses=SERVICE_CALL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import (
@@ -170,6 +171,17 @@ class ExecuteRequest(RequestBody):
         None, description="Default: the last decision."
     )
     dry_run: StrictBool = Field(default=True, description="Only say what would be sent.")
+
+
+class SellRequest(RequestBody):
+    """Which position is sold, and how much of it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"symbol": "AAPL", "quantity": 5}]})
+
+    symbol: Ticker
+    quantity: Annotated[Decimal, Field(gt=0, le=1_000_000_000)] | None = Field(
+        None, description="Shares. Default: all that is held."
+    )
 
 
 class HaltRequest(RequestBody):
