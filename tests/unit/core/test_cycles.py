@@ -82,7 +82,7 @@ def test_every_kind_has_a_cycle_and_each_cycle_its_kind() -> None:
     assert [cycle.name for cycle in CYCLES if cycle.kind.decides] == ["decide", "decide_v2"]
     assert all(cycle.kind.exit_rules is ExitRules.SWING for cycle in CYCLES if cycle.kind.decides)
     assert [cycle.name for cycle in CYCLES if not cycle.kind.needs_prices] == ["flatten", "sell"]
-    assert [cycle.name for cycle in CYCLES if not cycle.kind.can_enter] == ["risk_check", "flatten"]
+    assert [cycle.name for cycle in CYCLES if not cycle.kind.can_enter] == ["risk_check", "flatten", "sell"]
     assert [cycle.name for cycle in CYCLES if cycle.kind.allocates] == ["decide"]
 
 
