@@ -85,13 +85,12 @@ def test_a_bad_call_is_a_fault_and_the_others_are_made(bad: Callable[[], int], r
 
 
 def test_an_endless_loop_is_ended_and_may_be_called_again() -> None:
-    before = threading.active_count()
+    others = set(threading.enumerate())
     caller = calls()
     caller.run({"bad": loop})
-    until = time.monotonic() + ENDLESS_SECONDS
-    while threading.active_count() > before and time.monotonic() < until:
-        time.sleep(0.01)
-    assert threading.active_count() == before
+    for thread in set(threading.enumerate()) - others:
+        thread.join(ENDLESS_SECONDS)
+        assert not thread.is_alive()
     assert caller.run({"bad": lambda: 5}) == {"bad": 5}
 
 
