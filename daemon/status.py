@@ -37,6 +37,7 @@ def status_bytes(
     timetable: Callable[[], Timetable],
     graph: Callable[[], Mapping[str, Any]] = lambda: NO_GRAPH,
     cards: Mapping[str, Callable[[], Mapping[str, Any]]] = NO_CARDS,
+    optional: Callable[[], Sequence[str]] = lambda: (),
 ) -> bytes:
     """Encode the status.
 
@@ -55,6 +56,8 @@ def status_bytes(
         Describes each store of the memory: where it is, how far it is, what is wrong with it.
     cards : mapping of str to callable
         What else is described, by its key in the status: the receivers of messages, this machine's clock.
+    optional : callable
+        Returns those of the `degraded` lines that only say what is not set up and need not be.
     """
     now, planned = service.now(), timetable()
     unwatched = unwatched_reason(service.engine, planned)
@@ -65,6 +68,7 @@ def status_bytes(
             "health": service.health(),
             "not_ready": service.not_ready_reason(),
             "degraded": [*_stopped(service), *([unwatched] if unwatched else []), *degraded()],
+            "optional": list(optional()),
             "unwatched": unwatched,
             "models": {"regime": regime, **models(now)},
             "jobs": [job_data(job) for job in jobs_shown(service.jobs())],

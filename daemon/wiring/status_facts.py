@@ -87,6 +87,7 @@ def encode_status(
             "agents": lambda: engines.plugins.card(service.last_decision),
             "universe": lambda: universe_card(engines.trading.universe),
         },
+        optional=lambda: [*engines.ensemble.optional, *engines.sentiment.optional],
     )
 
 

@@ -68,6 +68,13 @@ DRAWN_IN = """(wanted) => {
 """Whether the chart's labels are drawn in a colour: their pixels are on its canvases."""
 
 
+CUT_OFF = """() => [...document.querySelectorAll("td, th[scope=row]")]
+  .filter((e) => e.offsetParent !== null)
+  .filter((e) => e.getBoundingClientRect().right > innerWidth || e.scrollWidth > e.clientWidth + 1)
+  .map((e) => e.textContent)"""
+"""The visible cells that stand out of the page or hide a part of what they say."""
+
+
 @dataclass
 class Seen:
     """What a page did that it must not."""
@@ -116,7 +123,7 @@ def opened(browser: Browser, daemon: Process) -> Iterator[Open]:
         page.on("request", lambda request: seen.hosts.add(urlsplit(request.url).hostname or "data"))
         page.goto(f"http://127.0.0.1:{daemon.port}/")
         page.wait_for_selector("#equity-chart[data-drawn]")
-        expect(page.locator("#link")).to_have_text("live")
+        expect(page.locator("#link")).to_have_text("connected")
         return page, seen
 
     yield visit
@@ -145,7 +152,8 @@ def test_a_decision_arrives_and_opens_to_its_why(opened: Open, daemon: Process) 
         assert why.get_by_text(factor.replace("_", " "), exact=True).count(), factor
     page.keyboard.press("Escape")
     assert not why.is_visible()
-    assert page.locator("#log li").filter(has_text="decision.made").count()
+    page.get_by_role("link", name="Log", exact=True).click()
+    expect(page.locator("#log li").filter(has_text="decision.made").first).to_be_visible()
 
 
 def test_the_header_says_that_nobody_watches_what_is_held(opened: Open, daemon: Process) -> None:
@@ -155,7 +163,10 @@ def test_the_header_says_that_nobody_watches_what_is_held(opened: Open, daemon: 
     assert sent["orders"]
     said = page.locator("header #unwatched")
     expect(said).to_have_text("not automatic: nobody watches the stops")
-    expect(page.locator("#trouble")).to_contain_text("POST /risk/check")
+    line = page.get_by_role("status", name="Condition")
+    expect(line).to_have_class("condition degraded")
+    expect(line).to_contain_text("POST /risk/check")
+    expect(page.locator("#trouble")).to_be_hidden()
 
 
 def test_halt_and_resume_ask_first(opened: Open, daemon: Process) -> None:
@@ -175,6 +186,7 @@ def test_halt_and_resume_ask_first(opened: Open, daemon: Process) -> None:
 
 def test_the_log_filters_by_topic(opened: Open, daemon: Process) -> None:
     page, _ = opened()
+    page.get_by_role("link", name="Log", exact=True).click()
     daemon.answer("/decide/v3", "POST")
     page.wait_for_selector("#log li:has-text('portfolio.update')")
     page.select_option("#topics", "decision.made")
@@ -185,6 +197,7 @@ def test_the_log_filters_by_topic(opened: Open, daemon: Process) -> None:
 
 def test_every_control_is_reached_by_keyboard(opened: Open) -> None:
     page, _ = opened()
+    page.get_by_role("link", name="Log", exact=True).press("Enter")
     reached = set()
     for _ in range(30):
         page.keyboard.press("Tab")
@@ -238,6 +251,7 @@ def test_a_phone_needs_no_sideways_scroll(opened: Open, daemon: Process) -> None
     page, _ = opened(**PHONE)
     page.wait_for_selector("#decision-said")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(CUT_OFF) == [], "every column of every table is on the page"
     box = page.locator("#halt").bounding_box()
     assert box is not None
     assert box["height"] >= 44
@@ -245,6 +259,7 @@ def test_a_phone_needs_no_sideways_scroll(opened: Open, daemon: Process) -> None
 
 def test_the_log_stays_bounded(opened: Open, daemon: Process) -> None:
     page, _ = opened()
+    page.get_by_role("link", name="Log", exact=True).click()
     for _ in range(8):
         daemon.answer("/decide/v3", "POST")
     page.wait_for_selector("#log li:nth-child(60)")
@@ -307,7 +322,7 @@ def test_the_page_asks_for_the_token(browser: Browser, tmp_path: Path) -> None:
         page.get_by_label("TRADING_API_TOKEN").fill("the-secret-word")
         page.get_by_role("button", name="Go on").click()
         page.wait_for_selector("#equity-chart[data-drawn]")
-        expect(page.locator("#link")).to_have_text("live", timeout=WAIT_MS_MAX)
+        expect(page.locator("#link")).to_have_text("connected", timeout=WAIT_MS_MAX)
         page.close()
         assert "the-secret-word" not in process.log
         assert "the-secret-word" not in json.dumps(process.answer("/status"))
