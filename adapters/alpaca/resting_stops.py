@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import ROUND_DOWN, Decimal
 from typing import Protocol
 
@@ -29,6 +29,7 @@ from core.brackets import Bracket
 from core.errors import BrokerError
 from core.ids import protective_order_id
 from core.protection import PositionProtection
+from core.times import market_date
 from core.trading import ZERO
 from core.types import Order, OrderStatus, Portfolio, Position, Side
 
@@ -73,6 +74,7 @@ class RestingStops:
     _placed: list[Order] = field(default_factory=list)
     _selling: dict[str, Decimal] = field(default_factory=dict)
     _reasons: dict[str, str] = field(default_factory=dict)
+    _refused_beside: dict[str, tuple[date, frozenset[str]]] = field(default_factory=dict)
 
     def take_up(self) -> None:
         """Begin a step with what the tracker has just found."""
@@ -81,8 +83,12 @@ class RestingStops:
         self._placed.clear()
 
     def lift(self, symbols: Sequence[str]) -> Mapping[str, str]:
-        """Cancel what rests in these symbols; give, by symbol, why it may still be there where that is so."""
-        held_up = {symbol: self._lift(symbol) for symbol in dict.fromkeys(symbols)}
+        """Cancel what rests in these symbols; give, by symbol, why it may still be there where that is so.
+
+        Beside an open buy of a person's it is left: Alpaca would refuse the sale, and then the stop.
+        """
+        lifted = [symbol for symbol in dict.fromkeys(symbols) if not self._foreign_buys(symbol)]
+        held_up = {symbol: self._lift(symbol) for symbol in lifted}
         return {symbol: reason for symbol, reason in held_up.items() if reason}
 
     @readable()
@@ -137,14 +143,19 @@ class RestingStops:
             for name, order in current
             if prices is not None
             and order.left == quantity
-            and RestingPrices.of_order(order).is_near(prices, self.move_ticks_max)
+            # beside a person's buy a stop that is lifted cannot be put back: an old level is better than none
+            and (RestingPrices.of_order(order).is_near(prices, self.move_ticks_max) or self._foreign_buys(symbol))
         ]
         for name, order in [*surplus, *(one for one in current if one not in keeps)]:
             reason = self._cancelled(name, order)
             if reason:
                 self._reasons[symbol] = reason
                 return
-        if bracket is not None and held is not None and prices is not None and quantity and not keeps:
+        if bracket is None or held is None or prices is None or not quantity or keeps:
+            return
+        if self._is_refused_beside(symbol, at):
+            self._reasons[symbol] = "a buy of it that is not the engine's is open; Alpaca takes no stop beside it"
+        else:
             self._place(bracket, quantity, prices, bracket.levels(held.average_price).stop_rule or "", at)
 
     def _coverable(self, symbol: str, held: Position | None) -> Decimal:
@@ -162,6 +173,19 @@ class RestingStops:
         if not selling and quantity < held.quantity:
             self._reasons[symbol] = "Alpaca lets no fraction of a share rest"
         return quantity
+
+    def _foreign_buys(self, symbol: str) -> frozenset[str]:
+        """Give the ids of the open buys of a symbol that somebody else placed."""
+        return frozenset(
+            str(row["id"])
+            for row in self.tracker.foreign
+            if row["symbol"] == symbol and row["side"] == Side.BUY.value
+        )
+
+    def _is_refused_beside(self, symbol: str, at: datetime) -> bool:
+        """Tell whether a stop was refused in this session beside the foreign buys that are still open."""
+        buys = self._foreign_buys(symbol)
+        return bool(buys) and self._refused_beside.get(symbol) == (market_date(at), buys)
 
     def _end_stale(self, buys: Sequence[Order]) -> None:
         """Cancel buys of an earlier step that have filled in part: what is held comes first."""
@@ -197,6 +221,7 @@ class RestingStops:
             self.ledger.update_status({order.client_order_id: OrderStatus.SUBMITTED.value})
         elif refusal:
             self._placed.remove(order)
+            self._refused_beside[symbol] = (market_date(at), self._foreign_buys(symbol))
             self.ledger.update_status(
                 {order.client_order_id: OrderStatus.REJECTED.value}, {order.client_order_id: f"broker: {refusal}"}
             )

@@ -492,6 +492,62 @@ def test_what_rests_for_nothing_that_is_held_is_cancelled(trading: Trading) -> N
     assert resting(trading) == {}
 
 
+def _by_hand(trading: Trading, name: str) -> None:
+    """Place a person's buy far below the market."""
+    hand = {"symbol": "AAPL", "qty": "1", "side": "buy", "type": "limit", "time_in_force": "gtc"}
+    with trading.stand_in.book.lock:
+        StandInDesk(trading.stand_in.book).submit({**hand, "limit_price": "90", "client_order_id": name})
+
+
+def _end_by_hand(trading: Trading, name: str) -> None:
+    placed = trading.stand_in.book.find(name)
+    assert placed is not None
+    trading.stops.api.delete_order(placed.order_id)
+
+
+def _refused(trading: Trading) -> list[str]:
+    return [name for name, record in trading.ledger.records.items() if record.status == OrderStatus.REJECTED]
+
+
+def test_beside_a_persons_buy_a_refused_stop_is_asked_for_once_a_session(trading: Trading) -> None:
+    trading.send("buy", "10")
+    trading.settle()
+    _by_hand(trading, "by hand")
+    for number in range(5):
+        found = rest(trading, held("10"), bracket(f"d{number}"))
+        assert found.bare_quantity == 10
+        assert "wash trade" in found.bare_reason if number == 0 else "not the engine's" in found.bare_reason
+    assert _refused(trading) == ["d0-AAPL-protect"]
+    trading.tick(days=1)
+    for number in range(2):
+        rest(trading, held("10"), bracket(f"next{number}"))
+    assert _refused(trading) == ["d0-AAPL-protect", "next0-AAPL-protect"], "once more in the next session"
+    _end_by_hand(trading, "by hand")
+    assert rest(trading, held("10"), bracket("free")).bare_quantity == 0
+    assert set(resting(trading)) == {"free-AAPL-protect"}, "at once when the person's order is gone"
+
+
+def test_beside_a_persons_buy_a_stop_that_rests_is_not_lifted(trading: Trading) -> None:
+    trading.send("buy", "10")
+    rest(trading, held("10"), bracket("d1", target=None))
+    with trading.stand_in.book.lock:  # Alpaca takes some pairs of which it refuses the second way round
+        book = trading.stand_in.book
+        stop = book.find("d1-AAPL-protect")
+        assert stop is not None
+        stop.symbol = "MSFT"
+        _by_hand(trading, "by hand")
+        stop.symbol = "AAPL"
+    found = rest(trading, held("10"), bracket("d2", stop="-0.02", target=None))
+    assert found.bare_quantity == 0
+    assert found.stop_price == Decimal("175.50"), "an old level is better than none"
+    assert trading.send("sale", "10", Side.SELL) == OrderStatus.REJECTED
+    assert trading.broker.reason("sale").startswith("opposite_side: ")
+    assert set(resting(trading)) == {"d1-AAPL-protect", "by hand"}
+    _end_by_hand(trading, "by hand")
+    found = rest(trading, held("10"), bracket("d3", stop="-0.02", target=None))
+    assert found.stop_price == Decimal("176.40")
+
+
 @pytest.mark.parametrize("fault", ["error_after", "drop_after", "error_before", "arrives_late"])
 def test_a_placing_without_an_answer_never_rests_twice(fault: str, trading: Trading) -> None:
     trading.send("buy", "10")

@@ -48,8 +48,8 @@ def test_every_curl_line_is_answered(command: list[str], daemon: Process) -> Non
 
 def test_paths_named_in_passing_exist(daemon: Process) -> None:
     known = daemon.answer("/openapi.json")["paths"]
-    named = set(re.findall(r"(?<![\w`:/.])/(?:resume|flatten|halt|execute|status|ready)\b", README))
-    assert named >= {"/resume", "/flatten"}
+    named = set(re.findall(r"(?<![\w`:/.])/(?:resume|flatten|sell|halt|execute|status|ready)\b", README))
+    assert named >= {"/resume", "/flatten", "/sell"}
     assert named <= set(known)
 
 

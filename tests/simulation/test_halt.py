@@ -141,3 +141,49 @@ def test_a_halt_while_the_engine_is_being_built_is_kept_for_it(tmp_path: Path) -
         await service.stop()
 
     asyncio.run(run())
+
+
+def test_a_flatten_goes_before_200_queued_decisions_and_none_of_them_buys(tmp_path: Path) -> None:
+    teams: list[SlowTeam] = []
+    brokers: list[CountingBroker] = []
+
+    def slow(team: Any) -> Any:
+        teams.append(SlowTeam(team))
+        return teams[-1]
+
+    def counting(broker: Any) -> Any:
+        brokers.append(CountingBroker(broker))
+        return brokers[-1]
+
+    desk = open_desk(tmp_path, wrap_team=slow, wrap_broker=counting)
+    (team,), (broker,) = teams, brokers
+
+    async def run() -> None:
+        service = serve(desk)
+        await ready(service)
+        team.asked.clear()
+        team.go_on.clear()
+        ended: list[str] = []
+        steps = [asyncio.create_task(service.step(SENDS)) for _ in range(201)]
+        for number, step in enumerate(steps):
+            step.set_name(f"decide {number}")
+            step.add_done_callback(lambda step: ended.append(step.get_name()))
+        await asyncio.to_thread(team.asked.wait, 60)
+        flatten = asyncio.create_task(service.flatten())
+        flatten.add_done_callback(lambda _: ended.append("flatten"))
+        await asyncio.sleep(0)  # it is queued behind all of them
+        team.go_on.set()
+        reports = await asyncio.gather(*steps)
+        await flatten
+        assert ended[:3] == ["decide 0", "flatten", "decide 1"]
+        assert len(reports[0].plan.approved) == broker.sent > 0, "the running one bought, and no other did"
+        assert all(report.plan.refused for report in reports[2:]), (
+            "they wanted to buy; the second ended the flatten"
+        )
+        portfolio = service.portfolio()
+        assert (portfolio.positions, portfolio.pending) == ({}, ()), "what the running one bought is cancelled"
+        assert service.flatten_progress().since is None
+        assert service.health()["trading_state"] == "reducing"
+        await service.stop()
+
+    asyncio.run(run())

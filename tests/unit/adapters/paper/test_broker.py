@@ -16,6 +16,7 @@ from adapters.paper.hours import next_opening_date
 from adapters.paper.store import InMemoryPaperStore, PaperStore, SqlitePaperStore
 from config.broker import BrokerSettings
 from core.brackets import Bracket
+from core.entry_terms import EntryKind, EntryTerms
 from core.errors import BrokerError, LedgerError
 from core.ports import Broker
 from core.times import opening
@@ -156,6 +157,37 @@ def test_an_untrusted_feed_or_symbol_fills_nothing() -> None:
     assert [fill.symbol for fill in fills] == ["MSFT"]
     assert fills[0].price == Decimal("102.0000")  # the first session that opened after it was sent
     assert broker.statuses(["buy", "other", "?"]) == {"buy": "expired", "other": "filled"}
+
+
+def test_a_collar_that_no_price_reaches_fills_nothing_and_expires(store: PaperStore) -> None:
+    collar = EntryTerms(kind=EntryKind.LIMIT_COLLAR, collar_bps=Decimal(50))
+    broker = PaperBroker(FREE, HandClock(closing(2)), store, collar)
+    # The session after trades from 94 to 97: a decision on 90 has its limit at 90.45, one on 94.50 at 94.97.
+    limits = {"out of reach": "90", "within the day": "94.50", "at the open": "100"}
+    for name, price in limits.items():
+        broker.submit([order(name, reference_price=Decimal(price))])
+    fills = {fill.client_order_id: fill.price for fill in broker.settle(at_close(3)).fills}
+    assert fills == {"within the day": Decimal("94.9700"), "at the open": Decimal("95.0000")}
+    assert broker.statuses(list(limits)) == {
+        "out of reach": "expired",
+        "within the day": "filled",
+        "at the open": "filled",
+    }
+    assert "none within 90.45 USD" in broker.reason("out of reach")
+    assert broker.account().pending == ()
+
+
+def test_a_collar_waits_for_a_quote_within_it_and_a_sale_has_none(store: PaperStore) -> None:
+    collar = EntryTerms(kind=EntryKind.LIMIT_COLLAR, collar_bps=Decimal(50))
+    seen = intraday(1, 15, 100.5)
+    broker = PaperBroker(FREE, HandClock(seen.as_of), store, collar)
+    broker.settle(seen)
+    broker.submit([order("buy")])  # at most 101.00
+    assert broker.settle(intraday(1, 15.25, 101.01)).fills == ()
+    assert [o.client_order_id for o in broker.account().pending] == ["buy"]
+    assert [fill.price for fill in broker.settle(intraday(1, 15.5, 101.0)).fills] == [Decimal("101.0000")]
+    broker.submit([order("sale", Side.SELL)])
+    assert "sale-1" in [fill.fill_id for fill in broker.settle(intraday(1, 15.75, 80.0)).fills]
 
 
 def test_an_order_expires_after_a_session_without_a_price(store: PaperStore) -> None:
