@@ -8,7 +8,7 @@ const seen = new Map();
 /** Split what the daemon lacks into what degrades it and what is merely not set up. */
 export function sorted(status) {
   const training = status.jobs.some(({ kind, status: at }) => kind === "quant_retrain" && at === "running");
-  const optional = new Set([...status.optional, ...(training ? [status.models.quant.state] : [])]);
+  const optional = new Set([...(status.optional ?? []), ...(training ? [status.models.quant.state] : [])]);
   return { degraded: status.degraded.filter((line) => !optional.has(line)), optional: status.degraded.filter((line) => optional.has(line)) };
 }
 
