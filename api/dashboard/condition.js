@@ -21,7 +21,7 @@ export function show(status) {
   const state = status.trading_state;
   if (status.not_ready) say("starting", "Starting. Nothing is traded yet.", degraded);
   else if (state && state !== "active") say("halted", `${state === "halted" ? "Halted. Nothing is sent" : `Not trading as usual: ${state}. Nothing is bought`} until you press Resume.`, [...flattening, ...degraded]);
-  else if (degraded.length || flattening.length) say("degraded", `Degraded in ${degraded.length + flattening.length}. The engine goes on; each line says what to do.`, [...flattening, ...degraded]);
+  else if (degraded.length || flattening.length) say("degraded", `Degraded (${degraded.length + flattening.length}). The engine goes on; each line says what to do.`, [...flattening, ...degraded]);
   else say("fine", `Fine. Trading is active, nothing is degraded; orders go to ${status.broker?.orders_go_to ?? "nowhere yet"}.`, []);
 }
 

@@ -7,7 +7,7 @@ import * as condition from "./condition.js";
 import * as control from "./control.js";
 import * as daemon from "./daemon.js";
 import * as decision from "./decision.js";
-import { by } from "./dom.js";
+import { by, fill, made } from "./dom.js";
 import * as letter from "./letter.js";
 import * as log from "./log.js";
 import * as optional from "./optional.js";
@@ -96,7 +96,17 @@ async function readEquity() {
 
 /** Read a page again, if it is the one that is open. */
 function soonPage(name) {
-  if (current() === name) soon(name, PAGES[name]);
+  if (current() === name) soon(name, () => readPage(name));
+}
+
+/** Fill a page; what the daemon refuses stands in its place. */
+async function readPage(name, detail = "") {
+  try {
+    await PAGES[name](detail);
+  } catch (error) {
+    if (error instanceof TypeError) throw error;
+    fill(by(name), made("p", { class: "empty" }, error.message));
+  }
 }
 
 const ON = {
@@ -143,7 +153,7 @@ function begin() {
   for (const work of [readEquity, readStatus, readBook]) attempt(work);
   follow((page, detail) => {
     trouble("act", "");
-    if (PAGES[page]) attempt(() => PAGES[page](detail));
+    if (PAGES[page]) attempt(() => readPage(page, detail));
   });
   listen({
     heard,

@@ -8,6 +8,7 @@ export function sortable({ caption, file, columns, rows, summary }) {
   const body = made("div"), said = made("p", { class: "said", role: "status" });
   const link = made("a", { class: "button", download: file }, "CSV");
   const search = made("input", { type: "search", "aria-label": `Filter ${caption}`, placeholder: "Filter" });
+  const order = made("select", { "aria-label": `Sort ${caption}`, class: "narrow" }, made("option", { value: "" }, "newest first"));
   const valued = columns.filter(([, , , value]) => value);
 
   const draw = () => {
@@ -34,12 +35,19 @@ export function sortable({ caption, file, columns, rows, summary }) {
     fill(head, made("button", { class: "sort", "data-name": name, onclick: press }, name, sorted ? (state.falling ? " ▾" : " ▴") : ""));
   };
 
+  // A narrow page has no headings to press.
+  order.append(...valued.map(([name], index) => made("option", { value: index }, `by ${name.toLowerCase()}`)));
+  order.addEventListener("change", () => {
+    state.by = order.value === "" ? null : valued[order.value][3];
+    state.falling = true;
+    draw();
+  });
   search.addEventListener("input", () => {
     state.word = search.value.trim().toLowerCase();
     draw();
   });
   draw();
-  return made("div", {}, made("p", { class: "filter" }, search, link), said, body);
+  return made("div", {}, made("p", { class: "filter" }, search, order, link), said, body);
 }
 
 function compare(a, b) {
