@@ -1,6 +1,6 @@
 // The letter of a session: what was done, what it cost, what comes next.
 
-import { ask } from "./ask.js";
+import { ask, token } from "./ask.js";
 import { by, fill, made } from "./dom.js";
 import { moment, percent } from "./format.js";
 
@@ -20,7 +20,8 @@ function show({ session, text, written_at, return_day }) {
     made("h3", {}, `Session ${session}, ${percent(return_day, 2)}`),
     made("p", { class: "said" }, `Written ${moment(written_at)}`),
     made("pre", { class: "letter" }, text),
-    made("p", {}, made("a", { href: `/letter/${session}/page`, target: "_blank", rel: "noopener" }, "The whole letter, to print")));
+    // A link cannot carry the token.
+    token() ? null : made("p", {}, made("a", { href: `/letter/${session}/page`, target: "_blank", rel: "noopener" }, "The whole letter, to print")));
 }
 
 const refused = (error) => fill(by("letter"), made("p", { class: "empty" }, error.message));

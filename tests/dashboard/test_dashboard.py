@@ -132,6 +132,19 @@ def test_a_fresh_start_has_no_red(browser: Browser, tmp_path: Path) -> None:
         process.http.close()
 
 
+def test_the_letter_is_written_and_shown(opened: Open, daemon: Process) -> None:
+    daemon.answer("/decide/v3", "POST")
+    page, _ = opened()
+    daemon.answer("/letter", "POST")
+    page.get_by_role("link", name="Letter").click()
+    letter = daemon.answer("/letter")
+    expect(page.locator("#letter h3")).to_contain_text(f"Session {letter['session']}")
+    assert page.locator("#letter pre").inner_text().split() == letter["text"].split()
+    page.get_by_role("button", name="Write the last session's now").click()
+    expect(page.locator("#letter h3")).to_contain_text(f"Session {daemon.answer('/letter')['session']}")
+    expect(page.get_by_role("textbox", name="Session")).to_have_value(letter["session"])
+
+
 def test_halt_and_resume_ask_first(opened: Open, daemon: Process) -> None:
     page, _ = opened()
     page.get_by_role("button", name="Halt", exact=True).click()

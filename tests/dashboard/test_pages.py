@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from adapters.metrics import Metrics
 from api.app import create_app
+from api.schemas.scoreboard import ScoreboardAnswer
 from config.environment import read_environment
 from tests.dashboard.page_laws import CONTRAST, CUT_OFF, PHONE, TEXT_CONTRAST_MIN, Seen
 from tests.servers.daemon import free_port
@@ -165,6 +166,34 @@ def test_one_position_is_sold_after_one_question(visit: Visit, served: Served) -
     asked.get_by_role("button", name=f"Sell {symbol}").click()
     expect(page.locator("#trouble")).to_contain_text(symbol)
     assert sales() == [symbol]
+
+
+def test_the_scoreboard_says_whether_an_edge_is_shown(visit: Visit) -> None:
+    """The answer stands in for months of sessions; the API's own schema checks it."""
+
+    def evidence(state: str) -> dict[str, Any]:
+        return {"sessions": 120, "e_value": 24.0, "e_value_worse": 0.1, "state": state}
+
+    figures = dict.fromkeys(("return_last", "return_total", "sharpe", "sharpe_low", "sharpe_high"), 0.01)
+    figures |= dict.fromkeys(("excess", "excess_low", "excess_high", "drawdown_max"), -0.02)
+    states = {"account": "shown", "worse": "shown to be worse", "young": "not known"}
+    books = [
+        {"name": name, "sessions": 120, "sessions_left": None, "evidence": evidence(state), **figures}
+        for name, state in states.items()
+    ]
+    board = {
+        "session": "2025-06-27", "yardstick": "baseline", "shown_min": 20.0, "votes": "runbook", "agents": [],
+        "notes": [], "shadow_books": books,
+        "data": {"source": "simulated", "as_of": "2025-06-27T20:00:00Z", "bars_until": None},
+    }  # fmt: skip
+    answer = ScoreboardAnswer.model_validate(board).model_dump_json()
+    page = visit("overview")
+    page.route("**/scoreboard", lambda route: route.fulfill(body=answer, content_type="application/json"))
+    page.get_by_role("link", name="Scoreboard").click()
+    for name, state in states.items():
+        row = page.locator("#scoreboard tbody tr").filter(has=page.get_by_role("rowheader", name=name))
+        expect(row.locator("b")).to_have_text(state)
+        expect(row).to_contain_text("−2.0 % to −2.0 %")
 
 
 def test_pages_have_addresses_and_the_back_button_works(visit: Visit) -> None:
