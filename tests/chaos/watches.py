@@ -64,7 +64,7 @@ class FlattenWatch:
     def __init__(self, seed: int, sessions: int) -> None:
         dice = Random(f"flatten {seed}")
         wanted = dice.random() < FLATTENS_A_WEEK
-        last = max(FLATTEN_AFTER_MOMENTS, MOMENTS_A_DAY * (sessions - 1))
+        last = max(FLATTEN_AFTER_MOMENTS, MOMENTS_A_DAY * (sessions - 2))
         self._from_moment = dice.randint(FLATTEN_AFTER_MOMENTS, last) if wanted else None
         self._taken = self.asked = False
 

@@ -44,7 +44,6 @@ class Week:
     kills: Counter[str] = field(default_factory=Counter)
     moments: int = 0
     resumes: int = 0
-
     flattens: Counter[str] = field(default_factory=Counter)
     bare: BareWatch = field(default_factory=BareWatch)
 
@@ -84,8 +83,8 @@ class Week:
                 self.world.came["suspend"] += 1
                 self._look(at, self.host.wake(self._awake_at, at))
             if self._flatten.is_due(self.moments):
-                self._flatten.ask(self.host.flatten)
                 self.flattens["asked"] += 1
+                self._flatten.ask(self.host.flatten)
             self._look(at, self.host.live(at, names))
         except Killed as killed:
             return self._killed(at, killed)
