@@ -110,28 +110,6 @@ def test_the_header_says_that_nobody_watches_what_is_held(opened: Open, daemon: 
     expect(page.locator("#trouble")).to_be_hidden()
 
 
-def test_a_fresh_start_has_no_red(browser: Browser, tmp_path: Path) -> None:
-    (tmp_path / "settings").mkdir()
-    process = Process(tmp_path / "state", own_settings(tmp_path / "settings"))
-    try:
-        process.wait_idle()
-        page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{process.port}/")
-        line = page.get_by_role("status", name="Condition")
-        expect(line).to_have_class("condition fine", timeout=WAIT_MS_MAX)
-        expect(line).to_contain_text("orders go to built-in paper broker")
-        expect(page.locator("#trouble")).to_be_hidden()
-        quiet = page.locator("#optional")
-        expect(quiet).to_contain_text("no RL models are trained")
-        quiet.get_by_role("button", name="Train RL").click()
-        page.get_by_role("button", name="Cancel").click()
-        assert [job["kind"] for job in process.answer("/jobs")["jobs"]] == ["quant_retrain"]
-        page.close()
-    finally:
-        process.end()
-        process.http.close()
-
-
 def test_the_letter_is_written_and_shown(opened: Open, daemon: Process) -> None:
     daemon.answer("/decide/v3", "POST")
     page, _ = opened()
