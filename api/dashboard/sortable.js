@@ -5,11 +5,14 @@ import { fill, made, table } from "./dom.js";
 /** Make the list. Columns are [heading, cell of row, class, value of row]; the value sorts, filters and goes into the CSV. */
 export function sortable({ caption, file, columns, rows, summary }) {
   const state = { word: "", by: null, falling: true };
-  const body = made("div"), said = made("p", { class: "said", role: "status" });
+  const said = made("p", { class: "said", role: "status" });
   const link = made("a", { class: "button", download: file }, "CSV");
   const search = made("input", { type: "search", "aria-label": `Filter ${caption}`, placeholder: "Filter" });
   const order = made("select", { "aria-label": `Sort ${caption}`, class: "narrow" }, made("option", { value: "" }, "newest first"));
   const valued = columns.filter(([, , , value]) => value);
+
+  const whole = table(caption, columns, rows), heads = [...whole.querySelectorAll("thead th")];
+  const body = whole.querySelector("tbody"), drawn = new Map([...body.children].map((row, index) => [rows[index], row])); // made once, then only moved
 
   const draw = () => {
     const shown = rows.filter((row) => valued.some(([, , , value]) => String(value(row) ?? "").toLowerCase().includes(state.word)));
@@ -17,24 +20,28 @@ export function sortable({ caption, file, columns, rows, summary }) {
     said.textContent = `${shown.length} of ${rows.length}${summary ? ` · ${summary(shown)}` : ""}`;
     URL.revokeObjectURL(link.href);
     link.href = URL.createObjectURL(new Blob([csv(valued, shown)], { type: "text/csv" }));
-    const drawn = table(caption, columns, shown);
-    drawn.querySelectorAll("thead th").forEach((head, index) => heading(head, columns[index]));
-    fill(body, drawn);
+    body.replaceChildren(...shown.map((row) => drawn.get(row)));
+    heads.forEach((head, index) => mark(head, columns[index]));
   };
 
-  const heading = (head, [name, , , value]) => {
+  const mark = (head, [name, , , value]) => {
     if (!value) return;
     const sorted = state.by === value;
     if (sorted) head.setAttribute("aria-sort", state.falling ? "descending" : "ascending");
-    const press = () => {
-      state.falling = sorted ? !state.falling : true;
-      state.by = value;
-      draw();
-      [...body.querySelectorAll("thead button")].find((button) => button.dataset.name === name)?.focus();
-    };
-    fill(head, made("button", { class: "sort", "data-name": name, onclick: press }, name, sorted ? (state.falling ? " ▾" : " ▴") : ""));
+    else head.removeAttribute("aria-sort");
+    head.firstChild.textContent = `${name}${sorted ? (state.falling ? " ▾" : " ▴") : ""}`;
   };
 
+  const press = (value) => {
+    state.falling = state.by === value ? !state.falling : true;
+    state.by = value;
+    draw();
+  };
+
+  heads.forEach((head, index) => {
+    const [name, , , value] = columns[index];
+    if (value) fill(head, made("button", { class: "sort", onclick: () => press(value) }, name));
+  });
   // A narrow page has no headings to press.
   order.append(...valued.map(([name], index) => made("option", { value: index }, `by ${name.toLowerCase()}`)));
   order.addEventListener("change", () => {
@@ -47,7 +54,7 @@ export function sortable({ caption, file, columns, rows, summary }) {
     draw();
   });
   draw();
-  return made("div", {}, made("p", { class: "filter" }, search, order, link), said, body);
+  return made("div", {}, made("p", { class: "filter" }, search, order, link), said, whole);
 }
 
 function compare(a, b) {
