@@ -23,8 +23,9 @@ from pipeline.report_events import portfolio_data, regime_data
 from pipeline.reports import last_bar_age_seconds
 
 Facts = Callable[[datetime], Mapping[str, Any]]
+Card = Callable[[], Mapping[str, Any] | Sequence[str]]
 JOBS_SHOWN_MAX = 20
-NO_CARDS: Mapping[str, Callable[[], Mapping[str, Any]]] = {}
+NO_CARDS: Mapping[str, Card] = {}
 NO_GRAPH: Mapping[str, Any] = {"state": "no memory graph is wired; every decision is in the ledger"}
 
 
@@ -36,7 +37,7 @@ def status_bytes(
     settings: Mapping[str, Any],
     timetable: Callable[[], Timetable],
     graph: Callable[[], Mapping[str, Any]] = lambda: NO_GRAPH,
-    cards: Mapping[str, Callable[[], Mapping[str, Any]]] = NO_CARDS,
+    cards: Mapping[str, Card] = NO_CARDS,
 ) -> bytes:
     """Encode the status.
 
@@ -54,7 +55,8 @@ def status_bytes(
     graph : callable
         Describes each store of the memory: where it is, how far it is, what is wrong with it.
     cards : mapping of str to callable
-        What else is described, by its key in the status: the receivers of messages, this machine's clock.
+        What else is described, by its key in the status: the receivers of messages, this machine's clock, and
+        as `optional` those of the `degraded` lines that say what is not set up and need not be.
     """
     now, planned = service.now(), timetable()
     unwatched = unwatched_reason(service.engine, planned)

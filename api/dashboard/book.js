@@ -1,26 +1,29 @@
 // What is held, and how far its stop and target are.
 
 import { by, fill, made, table } from "./dom.js";
-import { known, money, moment, percent, tone, words } from "./format.js";
+import { whyButton, whyEntered } from "./entry.js";
+import { known, money, moment, percent, shares, tone, words } from "./format.js";
 
-const COLUMNS = [
+const columns = (sell, failed) => [
   ["Ticker", ({ ticker }) => ticker],
-  ["Shares", ({ quantity }) => Number(quantity).toLocaleString("en-US", { maximumFractionDigits: 2 }), "number"],
+  ["Shares", ({ quantity }) => shares(quantity), "number"],
   ["Entry", ({ average_price, entry_at }) => made("span", { title: moment(entry_at) }, money(average_price)), "number"],
   ["Last", ({ last_price }) => money(last_price), "number"],
   ["Value", ({ value }) => money(value), "number"],
   ["P&L", (held) => made("span", { class: tone(held.profit_pct) }, `${money(gain(held))} ${percent(held.profit_pct)}`), "number"],
   ["To stop", (held) => distance(held, "stop"), "number"],
   ["To target", (held) => distance(held, "target"), "number"],
+  ["Act", (held) => made("span", { class: "acts" },
+    whyButton(`Why ${held.ticker} is held`, () => whyEntered(held.ticker, held.entry_at), failed),
+    made("button", { class: "small danger", "aria-label": `Sell ${held.ticker}`, onclick: () => sell(held) }, "sell"))],
 ];
 
-export function show(book) {
-  const cash = made("p", { class: "said" },
-    `Cash ${money(book.cash)} · today ${percent(book.daily_return, 2)} · ${book.trades_today} trades today (fills) · ${book.pending.length} orders pending`);
+/** Show it; `sell(position)` begins a sale, `failed(error)` is told what could not be asked. */
+export function show(book, sell, failed) {
   const held = book.positions.length
-    ? table("Positions, with the risk check's nearest stop and target", COLUMNS, book.positions)
+    ? table("Positions, with the risk check's nearest stop and target", columns(sell, failed), book.positions)
     : made("p", { class: "empty" }, "Nothing is held.");
-  fill(by("positions"), cash, held);
+  fill(by("positions"), held);
 }
 
 const gain = ({ quantity, last_price, average_price }) => Number(quantity) * (Number(last_price) - Number(average_price));

@@ -1,37 +1,99 @@
-// Halt, resume and flatten: each behind a confirmation.
+// Halt, resume, flatten, sell, train: each says what it does and where, asks once, and shows what came of it.
 
 import { ask } from "./ask.js";
 import { by } from "./dom.js";
+import { money, shares, words } from "./format.js";
 
 const ACTS = {
-  halt: ["Halt trading?", "Nothing is sent from now on, not even inside a running step. Reads go on.", "Halt now"],
-  resume: ["Resume trading?", "Orders are sent again. Losses are measured from here on.", "Resume trading"],
-  flatten: ["Sell everything?", "Open buys are cancelled and every position is sold. Entries stay off until you resume.", "Sell everything"],
+  halt: {
+    title: "Halt trading?", text: () => "Nothing is sent from now on, not even inside a running step. Reads go on.", verb: "Halt now",
+    send: () => ask("/halt", "POST", { reason: "halted from the dashboard" }), told: () => "Halted.",
+  },
+  resume: {
+    title: "Resume trading?", text: () => "Orders are sent again. Losses are measured from here on.", verb: "Resume trading",
+    send: () => ask("/resume", "POST"), told: resumed,
+  },
+  flatten: {
+    title: "Sell everything?", verb: "Sell everything",
+    text: ({ route, positions }) => `Open buys are cancelled and every position is sold: ${positions.length} now, worth ${money(positions.reduce((sum, { value }) => sum + Number(value), 0))}. The orders go to ${route}. Entries stay off until you resume.`,
+    send: () => ask("/flatten", "POST"), told: flattened,
+  },
 };
+let scene = { route: "nowhere yet", positions: [] }, done = () => {}, failed = () => {};
 
-/** Bind the three buttons; `done` is called after an act, `failed(error)` when it was refused. */
-export function prepare(done, failed) {
+/** Bind the three buttons; `finished` is called after an act, `refused(error)` when it was refused. */
+export function prepare(finished, refused) {
+  done = finished;
+  failed = refused;
   by("confirm-no").onclick = () => by("confirm").close();
-  for (const [name, [title, text, verb]] of Object.entries(ACTS)) {
-    by(name).onclick = () => {
-      by("confirm-title").textContent = title;
-      by("confirm-text").textContent = text;
-      by("confirm-yes").textContent = verb;
-      by("confirm-yes").onclick = () => act(name, done, failed);
-      by("confirm").showModal();
-      by("confirm-no").focus();
-    };
+  for (const [name, act] of Object.entries(ACTS)) by(name).onclick = () => confirm({ ...act, text: act.text(scene) });
+}
+
+/** Note where orders go and what is held, for the questions. */
+export function note(found) {
+  scene = { ...scene, ...found };
+}
+
+/** Ask whether one position is to be sold. */
+export function sell({ ticker, quantity, value }) {
+  confirm({
+    title: `Sell ${ticker}?`, text: `All ${shares(quantity)} shares, worth about ${money(value)}, are sold at the market's price. The order goes to ${scene.route}.`,
+    verb: `Sell ${ticker}`, send: () => ask("/sell", "POST", { symbol: ticker }), told: (answer) => sold(answer, ticker),
+  });
+}
+
+/** Ask whether the RL ensemble is to be trained. */
+export function train() {
+  confirm({
+    title: "Train the RL ensemble?", text: "It runs beside trading and takes some minutes; Jobs shows how far it is. No order is sent.", verb: "Train",
+    send: () => ask("/train?wait=false", "POST"), told: ({ job_id }) => `Training runs as ${job_id}.`,
+  });
+}
+
+function confirm(act) {
+  by("confirm-title").textContent = act.title;
+  by("confirm-text").textContent = act.text;
+  by("confirm-yes").textContent = act.verb;
+  by("confirm-yes").onclick = () => perform(act);
+  by("confirm").showModal();
+  by("confirm-no").focus();
+}
+
+async function perform({ verb, send, told }) {
+  by("confirm").close();
+  outcome(`${verb}: asked.`);
+  try {
+    outcome(await told(await send()));
+    done();
+  } catch (error) {
+    outcome("");
+    failed(error);
   }
 }
 
-async function act(name, done, failed) {
-  by("confirm").close();
-  try {
-    await ask(`/${name}`, "POST", name === "halt" ? { reason: "halted from the dashboard" } : undefined);
-    done();
-  } catch (error) {
-    failed(error);
-  }
+function outcome(text) {
+  by("outcome").textContent = text;
+  by("outcome").hidden = !text;
+}
+
+function resumed({ offered }) {
+  const left = Object.values(offered);
+  return left.length ? `Resumed. Not taken over, because it was not named: ${left.join("; ")}` : "Resumed.";
+}
+
+function flattened({ flatten: { left } }) {
+  if (!left.length) return "Everything is sold. Entries stay off until you resume.";
+  return `Selling; left: ${left.map(({ ticker, quantity, reason }) => `${ticker} ${shares(quantity)} (${reason})`).join(", ")}`;
+}
+
+/** What became of the sale's order, from the ledger. */
+async function sold({ decision_id, refused }, ticker) {
+  const stopped = refused.find((one) => one.ticker === ticker);
+  if (stopped) return `${ticker} was not sold: ${words(stopped.rule)}, observed ${stopped.observed}, limit ${stopped.limit}.`;
+  const { orders } = await ask("/orders?limit=50");
+  const order = orders.find((one) => one.decision_id === decision_id && one.ticker === ticker);
+  if (!order) return `No order was made for ${ticker}; Orders and the log say why.`;
+  return `Sell ${shares(order.quantity)} ${ticker}: ${words(order.status)}, ${shares(order.filled_quantity)} sold so far${order.reason ? `, ${order.reason}` : ""}. It went to ${order.route}.`;
 }
 
 export function showState(state, reason) {

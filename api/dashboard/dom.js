@@ -18,16 +18,16 @@ export function fill(parent, ...children) {
   parent.replaceChildren(...children.filter((child) => child !== null && child !== undefined));
 }
 
-/** Make a table in a box that scrolls sideways. Columns are [heading, cell of row, class]. */
+/** Make a table; on a narrow page each row becomes a card (hence the roles, which CSS would take away). Columns are [heading, cell of row, class]. */
 export function table(caption, columns, rows) {
-  const head = made("tr", {}, ...columns.map(([heading, , kind]) => made("th", { scope: "col", class: kind }, heading)));
+  const head = made("tr", { role: "row" }, ...columns.map(([heading, , kind]) => made("th", { scope: "col", role: "columnheader", class: kind }, heading)));
   const body = rows.map((row) =>
-    made("tr", {}, ...columns.map(([, cell, kind], index) => {
-      const content = [cell(row)].flat();
-      return index ? made("td", { class: kind }, ...content) : made("th", { scope: "row", class: kind }, ...content);
+    made("tr", { role: "row" }, ...columns.map(([heading, cell, kind], index) => {
+      const content = made("span", { class: "cell" }, ...[cell(row)].flat());
+      return index ? made("td", { role: "cell", class: kind, "data-heading": heading }, content) : made("th", { scope: "row", role: "rowheader", class: kind }, content);
     })));
   return made("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-    made("table", {}, made("caption", {}, caption), made("thead", {}, head), made("tbody", {}, ...body)));
+    made("table", { role: "table" }, made("caption", {}, caption), made("thead", { role: "rowgroup" }, head), made("tbody", { role: "rowgroup" }, ...body)));
 }
 
 /** A bar from the middle, left for below zero; the number is beside it for those who do not see it. */

@@ -1,7 +1,10 @@
 // Numbers and times as people read them.
 
 const dollars = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
-const clock = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+const DAY = { year: "numeric", month: "short", day: "numeric" };
+const clock = new Intl.DateTimeFormat("en-GB", { ...DAY, hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" });
+const days = new Intl.DateTimeFormat("en-GB", { ...DAY, timeZone: "America/New_York" });
+const hours = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 const NOTHING = "–";
 
 export const known = (value) => value !== null && value !== undefined && value !== "";
@@ -11,6 +14,9 @@ export const percent = (value, digits = 1) =>
 export const signed = (value, digits = 2) =>
   known(value) ? `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(Number(value)).toFixed(digits)}` : NOTHING;
 export const moment = (iso) => (iso ? clock.format(new Date(iso)) : NOTHING);
+export const day = (iso) => (iso ? days.format(new Date(iso)) : NOTHING); // the exchange's day
+export const hour = (iso) => (iso ? hours.format(new Date(iso)) : NOTHING);
+export const shares = (quantity) => Number(quantity).toLocaleString("en-US", { maximumFractionDigits: 2 });
 export const tone = (value) => (value > 0 ? "good" : value < 0 ? "bad" : "");
 export const words = (name) => String(name).replaceAll("_", " ");
 
@@ -20,4 +26,11 @@ export function countdown(iso, now = Date.now()) {
   const hours = Math.floor(seconds / 3600), minutes = Math.floor(seconds / 60) % 60;
   if (hours >= 48) return `in ${Math.floor(hours / 24)} days`;
   return `in ${hours ? `${hours} h ` : ""}${minutes} min ${hours ? "" : `${seconds % 60} s`}`.trim();
+}
+
+export function age(seconds) {
+  if (!known(seconds)) return "none yet";
+  if (seconds < 120) return `${Math.round(seconds)} s ago`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min ago`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h ago` : `${Math.round(seconds / 86_400)} days ago`;
 }

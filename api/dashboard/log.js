@@ -12,6 +12,7 @@ let due = false, total = 0;
 export function prepare(topics) {
   by("topics").append(...topics.map((topic) => made("option", { value: topic }, topic)));
   by("topics").onchange = draw;
+  by("log-word").oninput = draw;
 }
 
 export function note(event) {
@@ -34,8 +35,11 @@ function later() {
 }
 
 function draw() {
-  const wanted = by("topics").value;
-  const shown = kept.filter(({ type }) => wanted === "*" || type === wanted || type.startsWith(wanted.replace("*", ""))).slice(0, ROWS_MAX);
+  const wanted = by("topics").value, word = by("log-word").value.trim().toLowerCase();
+  const shown = kept
+    .filter(({ type }) => wanted === "*" || type === wanted || type.startsWith(wanted.replace("*", "")))
+    .filter(({ type, text }) => `${type} ${text}`.toLowerCase().includes(word))
+    .slice(0, ROWS_MAX);
   by("log").replaceChildren(...shown.map(({ type, at, text }) =>
     made("li", {}, made("time", { datetime: at }, at.slice(11, 19)), made("b", {}, type), made("span", {}, text))));
   by("counted").textContent = `${total} since the page opened, ${shown.length} shown`;

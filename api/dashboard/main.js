@@ -3,18 +3,29 @@
 import { ask } from "./ask.js";
 import * as book from "./book.js";
 import * as chart from "./chart.js";
+import * as condition from "./condition.js";
 import * as control from "./control.js";
 import * as daemon from "./daemon.js";
 import * as decision from "./decision.js";
-import { by } from "./dom.js";
+import { by, fill, made } from "./dom.js";
+import * as letter from "./letter.js";
 import * as log from "./log.js";
+import * as optional from "./optional.js";
+import * as orders from "./orders.js";
+import { current, follow } from "./route.js";
+import * as scoreboard from "./scoreboard.js";
+import * as tiles from "./tiles.js";
+import * as trades from "./trades.js";
 import { listen } from "./stream.js";
 
 const TOPICS = ["decision.made", "signal.*", "order.*", "portfolio.update", "risk.alert", "state.changed", "regime.update", "sector.hot", "job.progress", "model.updated"];
 const STATUS_MS = 10_000, EQUITY_MS = 600_000, REFRESH_MS = 300;
 const waiting = new Map();
-const told = { act: "", link: "", degraded: "" };
-let newest = "", ready = null;
+const told = { act: "", link: "" };
+const PAGES = {
+  trades: () => trades.load(failed), orders: () => orders.load(failed), scoreboard: () => scoreboard.load(), letter: (session) => letter.load(session),
+};
+let newest = "", ready = null, status = null, held = null, gone = "";
 
 /** Say what is wrong, by where it comes from; empty takes it back. */
 function trouble(from, text) {
@@ -22,6 +33,8 @@ function trouble(from, text) {
   by("trouble").textContent = Object.values(told).filter(Boolean).join(" · ");
   by("trouble").hidden = !by("trouble").textContent;
 }
+
+const failed = (error) => trouble("act", error.message);
 
 /** Do `work` soon, and once however often it is asked for meanwhile. */
 function soon(name, work) {
@@ -36,16 +49,32 @@ async function attempt(work) {
   try {
     await work();
     trouble("link", "");
+    absent(false);
   } catch (error) {
-    trouble("link", error instanceof TypeError ? "The daemon does not answer." : error.message);
+    if (error instanceof TypeError) absent(true);
+    else trouble("link", error.message);
   }
 }
 
+/** Dim the figures while nobody answers, and say since when. */
+function absent(now) {
+  if (now) gone ||= new Date().toISOString();
+  else if (gone) {
+    gone = "";
+    soon("status", readStatus);
+  }
+  document.body.classList.toggle("away", now);
+  if (now) condition.away(gone);
+}
+
 async function readStatus() {
-  const status = await ask("/status");
+  status = await ask("/status");
   control.showState(status.trading_state, status.state_reason);
+  control.note({ route: status.broker?.orders_go_to ?? "nowhere yet" });
   daemon.show(status);
-  trouble("degraded", status.degraded.join(" · "));
+  condition.show(status);
+  optional.show(status, control.train);
+  tiles.show(status, held);
   if (ready === false && !status.not_ready) for (const [name, work] of [["book", readBook], ["equity", readEquity]]) soon(name, work);
   ready = !status.not_ready;
   if (status.last_decision_id && status.last_decision_id !== newest) {
@@ -55,11 +84,29 @@ async function readStatus() {
 }
 
 async function readBook() {
-  book.show(await ask("/positions"));
+  held = await ask("/positions");
+  control.note({ positions: held.positions });
+  book.show(held, control.sell, failed);
+  tiles.show(status, held);
 }
 
 async function readEquity() {
   await chart.show((await ask("/equity")).points);
+}
+
+/** Read a page again, if it is the one that is open. */
+function soonPage(name) {
+  if (current() === name) soon(name, () => readPage(name));
+}
+
+/** Fill a page; what the daemon refuses stands in its place. */
+async function readPage(name, detail = "") {
+  try {
+    await PAGES[name](detail);
+  } catch (error) {
+    if (error instanceof TypeError) throw error;
+    fill(by(name), made("p", { class: "empty" }, error.message));
+  }
 }
 
 const ON = {
@@ -67,14 +114,21 @@ const ON = {
     newest = decision_id;
     soon("decision", () => decision.load(newest));
   },
-  "state.changed": ({ to, reason }) => control.showState(to, reason),
+  "state.changed": ({ to, reason }) => {
+    control.showState(to, reason);
+    soon("status", readStatus);
+  },
   "portfolio.update": ({ equity, drawdown }, at) => {
     chart.extend(new Intl.DateTimeFormat("en-CA", { timeZone: "America/New_York" }).format(new Date(at)), equity, drawdown);
     soon("book", readBook);
   },
-  "order.submitted": () => soon("status", readStatus), // who watches what is now to be held
+  "order.submitted": () => {
+    soon("status", readStatus); // who watches what is now to be held
+    soonPage("orders");
+  },
   "order.filled": () => {
     soon("book", readBook);
+    soonPage("orders");
     soon("status", readStatus);
   },
   "job.progress": () => soon("status", readStatus),
@@ -88,18 +142,24 @@ function heard(event) {
 }
 
 function begin() {
-  chart.load().catch((error) => trouble("act", error.message));
+  chart.load().catch(failed);
   log.prepare(TOPICS);
   control.prepare(() => {
     trouble("act", "");
     soon("status", readStatus);
-  }, (error) => trouble("act", error.message));
+    soon("book", readBook);
+    soonPage("orders");
+  }, failed);
   for (const work of [readEquity, readStatus, readBook]) attempt(work);
+  follow((page, detail) => {
+    trouble("act", "");
+    if (PAGES[page]) attempt(() => readPage(page, detail));
+  });
   listen({
     heard,
     changed: (words) => {
       by("link").textContent = words;
-      if (words === "live") for (const [name, work] of [["status", readStatus], ["book", readBook]]) soon(name, work);
+      if (words === "connected") for (const [name, work] of [["status", readStatus], ["book", readBook]]) soon(name, work);
     },
     missed: (count) => {
       log.note({ type: "dropped", at: new Date().toISOString(), data: { events: count } });

@@ -16,7 +16,7 @@ export function listen({ heard, changed, missed }) {
       retry = RETRY_MS_MIN;
       alive = Date.now();
       socket.send(JSON.stringify(last ? { action: "subscribe", topics: ["*"], since: last } : { action: "ping" }));
-      changed("live");
+      changed("connected");
     };
     socket.onmessage = ({ data }) => {
       alive = Date.now();

@@ -61,12 +61,19 @@ class EnsembleService:
         return self._provider
 
     @property
+    def optional(self) -> list[str]:
+        """That nobody has trained it yet: the engine is whole without."""
+        if self._provider is None or self._provider.members or self._provider.faults:
+            return []
+        return [f"rl: {NOT_TRAINED}"]
+
+    @property
     def faults(self) -> list[str]:
         """What is wrong with the ensemble, if anything."""
         if self._provider is None:
             return []
-        if not self._provider.members and not self._provider.faults:
-            return [f"rl: {NOT_TRAINED}"]
+        if self.optional:
+            return self.optional
         unskilled = [m.name for m in self._provider.members if not m.card.skilled]
         chance = [f"rl: {name} is not better than chance on the judged sessions" for name in unskilled]
         return [*(f"rl: {fault}" for fault in self._provider.faults.values()), *chance]

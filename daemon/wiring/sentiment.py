@@ -91,12 +91,23 @@ class SentimentService:
         return lambda as_of: self._opened.scored(shown(as_of))
 
     @property
+    def optional(self) -> list[str]:
+        """That FinBERT is not here, where nobody asked for it and the fallback scores instead."""
+        asked = "FINBERT_PATH" in os.environ or self._settings.download
+        falls_back = self._cache is not None and self._cache.model is not None
+        return [self._without_finbert] if self._finbert is None and falls_back and not asked else []
+
+    @property
+    def _without_finbert(self) -> str:
+        used = self._cache.model.model_id if self._cache and self._cache.model else "nothing"
+        return f"sentiment: scored by {used}, not FinBERT: {self._why}"
+
+    @property
     def faults(self) -> list[str]:
         """What is missing or fallen back."""
         cache, degraded = self._cache, []
         if self._finbert is None:
-            used = cache.model.model_id if cache and cache.model else "nothing"
-            degraded.append(f"sentiment: scored by {used}, not FinBERT: {self._why}")
+            degraded.append(self._without_finbert)
         if self._source == "none":
             degraded.append("sentiment: no news is read; see sentiment.news and sentiment.archive")
         degraded += [

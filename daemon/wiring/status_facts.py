@@ -86,6 +86,7 @@ def encode_status(
             "clock": engines.brokers.clock_card,
             "agents": lambda: engines.plugins.card(service.last_decision),
             "universe": lambda: universe_card(engines.trading.universe),
+            "optional": lambda: [*engines.ensemble.optional, *engines.sentiment.optional],
         },
     )
 

@@ -21,7 +21,7 @@ from tests.chaos.market import SESSIONS
 from tests.chaos.runs import Outcome, run_here, run_processes
 
 PROCESSES_EVERY = 8
-TOTALS = ("moments", "orders", "buys", "sells", "kills", "faults", "compared")
+TOTALS = ("moments", "cycles_watched", "orders", "buys", "sells", "kills", "faults", "compared")
 
 
 def run(seed: int, sessions: int = SESSIONS) -> Outcome:
@@ -82,11 +82,13 @@ def _closing(outcomes: Sequence[Outcome], seconds: float) -> dict[str, object]:
     totals: Counter[str] = Counter()
     killed_at: Counter[str] = Counter()
     came: Counter[str] = Counter()
+    flattens: Counter[str] = Counter()
     for outcome in outcomes:
         figures = outcome.figures
         totals.update({name: figures[name] for name in TOTALS})
         killed_at.update(figures["killed_at"])
         came.update(figures["came"])
+        flattens.update(figures["flattens"])
     return {
         "claim": "chaos",
         "runs": len(outcomes),
@@ -95,6 +97,7 @@ def _closing(outcomes: Sequence[Outcome], seconds: float) -> dict[str, object]:
         **totals,
         "killed_at": dict(sorted(killed_at.items())),
         "came": dict(sorted(came.items())),
+        "flattens": dict(sorted(flattens.items())),
         "seconds": round(seconds, 1),
     }
 

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -18,6 +19,7 @@ from typing import Any, cast
 from adapters.clock import ManualClock
 from adapters.events.hub import EventHub
 from config.jobs import SchedulerSettings
+from core.errors import Recoverable
 from core.service import Service
 from daemon.engine_service import EngineService
 from pipeline.engine import Engine
@@ -30,7 +32,7 @@ from tests.simulation.desk import dependencies
 
 POLL_SECONDS = 0.002
 START_SECONDS_MAX, ANSWER_SECONDS_MAX = 5.0, 60.0
-KILL_WITHIN_SECONDS = {"live": 0.05, "begin": 0.3}
+KILL_WITHIN_SECONDS = {"live": 0.05, "flatten": 0.05, "begin": 0.3}
 Asked = tuple[Any, ...]
 
 
@@ -68,6 +70,9 @@ class ChildHost:
 
     def resume(self) -> AccountSnapshot:
         return self._asked("resume")
+
+    def flatten(self) -> AccountSnapshot:
+        return self._asked("flatten")
 
     def drop(self) -> None:
         """Send SIGKILL and wait until the process is gone."""
@@ -141,8 +146,17 @@ async def _serve(line: Connection, at: datetime, home: Path, url: str, seed: int
             await cron.wake(slept(asked[1], asked[2]))
         elif asked[0] == "resume":
             await service.resume()
+        elif asked[0] == "flatten":
+            with suppress(Recoverable):  # it is written down, and goes on with the next step
+                await service.flatten()
         assert service.engine is not None
-        line.send(AccountSnapshot(state=service.engine.state.value, reason=service.state_reason()))
+        line.send(
+            AccountSnapshot(
+                state=service.engine.state.value,
+                reason=service.state_reason(),
+                flattening=service.flatten_progress().since is not None,
+            )
+        )
     await service.stop()
     os._exit(0)
 

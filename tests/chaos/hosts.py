@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Protocol, cast
 
 from adapters.clock import ManualClock
 from config.jobs import SchedulerSettings
+from core.cycles import FLATTEN
 from core.errors import Recoverable
 from core.service import Service
 from core.types import Cycle, StepReport
@@ -32,10 +34,11 @@ STARTS_MAX = 5
 
 @dataclass(frozen=True, kw_only=True)
 class AccountSnapshot:
-    """How the engine stands after what it was asked: its trading state and the reason of it."""
+    """How the engine stands after what it was asked: its trading state and the reason of it; the flatten."""
 
     state: str
     reason: str
+    flattening: bool
 
 
 def slept(since: datetime, until: datetime) -> ClockGap:
@@ -69,6 +72,10 @@ class Host(Protocol):
         """Resume as a person would."""
         ...
 
+    def flatten(self) -> AccountSnapshot:
+        """Flatten as a person would."""
+        ...
+
     def drop(self) -> None:
         """End the process now, wherever it stands."""
         ...
@@ -93,6 +100,7 @@ class HereHost:
         self._room: Room | None = None
         self._recovery: Recovery | None = None
         self._cron: Cron | None = None
+        self._service: _Direct | None = None
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(lambda loop, context: None)  # of the dead: nobody asks what they raised
 
@@ -106,8 +114,9 @@ class HereHost:
         if self._executioner.dead:
             self._executioner = Executioner()
         room = self._room = self._started(at)
+        self._service = _Direct(room)
         self._cron = Cron(
-            cast(Service, _Direct(room)),
+            cast(Service, self._service),
             clock=room.clock,
             calendar=CALENDAR,
             events=room.hub,
@@ -145,6 +154,12 @@ class HereHost:
         engine.resume("resumed by a person")
         return self._standing()
 
+    def flatten(self) -> AccountSnapshot:
+        assert self._service is not None
+        with suppress(Recoverable):  # it is written down, and goes on with the next step
+            self._do(self._service.flatten())
+        return self._standing()
+
     def drop(self) -> None:
         self._executioner.dead = "dropped"
 
@@ -169,7 +184,11 @@ class HereHost:
 
     def _standing(self) -> AccountSnapshot:
         assert self._room is not None
-        return AccountSnapshot(state=self._room.engine.state.value, reason=self._room.ledger.state_reason())
+        return AccountSnapshot(
+            state=self._room.engine.state.value,
+            reason=self._room.ledger.state_reason(),
+            flattening=self._room.ledger.flattening_since() is not None,
+        )
 
 
 class _Direct:
@@ -183,3 +202,7 @@ class _Direct:
         engine, flattening = self._room.engine, self._flattening
         report = step_under_policy(engine, flattening.cycle_of(engine, cycle))
         return flattening.go_on(engine, cycle, report)
+
+    async def flatten(self) -> StepReport:
+        self._flattening.begin(self._room.engine)
+        return await self.step(FLATTEN)

@@ -61,6 +61,11 @@ class Outside:
             "block": self._block,
         }
 
+    @property
+    def blocked(self) -> bool:
+        """Whether Alpaca has closed the account to trading."""
+        return self._blocked_for > 0
+
     def happen(self) -> str:
         """Let something happen, or not; return its name, empty for nothing."""
         if self._blocked_for:

@@ -116,7 +116,8 @@ def judged(week: Week, home: Path, *, processes: bool, began: float) -> Outcome:
         broken.append(f"{type(failure).__name__}: {failure}")
     book = week.world.admin.book()
     if not broken:
-        broken = [*broken_laws(home, book), *idle(book, week.kills.total(), week.world.came.total())]
+        broken = [*week.bare.broken, *broken_laws(home, book)]
+        broken += idle(book, week.kills.total(), week.world.came.total())
     held = week.world.admin.conformance()
     broken += [
         f"not as Alpaca's document has it ({count} times): {what}" for what, count in held["faults"].items()
@@ -130,12 +131,14 @@ def _figures(week: Week, book: Any, began: float) -> dict[str, Any]:
     return {
         "seconds": round(time.perf_counter() - began, 2),
         "moments": week.moments,
+        "cycles_watched": week.bare.cycles,
         "orders": len(book["orders"]),
         "buys": sides.count("buy"),
         "sells": sides.count("sell"),
         "kills": week.kills.total(),
         "killed_at": dict(week.kills),
         "resumes": week.resumes,
+        "flattens": dict(week.flattens),
         "faults": sum(book["faults_drawn"].values()),
         "came": dict(week.world.came),
     }

@@ -126,16 +126,42 @@ def _bare(book: Any) -> Iterator[str]:
 
     Alpaca refuses a sale beside an open buy of its symbol (a wash trade), and a person's order is left alone.
     """
+    covered, forbidden, whole = _covered(book), _open(book, "buy"), _whole_shares(book)
+    for symbol in sorted({*covered, *(name for name, quantity in whole.items() if quantity)}):
+        if covered[symbol] != whole.get(symbol, 0) and symbol not in forbidden:
+            yield f"{covered[symbol]} of {whole.get(symbol, 0)} shares of {symbol} have a stop at the broker"
+
+
+def bare_symbols(book: Any) -> list[str]:
+    """Name what is held and has no stop for each whole share, nor a reason for it.
+
+    A reason is a buy that is still open (the sale would be a wash trade), a sale under way, and a fill that the
+    broker does not list yet.
+    """
+    covered = _covered(book)
+    excused = _open(book, "buy") | set(book["unlisted"])
+    for row in book["orders"]:
+        if row["side"] == "sell" and row["status"] in OPEN and not is_protective(row["client_order_id"]):
+            excused.add(row["symbol"])
+    whole = _whole_shares(book).items()
+    return [name for name, quantity in whole if covered[name] < quantity and name not in excused]
+
+
+def _covered(book: Any) -> Counter[str]:
     covered: Counter[str] = Counter()
-    forbidden = {row["symbol"] for row in book["orders"] if row["side"] == "buy" and row["status"] in OPEN}
     for row in book["orders"]:
         order = TrackedOrder(row=row, filled=_filled(row))
         if order.left and any(one["stop_price"] for one in order.rows):  # a person may have replaced it
             covered[row["symbol"]] += int(order.left)
-    whole = {name: int(Decimal(quantity)) for name, quantity in book["positions"].items()}
-    for symbol in sorted({*covered, *(name for name, quantity in whole.items() if quantity)}):
-        if covered[symbol] != whole.get(symbol, 0) and symbol not in forbidden:
-            yield f"{covered[symbol]} of {whole.get(symbol, 0)} shares of {symbol} have a stop at the broker"
+    return covered
+
+
+def _open(book: Any, side: str) -> set[str]:
+    return {row["symbol"] for row in book["orders"] if row["side"] == side and row["status"] in OPEN}
+
+
+def _whole_shares(book: Any) -> dict[str, int]:
+    return {name: int(Decimal(quantity)) for name, quantity in book["positions"].items()}
 
 
 def idle(book: Any, kills: int, disturbances: int) -> Iterator[str]:

@@ -10,6 +10,7 @@ from random import Random
 from scheduler.alarms import Alarms
 from tests.chaos.hosts import BOTH, AccountSnapshot, Host
 from tests.chaos.kills import Killed, NotStarted
+from tests.chaos.watches import BareWatch, FlattenWatch
 from tests.chaos.world import World
 
 FAULTS_IN_A_ROW = "steps failed in a row"
@@ -32,6 +33,8 @@ class Week:
     ----------
     kills : Counter
         How often the process ended, by where.
+    flattens : Counter
+        How often a flatten was asked for, was done, and was given up by a person while in progress.
     """
 
     seed: int
@@ -41,8 +44,12 @@ class Week:
     kills: Counter[str] = field(default_factory=Counter)
     moments: int = 0
     resumes: int = 0
+    flattens: Counter[str] = field(default_factory=Counter)
+    bare: BareWatch = field(default_factory=BareWatch)
 
     def __post_init__(self) -> None:
+        self._flatten = FlattenWatch(self.seed, self.sessions)
+        self._last_opens = self.world.market.sessions[self.sessions - 1][1]
         self._dice = Random(f"week {self.seed}")
         self._alarms = Alarms(BOTH)
         self._down = self._asleep = 0
@@ -74,12 +81,16 @@ class Week:
         try:
             if self._awake_at is not None:
                 self.world.came["suspend"] += 1
-                self._look(self.host.wake(self._awake_at, at))
-            self._look(self.host.live(at, names))
+                self._look(at, self.host.wake(self._awake_at, at))
+            if self._flatten.is_due(self.moments):
+                self.flattens["asked"] += 1
+                self._flatten.ask(self.host.flatten)
+            self._look(at, self.host.live(at, names))
         except Killed as killed:
             return self._killed(at, killed)
         finally:
             self._awake_at = None
+        self.bare.look(at, self.world.admin.book(), answers=self.world.answers(at))
         if self._dice.random() < SUSPENDS_A_MOMENT:
             self._asleep, self._awake_at = self._dice.choice(ASLEEP_MOMENTS), at
         return True
@@ -88,7 +99,7 @@ class Week:
         if self.kills and self._dice.random() < KILLS_A_START:
             self.host.arm()
         try:
-            self._look(self.host.begin(at))
+            self._look(at, self.host.begin(at))
         except Killed as killed:
             return self._killed(at, killed)
         except NotStarted:
@@ -103,21 +114,28 @@ class Week:
         self._down = self._dice.choice(DOWN_MOMENTS)
         return False
 
-    def _look(self, standing: AccountSnapshot) -> None:
-        """Be the person: resume after faults in a row; nothing else may have stopped the engine."""
-        if standing.state == "active":
+    def _look(self, at: datetime, standing: AccountSnapshot) -> None:
+        """Be the person: resume after faults in a row, and after a flatten; nothing else may have stopped it."""
+        if self._flatten.asked:
+            late = at >= self._last_opens
+            if not self._flatten.is_over(standing, self.world.admin.book, late=late):
+                return
+            self.flattens["left in progress" if standing.flattening else "flat"] += 1
+        elif standing.state == "active":
             return
-        assert FAULTS_IN_A_ROW in standing.reason, f"seed {self.seed}: {standing.state}: {standing.reason}"
+        else:
+            assert FAULTS_IN_A_ROW in standing.reason, f"seed {self.seed}: {standing.state}: {standing.reason}"
         self.resumes += 1
-        self.host.resume()
+        if self.host.resume().state == "active":
+            self._flatten.resumed()
 
     def _end(self, at: datetime) -> None:
         self.world.calm()
         self.world.move(at)
         self.host.drop()
-        self._look(self.host.begin(at))
+        self._look(at, self.host.begin(at))
         for minutes in (6, 11):
             later = at + timedelta(minutes=minutes)
             self.world.move(later)
-            self._look(self.host.live(later, ("cron_risk_check",)))
+            self._look(later, self.host.live(later, ("cron_risk_check",)))
         self.host.end()

@@ -103,6 +103,11 @@ class World:
             self.came["outage"] += 1
             self.admin.call("faults", plan=OUTAGE)
 
+    def answers(self, at: datetime) -> bool:
+        """Say whether the broker answers and takes orders, in a session or before it: only then do jobs step."""
+        steps = any(day == at.date() and at < closes for day, _, closes in self.market.sessions)
+        return steps and not (self._outage or self._outside.blocked)
+
     def calm(self) -> None:
         """Let nothing go wrong from here on."""
         self._outage = 0

@@ -3,47 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.dashboard.page_laws import CONTRAST, CUT_OFF, PHONE, TEXT_CONTRAST_MIN, Seen
 from tests.servers.daemon import Process, own_settings
 from tests.servers.local_http import Answer, local_server
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-if CHROMIUM is None:
-    pytest.skip("no chromium here: apt-get install chromium", allow_module_level=True)
-
 WAIT_MS_MAX = 30_000
-TEXT_CONTRAST_MIN = 4.5  # WCAG 2.2 AA, text below 24 px
-PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-CONTRAST = """() => {
-  const rgb = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
-    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const [r, g, b, a = 1] = rgb(getComputedStyle(at).backgroundColor);
-      if (a === 1) return [r, g, b];
-    }
-    return [255, 255, 255];
-  };
-  return [...document.querySelectorAll("body *")]
-    .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()))
-    .filter((e) => e.offsetParent !== null && !e.disabled)
-    .map((e) => {
-      const [a, b] = [light(rgb(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
-      return [(a + 0.05) / (b + 0.05), `${e.tagName}.${e.className}: ${e.textContent.slice(0, 40)}`];
-    });
-}"""
-
 Scheme = Literal["dark", "light"]
 SCHEMES: tuple[Scheme, ...] = ("dark", "light")
 DRAWN_IN = """(wanted) => {
@@ -68,18 +39,6 @@ DRAWN_IN = """(wanted) => {
 """Whether the chart's labels are drawn in a colour: their pixels are on its canvases."""
 
 
-@dataclass
-class Seen:
-    """What a page did that it must not."""
-
-    faults: list[str] = field(default_factory=list)
-    hosts: set[str] = field(default_factory=set)
-
-    def note(self, said: ConsoleMessage) -> None:
-        if said.type == "error":
-            self.faults.append(said.text)
-
-
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     process = Process(tmp_path_factory.mktemp("state"), own_settings(tmp_path_factory.mktemp("settings")))
@@ -87,14 +46,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     yield process
     process.end()
     process.http.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 Open = Callable[..., tuple[Page, Seen]]
@@ -111,20 +62,17 @@ def opened(browser: Browser, daemon: Process) -> Iterator[Open]:
         page, seen = context.new_page(), Seen()
         contexts.append(context)
         all_seen.append(seen)
-        page.on("console", seen.note)
-        page.on("pageerror", lambda error: seen.faults.append(str(error)))
-        page.on("request", lambda request: seen.hosts.add(urlsplit(request.url).hostname or "data"))
+        seen.watch(page)
         page.goto(f"http://127.0.0.1:{daemon.port}/")
         page.wait_for_selector("#equity-chart[data-drawn]")
-        expect(page.locator("#link")).to_have_text("live")
+        expect(page.locator("#link")).to_have_text("connected")
         return page, seen
 
     yield visit
     for context in contexts:
         context.close()
     for seen in all_seen:
-        assert seen.faults == []
-        assert seen.hosts <= {"127.0.0.1", "data"}
+        seen.check()
     daemon.answer("/resume", "POST")
 
 
@@ -145,7 +93,8 @@ def test_a_decision_arrives_and_opens_to_its_why(opened: Open, daemon: Process) 
         assert why.get_by_text(factor.replace("_", " "), exact=True).count(), factor
     page.keyboard.press("Escape")
     assert not why.is_visible()
-    assert page.locator("#log li").filter(has_text="decision.made").count()
+    page.get_by_role("link", name="Log", exact=True).click()
+    expect(page.locator("#log li").filter(has_text="decision.made").first).to_be_visible()
 
 
 def test_the_header_says_that_nobody_watches_what_is_held(opened: Open, daemon: Process) -> None:
@@ -155,7 +104,23 @@ def test_the_header_says_that_nobody_watches_what_is_held(opened: Open, daemon: 
     assert sent["orders"]
     said = page.locator("header #unwatched")
     expect(said).to_have_text("not automatic: nobody watches the stops")
-    expect(page.locator("#trouble")).to_contain_text("POST /risk/check")
+    line = page.get_by_role("status", name="Condition")
+    expect(line).to_have_class("condition degraded")
+    expect(line).to_contain_text("POST /risk/check")
+    expect(page.locator("#trouble")).to_be_hidden()
+
+
+def test_the_letter_is_written_and_shown(opened: Open, daemon: Process) -> None:
+    daemon.answer("/decide/v3", "POST")
+    page, _ = opened()
+    daemon.answer("/letter", "POST")
+    page.get_by_role("link", name="Letter").click()
+    letter = daemon.answer("/letter")
+    expect(page.locator("#letter h3")).to_contain_text(f"Session {letter['session']}")
+    assert page.locator("#letter pre").inner_text().split() == letter["text"].split()
+    page.get_by_role("button", name="Write the last session's now").click()
+    expect(page.locator("#letter h3")).to_contain_text(f"Session {daemon.answer('/letter')['session']}")
+    expect(page.get_by_role("textbox", name="Session")).to_have_value(letter["session"])
 
 
 def test_halt_and_resume_ask_first(opened: Open, daemon: Process) -> None:
@@ -175,6 +140,7 @@ def test_halt_and_resume_ask_first(opened: Open, daemon: Process) -> None:
 
 def test_the_log_filters_by_topic(opened: Open, daemon: Process) -> None:
     page, _ = opened()
+    page.get_by_role("link", name="Log", exact=True).click()
     daemon.answer("/decide/v3", "POST")
     page.wait_for_selector("#log li:has-text('portfolio.update')")
     page.select_option("#topics", "decision.made")
@@ -185,6 +151,7 @@ def test_the_log_filters_by_topic(opened: Open, daemon: Process) -> None:
 
 def test_every_control_is_reached_by_keyboard(opened: Open) -> None:
     page, _ = opened()
+    page.get_by_role("link", name="Log", exact=True).press("Enter")
     reached = set()
     for _ in range(30):
         page.keyboard.press("Tab")
@@ -238,6 +205,7 @@ def test_a_phone_needs_no_sideways_scroll(opened: Open, daemon: Process) -> None
     page, _ = opened(**PHONE)
     page.wait_for_selector("#decision-said")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(CUT_OFF) == [], "every column of every table is on the page"
     box = page.locator("#halt").bounding_box()
     assert box is not None
     assert box["height"] >= 44
@@ -245,6 +213,7 @@ def test_a_phone_needs_no_sideways_scroll(opened: Open, daemon: Process) -> None
 
 def test_the_log_stays_bounded(opened: Open, daemon: Process) -> None:
     page, _ = opened()
+    page.get_by_role("link", name="Log", exact=True).click()
     for _ in range(8):
         daemon.answer("/decide/v3", "POST")
     page.wait_for_selector("#log li:nth-child(60)")
@@ -264,9 +233,7 @@ def test_assets_carry_a_strict_policy(daemon: Process) -> None:
 
 def test_the_api_docs_are_drawn_without_any_other_server(browser: Browser, daemon: Process) -> None:
     page, seen = browser.new_page(), Seen()
-    page.on("console", seen.note)
-    page.on("pageerror", lambda error: seen.faults.append(str(error)))
-    page.on("request", lambda request: seen.hosts.add(urlsplit(request.url).hostname or "data"))
+    seen.watch(page)
     page.goto(f"http://127.0.0.1:{daemon.port}/docs")
     page.wait_for_selector(".opblock", timeout=WAIT_MS_MAX)
     assert page.locator(".opblock").count() > 25
@@ -274,8 +241,7 @@ def test_the_api_docs_are_drawn_without_any_other_server(browser: Browser, daemo
     halt.locator(".opblock-summary-control").click()
     expect(halt.get_by_role("button", name="Try it out")).to_be_visible()
     page.close()
-    assert seen.faults == []
-    assert seen.hosts <= {"127.0.0.1", "data"}
+    seen.check()
 
 
 def test_no_foreign_page_frames_ours(browser: Browser, daemon: Process) -> None:
@@ -307,7 +273,7 @@ def test_the_page_asks_for_the_token(browser: Browser, tmp_path: Path) -> None:
         page.get_by_label("TRADING_API_TOKEN").fill("the-secret-word")
         page.get_by_role("button", name="Go on").click()
         page.wait_for_selector("#equity-chart[data-drawn]")
-        expect(page.locator("#link")).to_have_text("live", timeout=WAIT_MS_MAX)
+        expect(page.locator("#link")).to_have_text("connected", timeout=WAIT_MS_MAX)
         page.close()
         assert "the-secret-word" not in process.log
         assert "the-secret-word" not in json.dumps(process.answer("/status"))

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from tests.servers.alpaca_broker_book import Book, iso, order_json, text
+from tests.servers.alpaca_broker_book import Activity, Book, iso, order_json, text
 from tests.servers.alpaca_broker_desk import Desk
 from tests.servers.alpaca_broker_events import AccountEvents
 from tests.servers.alpaca_broker_faults import FaultPlan, Scripted
@@ -60,10 +60,15 @@ def _book(book: Book) -> dict[str, Any]:
         "orders": [order_json(order, nested=True) for order in book.orders.values() if order.leg_of is None],
         "fills": [row for row in activities if row["activity_type"] == "FILL"],
         "activities": activities,
+        "unlisted": sorted({row.fields["symbol"] for row in book.activities if _is_unlisted(book, row)}),
         "post_attempts": dict(book.post_attempts),
         "faults_drawn": dict(book.faults.drawn),
         "plan": book.faults.plan.as_json(),
     }
+
+
+def _is_unlisted(book: Book, row: Activity) -> bool:
+    return row.kind == "FILL" and row.listed_from > book.ticks
 
 
 def _tick(book: Book, values: Any) -> Answer:

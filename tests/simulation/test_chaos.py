@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.chaos.hosts import AccountSnapshot
+from tests.chaos.watches import BareWatch, FlattenWatch
 
 ROOT = Path(__file__).parents[2]
 FIRST, RUNS = 8, 5
@@ -22,3 +27,65 @@ def test_no_fault_and_no_death_doubles_an_order_or_loses_a_fill() -> None:
     assert (told["runs"], told["with_real_processes"], told["broken_runs"]) == (RUNS, 1, [])
     assert min(told["kills"], told["buys"], told["sells"]) >= RUNS
     assert told["faults"] > 100
+    assert told["cycles_watched"] > 100
+    assert told["flattens"]["asked"] >= told["flattens"]["flat"] > 0
+
+
+def _book(*orders: dict[str, Any], failed: int = 0, unlisted: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        "positions": {"AAPL": "10.5"},
+        "orders": list(orders),
+        "unlisted": list(unlisted),
+        "faults_drawn": {"error_before": failed},
+    }
+
+
+def _order(side: str, name: str, quantity: str = "10", stop_price: str | None = None) -> dict[str, Any]:
+    return {
+        "client_order_id": name, "symbol": "AAPL", "side": side, "status": "new", "qty": quantity,
+        "filled_qty": "0", "stop_price": stop_price, "legs": None, "type": "stop", "order_class": "",
+    }  # fmt: skip
+
+
+STOP, PART = _order("sell", "d-AAPL-protect", stop_price="90"), _order("sell", "d-AAPL-protect", "9", "90")
+
+
+@pytest.mark.parametrize(
+    ("books", "broken"),
+    [
+        ([_book(), _book(), _book(), _book()], 1),
+        ([_book(PART), _book(PART), _book(PART)], 1),
+        ([_book(), _book(), _book(STOP), _book(), _book()], 0),
+        ([_book(), _book(), _book(failed=1), _book(failed=2)], 0),  # it does not answer
+        ([_book(), _book(), _book(failed=1), _book(failed=1)], 1),  # it answers again: no new faults
+        ([_book(_order("buy", "by-hand-1"))] * 4, 0),  # a sale beside it would be a wash trade
+        ([_book(_order("sell", "d-AAPL-sell"))] * 4, 0),  # it is being sold
+        ([_book(unlisted=("AAPL",))] * 4, 0),  # nobody can know of it yet
+    ],
+)
+def test_a_position_that_is_bare_for_too_long_is_found(books: list[dict[str, Any]], broken: int) -> None:
+    watch, blind = BareWatch(), BareWatch()
+    for minute, book in enumerate(books):
+        at = datetime(2024, 5, 6, 14, minute, tzinfo=UTC)
+        watch.look(at, book, answers=True)
+        blind.look(at, book, answers=False)
+    assert len(watch.broken) == broken
+    assert not blind.broken
+
+
+def test_a_flatten_that_says_flat_and_is_not_is_found() -> None:
+    seed = next(n for n in range(99) if FlattenWatch(n, 5).is_due(10**6))
+    watch = FlattenWatch(seed, 5)
+    in_progress = AccountSnapshot(state="reducing", reason="", flattening=True)
+    flat = AccountSnapshot(state="reducing", reason="", flattening=False)
+    watch.ask(lambda: in_progress)
+    assert not watch.is_due(10**6)
+    assert not watch.is_over(in_progress, _book, late=False)
+    assert watch.is_over(in_progress, _book, late=True)
+    with pytest.raises(AssertionError, match="says that it is flat and holds"):
+        watch.is_over(flat, _book, late=False)
+    with pytest.raises(AssertionError, match="open orders"):
+        watch.is_over(flat, lambda: {**_book(STOP), "positions": {}}, late=False)
+    assert watch.is_over(flat, lambda: {**_book(), "positions": {}}, late=False)
+    with pytest.raises(AssertionError, match="a flatten in progress is active"):
+        watch.is_over(AccountSnapshot(state="active", reason="", flattening=True), _book, late=False)

@@ -104,3 +104,12 @@ def test_no_keys_no_alpaca_news(make: Make) -> None:
     desk = make(news="alpaca")
     assert desk.headlines(None, "alpaca", CALENDAR, ManualClock(AS_OF))(AS_OF) == ()
     assert any("no news is read" in fault for fault in desk.faults)
+
+
+def test_finbert_is_optional_until_somebody_asks_for_it(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = make()
+    settled(desk, "FINBERT_PATH")
+    assert desk.optional == [line for line in desk.faults if "not FinBERT" in line] != []
+    monkeypatch.setenv("FINBERT_PATH", "/nowhere")
+    assert desk.optional == [], "what was asked for and is missing is degraded"
+    assert make(without_model="abstain").optional == [], "nothing scores instead"

@@ -1,0 +1,27 @@
+// The letter of a session: what was done, what it cost, what comes next.
+
+import { ask, token } from "./ask.js";
+import { by, fill, made } from "./dom.js";
+import { moment, percent } from "./format.js";
+
+/** Show the letter of `session`; empty is the newest. */
+export async function load(session) {
+  by("letter-day").onchange = () => {
+    location.hash = `#/letter/${by("letter-day").value}`;
+  };
+  by("letter-write").onclick = () => ask("/letter", "POST").then(show, refused);
+  fill(by("letter"), made("p", { class: "empty" }, "Asking for the letter."));
+  await ask(session ? `/letter/${encodeURIComponent(session)}` : "/letter").then(show, refused);
+}
+
+function show({ session, text, written_at, return_day }) {
+  by("letter-day").value = session;
+  fill(by("letter"),
+    made("h3", {}, `Session ${session}, ${percent(return_day, 2)}`),
+    made("p", { class: "said" }, `Written ${moment(written_at)}`),
+    made("pre", { class: "letter" }, text),
+    // A link cannot carry the token.
+    token() ? null : made("p", {}, made("a", { href: `/letter/${session}/page`, target: "_blank", rel: "noopener" }, "The whole letter, to print")));
+}
+
+const refused = (error) => fill(by("letter"), made("p", { class: "empty" }, error.message));

@@ -1,0 +1,32 @@
+// Five figures at a glance: equity, today, exposure, who watches, the feed.
+
+import { by, fill, made } from "./dom.js";
+import { age, countdown, money, percent, tone } from "./format.js";
+
+const tile = (name, value, below, kind = "") =>
+  made("div", { class: "tile" }, made("h3", {}, name), made("p", { class: `figure ${kind}` }, value), made("p", { class: "said" }, below));
+
+export function show(status, book) {
+  if (!status || !book) return;
+  const equity = Number(book.equity), today = equity - equity / (1 + book.daily_return);
+  const exposed = book.positions.reduce((sum, { value }) => sum + Number(value), 0);
+  const { data, broker, scheduler, health } = status;
+  fill(by("tiles"),
+    tile("Equity", money(equity), `drawdown ${percent(book.drawdown, 2)}, cash ${money(book.cash)}`),
+    tile("Today", `${money(today)} ${percent(book.daily_return, 2)}`, `${book.trades_today} trades today (fills), ${book.pending.length} orders pending`, tone(book.daily_return)),
+    tile("Positions", `${book.positions.length} held`, `${percent(equity ? exposed / equity : 0).replace("+", "")} of equity, ${money(exposed)}`),
+    tile("Who watches", watcher(status), next(scheduler), status.unwatched ? "bad" : ""),
+    tile("Feed", data?.source ?? "none yet", `bars to ${data?.bars_until ?? "–"}, orders go to ${broker?.orders_go_to ?? "nowhere yet"}`),
+    tile("Last decision", age(health.last_decision_age_seconds), status.profile ? `profile ${status.profile}` : ""));
+}
+
+function watcher({ unwatched, scheduler }) {
+  if (scheduler.enabled) return "the jobs";
+  return unwatched ? "nobody" : "you";
+}
+
+function next({ enabled, jobs }) {
+  if (!enabled) return "jobs are off: start with ENABLE_CRON=true";
+  const due = jobs.find(({ name }) => name === "cron_decide")?.next_run_at;
+  return due ? made("span", {}, "next decision ", made("time", { class: "countdown", datetime: due }, countdown(due))) : "no decision is scheduled";
+}

@@ -1,0 +1,265 @@
+"""The dashboard's pages over a ledger with closed trades: they say what it says, and sell what one asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, expect
+
+from adapters.metrics import Metrics
+from api.app import create_app
+from api.schemas.scoreboard import ScoreboardAnswer
+from config.environment import read_environment
+from tests.dashboard.page_laws import CONTRAST, CUT_OFF, PHONE, TEXT_CONTRAST_MIN, Seen
+from tests.servers.daemon import Process, free_port, own_settings
+from tests.simulation.desk import Desk, moments, open_desk, ready, serve
+
+WAIT_MS_MAX = 30_000
+TRADES_MIN = 3
+PAGES = ("overview", "trades", "orders", "scoreboard", "letter", "log")
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
+Visit = Callable[..., Page]
+
+
+@dataclass
+class Served:
+    """A desk behind a real server on a port."""
+
+    desk: Desk
+    port: int
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    desk = open_desk(tmp_path_factory.mktemp("state"))
+    for _ in desk.steps(moments()):
+        portfolio = desk.engine.portfolio
+        if portfolio.positions and not portfolio.pending and len(desk.ledger.trades(TRADES_MIN)) == TRADES_MIN:
+            break
+    assert desk.engine.portfolio.positions, "something is held"
+    port = free_port()
+    began, servers = threading.Event(), []
+
+    async def run() -> None:
+        service = serve(desk)
+        await ready(service)
+        app = create_app(service, desk.hub, read_environment({}), Metrics())
+        servers.append(uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning")))
+        began.set()
+        await servers[0].serve()
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    assert began.wait(60)
+    yield Served(desk, port)
+    servers[0].should_exit = True
+    thread.join(60)
+
+
+@pytest.fixture
+def visit(browser: Browser, served: Served) -> Iterator[Visit]:
+    """Give a function that opens a page of the dashboard; in the end nothing it did may have been wrong."""
+    contexts, seen = [], Seen()
+
+    def opened(page_name: str, **options: Any) -> Page:
+        context = browser.new_context(**options)
+        context.set_default_timeout(WAIT_MS_MAX)
+        contexts.append(context)
+        page = context.new_page()
+        seen.watch(page)
+        page.goto(f"http://127.0.0.1:{served.port}/#/{page_name}")
+        expect(page.locator("#link")).to_have_text("connected")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    # A page of the desk without scoreboard and letters says so in words; the browser notes the 404 and 503 too.
+    seen.faults = [fault for fault in seen.faults if "Failed to load resource" not in fault]
+    seen.check()
+
+
+def test_the_trades_are_the_ledgers_to_the_cent(visit: Visit, served: Served, tmp_path: Path) -> None:
+    page = visit("trades")
+    trades = served.desk.ledger.trades(500)
+    rows = page.locator("#trades tbody tr")
+    expect(rows).to_have_count(len(trades))
+    total = sum((trade.profit_usd for trade in trades), Decimal(0))
+    said = f"{'-' if total < 0 else ''}${abs(total):,.2f}"
+    expect(page.locator("#trades [role=status]")).to_contain_text(f"profit {said}")
+    with page.expect_download() as caught:
+        page.get_by_role("link", name="CSV").click()
+    caught.value.save_as(tmp_path / "trades.csv")
+    with (tmp_path / "trades.csv").open(newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [row["Ticker"] for row in found] == [trade.symbol for trade in trades]
+    assert f"{sum(Decimal(row['Profit']) for row in found):.2f}" == f"{total:.2f}"
+
+
+def test_trades_sort_and_filter_by_keyboard(visit: Visit, served: Served) -> None:
+    page = visit("trades")
+    trades = served.desk.ledger.trades(500)
+    page.get_by_role("button", name="Profit").press("Enter")
+    expect(page.locator("#trades th[aria-sort=descending]")).to_have_text("Profit ▾")
+    best = sorted(trades, key=lambda trade: -trade.profit_usd)
+    shown = page.locator("#trades tbody th").all_inner_texts()
+    assert shown == [trade.symbol for trade in best]
+    page.keyboard.press("Enter")  # the heading kept the focus
+    expect(page.locator("#trades th[aria-sort=ascending]")).to_have_text("Profit ▴")
+    page.get_by_role("searchbox").fill(trades[0].symbol.lower())
+    matching = sum(trade.symbol == trades[0].symbol for trade in trades)
+    expect(page.locator("#trades tbody tr")).to_have_count(matching)
+
+
+def test_trades_sort_on_a_phone(visit: Visit, served: Served) -> None:
+    page = visit("trades", **PHONE)
+    page.get_by_label("Sort Closed round trips").select_option(label="by profit")
+    best = sorted(served.desk.ledger.trades(500), key=lambda trade: -trade.profit_usd)
+    assert page.locator("#trades tbody th").all_inner_texts() == [trade.symbol for trade in best]
+
+
+def test_why_beside_a_position_opens_the_decision_that_entered_it(visit: Visit, served: Served) -> None:
+    page = visit("overview")
+    symbol, held = next(iter(served.desk.engine.portfolio.positions.items()))
+    page.get_by_role("button", name=f"Why {symbol} is held").click()
+    why = page.get_by_role("dialog")
+    expect(why.get_by_role("heading", name=f"Why enter {symbol}")).to_be_visible()
+    (bought, *_) = [
+        order
+        for order in served.desk.ledger.orders(500)
+        if order.symbol == symbol and order.side == "buy" and order.created_at <= held.entry_at
+    ]
+    expect(why).to_contain_text(bought.decision_id)
+
+
+def test_one_position_is_sold_after_one_question(visit: Visit, served: Served) -> None:
+    page = visit("overview")
+    symbol = next(iter(served.desk.engine.portfolio.positions))
+
+    def sales() -> list[str]:
+        return [order.symbol for order in served.desk.ledger.orders(500) if order.rule == "sell"]
+
+    page.get_by_role("button", name=f"Sell {symbol}").click()
+    asked = page.get_by_role("dialog")
+    expect(asked).to_contain_text("The order goes to built-in paper broker")
+    asked.get_by_role("button", name="Cancel").click()
+    assert sales() == []
+    page.get_by_role("button", name=f"Sell {symbol}").click()
+    asked.get_by_role("button", name=f"Sell {symbol}").click()
+    expect(page.get_by_role("status", name="Outcome")).to_contain_text(f"{symbol}: submitted")
+    assert sales() == [symbol]
+    page.get_by_role("link", name="Orders").click()
+    newest = page.locator("#orders tbody tr").first
+    expect(newest).to_contain_text(symbol)
+    expect(newest).to_contain_text("sell")
+    page.get_by_role("link", name="Overview").click()  # a second sale while that one is on its way is refused
+    page.get_by_role("button", name=f"Sell {symbol}").click()
+    asked.get_by_role("button", name=f"Sell {symbol}").click()
+    expect(page.locator("#trouble")).to_contain_text(symbol)
+    assert sales() == [symbol]
+
+
+def test_the_scoreboard_says_whether_an_edge_is_shown(visit: Visit) -> None:
+    """The answer stands in for months of sessions; the API's own schema checks it."""
+
+    def evidence(state: str) -> dict[str, Any]:
+        return {"sessions": 120, "e_value": 24.0, "e_value_worse": 0.1, "state": state}
+
+    figures = dict.fromkeys(("return_last", "return_total", "sharpe", "sharpe_low", "sharpe_high"), 0.01)
+    figures |= dict.fromkeys(("excess", "excess_low", "excess_high", "drawdown_max"), -0.02)
+    states = {"account": "shown", "worse": "shown to be worse", "young": "not known"}
+    books = [
+        {"name": name, "sessions": 120, "sessions_left": None, "evidence": evidence(state), **figures}
+        for name, state in states.items()
+    ]
+    board = {
+        "session": "2025-06-27", "yardstick": "baseline", "shown_min": 20.0, "votes": "runbook", "agents": [],
+        "notes": [], "shadow_books": books,
+        "data": {"source": "simulated", "as_of": "2025-06-27T20:00:00Z", "bars_until": None},
+    }  # fmt: skip
+    answer = ScoreboardAnswer.model_validate(board).model_dump_json()
+    page = visit("overview")
+    page.route("**/scoreboard", lambda route: route.fulfill(body=answer, content_type="application/json"))
+    page.get_by_role("link", name="Scoreboard").click()
+    for name, state in states.items():
+        row = page.locator("#scoreboard tbody tr").filter(has=page.get_by_role("rowheader", name=name))
+        expect(row.locator("b")).to_have_text(state)
+        expect(row).to_contain_text("−2.0 % to −2.0 %")
+
+
+def test_pages_have_addresses_and_the_back_button_works(visit: Visit) -> None:
+    page = visit("orders")
+    expect(page.locator("#orders tbody tr").first).to_be_visible()
+    expect(page.locator("#h-equity")).to_be_hidden()
+    page.get_by_role("link", name="Trades").press("Enter")
+    expect(page).to_have_title("Trades · Trading engine")
+    expect(page.locator("nav [aria-current=page]")).to_have_text("Trades")
+    page.go_back()
+    expect(page.locator("#h-orders")).to_be_visible()
+    page.goto(page.url.replace("orders", "no-such-page"))
+    expect(page.locator("#h-equity")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_every_page_is_readable(visit: Visit, size: dict[str, Any], scheme: str) -> None:
+    page = visit("overview", color_scheme=scheme, **size)
+    seen = 0
+    for name in PAGES:
+        page.locator(f"nav [data-to={name}]").click()
+        page.wait_for_function("() => !document.querySelector('main').innerText.includes('Asking')")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        found = page.evaluate(CONTRAST)
+        assert [text for ratio, text in found if ratio < TEXT_CONTRAST_MIN] == [], name
+        if size is PHONE:
+            assert page.evaluate(CUT_OFF) == [], name
+        seen += page.locator("main td:visible").count()
+    assert seen > 20
+
+
+def test_figures_are_said_to_be_old_while_the_daemon_is_away(browser: Browser, served: Served) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{served.port}/")
+    line = page.get_by_role("status", name="Condition")
+    expect(line).not_to_contain_text("Asking", timeout=WAIT_MS_MAX)
+    context.set_offline(True)
+    page.get_by_role("link", name="Trades").click()
+    expect(line).to_contain_text("does not answer since")
+    expect(page.locator("body")).to_have_class("away")
+    context.set_offline(False)
+    page.get_by_role("link", name="Orders").click()
+    expect(line).not_to_contain_text("does not answer", timeout=WAIT_MS_MAX)
+    expect(page.locator("body")).not_to_have_class("away")
+    context.close()
+
+
+def test_a_fresh_start_has_no_red(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "settings").mkdir()
+    process = Process(tmp_path / "state", own_settings(tmp_path / "settings"))
+    try:
+        process.wait_idle()
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{process.port}/")
+        line = page.get_by_role("status", name="Condition")
+        expect(line).to_have_class("condition fine", timeout=WAIT_MS_MAX)
+        expect(line).to_contain_text("orders go to built-in paper broker")
+        expect(page.locator("#trouble")).to_be_hidden()
+        quiet = page.locator("#optional")
+        expect(quiet).to_contain_text("no RL models are trained")
+        quiet.get_by_role("button", name="Train RL").click()
+        page.get_by_role("button", name="Cancel").click()
+        assert [job["kind"] for job in process.answer("/jobs")["jobs"]] == ["quant_retrain"]
+        page.close()
+    finally:
+        process.end()
+        process.http.close()
