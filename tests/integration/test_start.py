@@ -80,7 +80,7 @@ def test_with_its_jobs_it_says_when_they_run_next_and_stops_in_order(copy: Path,
         process.wait(lambda: bool(process.events("jobs.ring")))
         scheduler = process.answer("/jobs")["scheduler"]
         assert scheduler["enabled"] is True
-        assert len(scheduler["jobs"]) == 4
+        assert len(scheduler["jobs"]) == 5
         assert all(job["next_run_at"] for job in scheduler["jobs"])
         assert not any("ENABLE_CRON" in line for line in process.answer("/status")["degraded"])
         code, seconds = process.end(signal.SIGTERM)
