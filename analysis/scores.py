@@ -8,15 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from analysis.curves import drawdowns
 from analysis.evidence import SHOWN_MIN, Evidence
 from analysis.scorekeeper import YARDSTICK, ScoreState
+from analysis.significance import shape_of, track_record_sessions_min
 from core.market import Floats
 from core.scoreboard import AgentScore, KnownSoFar, Outcome, Scoreboard, SessionClose, ShadowBookScore
 from core.statistics import SESSIONS_PER_YEAR
 
 Z_TWO_SIDED = 1.959964  # 95 % of a normal distribution, both sides
-Z_ONE_SIDED = 1.644854  # 95 %, one side
-VARIANCE_MIN = 1e-16
 Interval = tuple[float | None, float | None, float | None]
 UNKNOWN: Interval = (None, None, None)
 
@@ -75,12 +75,12 @@ def returns_by_name(closes: Sequence[SessionClose]) -> dict[str, dict[str, float
 
 def sharpe_with_interval(returns: Floats) -> Interval:
     """Return the Sharpe ratio a year and its 95 % interval (Mertens 2002, for returns of any shape)."""
-    if len(returns) < 3 or returns.var() <= VARIANCE_MIN:
+    shape = shape_of(returns)
+    if shape is None:
         return UNKNOWN
-    ratio, spread = _ratio_and_spread(returns)
-    error = Z_TWO_SIDED * math.sqrt(max(spread, 0.0) / (len(returns) - 1))
+    error = Z_TWO_SIDED * math.sqrt(max(shape.spread, 0.0) / (shape.sessions - 1))
     year = math.sqrt(SESSIONS_PER_YEAR)
-    return ratio * year, (ratio - error) * year, (ratio + error) * year
+    return shape.ratio * year, (shape.ratio - error) * year, (shape.ratio + error) * year
 
 
 def mean_with_interval(returns: Floats) -> Interval:
@@ -95,21 +95,10 @@ def mean_with_interval(returns: Floats) -> Interval:
 def sessions_until_known(excess: Floats) -> int | None:
     """Return how many more sessions it takes until a Sharpe ratio above 0 could not be luck, at 95 %.
 
-    The minimum track record length, 1 + (1 - γ₃ SR + (γ₄ - 1)/4 SR²) (z / SR)², less the sessions there are
-    (Bailey and López de Prado 2012, "The Sharpe ratio efficient frontier"). None where the ratio is not above 0.
+    The minimum track record length less the sessions there are. None where the ratio is not above 0.
     """
-    if len(excess) < 3 or excess.var() <= VARIANCE_MIN or excess.mean() <= 0:
-        return None
-    ratio, spread = _ratio_and_spread(excess)
-    needed = 1 + max(spread, 0.0) * (Z_ONE_SIDED / ratio) ** 2
-    return max(0, math.ceil(needed - len(excess)))
-
-
-def _ratio_and_spread(returns: Floats) -> tuple[float, float]:
-    standard = (returns - returns.mean()) / returns.std()
-    ratio = float(returns.mean() / returns.std(ddof=1))
-    skewness, kurtosis = float((standard**3).mean()), float((standard**4).mean())
-    return ratio, 1 - skewness * ratio + (kurtosis - 1) / 4 * ratio**2
+    needed = track_record_sessions_min(excess)
+    return None if needed is None else max(0, needed - len(excess))
 
 
 def _score(
@@ -132,7 +121,7 @@ def _score(
         excess=mean[0],
         excess_low=mean[1],
         excess_high=mean[2],
-        drawdown_max=float((curve / np.maximum.accumulate(curve) - 1.0).min()) if len(own) else None,
+        drawdown_max=float(drawdowns(curve).min()) if len(own) else None,
         sessions_left=sessions_until_known(excess) if judged else None,
         evidence=known_so_far(state.books[name].evidence) if judged else None,
     )

@@ -14,8 +14,10 @@ from agents.quant import RankerProvider
 from agents.shared import SharedSignals
 from analysis.capital import CapitalRule
 from analysis.scorekeeper import YARDSTICK, ScoreState, close_session, seen_at
+from backtest.app.earned import EarnedSoFar
 from backtest.app.engine import BacktestEngine, rebuilt
 from backtest.app.settings import BacktestSpec, Settings, settings_of
+from backtest.app.shadow_engine import shadow_engine
 from config.environment import OrderRoute
 from config.trading import TradingSettings
 from core.types import StepReport
@@ -49,8 +51,6 @@ class BacktestEvidence(NullMemory):
     def __init__(
         self, spec: BacktestSpec, settings: Settings, provider: RankerProvider, factors: FactorStore
     ) -> None:
-        from daemon.wiring.earned import EarnedSoFar  # noqa: PLC0415  # the daemon's wiring knows backtests
-
         self.state = ScoreState()
         self.shared = SharedSignals()
         self._spec = spec
@@ -93,12 +93,9 @@ class BacktestEvidence(NullMemory):
         return assemble_team(trading, self._provider, self._factors, shared=self.shared, evidence=self.earned)
 
     def _shadow_book(self, name: str) -> ShadowBook:
-        from daemon.wiring.shadows import ShadowBookSettings, shadow_engine  # noqa: PLC0415  # as above
-
         own = settings_of(replace(self._spec, profile=name, changes={}))
         trading = own.trading.model_copy(update={"broker": self._settings.trading.broker})
-        given = ShadowBookSettings(trading=trading, risk=own.risk)
         ledger = DeferredLedger(route=OrderRoute.PAPER_BUILTIN)
         broker = PaperBroker(trading.broker, self._seen, InMemoryPaperStore())
-        engine = shadow_engine(given, self._seen, broker, ledger, self._team(trading))
+        engine = shadow_engine(trading, own.risk, self._seen, broker, ledger, self._team(trading))
         return ShadowBook(name, engine, self._spec.resume_after_sessions)

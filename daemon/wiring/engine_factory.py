@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from adapters.events.hub import EventHub
 from agents.build import assemble_team
 from agents.plugins import PluginParts
+from backtest.app.earned import EarnedSoFar
 from config.environment import Environment, OrderRoute
 from config.loader import as_text, digest
 from config.trading import TradingSettings
@@ -18,7 +19,6 @@ from core.ports import Clock, Team
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
 from daemon.wiring.brokers import BrokerFactory
-from daemon.wiring.earned import EarnedSoFar
 from daemon.wiring.execution import buys_whole_shares
 from daemon.wiring.memory import MemoryService
 from daemon.wiring.plugins import PluginService

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
+from backtest.app.shadow_engine import shadow_engine
 from config.environment import Environment, OrderRoute
-from config.loader import digest, load_risk, load_trading, read_profile
+from config.loader import load_risk, load_trading, read_profile
 from config.risk import RiskSettings
 from config.trading import TradingSettings
 from core.plain_words import plain_reason
 from core.ports import Team
 from core.types import Cycle, MarketView
 from core.universe import BENCHMARK
-from pipeline.dependencies import EngineDependencies
-from pipeline.engine import Engine
-from pipeline.null_parts import NullEventBus, NullMemory, no_events
 from pipeline.shadow import SeenView, ShadowBook, ShadowBooks
-from risk.build import assemble_risk
 
 if TYPE_CHECKING:
     from adapters.ledger import SqliteLedger
@@ -185,34 +181,14 @@ class ShadowService:
         self.ledgers[name] = ledger
         broker = PaperBroker(given.trading.broker, seen, SqlitePaperStore(folder / "paper_broker.sqlite"))
         self._files.append(broker)
-        return ShadowBook(name, shadow_engine(given, seen, broker, ledger, self._team(given)), self._resume_after)
+        return ShadowBook(
+            name,
+            shadow_engine(given.trading, given.risk, seen, broker, ledger, self._team(given)),
+            self._resume_after,
+        )
 
     def _team(self, given: ShadowBookSettings) -> Team:
         from agents.held import HeldTeam  # noqa: PLC0415  # with the agents
 
         assert self._team_of is not None  # noqa: S101  # prepared before any step
         return self._team_of(given.trading) if given.held is None else HeldTeam(given.held)
-
-
-def shadow_engine(
-    given: ShadowBookSettings, seen: SeenView, broker: PaperBroker, ledger: SqliteLedger, team: Team
-) -> Engine:
-    """Return a shadow book's engine: on what the account saw, heard by nobody."""
-    config_digest = digest(given.trading, given.risk)
-    return Engine(
-        EngineDependencies(
-            clock=seen,
-            feed=seen,
-            broker=broker,
-            ledger=ledger,
-            team=team,
-            risk=assemble_risk(given.trading, lambda: given.risk),
-            events=NullEventBus(),
-            publish_events=no_events,
-            memory=NullMemory(),
-            config_digest=lambda: config_digest,
-            refresh_limits=lambda: (),
-            route=OrderRoute.PAPER_BUILTIN.value,
-            initial_cash=Decimal(repr(given.trading.broker.initial_cash_usd)),
-        )
-    )
