@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import threading
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import structlog
 
 from core.errors import RequestError
 from core.types import Cycle
+from models.storage.atomic_file import replace_atomically
 
 FILE = "live_confirmed.json"
 CODE_BYTES = 4
@@ -62,9 +62,8 @@ class LiveConfirmation:
                 return
             if not secrets.compare_digest(code.strip().lower().encode(), self._code.encode()):
                 raise RequestError("That is not the code of this start.", hint=HINT, status=409)
-            draft = self._path.with_suffix(".new")
-            draft.write_text(json.dumps({"set_up": self._set_up, "at": datetime.now(UTC).isoformat()}))
-            os.replace(draft, self._path)  # noqa: PTH105  # one call, and whole
+            word = {"set_up": self._set_up, "at": datetime.now(UTC).isoformat()}
+            replace_atomically(self._path, json.dumps(word).encode())
             self.confirmed = True
             log.warning("live.confirmed", reason="entries are sent with real money from now on")
 

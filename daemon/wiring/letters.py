@@ -31,6 +31,7 @@ from core.letter import HeldLine, Letter, ShadowBookDay, Tracking
 from core.times import NEW_YORK, market_date
 from core.types import Portfolio, StepReport
 from daemon.letter_page import letter_page, letter_text
+from daemon.letter_store import LetterStore
 from daemon.wiring.engine_factory import EngineFactory
 from daemon.wiring.scoreboard import ACCOUNT
 from pipeline.engine import Engine
@@ -74,7 +75,7 @@ class LetterService:
         self._engines = engines
         self._engine_of = engine_of
         self._levels_of = levels_of
-        self._folder = engines.environment.state_dir / "letters"
+        self._store = LetterStore(engines.environment.state_dir / "letters")
 
     def write_letter(self) -> Letter:
         """Write the letter of the last session that began, and keep it as JSON and as a page.
@@ -88,16 +89,12 @@ class LetterService:
         if engine is None:
             raise RequestError("The engine is starting.", hint="GET /ready tells when it is.", status=503)
         letter = self._compose(engine, self._last_session(engine.parts.clock.now()))
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / f"{letter.session}.html").write_text(self.page(letter), encoding="utf-8")
-        (self._folder / f"{letter.session}.json").write_bytes(msgspec.json.format(msgspec.json.encode(letter)))
+        self._store.save(letter, self.page(letter))
         return letter
 
     def letter(self, session: str) -> Letter | None:
         """Return a letter that was written (ISO date; empty for the newest); None when there is none."""
-        kept = sorted(self._folder.glob("*.json")) if self._folder.exists() else []
-        chosen = [path for path in kept if path.stem == session or not session]
-        return msgspec.json.decode(chosen[-1].read_bytes(), type=Letter) if chosen else None
+        return self._store.read(session)
 
     def page(self, letter: Letter) -> str:
         """Return a letter as one HTML page without any outside file."""
