@@ -80,17 +80,18 @@ OUR_PLUGINS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "top_of_universe": "agents.top_of_universe:TopNStrategy",
         },
         "brokers": {
-            "paper": "adapters.paper.broker:PaperBroker",
-            "alpaca": "adapters.alpaca.broker:AlpacaBroker",
-            "dry_run": "adapters.paper.dry_run:DryRunBroker",
+            "paper": "daemon.wiring.our_brokers:PaperRoute",
+            "alpaca": "daemon.wiring.our_brokers:AlpacaRoute",
+            "dry_run": "daemon.wiring.our_brokers:DryRunRoute",
         },
         "feeds": {
-            "yfinance": "adapters.yahoo.bars:YfinanceBars",
-            "alpaca": "adapters.alpaca.bars:AlpacaBars",
-            "parquet": "adapters.parquet.bars:ParquetBars",
-            "simulated": "adapters.simulated.market:SimulatedMarket",
+            "auto": "adapters.feeds.providers:Auto",
+            "yfinance": "adapters.feeds.providers:Yfinance",
+            "alpaca": "adapters.feeds.providers:Alpaca",
+            "parquet": "adapters.feeds.providers:Recorded",
+            "simulated": "adapters.feeds.providers:Simulated",
         },
-        "notifiers": {"apprise": "adapters.notify.sender:NotificationSender"},
+        "notifiers": {"apprise": "adapters.notify.receivers:AppriseReceivers"},
     }
 )
 """The plug-ins that come with the engine: `module:attribute` by name, of each kind in `core.plugins.KINDS`."""
