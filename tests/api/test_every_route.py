@@ -23,6 +23,7 @@ PARAMETERS = {
     "decision_id": "unknown",
     "job_id": "unknown",
     "name": "unknown.js",
+    "number": "1",
 }
 BASE = "http://127.0.0.1:8787"
 PAGES = ("/", "/docs", "/dashboard/main.js", "/docs/main.js", "/docs/swagger-ui.css")
