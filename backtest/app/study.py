@@ -27,6 +27,7 @@ from backtest.app.strategies import (
     RUNS,
     V8_EXPOSURE,
     V8_NAMES,
+    full_window_row,
     predict,
     train,
 )
@@ -144,7 +145,11 @@ def measure(
             config_digest=digest(chosen.trading, chosen.risk),
             seen=seen_span(spec, chosen.trading.profile),
             universe=coverage_of(chosen.trading.universe.name, chosen.trading.universe.is_dated, market),
-            caveats=(*profile_caveats(spec, chosen.trading.profile), *remote_caveats(chosen.trading)),
+            caveats=(
+                *profile_caveats(spec, chosen.trading.profile),
+                *remote_caveats(chosen.trading),
+                *window_caveats(panel, chosen.trading, first),
+            ),
             intraday_coverage=_coverage(spec, panel, chosen, first, last),
         ),
         run,
@@ -239,6 +244,15 @@ def remote_caveats(trading: TradingSettings) -> tuple[str, ...]:
         "is no evidence. Only days after its registration are."
         for name in trading.agents
     )
+
+
+def window_caveats(panel: BarPanel, trading: TradingSettings, first: int) -> tuple[str, ...]:
+    """Say until when the ranker learnt from less than its window, for a first decision at row `first`."""
+    full = full_window_row(trading.quant)
+    if first >= full:
+        return ()
+    begins = str(panel.sessions[min(full, len(panel.sessions) - 1)])[:10]
+    return (f"Until {begins} the ranker learnt from fewer than {trading.quant.window_months} months of bars.",)
 
 
 def _title_of(strategy: Strategy, settings: Settings) -> str:
