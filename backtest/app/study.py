@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from analysis.bill_rate import bill_returns
 from backtest.app.ablation import run_ablations
+from backtest.app.caveats import caveats_of
 from backtest.app.engine import BacktestEngine
 from backtest.app.intraday import intraday_coverage
 from backtest.app.settings import (
@@ -27,7 +28,6 @@ from backtest.app.strategies import (
     RUNS,
     V8_EXPOSURE,
     V8_NAMES,
-    full_window_row,
     predict,
     train,
 )
@@ -145,11 +145,7 @@ def measure(
             config_digest=digest(chosen.trading, chosen.risk),
             seen=seen_span(spec, chosen.trading.profile),
             universe=coverage_of(chosen.trading.universe.name, chosen.trading.universe.is_dated, market),
-            caveats=(
-                *profile_caveats(spec, chosen.trading.profile),
-                *remote_caveats(chosen.trading),
-                *window_caveats(panel, chosen.trading, first),
-            ),
+            caveats=caveats_of(spec, chosen.trading, panel, first),
             intraday_coverage=_coverage(spec, panel, chosen, first, last),
         ),
         run,
@@ -230,29 +226,6 @@ def recorded_trials(spec: BacktestSpec) -> Trials:
             hint="Each trial has a name and its variants.",
         ) from error
     return Trials(count=max(1, count if spec.trials is None else spec.trials), sharpes=sharpes)
-
-
-def profile_caveats(spec: BacktestSpec, profile: str) -> tuple[str, ...]:
-    """Return the caveats that the profile's file states."""
-    return tuple(read_profile(spec.folder, profile).get("caveats", ()))
-
-
-def remote_caveats(trading: TradingSettings) -> tuple[str, ...]:
-    """Say which agents a backtest leaves out: what answers over HTTP has no past that could be walked."""
-    return tuple(
-        f"The agent {name} answers over HTTP and takes no part: what it would say today of days that it may know "
-        "is no evidence. Only days after its registration are."
-        for name in trading.agents
-    )
-
-
-def window_caveats(panel: BarPanel, trading: TradingSettings, first: int) -> tuple[str, ...]:
-    """Say until when the ranker learnt from less than its window, for a first decision at row `first`."""
-    full = full_window_row(trading.quant)
-    if first >= full:
-        return ()
-    begins = str(panel.sessions[min(full, len(panel.sessions) - 1)])[:10]
-    return (f"Until {begins} the ranker learnt from fewer than {trading.quant.window_months} months of bars.",)
 
 
 def _title_of(strategy: Strategy, settings: Settings) -> str:
