@@ -110,12 +110,11 @@ def create_app(
         redoc_url=None,
         responses=openapi.ANYWHERE,
     )
-    app.state.service, app.state.hub, app.state.clock, app.state.metrics = service, hub, clock, metrics
-    app.state.evidence, app.state.letters = judgement or NullEvidence(), letters
-    app.state.history = history
-    app.state.start_wait_seconds_max = start_wait_seconds_max
-    app.state.identity = Identity(environment)
-    app.state.waiting_places = WaitingPlaces(limits.waiting_requests_max)
+    state = app.state
+    state.service, state.hub, state.clock, state.metrics = service, hub, clock, metrics
+    state.evidence, state.letters, state.history = judgement or NullEvidence(), letters, history
+    state.start_wait_seconds_max = start_wait_seconds_max
+    state.identity, state.waiting_places = Identity(environment), WaitingPlaces(limits.waiting_requests_max)
     app.add_middleware(UniverseMiddleware, universe=universe)
     app.add_middleware(StreamMiddleware, hub=hub)
     _add_security(app, environment, limits)
