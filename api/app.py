@@ -31,6 +31,7 @@ from api.routes import (
     memory,
     portfolio,
     rl,
+    taxes,
     train,
 )
 from api.routes import metrics as metrics_route
@@ -65,8 +66,8 @@ def system_clock() -> datetime:
 
 
 ROUTES = (
-    health, market, decide, portfolio, control, live, train, rl, backtest, equity, evidence, history,
-    memory, metrics_route, dashboard, docs, endpoint,
+    health, market, decide, portfolio, control, live, train, rl, backtest, equity, evidence, history, memory,
+    taxes, metrics_route, dashboard, docs, endpoint,
 )  # fmt: skip
 
 
