@@ -30,6 +30,7 @@ from api.routes import (
     memory,
     portfolio,
     rl,
+    taxes,
     train,
 )
 from api.routes import metrics as metrics_route
@@ -63,7 +64,7 @@ def system_clock() -> datetime:
 
 
 ROUTES = (
-    health, market, decide, portfolio, control, live, train, rl, backtest, equity, evidence, memory,
+    health, market, decide, portfolio, control, live, train, rl, backtest, equity, evidence, memory, taxes,
     metrics_route, dashboard, docs, endpoint,
 )  # fmt: skip
 
