@@ -21,6 +21,7 @@ PARAMETERS = {
     "session": "2025-06-27",
     "ticker": "NVDA",
     "decision_id": "unknown",
+    "client_order_id": "unknown",
     "job_id": "unknown",
     "name": "unknown.js",
     "number": "1",
