@@ -9,7 +9,8 @@ COPY deploy/torch.sh deploy/
 RUN python -m venv /opt/venv \
  && if [ -n "$EXTRAS" ]; then sh deploy/torch.sh /opt/venv/bin/python torch==2.13.0 1 https://download.pytorch.org/whl/cpu; fi
 COPY . .
-RUN /opt/venv/bin/pip install --quiet -c constraints.txt -e ".$EXTRAS"
+RUN /opt/venv/bin/pip install --quiet -c constraints.txt -e ".$EXTRAS" && deploy/slim.sh /opt/venv \
+ && /opt/venv/bin/pip uninstall --quiet --yes pip
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --home-dir /state engine && mkdir /state && chown engine /state

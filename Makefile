@@ -17,6 +17,7 @@ $(BIN)/python:
 $(VENV)/base: pyproject.toml constraints.txt $(BIN)/python
 	@deploy/venv.sh $(VENV) $(PREFER) "$(PYTHON)"
 	$(PIP) install --quiet -c constraints.txt -e .
+	@deploy/slim.sh $(VENV)
 	@touch $@
 
 $(VENV)/dev: $(VENV)/all

@@ -17,6 +17,7 @@ from config.loader import as_text, digest
 from config.trading import TradingSettings
 from config.watch import WatchedRisk
 from core.ports import Clock, Team
+from core.tax_lots import ALL_FILLS, tracked_lots
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
 from daemon.wiring.brokers import BrokerFactory
@@ -115,6 +116,7 @@ class EngineFactory:
             follows_account=self.brokers.follows_account,
             account_check=self.brokers.account_check,
             admit=self.brokers.admit,
+            lots=tracked_lots(ledger.fills(ALL_FILLS), trading.taxes.pick_lots),
         )
         return Engine(parts, feed.view(clock.now()))
 

@@ -31,6 +31,7 @@ from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.cron import JobScheduler
 from daemon.wiring.engine_factory import EngineFactory
 from daemon.wiring.execution import entry_terms, note_slippage
+from daemon.wiring.history import HistoryService, history_of
 from daemon.wiring.letters import LetterService
 from daemon.wiring.memory import MemoryService
 from daemon.wiring.notifications import NotificationService
@@ -70,6 +71,7 @@ class Daemon:
     scheduler: JobScheduler
     engines: EngineFactory
     letters: LetterService
+    history: HistoryService
     close: Callable[[], None]
 
 
@@ -106,9 +108,10 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
     port = environment.port or trading.server.port
     service = EngineService(given)
     letters = LetterService(engines, lambda: service.engine, given.levels_of)
+    history = history_of(engines, lambda: service.engine, given.levels_of)
     scheduler.write_with(letters)
     server, universe = trading.server, trading.universe
-    return Daemon(service, hub, metrics, port, server, universe, scheduler, engines, letters, close)
+    return Daemon(service, hub, metrics, port, server, universe, scheduler, engines, letters, history, close)
 
 
 def _engine_factory(
