@@ -114,6 +114,7 @@ def web_server(environment: Environment, daemon: Daemon, clock: Clock = system_c
         letters=daemon.letters,
         history=daemon.history,
     )
+    app.state.settings_access = daemon.settings
     app.state.live_confirmation = daemon.engines.brokers.live
     app.state.pick_lots = daemon.engines.trading.taxes.pick_lots
     add_mcp(app, environment, daemon.engines.trading.mcp)
