@@ -101,7 +101,7 @@ def with_intraday(arguments: argparse.Namespace, spec: BacktestSpec, environment
     """Return the specification with the five-minute bars of --intraday."""
     if getattr(arguments, "intraday", None) is None:
         return spec
-    daily = with_feed(environment, spec.feed).parquet_path
+    daily = with_feed(environment, spec.feed, spec.folder).parquet_path
     return replace(
         spec, intraday=read_five_minute_bars(arguments.intraday, daily, settings_of(spec).trading.stocks)
     )
