@@ -62,7 +62,7 @@ def content_of(study: Study, spec: BacktestSpec) -> Mapping[str, Any]:
         "verdict": verdict(report),
         "report": plain(report),
         "drawdowns": _drawdowns(report),
-        "trades": [_trade(trip) for trip in round_trips(study.run.fills)],
+        "trades": [_trade(round_trip) for round_trip in round_trips(study.run.fills)],
         "books": spec.books,
         "settings": {
             "trading": json.loads(as_text(chosen.trading)), "risk": json.loads(as_text(chosen.risk)),
@@ -72,7 +72,7 @@ def content_of(study: Study, spec: BacktestSpec) -> Mapping[str, Any]:
 
 def trade_table(study: Study) -> pa.Table:
     """Return the closed round trips, one a row, in the order they ended."""
-    rows = [_trade(trip) for trip in round_trips(study.run.fills)]
+    rows = [_trade(round_trip) for round_trip in round_trips(study.run.fills)]
     empty = pa.array([], type=pa.string())
     return pa.table({name: [row[name] for row in rows] if rows else empty for name in TRADE_COLUMNS})
 
@@ -93,11 +93,11 @@ def equity_table(report: Report) -> pa.Table:
     )
 
 
-def _trade(trip: RoundTrip) -> dict[str, Any]:
+def _trade(round_trip: RoundTrip) -> dict[str, Any]:
     values: Sequence[Any] = (
-        trip.symbol, trip.entry_at.isoformat(), trip.exit_at.isoformat(), float(trip.quantity),
-        float(trip.entry_price), float(trip.exit_price), float(trip.cost_usd), float(trip.proceeds_usd),
-        float(trip.dividends_usd), float(trip.profit_usd), trip.profit_pct, trip.exit_rule,
+        round_trip.symbol, round_trip.entry_at.isoformat(), round_trip.exit_at.isoformat(), float(round_trip.quantity),
+        float(round_trip.entry_price), float(round_trip.exit_price), float(round_trip.cost_usd), float(round_trip.proceeds_usd),
+        float(round_trip.dividends_usd), float(round_trip.profit_usd), round_trip.profit_pct, round_trip.exit_rule,
     )  # fmt: skip
     return dict(zip(TRADE_COLUMNS, values, strict=True))
 

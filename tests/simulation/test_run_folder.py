@@ -51,9 +51,13 @@ def test_trades_and_equity_are_the_runs(kept: Path) -> None:
     with (kept / "trades.csv").open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert tuple(rows[0]) == TRADE_COLUMNS == tuple(table[0])
-    assert [row["ticker"] for row in rows] == [trip.symbol for trip in trips] == [row["ticker"] for row in table]
+    assert (
+        [row["ticker"] for row in rows]
+        == [round_trip.symbol for round_trip in trips]
+        == [row["ticker"] for row in table]
+    )
     total = sum(round(float(row["profit_usd"]) * 100) for row in rows)
-    assert total == sum(int(trip.profit_usd * 100) for trip in trips)
+    assert total == sum(int(round_trip.profit_usd * 100) for round_trip in trips)
     equity = parquet.read_table(kept / "equity.parquet")
     assert equity["strategy"].to_pylist() == list(study("pipeline").report.curves["strategy"])
     assert equity["exposure"].to_pylist() == study("pipeline").run.exposure.tolist()
