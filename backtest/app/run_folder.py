@@ -93,11 +93,11 @@ def equity_table(report: Report) -> pa.Table:
     )
 
 
-def _trade(round_trip: RoundTrip) -> dict[str, Any]:
+def _trade(one: RoundTrip) -> dict[str, Any]:
     values: Sequence[Any] = (
-        round_trip.symbol, round_trip.entry_at.isoformat(), round_trip.exit_at.isoformat(), float(round_trip.quantity),
-        float(round_trip.entry_price), float(round_trip.exit_price), float(round_trip.cost_usd), float(round_trip.proceeds_usd),
-        float(round_trip.dividends_usd), float(round_trip.profit_usd), round_trip.profit_pct, round_trip.exit_rule,
+        one.symbol, one.entry_at.isoformat(), one.exit_at.isoformat(), float(one.quantity),
+        float(one.entry_price), float(one.exit_price), float(one.cost_usd), float(one.proceeds_usd),
+        float(one.dividends_usd), float(one.profit_usd), one.profit_pct, one.exit_rule,
     )  # fmt: skip
     return dict(zip(TRADE_COLUMNS, values, strict=True))
 
