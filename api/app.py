@@ -18,6 +18,7 @@ from api.identity import Identity
 from api.masked_answers import MaskMiddleware
 from api.routes import (
     backtest,
+    backtests,
     control,
     dashboard,
     decide,
@@ -66,8 +67,8 @@ def system_clock() -> datetime:
 
 
 ROUTES = (
-    health, market, decide, portfolio, control, live, train, rl, backtest, equity, evidence, history, memory,
-    taxes, metrics_route, dashboard, docs, endpoint,
+    health, market, decide, portfolio, control, live, train, rl, backtest, backtests, equity, evidence, history,
+    memory, taxes, metrics_route, dashboard, docs, endpoint,
 )  # fmt: skip
 
 
