@@ -112,7 +112,7 @@ def create_app(
     app.state.start_wait_seconds_max = start_wait_seconds_max
     app.state.identity = Identity(environment)
     app.state.waiting_places = WaitingPlaces(limits.waiting_requests_max)
-    app.add_middleware(UniverseMiddleware, universe=universe)
+    app.add_middleware(UniverseMiddleware, universe=universe, held=lambda: service.portfolio().positions)
     app.add_middleware(StreamMiddleware, hub=hub)
     _add_security(app, environment, limits)
     _include_routes(app)
