@@ -96,6 +96,10 @@ class LetterService:
         """Return a letter that was written (ISO date; empty for the newest); None when there is none."""
         return self._store.read(session)
 
+    def sessions(self) -> Sequence[str]:
+        """Return the sessions that have a letter, ISO dates, newest first."""
+        return self._store.sessions()
+
     def page(self, letter: Letter) -> str:
         """Return a letter as one HTML page without any outside file."""
         return letter_page(letter)

@@ -21,11 +21,13 @@ from api.schemas.scoreboard import ScoreboardAnswer
 from config.environment import read_environment
 from tests.dashboard.page_laws import CONTRAST, CUT_OFF, PHONE, TEXT_CONTRAST_MIN, Seen
 from tests.servers.daemon import Process, free_port, own_settings
-from tests.simulation.desk import Desk, moments, open_desk, ready, serve
+from tests.simulation.desk import Desk, history_of, moments, open_desk, ready, serve
 
 WAIT_MS_MAX = 30_000
 TRADES_MIN = 3
-PAGES = ("overview", "trades", "orders", "scoreboard", "letter", "log")
+PAGES = (
+    "overview", "trades", "orders", "ticker", "calendar", "performance", "scoreboard", "letter", "models", "log",
+)  # fmt: skip
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
 Visit = Callable[..., Page]
 
@@ -52,7 +54,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     async def run() -> None:
         service = serve(desk)
         await ready(service)
-        app = create_app(service, desk.hub, read_environment({}), Metrics())
+        app = create_app(service, desk.hub, read_environment({}), Metrics(), history=history_of(desk))
         servers.append(uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning")))
         began.set()
         await servers[0].serve()
