@@ -95,7 +95,7 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
     engines = _engine_factory(environment, trading, folder, clock, hub)
     entries = entry_terms(trading.execution, engines.route).kind
     scheduler = JobScheduler(environment, trading.scheduler, clock, hub, entries)
-    notifications = NotificationService(environment, trading, clock)
+    notifications = NotificationService(environment, trading, clock, folder)
     lock = hold(environment.state_dir)
     hub.add_listener(notifications.hear)
 
@@ -123,11 +123,12 @@ def _engine_factory(
     return EngineFactory(
         environment=environment,
         trading=trading,
+        folder=folder,
         route=route,
         limits=WatchedRisk(folder, trading.profile),
         clock=clock,
         hub=hub,
-        brokers=BrokerFactory(environment, trading, route),
+        brokers=BrokerFactory(environment, trading, route, folder),
         memory=MemoryService(environment, trading),
         ranker=RankerService(artefacts, trading, hub, boosters),
         ensemble=EnsembleService(artefacts, trading, hub),
