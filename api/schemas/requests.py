@@ -215,6 +215,16 @@ class ResumeRequest(RequestBody):
     ] = []
 
 
+class RollbackRequest(RequestBody):
+    """Which kept ranker is put back in use."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"model_id": "quant-v8-20250530-6b36697a"}]})
+
+    model_id: Annotated[str, Field(pattern=IDENTIFIER)] | None = Field(
+        default=None, description="Of a version that GET /status lists; by default the one before the one in use."
+    )
+
+
 def past_moment(as_of: datetime | date | None, now: datetime) -> datetime | None:
     """Turn a requested date or moment into a past moment, UTC; None stays None (now).
 
