@@ -112,8 +112,10 @@ def web_server(environment: Environment, daemon: Daemon, clock: Clock = system_c
         universe=daemon.universe,
         judgement=daemon.engines.scores,
         letters=daemon.letters,
+        history=daemon.history,
     )
     app.state.live_confirmation = daemon.engines.brokers.live
+    app.state.pick_lots = daemon.engines.trading.taxes.pick_lots
     add_mcp(app, environment, daemon.engines.trading.mcp)
     settings = configuration(app, Gate(environment).refusal, daemon.server)
     return Server(settings, daemon.service, SystemdNotifier.of(os.environ))

@@ -26,12 +26,17 @@ class MaskMiddleware:
 
 
 class _MaskedAnswer:
-    """Holds an answer back until it is whole, then sends it without the secrets."""
+    """Holds an answer back until it is whole, then sends it without the secrets.
+
+    JSON that comes in lines is passed on line by line: no secret holds a line break.
+    """
 
     def __init__(self, send: Send, mask: SecretMask) -> None:
         self._send = send
         self._mask = mask
         self._start: Message | None = None
+        self._started = False
+        self._by_lines = False
         self._body = bytearray()
 
     async def send(self, message: Message) -> None:
@@ -43,13 +48,23 @@ class _MaskedAnswer:
             await self._send(message)
             return
         self._body += message.get("body", b"")
-        if message.get("more_body", False):
-            return
-        start, self._start = self._start, None
-        body = self._masked(bytes(self._body), Headers(scope=start).get("content-type", ""))
-        if len(body) != len(self._body):
-            MutableHeaders(scope=start)["content-length"] = str(len(body))
-        await self._send(start)
+        content_type = Headers(scope=self._start).get("content-type", "")
+        if not message.get("more_body", False):
+            await self._send_on(message, content_type)
+            self._start = None
+        elif "json" in content_type and self._body.endswith(b"\n"):
+            self._by_lines = True
+            await self._send_on(message, content_type)
+
+    async def _send_on(self, message: Message, content_type: str) -> None:
+        assert self._start is not None  # noqa: S101  # the only caller has looked
+        held, self._body = bytes(self._body), bytearray()
+        body = self._masked(held, content_type)
+        if not self._started:
+            if len(body) != len(held) and not self._by_lines:
+                MutableHeaders(scope=self._start)["content-length"] = str(len(body))
+            self._started = True
+            await self._send(self._start)
         await self._send({**message, "body": body})
 
     def _masked(self, body: bytes, content_type: str) -> bytes:

@@ -172,6 +172,10 @@ class LetterQueries(Protocol):
         """Return a letter that was written (ISO date; empty for the newest); None when there is none."""
         ...
 
+    def sessions(self) -> Sequence[str]:
+        """Return the sessions that have a letter, ISO dates, newest first."""
+        ...
+
     def page(self, letter: Letter) -> str:
         """Return a letter as one HTML page without any outside file."""
         ...

@@ -31,15 +31,18 @@ _BY_TYPE: tuple[tuple[type[BaseException], str], ...] = (
 )
 _BY_PHRASE: tuple[tuple[str, str], ...] = (
     (r"too many requests|rate.?limit", "it has been asked too often and wants a pause"),
-    (r"name or service not known|name resolution|nodename nor servname|getaddrinfo|NameResolutionError",
+    (r"name or service not known|name resolution|nodename nor servname|getaddrinfo|NameResolutionError"
+     r"|could ?n[o']t resolve (?:host|proxy)|\bDNSError",
      "the name of the server is not found"),
     (r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", "the server's certificate cannot be verified"),
     (r"\bSSL", "no encrypted connection could be made"),
-    (r"connection refused|ECONNREFUSED", "the connection is refused"),
-    (r"RemoteDisconnected|connection (?:was )?(?:reset|aborted|broken)|broken pipe|IncompleteRead",
+    (r"connection refused|ECONNREFUSED|could ?n[o']t connect|failed to connect", "the connection is refused"),
+    (r"RemoteDisconnected|connection (?:was )?(?:reset|aborted|broken)|broken pipe|IncompleteRead"
+     r"|recv failure|send failure|empty reply from server|end of response with|transfer closed",
      "the connection was cut"),
-    (r"network is unreachable|no route to host", "the network is unreachable"),
+    (r"network is (?:unreachable|down)|no route to host", "the network is unreachable"),
     (r"ProxyError|cannot connect to proxy", "the proxy does not answer"),
+    (r"BadStatusLine|HTTP/0\.9", "the answer is not HTTP"),
     (r"timed? ?out", "no answer in time"),
     (r"max retries exceeded|Connection ?Pool", "the server cannot be reached"),
     (r"^Expecting |Expecting (?:value|property name|',' delimiter|':' delimiter)|^Extra data|JSON is malformed"
@@ -57,6 +60,7 @@ _JSON_FAULTS = (
     ("Invalid \\", "a backslash stands before what needs none"),
 )
 _LIBRARY_NOISE = re.compile(r"HTTPS?ConnectionPool\(.*|<[\w.]+ object at 0x[0-9a-f]+>[: ]*|\(Caused by .*", re.S)
+_CURL = re.compile(r"Failed to perform, curl: \(\d+\) |\.? ?See https://curl\.se\S* first for more details\.?")
 _PAGE = re.compile(r"<!doctype html|<html|<head|<body", re.I)
 _HIDDEN = re.compile(r"<(script|style|title|head)\b.*?</\1>", re.I | re.S)
 _TAG = re.compile(r"</?[a-zA-Z!][^<>]*>")
@@ -104,7 +108,7 @@ def plain_text(text: str) -> str:
     noisy = _LIBRARY_NOISE.search(text)
     if noisy:
         text = text[: noisy.start()] + (_phrase(noisy.group()) or "") + text[noisy.end() :]
-    text = " ".join(unescape(_TAG.sub(" ", text)).split())
+    text = " ".join(unescape(_TAG.sub(" ", _CURL.sub("", text))).split())
     return text if len(text) <= LENGTH_MAX else text[: LENGTH_MAX - 1].rstrip() + "…"
 
 

@@ -229,6 +229,10 @@ class Service(Protocol):
         """Sell one position, or a part of it; a RequestError with status 409 where it cannot be."""
         ...
 
+    async def cancel(self, client_order_id: str) -> OrderRecord:
+        """Cancel one open order; a RequestError with status 404 or 409 where there is none."""
+        ...
+
     def flatten_progress(self) -> FlattenProgress:
         """Return whether a flatten is in progress, and what is left and why."""
         ...

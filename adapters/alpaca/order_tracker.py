@@ -177,14 +177,6 @@ class OrderTracker:
         replaced = order.row.get("replaces")
         return record is not None and not replaced and number(order.row, "qty") < Decimal(record.quantity)
 
-    def resting_shares(self) -> Mapping[str, Decimal]:
-        """Give the shares that orders which protect may sell at any moment, by symbol."""
-        shares: dict[str, Decimal] = {}
-        for order in self.resting.values():
-            symbol = str(order.row["symbol"])
-            shares[symbol] = shares.get(symbol, ZERO) + order.left
-        return shares
-
     def noted(self, client_order_id: str, row: JsonObject) -> TrackedOrder:
         """Give the order of an answer to its sending, and learn its legs."""
         return TrackedOrder(row=row, filled=self._filled_of(client_order_id, row))

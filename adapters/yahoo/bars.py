@@ -37,6 +37,8 @@ TIMEOUTS_A_CALL = 3
 REFUSALS_MAX = 3
 REST_SECONDS = 300.0
 AGAIN = "Yahoo is asked again by itself; with Alpaca keys, Alpaca is asked instead."
+# what yfinance writes above the names it has no bars of
+HEADING = re.compile(r"\d+ Failed downloads?:", re.IGNORECASE)
 RATE_LIMITED = re.compile(r"too many requests|rate.?limit|\b429\b", re.IGNORECASE)
 UNREACHABLE = re.compile(
     r"unauthorized|crumb|\b40[13]\b|curl|connection|resolve|timed? ?out|max retries", re.IGNORECASE
@@ -192,7 +194,8 @@ class YfinanceBars:
 
 def _plain(messages: Sequence[str]) -> str:
     """Return what yfinance logged in plain words, each cause once."""
-    return "; ".join(dict.fromkeys(plain_message(text) for text in messages)) or "the answer is empty"
+    said = (text for text in messages if not HEADING.match(text))
+    return "; ".join(dict.fromkeys(plain_message(text) for text in said)) or "the answer is empty"
 
 
 def _batches(symbols: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -42,6 +42,22 @@ export function sell({ ticker, quantity, value }) {
   });
 }
 
+/** Ask whether a new ranker is to be trained. */
+export function retrain() {
+  confirm({
+    title: "Retrain the ranker?", text: "It is trained on 18 months in a process beside trading, for a minute or two, and put in use where its figures out of sample are not worse. No order is sent.", verb: "Retrain",
+    send: () => ask("/quant/retrain?wait=false", "POST"), told: ({ job_id }) => `Training runs as ${job_id}.`,
+  });
+}
+
+/** Ask whether the ranker before the one in use is to be used again. */
+export function rollback() {
+  confirm({
+    title: "Roll the ranker back?", text: "The version before the one in use decides from the next step on. Nothing is deleted; no order is sent now.", verb: "Roll back",
+    send: () => ask("/quant/rollback", "POST"), told: ({ model_id, replaced }) => `${model_id} is in use again, instead of ${replaced ?? "none"}.`,
+  });
+}
+
 /** Ask whether the RL ensemble is to be trained. */
 export function train() {
   confirm({

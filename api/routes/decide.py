@@ -13,7 +13,7 @@ from api.dependencies import Limit, Now, ServiceDependency, StrictRoute, Waiting
 from api.openapi import SERVICE_CALL, problems
 from api.schemas.base import Data
 from api.schemas.decision import DecisionAnswer, DecisionsAnswer, DecisionSummary
-from api.schemas.portfolio import ExecutionAnswer
+from api.schemas.portfolio import ExecutionAnswer, described_orders
 from api.schemas.requests import IDENTIFIER, DecideRequest, ExecuteRequest, past_moment
 from core.cycles import DECIDE, DECIDE_V2
 from core.errors import RequestError
@@ -42,7 +42,8 @@ async def execute(
 ) -> ExecutionAnswer:
     """Send a decision's approved orders; unless `dry_run` is false, only say what would be sent."""
     done = await service.execute(body.decision_id, dry_run=body.dry_run)
-    return ExecutionAnswer.of(done, data=Data.of_now(service))
+    orders = described_orders(done.orders, service.ledger)
+    return ExecutionAnswer.of(done, orders=orders, data=Data.of_now(service))
 
 
 @router.get("/decisions", responses=problems(422, 503))

@@ -9,11 +9,11 @@ from api.openapi import problems
 from api.schemas.base import Data
 from api.schemas.portfolio import (
     FillAnswer,
-    OrderAnswer,
     OrdersAnswer,
     PositionsAnswer,
     ReconciliationAnswer,
     TradesAnswer,
+    described_orders,
 )
 
 router = APIRouter(tags=["portfolio"])
@@ -23,8 +23,7 @@ router = APIRouter(tags=["portfolio"])
 async def orders(service: ServiceDependency, limit: Limit = 50) -> OrdersAnswer:
     """List orders and what became of them and why, and what limits stopped; newest first."""
     found, refused = service.ledger.orders(limit), service.ledger.refusals(limit)
-    executed = service.ledger.executed([order.client_order_id for order in found])
-    orders = [OrderAnswer.of_order(order, executed.get(order.client_order_id)) for order in found]
+    orders = described_orders(found, service.ledger)
     return OrdersAnswer.model_validate({"orders": orders, "refused": refused, "data": Data.of_now(service)})
 
 

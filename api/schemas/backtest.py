@@ -17,6 +17,7 @@ class Figures(ResponseSchema):
     model_config = ConfigDict(extra="allow")
 
     job_id: str
+    hint: str = Field(description="Where its progress is seen while it runs; sent first.")
     status: str
     warnings: list[str] = Field(description="What the simulation never did: read before any figure.")
     caveats: list[str] = Field(description="What the figures mean; a universe picked with hindsight is named.")
@@ -32,6 +33,7 @@ class BacktestAnswer(Figures):
             "examples": [
                 {
                     "job_id": "backtest-1-20250630T194500",
+                    "hint": "trading-engine jobs backtest-1-20250630T194500",
                     "status": "done",
                     "total_return": 0.11,
                     "alpha": 0.003,
@@ -71,6 +73,7 @@ class ScanBacktestAnswer(Figures):
             "examples": [
                 {
                     "job_id": "scan_backtest-1-20250630T194500",
+                    "hint": "trading-engine jobs scan_backtest-1-20250630T194500",
                     "status": "done",
                     "horizon": "21 sessions from the next open",
                     "warnings": [],

@@ -107,6 +107,7 @@ class RetrainAnswer(ResponseSchema):
     model_config = ConfigDict(extra="allow")
 
     job_id: str
+    hint: str = Field(description="Where its progress is seen while it runs; sent first.")
     status: str
     data: Data
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ from pydantic import AliasPath, Field
 from api.schemas.base import TICKER, Data, ResponseSchema, example
 from core.brackets import Levels
 from core.protection import PositionProtection
-from core.service import OrderRecord
+from core.service import LedgerQueries, OrderRecord
 from core.slippage import Executed, fill_slippage_bps, slippage_bps
 from core.types import Fill, Portfolio
 
@@ -48,6 +48,12 @@ class OrderAnswer(ResponseSchema):
         return cls.of(
             record, filled_quantity=executed.quantity, average_price=executed.average_price, slippage_bps=bps
         )
+
+
+def described_orders(found: Sequence[OrderRecord], ledger: LedgerQueries) -> list[OrderAnswer]:
+    """Describe orders, each with what of it has traded."""
+    executed = ledger.executed([order.client_order_id for order in found])
+    return [OrderAnswer.of_order(order, executed.get(order.client_order_id)) for order in found]
 
 
 class RefusalAnswer(ResponseSchema):

@@ -92,6 +92,7 @@ class TrainAnswer(ResponseSchema):
     model_config = ConfigDict(extra="allow")
 
     job_id: str
+    hint: str = Field(description="Where its progress is seen while it runs; sent first.")
     status: str
     tickers: list[str]
     window: dict[str, str]

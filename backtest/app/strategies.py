@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from backtest.app.intraday import DECIDES, IntradayBroker, intraday_schedule
 from backtest.app.settings import BacktestSpec, Settings, settings_of, v8_settings_of
 from backtest.progress import Progress, no_progress
 from backtest.runner import Run, ScheduledStep, run
-from config.environment import Environment, read_environment
+from config.environment import FOLDER, Environment, read_environment
 from config.trading import QuantSettings
 from core.cycles import DECIDE
 from core.errors import RequestError
@@ -36,7 +37,7 @@ from models.ranker.walk_forward import fold_rows, walk_forward
 
 USUAL_START = date(2019, 1, 2)
 HISTORY_DAYS = 1900  # before the start: the regime's window of 1,000 sessions, with room
-WARM_UP_SESSIONS = 252  # the slowest factor's, before the ranker's first window
+WARM_UP_SESSIONS = 252  # the slowest factor's
 SESSIONS_PER_MONTH = 21
 V8_NAMES = 8
 V8_EXPOSURE = 0.98  # what opens above its close is paid from the rest; at 1.0 the broker rejects such buys
@@ -57,12 +58,13 @@ def load_panel(spec: BacktestSpec, environment: Environment, now: datetime) -> t
     """
     trading = settings_of(spec).trading
     request = SourceRequest(
-        environment=with_feed(environment, spec.feed),
+        environment=with_feed(environment, spec.feed, spec.folder),
         settings=trading.data,
         universe=trading.universe,
         calendar=NyseCalendar(),
         route_is_builtin=True,
         now=now,
+        folder=spec.folder,
     )
     first = max(FIRST_DAY, (spec.start or USUAL_START) - timedelta(days=HISTORY_DAYS))
     return read_panel(request, first, spec.end)
@@ -71,7 +73,9 @@ def load_panel(spec: BacktestSpec, environment: Environment, now: datetime) -> t
 def decision_rows(spec: BacktestSpec, panel: BarPanel) -> tuple[int, int]:
     """Return the rows of the first and the last decision.
 
-    The first lies one session before the start, so that the start's return counts.
+    The first lies one session before the start, so that the start's return counts. Without a start the ranker has
+    a full window from the first day; a start that is asked for may lie earlier: until its window is full the
+    ranker learns from what there is, as the daemon's does.
 
     Raises
     ------
@@ -79,20 +83,21 @@ def decision_rows(spec: BacktestSpec, panel: BarPanel) -> tuple[int, int]:
         Status 422 when the bars do not reach so far.
     """
     sessions = panel.sessions.astype("datetime64[D]")
-    earliest = _earliest(settings_of(spec).trading.quant)
+    full, earliest = full_window_row(settings_of(spec).trading.quant), WARM_UP_SESSIONS - 1
     last = len(sessions) - 1
     if spec.end is not None:
         last = int(np.searchsorted(sessions, np.datetime64(spec.end, "D"), side="right")) - 1
     wanted = np.datetime64(spec.start or USUAL_START, "D")
     first = int(np.searchsorted(sessions, wanted)) - 1
     if spec.start is None:
-        first = max(first, earliest)
+        first = max(first, full)
+        earliest = full
     if first < earliest or last <= first:
         begins = sessions[earliest + 1] if earliest + 1 < len(sessions) else "never"
         raise RequestError(
             f"The bars run from {sessions[0]} to {sessions[-1]}; {spec.start or 'the default'} to "
             f"{spec.end or 'their end'} cannot be walked forward.",
-            hint=f"The earliest start is {begins}: the ranker's window and its factors need a past.",
+            hint=f"The earliest start is {begins}: the ranker and its factors need a past.",
             status=422,
         )
     return first, last
@@ -256,12 +261,12 @@ def _run_schedule(
     )
 
 
-def _earliest(quant: QuantSettings) -> int:
+def full_window_row(quant: QuantSettings) -> int:
     """Return the first row whose ranker has a full window of full factors behind it."""
     return WARM_UP_SESSIONS + quant.window_months * SESSIONS_PER_MONTH
 
 
-def with_feed(environment: Environment, feed: str) -> Environment:
+def with_feed(environment: Environment, feed: str, folder: Path = FOLDER) -> Environment:
     """Return the environment with another DATA_PROVIDER."""
     if not feed:
         return environment
@@ -269,5 +274,5 @@ def with_feed(environment: Environment, feed: str) -> Environment:
     if environment.alpaca_key is not None and environment.alpaca_secret is not None:
         variables["ALPACA_API_KEY"] = environment.alpaca_key.get_secret_value()
         variables["ALPACA_SECRET_KEY"] = environment.alpaca_secret.get_secret_value()
-    chosen = read_environment(variables)
+    chosen = read_environment(variables, folder)
     return replace(environment, provider=chosen.provider, parquet_path=chosen.parquet_path)

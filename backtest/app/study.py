@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from analysis.bill_rate import bill_returns
 from backtest.app.ablation import run_ablations
+from backtest.app.caveats import caveats_of
 from backtest.app.engine import BacktestEngine
 from backtest.app.intraday import intraday_coverage
 from backtest.app.settings import (
@@ -55,6 +56,7 @@ TITLES = {
     "pipeline": "Whole pipeline: scan, ranker, vote, limits, exits",
     "diversified": "Whole pipeline: the least-correlated book, limits; the votes are only shown",
     "baseline": "Whole pipeline: equal weight at a volatility target, limits; the votes are only shown",
+    "evidence": "Whole pipeline: the baseline and what challengers have earned, limits; the votes are only shown",
     "quant_v8": f"Quant v8 alone: the ranker's top {V8_NAMES}, equal weight, every {{sessions}} sessions",
 }
 FITS, TRADES, MEASURES, PARTS = "fit rankers", "trade", "measure", "switch parts off"
@@ -144,7 +146,7 @@ def measure(
             config_digest=digest(chosen.trading, chosen.risk),
             seen=seen_span(spec, chosen.trading.profile),
             universe=coverage_of(chosen.trading.universe.name, chosen.trading.universe.is_dated, market),
-            caveats=(*profile_caveats(spec, chosen.trading.profile), *remote_caveats(chosen.trading)),
+            caveats=caveats_of(spec, chosen.trading, panel, first),
             intraday_coverage=_coverage(spec, panel, chosen, first, last),
         ),
         run,
@@ -225,20 +227,6 @@ def recorded_trials(spec: BacktestSpec) -> Trials:
             hint="Each trial has a name and its variants.",
         ) from error
     return Trials(count=max(1, count if spec.trials is None else spec.trials), sharpes=sharpes)
-
-
-def profile_caveats(spec: BacktestSpec, profile: str) -> tuple[str, ...]:
-    """Return the caveats that the profile's file states."""
-    return tuple(read_profile(spec.folder, profile).get("caveats", ()))
-
-
-def remote_caveats(trading: TradingSettings) -> tuple[str, ...]:
-    """Say which agents a backtest leaves out: what answers over HTTP has no past that could be walked."""
-    return tuple(
-        f"The agent {name} answers over HTTP and takes no part: what it would say today of days that it may know "
-        "is no evidence. Only days after its registration are."
-        for name in trading.agents
-    )
 
 
 def _title_of(strategy: Strategy, settings: Settings) -> str:

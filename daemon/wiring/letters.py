@@ -22,7 +22,6 @@ from analysis.letter import (
     sent_lines,
     tomorrow_lines,
 )
-from backtest.lookahead import differences
 from backtest.replay import Recorded, inputs_of
 from core.brackets import Levels
 from core.cycles import RECOVER
@@ -33,6 +32,7 @@ from core.types import Portfolio, StepReport
 from daemon.letter_page import letter_page, letter_text
 from daemon.letter_store import LetterStore
 from daemon.wiring.engine_factory import EngineFactory
+from daemon.wiring.letter_differences import difference, same
 from daemon.wiring.scoreboard import ACCOUNT
 from pipeline.engine import Engine
 
@@ -95,6 +95,10 @@ class LetterService:
     def letter(self, session: str) -> Letter | None:
         """Return a letter that was written (ISO date; empty for the newest); None when there is none."""
         return self._store.read(session)
+
+    def sessions(self) -> Sequence[str]:
+        """Return the sessions that have a letter, ISO dates, newest first."""
+        return self._store.sessions()
 
     def page(self, letter: Letter) -> str:
         """Return a letter as one HTML page without any outside file."""
@@ -261,21 +265,6 @@ def notes(steps: Sequence[StepReport], closes: Mapping[str, object]) -> Iterator
         yield "no step was taken in this session"
     if ACCOUNT not in closes:
         yield "no session has been closed yet; returns begin with the second close"
-
-
-def same(mine: StepReport, theirs: StepReport | None) -> bool:
-    """Return whether a book's step is the account's: the same plan from the same fills."""
-    return theirs is not None and mine.plan == theirs.plan and mine.fills == theirs.fills
-
-
-def difference(mine: StepReport, theirs: StepReport | None) -> str:
-    """Return where two steps differ first, in words."""
-    at = f"{mine.as_of.astimezone(NEW_YORK):%H:%M} {mine.cycle.name}"
-    if theirs is None:
-        return f"{at}: the book took no such step"
-    pair = (msgspec.json.decode(msgspec.json.encode(one)) for one in (mine, theirs))
-    path, ours, its = next(differences(*pair), ("nothing", "", ""))
-    return f"{at}: {path} is {str(ours)[:80]} in the account and {str(its)[:80]} in the book"
 
 
 def _price(level: Decimal | None) -> float | None:

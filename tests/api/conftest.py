@@ -77,6 +77,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         wired.metrics,
         judgement=wired.engines.scores,
         letters=wired.letters,
+        history=wired.history,
     )  # fmt: skip
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))

@@ -239,7 +239,11 @@ def test_execute_sends_each_order_once(client: httpx.Client) -> None:
     assert [[one[name] for name in same] for one in again["orders"]] == [
         [one[name] for name in same] for one in sent["orders"]
     ]
-    known = [order["client_order_id"] for order in client.get("/orders", params={"limit": 500}).json()["orders"]]
+    listed = client.get("/orders", params={"limit": 500}).json()["orders"]
+    shown = client.post("/execute", json={"decision_id": made["decision_id"], "dry_run": False}).json()["orders"]
+    for order in (*shown, *listed):
+        assert (order["status"] == "filled") == (order["filled_quantity"] == order["quantity"]), order
+    known = [order["client_order_id"] for order in listed]
     assert all(known.count(order["client_order_id"]) == 1 for order in sent["orders"])
     held = client.get("/positions").json()
     assert set(held["pending"]) <= set(known)

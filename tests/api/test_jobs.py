@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 
 from tests.api.problem import assert_problem
@@ -36,3 +38,15 @@ def test_a_rollback_without_an_earlier_ranker_is_a_clear_refusal(client: httpx.C
     before = client.get("/status").json()["models"]["quant"]["model_id"]
     assert_problem(client.post("/quant/rollback"), 409)
     assert client.get("/status").json()["models"]["quant"]["model_id"] == before
+
+
+def test_a_waited_job_says_at_once_where_to_look(client: httpx.Client) -> None:
+    with client.stream("POST", "/quant/retrain", timeout=120) as answer:
+        parts = answer.iter_text()
+        first = next(parts)
+        job_id = json.loads(f"{first.rstrip().rstrip(',').rstrip('}')}}}")["job_id"]
+        seen = client.get(f"/jobs/{job_id}").json()["status"]
+        whole = json.loads(first + "".join(parts))
+    assert f"trading-engine jobs {job_id}" in whole["hint"]
+    assert whole["samples"] > 0
+    assert seen == ("done" if "samples" in first else "running")

@@ -561,6 +561,17 @@ def test_a_placing_without_an_answer_never_rests_twice(fault: str, trading: Trad
     assert [quantity for quantity, _ in resting(trading).values()] == ["10"]
 
 
+@pytest.mark.parametrize("fault", ["error_before", "reject_unprocessable"])
+def test_a_decision_that_is_made_twice_places_its_stop_once(fault: str, trading: Trading) -> None:
+    trading.send("buy", "10")
+    trading.stand_in.faults.scripted.append(Scripted(request="POST /v2/orders", fault=fault))
+    for _ in range(2):  # two starts at one moment
+        found = rest(trading, held("10"), bracket("d1"))
+        assert found.bare_quantity == 10
+    assert trading.stand_in.book.post_attempts["d1-AAPL-protect"] <= 1
+    assert rest(trading, held("10"), bracket("d2")).quantity == 10
+
+
 def test_a_part_of_an_entry_is_protected_by_the_step_after_the_next(trading: Trading) -> None:
     trading.stand_in.faults.plan = FaultPlan(partial=1.0)
     trading.send("buy", "10")

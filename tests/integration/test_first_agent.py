@@ -85,6 +85,7 @@ def test_three_commands_bring_an_agent_of_ones_own_to_its_line(tmp_path: Path) -
         "version": status["mine"]["version"],
         "weight": 0.0,
         "abstains": "",
+        "look_ahead_check": status["mine"]["look_ahead_check"],
     }
     assert isinstance(decided, list)
     assert any(vote["agent"] == "mine" for one in decided for vote in one["votes"])

@@ -14,8 +14,8 @@ import pytest
 from analysis.trades import round_trips
 from backtest.app.output import picture_of, to_json
 from backtest.app.settings import settings_of, v8_settings
-from backtest.app.strategies import decision_rows, predict, run_pipeline, run_v8
-from backtest.app.study import Strategy, measure, recorded_trials
+from backtest.app.strategies import decision_rows, full_window_row, predict, run_pipeline, run_v8
+from backtest.app.study import Strategy, measure, recorded_trials, run_study
 from backtest.to_json import figures, plain
 from backtest.trading import describe, unproven
 from core.errors import RequestError
@@ -220,6 +220,20 @@ def test_a_span_without_a_past_is_refused() -> None:
         decision_rows(replace(spec(), start=panel().sessions[30].item()), panel())
     with pytest.raises(RequestError, match="cannot be walked forward"):
         decision_rows(replace(spec(), end=START.replace(year=2020)), panel())
+
+
+def test_a_start_that_is_asked_for_may_lie_before_the_rankers_window_is_full() -> None:
+    """The ranker learns from what there is, and the report says so; by itself it begins with a full window."""
+    sessions = panel().sessions
+    early = replace(spec(), start=sessions[252].item(), end=sessions[300].item())
+    done = run_study("quant_v8", early, panel(), "made up")
+    assert str(done.run.sessions[1])[:10] == str(sessions[252])[:10]
+    assert done.report.traded.buys > 5
+    assert any("fewer than 8 months" in caveat for caveat in done.report.about.caveats)
+    assert decision_rows(replace(spec(), start=None), panel())[0] == full_window_row(
+        settings_of(spec()).trading.quant
+    )
+    assert not any("fewer than" in caveat for caveat in study("quant_v8").report.about.caveats)
 
 
 def test_settings_of_a_backtest() -> None:

@@ -16,7 +16,9 @@ from core.plain_words import LENGTH_MAX, json_fault, plain_message, plain_reason
 from tests.servers.local_http import Answer, Asked, Cut, Hold, Outcome, local_server
 
 NOISE = re.compile(
-    r"HTTPConnectionPool|0x[0-9a-f]{6}|<[a-z!/]|Expecting|line \d+ column|Max retries|\bErrno\b", re.I
+    r"HTTPConnectionPool|0x[0-9a-f]{6}|<[a-z!/]|Expecting|line \d+ column|Max retries|\bErrno\b|\bcurl\b"
+    r"|DNSError",
+    re.I,
 )
 
 
@@ -102,6 +104,16 @@ def test_what_is_plain_stays_as_it_is() -> None:
         ("['SPY']: YFRateLimitError('Too Many Requests. Rate limited. Try after a while.')",
          "it has been asked too often and wants a pause"),
         ("Failed to get ticker 'SPY' reason: Expecting value: line 1 column 1 (char 0)", "it is no JSON"),
+        ("Cookie/crumb fetch failed (DNSError), continuing without crumb",
+         "the name of the server is not found"),
+        ("['SPY']: DNSError('Failed to perform, curl: (6) Could not resolve host: query2.finance.yahoo.com. See "
+         "https://curl.se/libcurl/c/libcurl-errors.html first for more details.')",
+         "the name of the server is not found"),
+        ("Failed to perform, curl: (18) end of response with 97 bytes missing. See https://curl.se/x first for "
+         "more details.", "the connection was cut"),
+        ("Failed to perform, curl: (1) Received HTTP/0.9 when not allowed.", "the answer is not HTTP"),
+        ("Failed to perform, curl: (92) Something new. See https://curl.se/libcurl/c/libcurl-errors.html first "
+         "for more details.", "Something new"),
         ("$XYZ: possibly delisted; no price data found.", "$XYZ: possibly delisted; no price data found"),
     ],
 )  # fmt: skip

@@ -1,0 +1,38 @@
+"""The account's steps against a shadow book's: whether they are the same, else where they differ first."""
+
+from __future__ import annotations
+
+import msgspec
+
+from backtest.lookahead import differences
+from core.times import NEW_YORK
+from core.types import StepReport
+
+
+def same(mine: StepReport, theirs: StepReport | None) -> bool:
+    """Return whether a book's step is the account's: the same plan from the same fills.
+
+    A proposal of the account is sent by the book, so they are the same where there was nothing to send.
+    """
+    if theirs is None or mine.fills != theirs.fills:
+        return False
+    return mine.plan == theirs.plan or (_unsent(mine, theirs) and not theirs.plan.approved)
+
+
+def difference(mine: StepReport, theirs: StepReport | None) -> str:
+    """Return where two steps differ first, in words."""
+    at = f"{mine.as_of.astimezone(NEW_YORK):%H:%M} {mine.cycle.name}"
+    if theirs is None:
+        return f"{at}: the book took no such step"
+    if _unsent(mine, theirs):
+        return (
+            f"{at}: the account only proposed it, the book sent its {len(theirs.plan.approved)} orders; "
+            "from then on they hold different shares"
+        )
+    pair = (msgspec.json.decode(msgspec.json.encode(one)) for one in (mine, theirs))
+    path, ours, its = next(differences(*pair), ("nothing", "", ""))
+    return f"{at}: {path} is {str(ours)[:80]} in the account and {str(its)[:80]} in the book"
+
+
+def _unsent(mine: StepReport, theirs: StepReport) -> bool:
+    return theirs.cycle.submits and not mine.cycle.submits
