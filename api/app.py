@@ -117,7 +117,7 @@ def create_app(
     state.evidence, state.letters, state.history = judgement or NullEvidence(), letters, history
     state.start_wait_seconds_max = start_wait_seconds_max
     state.identity, state.waiting_places = Identity(environment), WaitingPlaces(limits.waiting_requests_max)
-    app.add_middleware(UniverseMiddleware, universe=universe)
+    app.add_middleware(UniverseMiddleware, universe=universe, held=lambda: service.portfolio().positions)
     app.add_middleware(StreamMiddleware, hub=hub)
     _add_security(app, environment, limits)
     _include_routes(app)
