@@ -115,7 +115,8 @@ def write_own(file: str, content: Mapping[str, Any], folder: Path = FOLDER) -> P
 
 def _require_usable(file: str, content: Mapping[str, Any], folder: Path) -> None:
     """Read all the settings with a new file beside the others."""
-    with tempfile.TemporaryDirectory() as tried:
+    # beside the settings' folder, for the user's own profiles, universes and agents are found beside it
+    with tempfile.TemporaryDirectory(prefix=".config-", dir=folder.parent) as tried:
         for kept in (*folder.glob("*.json"), *(folder / "profiles").glob("*.json")):
             copy = Path(tried) / kept.relative_to(folder)
             copy.parent.mkdir(exist_ok=True)

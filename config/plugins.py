@@ -23,6 +23,8 @@ class PluginSettings(Frozen):
         For running a plug-in's file at the start.
     fit_seconds_max : float
         For one `fit`.
+    check_seconds_max : float
+        For the check for look-ahead at the start, in a child process.
     memory_mb_max : float
         By how much one call may raise the most memory the process ever held, MB; looked at each 50 ms.
     """
@@ -30,6 +32,7 @@ class PluginSettings(Frozen):
     deadline_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
     load_seconds_max: Annotated[float, Field(gt=0, le=600)] = 60.0
     fit_seconds_max: Annotated[float, Field(gt=0, le=86_400)] = 600.0
+    check_seconds_max: Annotated[float, Field(gt=0, le=3_600)] = 120.0
     memory_mb_max: Annotated[float, Field(gt=0)] = 1024.0
 
 

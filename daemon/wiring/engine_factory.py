@@ -139,7 +139,7 @@ class EngineFactory:
         def team_of(settings: TradingSettings) -> Team:
             return self.plugins.strategy_of(settings, parts) or agents_of(settings)
 
-        self.scores.prepare(agents_of(self.trading).say)
+        self.scores.prepare(agents_of(self.trading).say, self.plugins.names)
         return team_of
 
     def open_ledger(self) -> SqliteLedger:

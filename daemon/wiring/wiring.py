@@ -26,7 +26,7 @@ from daemon.engine_service import EngineService
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
 from daemon.service_dependencies import ComparedMarket, ServiceDependencies
-from daemon.wiring.backtest_jobs import BacktestService
+from daemon.wiring.backtest_jobs import RUNS, BacktestService
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.cron import JobScheduler
 from daemon.wiring.engine_factory import EngineFactory
@@ -106,7 +106,9 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
         notifications.stop()
         lock.release()
 
-    given = _service_dependencies(engines, scheduler, metrics, notifications, BacktestService(folder), close)
+    given = _service_dependencies(
+        engines, scheduler, metrics, notifications, BacktestService(folder, environment.state_dir / RUNS), close
+    )
     port = environment.port or trading.server.port
     service = EngineService(given)
     letters = LetterService(engines, lambda: service.engine, given.levels_of)
