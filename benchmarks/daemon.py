@@ -87,7 +87,7 @@ UNDER_SETTINGS = "import pathlib, sys, server; server.leave(server.main(pathlib.
 
 
 class Daemon(Child):
-    """`python server.py` on a free port, with a state folder of its own, under these settings or the committed."""
+    """`python server.py` on a free port, with its own state folder, under these settings or the committed."""
 
     def __init__(self, state: Path, provider: str = "simulated", settings: Path | None = None) -> None:
         self.port = free_port()

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from models.regime.tracker import RegimeTracker
 
 NOTES_SHOWN_MAX = 10
+RAW_FACTOR_SESSIONS = 64  # a quarter: a decision of that time is made again without all factors anew
 
 
 @dataclass(kw_only=True, eq=False)
@@ -81,7 +82,9 @@ class EngineFactory:
         self.sentiment.open()
         feed, clock = self._feed()
         self._feed_in_use = feed
-        factors, tracker = FactorStore(trading.universe.sector_etf_of), RegimeTracker(trading.regime)
+        # one panel, the newest, at a time: thousands of names are hundreds of MB each
+        factors = FactorStore(trading.universe.sector_etf_of, panels_max=1, raw_sessions=RAW_FACTOR_SESSIONS)
+        tracker = RegimeTracker(trading.regime)
         ledger = self.open_ledger()
         self.memory.open(ledger)
         self.ranker.open(clock, factors)
