@@ -11,7 +11,7 @@ TOPICS = (
     "regime.update", "sector.hot", "signal.buy", "signal.sell", "decision.made", "order.submitted",
     "order.filled", "order.refused", "risk.alert", "portfolio.update", "job.progress", "model.updated",
     "state.changed", "order.cancelled", "order.expired", "corporate.action", "cash.movement",
-    "scoreboard.update",
+    "scoreboard.update", "letter.written",
 )  # fmt: skip
 
 

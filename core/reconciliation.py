@@ -26,8 +26,8 @@ class AccountState(Struct, frozen=True, kw_only=True):
         Fills of such orders that are still listed, oldest first.
     restricted : str
         Why the account takes no orders; empty when it does.
-    resting : mapping of str to Decimal
-        Shares that stops and targets of the engine's may sell at any moment, by symbol.
+    fired : mapping of str to Decimal
+        Shares that stops and targets of the engine's have sold since the last `settle`, at most, by symbol.
     notices : mapping of str to str
         What the broker lists that books nothing or is not understood, by its id.
     """
@@ -37,7 +37,7 @@ class AccountState(Struct, frozen=True, kw_only=True):
     foreign_orders: tuple[Order, ...] = ()
     foreign_fills: tuple[Fill, ...] = ()
     restricted: str = ""
-    resting: Mapping[str, Decimal] = field(default_factory=dict)
+    fired: Mapping[str, Decimal] = field(default_factory=dict)
     notices: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -29,6 +29,10 @@ class LetterStore:
         body = msgspec.json.format(msgspec.json.encode(letter))
         replace_atomically(self._folder / f"{letter.session}.json", body)
 
+    def sessions(self) -> tuple[str, ...]:
+        """Return the sessions that have a letter, ISO dates, newest first."""
+        return tuple(sorted((path.stem for path in self._folder.glob("*.json")), reverse=True))
+
     def read(self, session: str) -> Letter | None:
         """Return a session's letter (ISO date; empty for the newest); None when there is none.
 

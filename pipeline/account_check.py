@@ -8,13 +8,14 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from core.account_conditions import NO_CONDITIONS, AccountConditions
 from core.reconciliation import AccountSource, AccountState, Reconciliation
 from core.times import market_date
 from core.types import CashMovement, Fill, MarketView, Portfolio, Settlement
-from pipeline.account_comparison import compare, explain
+from pipeline.account_comparison import compare, explain, person_flow
 from pipeline.conditions import under_conditions, with_conditions, without_missing
 from pipeline.portfolio_changes import apply_settlement
 from pipeline.reconciliation_messages import differences_of, messages
@@ -162,7 +163,7 @@ class AccountCheck:
 
     def _compared(self, portfolio: Portfolio, account: AccountState, view: MarketView) -> Checked:
         before = portfolio.account
-        foreign = self._ledger.new_fills([fill for fill in account.foreign_fills if fill.at > self._since])
+        foreign = self._not_booked([fill for fill in account.foreign_fills if fill.at > self._since])
         explained = explain(portfolio, account, foreign, person_pays_in=self._person_pays_in)
         explained = Settlement(
             fills=explained.fills, cash_movements=self._ledger.new_cash_movements(explained.cash_movements)
@@ -187,6 +188,12 @@ class AccountCheck:
         }
         notes = (*messages(whole, account, before, found, explained), *self._of_others(account))
         return Checked(portfolio=under_conditions(whole, found), settlement=explained, notes=notes)
+
+    def _not_booked(self, fills: Sequence[Fill]) -> list[Fill]:
+        """Keep a person's fills of which neither the trade nor the flow of cash is booked: never both are."""
+        fresh = [(person_flow(fill, fill.quantity * fill.price), fill) for fill in self._ledger.new_fills(fills)]
+        unmoved = {flow.movement_id for flow in self._ledger.new_cash_movements([flow for flow, _ in fresh])}
+        return [fill for flow, fill in fresh if flow.movement_id in unmoved]
 
     def _conditions(
         self, whole: Portfolio, account: AccountState, view: MarketView, by_hand: Sequence[Fill]
@@ -260,4 +267,7 @@ def settle_and_check(
     more = checked.settlement
     if more.ids:
         settled = joined(settled, more)
-    return settled, checked.portfolio, ended, checked.notes
+    losses = parts.lots.losses_after(settled.fills, market_date(view.as_of)) or UNSET
+    whole = checked.portfolio
+    taxed = whole if whole.loss_sales == losses else replace(whole, loss_sales=losses)
+    return settled, taxed, ended, checked.notes

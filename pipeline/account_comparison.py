@@ -54,7 +54,7 @@ def explain(
             trades.append(replace(fill, quantity=taken, rule=BY_HAND))
         rest = to_cents(value) - to_cents(taken * fill.price)
         if rest and person_pays_in:
-            movements.append(_flow(fill, rest if fill.side is Side.SELL else -rest))
+            movements.append(person_flow(fill, rest))
     return Settlement(fills=tuple(trades), cash_movements=tuple(movements))
 
 
@@ -131,16 +131,16 @@ def _frozen(
 def _lacking(portfolio: Portfolio, account: AccountState, symbol: str) -> Decimal:
     """Return the shares of the ledger's that the account lacks and no order on its way explains."""
     selling = sum((o.quantity for o in portfolio.pending if o.symbol == symbol and o.side is Side.SELL), ZERO)
-    selling += account.resting.get(symbol, ZERO)  # it was there a moment ago, and may have just been reached
+    selling += account.fired.get(symbol, ZERO)
     return max(_held(portfolio, symbol) - selling - account.shares.get(symbol, ZERO), ZERO)
 
 
 def _fired_usd(portfolio: Portfolio, account: AccountState) -> Decimal:
     """Return what resting orders seem to have just brought: shares they covered are gone."""
-    gone = {symbol: _held(portfolio, symbol) - account.shares.get(symbol, ZERO) for symbol in account.resting}
+    gone = {symbol: _held(portfolio, symbol) - account.shares.get(symbol, ZERO) for symbol in account.fired}
     return sum(
         (min(gone[symbol], shares) * portfolio.positions[symbol].last_price * MOVED_MAX
-         for symbol, shares in account.resting.items() if gone[symbol] > 0),
+         for symbol, shares in account.fired.items() if gone[symbol] > 0),
         ZERO,
     )  # fmt: skip
 
@@ -175,7 +175,9 @@ def _held(portfolio: Portfolio, symbol: str) -> Decimal:
     return position.quantity if position else ZERO
 
 
-def _flow(fill: Fill, amount: Decimal) -> CashMovement:
+def person_flow(fill: Fill, value_usd: Decimal) -> CashMovement:
+    """Return the flow of cash that a person's trade of his own shares, of so much value, is."""
+    amount = value_usd if fill.side is Side.SELL else -value_usd
     kind = CashKind.DEPOSIT if amount > 0 else CashKind.WITHDRAWAL
     verb = "sold" if fill.side is Side.SELL else "bought"
     return CashMovement(

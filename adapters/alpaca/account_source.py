@@ -10,6 +10,7 @@ from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.order_tracker import OrderTracker
 from adapters.alpaca.orders import foreign_order, number, readable
 from adapters.alpaca.pre_trade_rules import restriction_of
+from adapters.alpaca.shares_there import fired_shares
 from adapters.alpaca.trade_updates import TradeUpdates
 from adapters.alpaca.trading_client import AlpacaApi
 from core.reconciliation import AccountState
@@ -17,7 +18,7 @@ from core.reconciliation import AccountState
 
 @dataclass(frozen=True, kw_only=True)
 class AlpacaAccount:
-    """Implements `core.reconciliation.AccountSource`: two requests each; the rest is polled by every step."""
+    """Implements `core.reconciliation.AccountSource`: three requests each; the rest is polled by every step."""
 
     api: AlpacaApi
     tracker: OrderTracker
@@ -26,7 +27,7 @@ class AlpacaAccount:
 
     @readable()
     def account_state(self) -> AccountState:
-        """Ask for cash, shares and what restricts the account; the rest is as of the last `settle`."""
+        """Ask for cash, shares and what restricts the account, then for what rests: it may have fired."""
         account, rows = self.api.account(), self.api.positions()
         return AccountState(
             cash=Decimal(str(account["cash"])),
@@ -34,7 +35,7 @@ class AlpacaAccount:
             foreign_orders=tuple(foreign_order(row) for row in self.tracker.foreign),
             foreign_fills=self.tracker.foreign_fills,
             restricted=restriction_of(account),
-            resting=self.tracker.resting_shares(),
+            fired=fired_shares(self.api, self.tracker),
             notices=self.activities.notices,
         )
 

@@ -23,6 +23,7 @@ import structlog
 from adapters.alpaca.order_tracker import OrderTracker
 from adapters.alpaca.orders import ENDED, readable
 from adapters.alpaca.resting_prices import RestingPrices, resting_request
+from adapters.alpaca.shares_there import shares_in_doubt
 from adapters.alpaca.tracked_order import TrackedOrder
 from adapters.alpaca.trading_client import AlpacaApi, RequestRefused, Unanswered
 from core.brackets import Bracket
@@ -75,6 +76,7 @@ class RestingStops:
     _selling: dict[str, Decimal] = field(default_factory=dict)
     _reasons: dict[str, str] = field(default_factory=dict)
     _refused_beside: dict[str, tuple[date, frozenset[str]]] = field(default_factory=dict)
+    _there: Mapping[str, Decimal] = field(default_factory=dict)
 
     def take_up(self) -> None:
         """Begin a step with what the tracker has just found."""
@@ -104,6 +106,7 @@ class RestingStops:
         self.tracker.ended = {}
         self._reasons.clear()
         self._selling.clear()
+        self._there = shares_in_doubt(self.api, self.tracker, portfolio.positions)
         by_symbol = {bracket.symbol: bracket for bracket in brackets if bracket.symbol in portfolio.positions}
         for symbol in sorted({*by_symbol, *(str(order.row["symbol"]) for order in self._resting.values())}):
             self._rest(symbol, by_symbol.get(symbol), portfolio.positions.get(symbol), at)
@@ -155,6 +158,9 @@ class RestingStops:
             return
         if self._is_refused_beside(symbol, at):
             self._reasons[symbol] = "a buy of it that is not the engine's is open; Alpaca takes no stop beside it"
+        elif self.tracker.recorded(protective_order_id(bracket.decision_id, symbol)) is not None:
+            # two starts at one moment are one decision: no order is sent twice, the next step has another name
+            self._reasons[symbol] = "this decision has placed it before; the next one does so anew"
         else:
             self._place(bracket, quantity, prices, bracket.levels(held.average_price).stop_rule or "", at)
 
@@ -169,8 +175,11 @@ class RestingStops:
             self._end_stale(buys)
             return ZERO
         selling = self._selling[symbol] = sum((order.quantity for order in coming), ZERO)
-        quantity = max(held.quantity - selling, ZERO).to_integral_value(ROUND_DOWN)
-        if not selling and quantity < held.quantity:
+        there = self._there.get(symbol, held.quantity)
+        if there < held.quantity:
+            self._reasons[symbol] = "the account holds fewer shares of it while the answer to an order is owed"
+        quantity = max(min(held.quantity - selling, there), ZERO).to_integral_value(ROUND_DOWN)
+        if symbol not in self._reasons and not selling and quantity < held.quantity:
             self._reasons[symbol] = "Alpaca lets no fraction of a share rest"
         return quantity
 

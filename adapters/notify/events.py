@@ -47,6 +47,7 @@ class EventTranslator:
             "portfolio.update": self._portfolio,
             "cash.movement": _cash_movement,
             "corporate.action": _corporate_action,
+            "letter.written": _letter,
         }
 
     def notification(self, topic: str, at: datetime, data: Data) -> Notification | None:
@@ -203,6 +204,14 @@ def _corporate_action(at: datetime, data: Data) -> Notification:
         level=WARNING,
         subject=f"{data['ticker']}: {_words(data['kind'])}",
         text=_sentence(data.get("message") or f"{data['ticker']}: {_words(data['kind'])}"),
+    )
+
+
+def _letter(at: datetime, data: Data) -> Notification:
+    """Tell a session's letter, once: written anew it has the same key."""
+    session = data["session"]
+    return Notification(
+        key=f"letter:{session}", at=at, level=INFO, subject=f"Letter of {session}", text=data["text"]
     )
 
 

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from api.dependencies import Nothing, ServiceDependency, StrictRoute
 from api.openapi import problems
 from api.schemas.base import Data
-from api.schemas.letter import LetterAnswer
+from api.schemas.letter import LetterAnswer, LettersAnswer
 from api.schemas.scoreboard import ScoreboardAnswer
 from core.errors import RequestError
 from core.letter import Letter, LetterQueries
@@ -41,6 +41,12 @@ Letters = Annotated[LetterQueries, Depends(_letters)]
 def scoreboard(service: ServiceDependency, evidence: Evidence) -> ScoreboardAnswer:
     """Give each book and agent with its return, excess and evidence over the yardstick; off the event loop."""
     return ScoreboardAnswer.of(evidence.scoreboard(), data=Data.of_now(service))
+
+
+@router.get("/letters", responses=problems(404))
+def list_letters(letters: Letters) -> LettersAnswer:
+    """Say which sessions have a letter, newest first."""
+    return LettersAnswer(sessions=list(letters.sessions()))
 
 
 @router.get("/letter", responses=problems(404))

@@ -9,6 +9,12 @@ from pydantic import ConfigDict, Field
 from api.schemas.base import ResponseSchema
 
 
+class LettersAnswer(ResponseSchema):
+    """Which letters there are."""
+
+    sessions: list[str] = Field(description="ISO dates, newest first; GET /letter/DATE gives each.")
+
+
 class LetterAnswer(ResponseSchema):
     """The letter of a session; its fields are those of `core.letter.Letter`. Money is US dollars."""
 
@@ -32,3 +38,4 @@ class LetterAnswer(ResponseSchema):
     held: list[dict[str, Any]]
     tomorrow: list[dict[str, Any]]
     missed: list[str]
+    agents: list[dict[str, Any]] = Field([], description="How often each was heard, or abstained and why.")

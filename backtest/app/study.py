@@ -56,6 +56,7 @@ TITLES = {
     "pipeline": "Whole pipeline: scan, ranker, vote, limits, exits",
     "diversified": "Whole pipeline: the least-correlated book, limits; the votes are only shown",
     "baseline": "Whole pipeline: equal weight at a volatility target, limits; the votes are only shown",
+    "evidence": "Whole pipeline: the baseline and what challengers have earned, limits; the votes are only shown",
     "quant_v8": f"Quant v8 alone: the ranker's top {V8_NAMES}, equal weight, every {{sessions}} sessions",
 }
 FITS, TRADES, MEASURES, PARTS = "fit rankers", "trade", "measure", "switch parts off"

@@ -102,6 +102,8 @@ class JobScheduler:
         if self._letters is None:
             return "no letter: there is nobody to write it"
         letter = await asyncio.to_thread(self._letters.write_letter)
+        told = {"session": letter.session, "text": self._letters.text(letter)}
+        self._events.publish("letter.written", self._clock.now(), told)
         return f"letter of {letter.session}: {letter.steps} steps, {len(letter.fills)} fills"
 
     def _clock_stands(self) -> bool:

@@ -22,6 +22,7 @@ from analysis.letter import (
     sent_lines,
     tomorrow_lines,
 )
+from analysis.letter_agents import agent_days
 from backtest.replay import Recorded, inputs_of
 from core.brackets import Levels
 from core.cycles import RECOVER
@@ -96,6 +97,10 @@ class LetterService:
         """Return a letter that was written (ISO date; empty for the newest); None when there is none."""
         return self._store.read(session)
 
+    def sessions(self) -> Sequence[str]:
+        """Return the sessions that have a letter, ISO dates, newest first."""
+        return self._store.sessions()
+
     def page(self, letter: Letter) -> str:
         """Return a letter as one HTML page without any outside file."""
         return letter_page(letter)
@@ -156,6 +161,7 @@ class LetterService:
             held=held_lines(portfolio, self._levels_of(engine)),
             tomorrow=tomorrow_lines(steps, day.closes_at),
             notes=tuple(notes(steps, closes)),
+            agents=agent_days(steps),
         )
 
     def _tracking(

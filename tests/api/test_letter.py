@@ -14,6 +14,7 @@ def test_a_letter_is_written_read_and_shown_as_a_page(daemon: Daemon) -> None:
         letter = written.json()
         assert client.get(f"/letter/{letter['session']}").json() == letter
         assert client.get("/letter").json()["session"] == letter["session"]
+        assert letter["session"] in client.get("/letters").json()["sessions"]
         page = client.get(f"/letter/{letter['session']}/page")
         assert page.headers["content-type"].startswith("text/html")
         assert letter["session"] in page.text

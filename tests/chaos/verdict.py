@@ -14,6 +14,7 @@ from adapters.ledger import SqliteLedger
 from config.environment import OrderRoute
 from core.ids import is_protective
 from core.orders import BY_HAND
+from core.service import OrderRecord
 from core.types import Fill, OrderStatus
 from tests.chaos.outside import BY_HAND_PREFIX
 
@@ -41,7 +42,7 @@ def broken_laws(home: Path, book: Any) -> list[str]:
         ledger.close()
     theirs = {name: Decimal(quantity) for name, quantity in book["positions"].items()}
     return [
-        *_sent_twice(book, {name: order.decision_id for name, order in orders.items()}),
+        *_sent_twice(book, orders),
         *_orders_differ(book, {name: order.status for name, order in orders.items()}),
         *_fills_differ(book, fills),
         *_bare(book),
@@ -57,8 +58,11 @@ def by_hand(row: Any) -> bool:
     return str(row["client_order_id"]).startswith(BY_HAND_PREFIX)
 
 
-def _sent_twice(book: Any, decision_of: Mapping[str, str]) -> Iterator[str]:
-    """Each name is POSTed once; no decision and no moment has two orders of one symbol and side."""
+def _sent_twice(book: Any, recorded: Mapping[str, OrderRecord]) -> Iterator[str]:
+    """Each name is POSTed once; no decision and no moment of deciding has two orders of one symbol and side.
+
+    The moment is the ledger's: a POST that arrives late stands in the broker's book at a later decision's.
+    """
     for name, attempts in book["post_attempts"].items():
         if attempts > 1:
             yield f"POSTed {attempts} times: {name}"
@@ -66,8 +70,9 @@ def _sent_twice(book: Any, decision_of: Mapping[str, str]) -> Iterator[str]:
         row for row in book["orders"]
         if not (row["replaces"] or by_hand(row) or is_protective(row["client_order_id"]))
     ]  # fmt: skip
-    intents = Counter((decision_of.get(row["client_order_id"]), row["symbol"], row["side"]) for row in sent)
-    moments = Counter((row["created_at"], row["symbol"], row["side"]) for row in sent)
+    records = [recorded[row["client_order_id"]] for row in sent if row["client_order_id"] in recorded]
+    intents = Counter((one.decision_id, one.symbol, one.side.value) for one in records)
+    moments = Counter((f"{one.created_at:%m-%d %H:%M:%S}", one.symbol, one.side.value) for one in records)
     for intent, count in (intents + moments).items():
         if count > 1:
             yield f"{count} orders accepted of one intent: {intent}"

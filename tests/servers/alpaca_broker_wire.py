@@ -34,11 +34,17 @@ def answer_trading(book: Book, asked: Asked) -> Outcome:
     with book.lock:
         fault, dice = book.faults.of_request(asked.method, asked.path)
         waits = dice.randint(0, book.faults.plan.latency_ms_max) / 1000
-    early = dice.random() < 0.5
-    time.sleep(waits if early else 0)
+    before = waits if dice.random() < 0.5 else 0.0
+    _wait(before)
     outcome = _with_fault(book, asked, fault, dice)
-    time.sleep(0 if early else waits)
+    _wait(waits - before)
     return outcome
+
+
+def _wait(seconds: float) -> None:
+    """Sleep where there is something to wait for: even a sleep of nothing gives the processor away."""
+    if seconds:
+        time.sleep(seconds)
 
 
 def _with_fault(book: Book, asked: Asked, fault: str, dice: Random) -> Outcome:

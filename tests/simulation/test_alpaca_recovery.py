@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +54,22 @@ def lived(tmp_path: Path) -> Iterator[World]:
 
 
 def by_hand(lived: World, symbol: str, quantity: Decimal, side: str) -> None:
-    """Trade as a person does in Alpaca's own app, on the next morning: what holds the shares back goes first."""
+    """Trade as a person does in Alpaca's own app, on the next morning."""
     with lived.stand_in.book.lock:
         desk, opens = StandInDesk(lived.stand_in.book), lived.stand_in.book.next_session
         desk.tick(opens(opens_after=lived.stand_in.book.now)[0] + timedelta(minutes=5), {})
+    by_hand_now(lived, symbol, quantity, side)
+    lived.desk.clock.set(lived.stand_in.book.now)
+
+
+def by_hand_now(lived: World, symbol: str, quantity: Decimal, side: str = "sell") -> None:
+    """Trade by hand; what holds the shares back goes first."""
+    with lived.stand_in.book.lock:
+        desk = StandInDesk(lived.stand_in.book)
         for order in [o for o in lived.stand_in.book.orders.values() if o.open and o.symbol == symbol]:
             assert desk.cancel(order).status == 204
         body = {"symbol": symbol, "qty": str(quantity), "side": side, "type": "market", "time_in_force": "day"}
         assert desk.submit(body).status == 200
-    lived.desk.clock.set(lived.stand_in.book.now)
 
 
 def test_fills_that_came_while_we_were_away_are_booked_by_the_start(tmp_path: Path) -> None:
@@ -170,3 +177,27 @@ def test_a_send_that_fails_is_told_as_what_it_is_and_nothing_is_sent_twice(tmp_p
         lived.live((at + timedelta(minutes=10), SETTLE))
         assert lived.engine.faults == 0
         assert lived.stand_in.book.post_attempts == {}
+
+
+def test_a_sale_by_hand_beside_an_unanswered_sale_of_ours_leaves_a_stop_and_is_booked_once(lived: World) -> None:
+    book, positions = lived.stand_in.book, lived.engine.portfolio.positions
+    symbol = max(positions, key=lambda name: positions[name].quantity)
+    half = (positions[symbol].quantity / 2).to_integral_value()
+    opens = book.next_session(opens_after=book.now)[0] + timedelta(minutes=5)
+    lived.tick(opens)
+    assert lived.step(opens, SETTLE)
+    lived.stand_in.faults.scripted.append(Scripted(request="POST /v2/orders", fault="drop_before"))
+    assert lived.step(opens, replace(FLATTEN, symbols=(symbol,)))
+    by_hand_now(lived, symbol, half)
+    for minutes in (5, 10):
+        lived.tick(opens + timedelta(minutes=minutes))
+        assert lived.step(opens + timedelta(minutes=minutes), SETTLE)
+        assert lived.engine.parts.broker.doubtful_orders()
+    (stop,) = [order for order in book.orders.values() if order.open and order.symbol == symbol and order.legs]
+    assert stop.quantity == book.holdings[symbol].quantity.to_integral_value(ROUND_DOWN)
+    lived.calm_down()
+    after = lived.engine.portfolio
+    assert after.cash == book.cash
+    assert {name: held.quantity for name, held in after.positions.items()} == {
+        name: held.quantity for name, held in book.holdings.items()
+    }

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from backtest.app.strategies import run_pipeline
+from backtest.app.study import run_study
 from backtest.runner import Run
 from core.types import BarPanel
 from tests.simulation.backtests import folds, panel, spec
@@ -74,3 +75,11 @@ def test_another_future_changes_no_decision_before_it() -> None:
 
 def test_where_votes_are_earned_nothing_is_bought_before_one_is() -> None:
     assert not run("runbook", {"trading.votes": "earned"}, panel()).fills
+
+
+def test_its_report_is_made() -> None:
+    asked = replace(spec(), end=END, profile="evidence")
+    report = run_study("pipeline", asked, panel(), "made up", artefacts=folds()).report
+    assert report.traded.buys > 50
+    assert "challengers" in report.about.title
+    assert report.windows[0].luck.percentile is not None

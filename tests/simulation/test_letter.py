@@ -52,7 +52,8 @@ def lived() -> Lived:
     async def live() -> Lived:
         async with driven(state, in_new_york(DAY, 15, 20), settings=settings) as it:
             await it.run_until(in_new_york(DAY, 16, 30))
-        async with driven(state, in_new_york(NEXT_DAY, 9, 40), settings=settings) as it:
+        begins = in_new_york(NEXT_DAY, 9, 40)
+        async with driven(state, begins, settings=settings, NOTIFY_URLS="json://127.0.0.1:9/") as it:
             await it.run_until(in_new_york(NEXT_DAY, 11))
             it.clock.set(in_new_york(NEXT_DAY, 12))
             await it.run_until(in_new_york(NEXT_DAY, 16, 30))
@@ -92,6 +93,11 @@ def test_the_job_wrote_it_after_the_close() -> None:
     assert letter.written_at.startswith("2021-11-26T21:20")
     assert (lived().state / "letters" / f"{NEXT_DAY}.html").read_text("utf-8") == lived().page
     assert (lived().state / "letters" / f"{DAY}.json").exists()
+
+
+def test_its_short_text_is_kept_for_the_receivers_once() -> None:
+    told = list(rows("notifications.sqlite", "SELECT key, text FROM notifications WHERE key LIKE 'letter:%'"))
+    assert told == [(f"letter:{NEXT_DAY}", lived().text)]
 
 
 def test_its_fills_and_costs_are_those_of_the_ledger() -> None:

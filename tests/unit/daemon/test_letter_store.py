@@ -22,10 +22,12 @@ def letter() -> Letter:
 def test_what_is_kept_comes_back_and_the_newest_is_given_without_a_day(letter: Letter, tmp_path: Path) -> None:
     store = LetterStore(tmp_path / "letters")
     assert store.read("") is None
+    assert store.sessions() == ()
     later = replace(letter, session="2031-01-02")
     for one in (later, letter):
         store.save(one, "a page")
     assert store.read("") == later
+    assert store.sessions() == ("2031-01-02", letter.session)
     assert store.read(letter.session) == letter
     assert store.read("1999-01-04") is None
     assert (tmp_path / "letters" / f"{letter.session}.html").read_text() == "a page"

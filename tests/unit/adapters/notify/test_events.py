@@ -31,6 +31,12 @@ def told(topic: str, **data: Any) -> Notification:
     return found
 
 
+def test_a_letter_is_told_in_its_short_text_and_has_the_key_of_its_session() -> None:
+    found = told("letter.written", session="2025-06-30", text="Letter of 2025-06-30: all well")
+    assert (found.key, found.level) == ("letter:2025-06-30", INFO)
+    assert found.text == "Letter of 2025-06-30: all well"
+
+
 def test_a_sale_says_what_it_lost_and_why() -> None:
     translator = EventTranslator()
     translator.notification("portfolio.update", AT, HELD)
