@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from models.regime.tracker import RegimeTracker
 
 NOTES_SHOWN_MAX = 10
-RAW_FACTOR_SESSIONS = 64  # a quarter: a decision of that time is made again without all factors anew
+# thousands of names are hundreds of MB: of the newest panel alone, raw for what a quarter's decisions are made from
+FACTORS_KEPT = {"panels_max": 1, "raw_sessions": 64}
 
 
 @dataclass(kw_only=True, eq=False)
@@ -86,8 +87,7 @@ class EngineFactory:
         self.sentiment.open()
         feed, clock = self._feed()
         self._feed_in_use = feed
-        # one panel, the newest, at a time: thousands of names are hundreds of MB each
-        factors = FactorStore(trading.universe.sector_etf_of, panels_max=1, raw_sessions=RAW_FACTOR_SESSIONS)
+        factors = FactorStore(trading.universe.sector_etf_of, **FACTORS_KEPT)
         tracker = RegimeTracker(trading.regime)
         ledger = self.open_ledger()
         self.memory.open(ledger)
