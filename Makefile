@@ -38,6 +38,8 @@ run-all: $(VENV)/all ## the same with everything installed: RL training, FinBERT
 	$(BIN)/python server.py
 
 test check: PREFER := oldest
+# where the shell forbids byte code, each of the suite's processes would compile all that it imports again
+test check: export PYTHONDONTWRITEBYTECODE :=
 check: $(VENV)/dev ## ruff, format and mypy strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

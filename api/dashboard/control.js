@@ -50,11 +50,12 @@ export function retrain() {
   });
 }
 
-/** Ask whether the ranker before the one in use is to be used again. */
-export function rollback() {
+/** Ask whether a kept ranker is to be used again: the one named, or the one before the one in use. */
+export function rollback(model = "") {
   confirm({
-    title: "Roll the ranker back?", text: "The version before the one in use decides from the next step on. Nothing is deleted; no order is sent now.", verb: "Roll back",
-    send: () => ask("/quant/rollback", "POST"), told: ({ model_id, replaced }) => `${model_id} is in use again, instead of ${replaced ?? "none"}.`,
+    title: model ? `Use ${model}?` : "Roll the ranker back?", verb: model ? "Use it" : "Roll back",
+    text: `${model || "The version before the one in use"} decides from the next step on. Nothing is deleted; no order is sent now.`,
+    send: () => ask("/quant/rollback", "POST", model ? { model_id: model } : {}), told: ({ model_id, replaced }) => `${model_id} is in use again, instead of ${replaced ?? "none"}.`,
   });
 }
 

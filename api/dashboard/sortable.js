@@ -2,7 +2,7 @@
 
 import { fill, made, table, tableRow } from "./dom.js";
 
-const PAGE_ROWS = 100; // however long the list, so many rows are drawn
+const PAGE_ROWS = 50; // however long the list, so many rows are drawn
 
 /** Make the list. Columns are [heading, cell of row, class, value of row]; the value sorts, filters and goes into the CSV. */
 export function sortable({ caption, file, columns, rows, summary, first = "newest first" }) {

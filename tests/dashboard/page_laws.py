@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,6 +36,22 @@ CUT_OFF = """() => [...document.querySelectorAll("td, th[scope=row]")]
   .filter((e) => e.getBoundingClientRect().right > innerWidth || e.scrollWidth > e.clientWidth + 1)
   .map((e) => e.textContent)"""
 """The visible cells that stand out of the page or hide a part of what they say."""
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
+SERIOUS = {"serious", "critical"}
+
+
+def serious_findings(page: Page) -> list[str]:
+    """Return what axe finds on the page that keeps somebody out: the rule, and the elements."""
+    page.evaluate(AXE)
+    # contrast is the slowest of its rules, and CONTRAST's own
+    without = "{ resultTypes: ['violations'], rules: { 'color-contrast': { enabled: false } } }"
+    found = page.evaluate(f"axe.run({without})")["violations"]
+    return [
+        f"{one['id']}: {[node['html'][:120] for node in one['nodes'][:3]]}"
+        for one in found
+        if one["impact"] in SERIOUS
+    ]
 
 
 @dataclass
