@@ -1,6 +1,7 @@
 // Puts the page together: asks once, then follows the stream.
 
 import { ask } from "./ask.js";
+import * as backtests from "./backtests.js";
 import * as bokeh from "./bokeh.js";
 import * as book from "./book.js";
 import * as calendar from "./calendar.js";
@@ -32,6 +33,7 @@ const PAGES = {
   trades: (number) => trades.load(failed, number), orders: () => orders.load(failed), ticker: (symbol) => ticker.load(failed, symbol),
   calendar: () => calendar.load(), performance: () => performance.load(), scoreboard: () => scoreboard.load(),
   letter: (session) => letter.load(session), models: () => models.load(control),
+  backtests: (names) => backtests.load(failed, names),
 };
 const PLACES = { models: "models-page" };
 let newest = "", ready = null, status = null, held = null, gone = "";
@@ -191,6 +193,7 @@ function begin() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     chart.restyle();
     ticker.restyle().catch(failed);
+    backtests.restyle().catch(failed);
   });
 }
 

@@ -47,11 +47,22 @@ def keep_run(study: Study, spec: BacktestSpec, parent: Path) -> Path:
     folder = _folder_of(study.report, parent, content)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").write_bytes(content)
+    (folder / "summary.json").write_bytes(to_json(summary_of(study.report)))
     for name, table in (("trades", trade_table(study)), ("equity", equity_table(study.report))):
         arrow_csv.write_csv(table, folder / f"{name}.csv")
         parquet.write_table(table, folder / f"{name}.parquet")
     _draw(study.report, folder)
     return folder
+
+
+def summary_of(report: Report) -> Mapping[str, Any]:
+    """Return a run in a line, for a list of runs."""
+    about = report.about
+    return {
+        "strategy": about.strategy, "profile": about.profile, "source": about.source, "seed": about.seed,
+        "first": report.sessions[0], "last": report.sessions[-1], "config_digest": about.config_digest,
+        "verdict": verdict(report), "figures": report.windows[0].table[STRATEGY],
+    }  # fmt: skip
 
 
 def content_of(study: Study, spec: BacktestSpec) -> Mapping[str, Any]:

@@ -27,7 +27,8 @@ from tests.simulation.desk import Desk, history_of, moments, open_desk, ready, s
 WAIT_MS_MAX = 30_000
 TRADES_MIN = 3
 PAGES = (
-    "overview", "trades", "orders", "ticker", "calendar", "performance", "scoreboard", "letter", "models", "log",
+    "overview", "trades", "orders", "ticker", "calendar", "performance", "scoreboard", "letter", "models",
+    "backtests", "log",
 )  # fmt: skip
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
 Visit = Callable[..., Page]
