@@ -69,6 +69,11 @@ class PluginService:
         return registered_strategy(trading, self._folder, parts) if trading.strategy else None
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The agents beside ours."""
+        return tuple(named.name for named in self._registered.agents) if self._registered else ()
+
+    @property
     def faults(self) -> Sequence[str]:
         """What kept a plug-in out, or lets it abstain for good."""
         checked = self._checks.faults if self._checks else ()
