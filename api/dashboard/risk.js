@@ -14,7 +14,7 @@ const observed = ({ key, observed: value, largest }) =>
 export async function load(acts, failed) {
   const { limits, may_loosen } = await ask("/risk");
   const inputs = new Map(limits.map((limit) => [limit.key, made("input", {
-    class: "narrow", size: 8, autocomplete: "off", placeholder: limit.value === null ? "null" : String(limit.value), "aria-label": `New value of ${name(limit.key)}`,
+    size: 8, autocomplete: "off", placeholder: limit.value === null ? "null" : String(limit.value), "aria-label": `New value of ${name(limit.key)}`,
   })]));
   const form = made("form", { onsubmit: (event) => { event.preventDefault(); change(inputs, acts, failed); } },
     table("Limits, and what stands against each now", columns(inputs), limits),
