@@ -22,6 +22,7 @@ import * as performance from "./performance.js";
 import * as risk from "./risk.js";
 import { current, detail, follow } from "./route.js";
 import * as scoreboard from "./scoreboard.js";
+import * as taxes from "./taxes.js";
 import * as ticker from "./ticker.js";
 import * as tiles from "./tiles.js";
 import * as trades from "./trades.js";
@@ -35,7 +36,8 @@ const PAGES = {
   trades: (number) => trades.load(failed, number), orders: () => orders.load(failed, control), ticker: (symbol) => ticker.load(failed, symbol),
   calendar: () => calendar.load(), performance: () => performance.load(), scoreboard: () => scoreboard.load(),
   letter: (session) => letter.load(session), models: () => models.load(control),
-  backtests: (names) => backtests.load(failed, names), risk: () => risk.load(control, failed), config: () => config.load(),
+  backtests: (names) => backtests.load(failed, names), taxes: (year) => taxes.load(year),
+  risk: () => risk.load(control, failed), config: () => config.load(),
 };
 const PLACES = { models: "models-page" };
 let newest = "", ready = null, status = null, held = null, gone = "";

@@ -105,3 +105,20 @@ def test_an_open_order_is_cancelled_and_a_job_is_run_now(page: Page, process: Pr
     page.get_by_role("dialog").get_by_role("button", name="Run now").click()
     expect(page.get_by_role("status", name="Outcome")).to_contain_text("approved")
     assert process.answer("/decisions")["decisions"][0]["decision_id"] != newest
+
+
+def test_figures_are_said_to_be_old_while_the_daemon_is_away(browser: Browser, process: Process) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"http://127.0.0.1:{process.port}/")
+    line = page.get_by_role("status", name="Condition")
+    expect(line).not_to_contain_text("Asking", timeout=WAIT_MS_MAX)
+    context.set_offline(True)
+    page.get_by_role("link", name="Trades").click()
+    expect(line).to_contain_text("does not answer since")
+    expect(page.locator("body")).to_have_class("away")
+    context.set_offline(False)
+    page.get_by_role("link", name="Orders").click()
+    expect(line).not_to_contain_text("does not answer", timeout=WAIT_MS_MAX)
+    expect(page.locator("body")).not_to_have_class("away")
+    context.close()

@@ -23,6 +23,8 @@ from config.environment import read_environment
 from config.loader import FOLDER
 from config.universe import DEFAULT
 from config.watch import WatchedRisk
+from core.lots import first_in_first_out
+from core.tax_lots import ALL_FILLS, tracked_lots
 from daemon.wiring.settings import SettingsService
 from tests.dashboard.page_laws import CONTRAST, CUT_OFF, PHONE, TEXT_CONTRAST_MIN, Seen, serious_findings
 from tests.servers.daemon import free_port
@@ -32,7 +34,7 @@ WAIT_MS_MAX = 30_000
 TRADES_MIN = 3
 PAGES = (
     "overview", "trades", "orders", "ticker", "calendar", "performance", "scoreboard", "letter", "models",
-    "backtests", "risk", "config", "log",
+    "backtests", "taxes", "risk", "config", "log",
 )  # fmt: skip
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
 Visit = Callable[..., Page]
@@ -127,6 +129,24 @@ def test_trades_sort_and_filter_by_keyboard(visit: Visit, served: Served) -> Non
     page.get_by_role("searchbox").fill(trades[0].symbol.lower())
     matching = sum(trade.symbol == trades[0].symbol for trade in trades)
     expect(page.locator("#trades tbody tr")).to_have_count(matching)
+
+
+def test_the_taxes_are_the_ledgers_to_the_cent(visit: Visit, served: Served) -> None:
+    fills = served.desk.ledger.fills(ALL_FILLS)
+    tracked = tracked_lots(fills, first_in_first_out)
+    year = max(sale.sold.year for sale in tracked.sales)
+    page = visit(f"taxes/{year}")
+    gain = sum((sale.gain_usd for sale in tracked.sales if sale.sold.year == year), Decimal(0))
+    short = page.get_by_role("region", name=f"Sales of {year}").get_by_role("row", name="Short term")
+    expect(short).to_contain_text(f"{'-' if gain < 0 else ''}${abs(gain):,.2f}")
+    expect(page.get_by_role("region", name="Lots held").locator("tbody tr")).to_have_count(
+        sum(len(lots) for lots in tracked.lots.values())
+    )
+    expect(page.locator("#taxes")).to_contain_text("no tax advice")
+    with page.expect_download() as caught:
+        page.get_by_role("link", name="Form 8949").click()
+    lines = caught.value.path().read_text().splitlines()
+    assert len(lines) == 1 + sum(sale.sold.year == year for sale in tracked.sales)
 
 
 def test_trades_sort_on_a_phone(visit: Visit, served: Served) -> None:
@@ -264,20 +284,3 @@ def test_calendar_and_performance_say_the_ledgers_profit(visit: Visit, served: S
     total = sum((trade.profit_usd for trade in trades), Decimal(0))
     said = f"{'-' if total < 0 else ''}${abs(total):,.2f}"
     expect(page.locator("#performance [role=status]")).to_contain_text([f"profit {said}"] * 5)
-
-
-def test_figures_are_said_to_be_old_while_the_daemon_is_away(browser: Browser, served: Served) -> None:
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"http://127.0.0.1:{served.port}/")
-    line = page.get_by_role("status", name="Condition")
-    expect(line).not_to_contain_text("Asking", timeout=WAIT_MS_MAX)
-    context.set_offline(True)
-    page.get_by_role("link", name="Trades").click()
-    expect(line).to_contain_text("does not answer since")
-    expect(page.locator("body")).to_have_class("away")
-    context.set_offline(False)
-    page.get_by_role("link", name="Orders").click()
-    expect(line).not_to_contain_text("does not answer", timeout=WAIT_MS_MAX)
-    expect(page.locator("body")).not_to_have_class("away")
-    context.close()
