@@ -95,9 +95,9 @@ LEAKS = {
     "members_later": ("future", "", "x = bars.member.base[-1] * 1.0 + 0 * bars.close[-1]"),
     "cache": (
         "file",
-        "import os, pickle\n",
-        "p = FILE + '.pkl'; old = pickle.load(open(p, 'rb')) if os.path.exists(p) else bars.close[-1];"
-        " pickle.dump(bars.close[-1].copy(), open(p, 'wb')); x = old / bars.close[-1] - 1",
+        "from pathlib import Path\n",
+        "p = Path(FILE); old = np.frombuffer(p.read_bytes()) if len(p.read_bytes()) > 9 else bars.close[-1];"
+        " p.write_bytes(bars.close[-1].tobytes()); x = old / bars.close[-1] - 1",
     ),
     "database": (
         "file",
@@ -121,7 +121,7 @@ LEAKS = {
     "places": (
         "order",
         "",
-        "x = np.zeros(len(bars.symbols)); [x.__setitem__(bars.column[s], i / 100) for i, s in enumerate(symbols)]",
+        "x = np.zeros(len(bars.symbols)); x[[bars.column[s] for s in symbols]] = np.arange(len(symbols)) / 100",
     ),
     "random": ("random", "", "x = np.random.default_rng().normal(size=len(bars.symbols))"),
     "clock": (
