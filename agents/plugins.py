@@ -219,7 +219,7 @@ def _abstained(name: str, reason: str) -> MarketAnalysis:
 
 
 def _own_part(name: str, answered: MarketAnalysis, symbols: Sequence[str]) -> MarketAnalysis:
-    """Make an analysis an agent's own: in its name, whoever's words they are, of the symbols asked for, finite."""
+    """Make an analysis an agent's own: in its name, of the symbols asked for, finite."""
     asked = frozenset(symbols)
     said = {signal.symbol: signal for signal in answered.signals if signal.symbol in asked}
     scores = {symbol: _number(signal.score) for symbol, signal in said.items()}
