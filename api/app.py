@@ -18,6 +18,7 @@ from api.identity import Identity
 from api.masked_answers import MaskMiddleware
 from api.routes import (
     backtest,
+    backtests,
     control,
     dashboard,
     decide,
@@ -31,6 +32,7 @@ from api.routes import (
     memory,
     portfolio,
     rl,
+    settings,
     taxes,
     train,
 )
@@ -66,8 +68,8 @@ def system_clock() -> datetime:
 
 
 ROUTES = (
-    health, market, decide, portfolio, control, live, train, rl, backtest, equity, evidence, history, memory,
-    taxes, metrics_route, dashboard, docs, endpoint,
+    health, market, decide, portfolio, control, live, train, rl, backtest, backtests, equity, evidence, history,
+    memory, settings, taxes, metrics_route, dashboard, docs, endpoint,
 )  # fmt: skip
 
 
@@ -114,7 +116,7 @@ def create_app(
     state = app.state
     state.service, state.hub, state.clock, state.metrics = service, hub, clock, metrics
     state.evidence, state.letters, state.history = judgement or NullEvidence(), letters, history
-    state.start_wait_seconds_max = start_wait_seconds_max
+    state.start_wait_seconds_max, state.token_required = start_wait_seconds_max, environment.token is not None
     state.identity, state.waiting_places = Identity(environment), WaitingPlaces(limits.waiting_requests_max)
     app.add_middleware(UniverseMiddleware, universe=universe, held=lambda: service.portfolio().positions)
     app.add_middleware(StreamMiddleware, hub=hub)

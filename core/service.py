@@ -286,6 +286,6 @@ class Service(Protocol):
         """Return what runs by itself, with its last and next runs."""
         ...
 
-    async def rollback(self) -> Mapping[str, Any]:
-        """Put the ranker before the one in use back in use; a RequestError with status 409 if there is none."""
+    async def rollback(self, model_id: str) -> Mapping[str, Any]:
+        """Put a kept ranker, or the one before, back in use; a RequestError with status 409 if there is none."""
         ...

@@ -179,9 +179,9 @@ class EngineService:
         """Return whether a flatten is in progress, and what is left and why."""
         return flatten_progress(self._require_engine())
 
-    async def rollback(self) -> Mapping[str, Any]:
-        """Put the ranker before the one in use back in use."""
-        return await self._on_engine(lambda _: self._given.ranker.rollback())
+    async def rollback(self, model_id: str) -> Mapping[str, Any]:
+        """Put a kept ranker back in use: the one named, or the one before."""
+        return await self._on_engine(lambda _: self._given.ranker.rollback(model_id))
 
     @property
     def ledger(self) -> LedgerQueries:

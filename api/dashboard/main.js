@@ -1,11 +1,13 @@
 // Puts the page together: asks once, then follows the stream.
 
 import { ask } from "./ask.js";
+import * as backtests from "./backtests.js";
 import * as bokeh from "./bokeh.js";
 import * as book from "./book.js";
 import * as calendar from "./calendar.js";
 import * as chart from "./chart.js";
 import * as condition from "./condition.js";
+import * as config from "./config.js";
 import * as control from "./control.js";
 import * as daemon from "./daemon.js";
 import * as decision from "./decision.js";
@@ -17,21 +19,25 @@ import * as models from "./models.js";
 import * as optional from "./optional.js";
 import * as orders from "./orders.js";
 import * as performance from "./performance.js";
-import { current, follow } from "./route.js";
+import * as risk from "./risk.js";
+import { current, detail, follow } from "./route.js";
 import * as scoreboard from "./scoreboard.js";
+import * as taxes from "./taxes.js";
 import * as ticker from "./ticker.js";
 import * as tiles from "./tiles.js";
 import * as trades from "./trades.js";
 import { listen } from "./stream.js";
 
-const TOPICS = ["decision.made", "signal.*", "order.*", "portfolio.update", "risk.alert", "state.changed", "regime.update", "sector.hot", "job.progress", "model.updated"];
+const TOPICS = ["decision.made", "signal.*", "order.*", "portfolio.update", "risk.alert", "state.changed", "regime.update", "sector.hot", "job.progress", "model.updated", "letter.written"];
 const STATUS_MS = 10_000, EQUITY_MS = 600_000, REFRESH_MS = 300;
 const waiting = new Map();
 const told = { act: "", link: "" };
 const PAGES = {
-  trades: (number) => trades.load(failed, number), orders: () => orders.load(failed), ticker: (symbol) => ticker.load(failed, symbol),
+  trades: (number) => trades.load(failed, number), orders: () => orders.load(failed, control), ticker: (symbol) => ticker.load(failed, symbol),
   calendar: () => calendar.load(), performance: () => performance.load(), scoreboard: () => scoreboard.load(),
   letter: (session) => letter.load(session), models: () => models.load(control),
+  backtests: (names) => backtests.load(failed, names), taxes: (year) => taxes.load(year),
+  risk: () => risk.load(control, failed), config: () => config.load(),
 };
 const PLACES = { models: "models-page" };
 let newest = "", ready = null, status = null, held = null, gone = "";
@@ -80,7 +86,7 @@ async function readStatus() {
   status = await ask("/status");
   control.showState(status.trading_state, status.state_reason);
   control.note({ route: status.broker?.orders_go_to ?? "nowhere yet" });
-  daemon.show(status);
+  daemon.show(status, control.run);
   condition.show(status);
   optional.show(status, control.train);
   tiles.show(status, held);
@@ -105,13 +111,13 @@ async function readEquity() {
 
 /** Read a page again, if it is the one that is open. */
 function soonPage(name) {
-  if (current() === name) soon(name, () => readPage(name));
+  if (current() === name) soon(name, () => readPage(name, detail()));
 }
 
 /** Fill a page; what the daemon refuses stands in its place. */
-async function readPage(name, detail = "") {
+async function readPage(name, part) {
   try {
-    await PAGES[name](detail);
+    await PAGES[name](part);
   } catch (error) {
     if (error instanceof TypeError) throw error;
     fill(by(PLACES[name] ?? name), made("p", { class: "empty" }, error.message));
@@ -145,6 +151,7 @@ const ON = {
     soon("status", readStatus);
     soonPage("models");
   },
+  "letter.written": () => soonPage("letter"),
   "risk.alert": () => soon("status", readStatus),
 };
 
@@ -166,11 +173,12 @@ function begin() {
     soon("status", readStatus);
     soon("book", readBook);
     soonPage("orders");
+    soonPage("risk");
   }, failed);
   for (const work of [readEquity, readStatus, readBook]) attempt(work);
-  follow((page, detail) => {
+  follow((page, part) => {
     trouble("act", "");
-    if (PAGES[page]) attempt(() => readPage(page, detail));
+    if (PAGES[page]) attempt(() => readPage(page, part));
   });
   listen({
     heard,
@@ -190,6 +198,7 @@ function begin() {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     chart.restyle();
     ticker.restyle().catch(failed);
+    backtests.restyle().catch(failed);
   });
 }
 

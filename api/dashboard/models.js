@@ -14,17 +14,17 @@ export async function load(acts) {
   fill(by("models-page"),
     made("p", { class: "filter" },
       made("button", { onclick: acts.retrain }, "Retrain the ranker"),
-      made("button", { onclick: acts.rollback, disabled: (models.quant?.versions ?? []).length < 2 && "disabled" }, "Roll the ranker back"),
+      made("button", { onclick: () => acts.rollback(), disabled: (models.quant?.versions ?? []).length < 2 && "disabled" }, "Roll the ranker back"),
       made("button", { onclick: acts.train }, "Train RL")),
     made("p", { class: "said" }, "A new ranker is put in use by itself where its figures out of sample are not worse than those of the one in use; each retrain below says what it did and why."),
-    ...Object.entries(models).map(([name, card]) => model(name, card)),
+    ...Object.entries(models).map(([name, card]) => model(name, card, acts)),
     runs(jobs.filter(({ kind }) => TRAINED.includes(kind))));
 }
 
-function model(name, card) {
+function model(name, card, acts) {
   return made("article", { class: "card" }, made("h3", {}, name, " ", made("small", {}, card.state ?? "")),
     facts({ model: card.model_id, trained: span(card.window), samples: card.samples, age: known(card.age_days) ? `${card.age_days} days` : null, news: card.news, source: card.source }),
-    figures(`${name}: out of sample`, card.out_of_sample), drift(name, card), versions(name, card.versions));
+    figures(`${name}: out of sample`, card.out_of_sample), drift(name, card), versions(name, card.versions, acts));
 }
 
 function figures(caption, found) {
@@ -41,11 +41,11 @@ function drift(name, { drift: found, model_id }) {
     moved.length ? table(`${name}: how far each factor has moved since the training`, [["Factor", ([factor]) => words(factor)], ["Population stability index", ([, value]) => value.toFixed(3), "number"]], moved) : null);
 }
 
-function versions(name, found) {
+function versions(name, found, acts) {
   if (!found?.length) return null;
   return table(`${name}: versions kept, newest first`, [
     ["Model", ({ model_id }) => model_id], ["Saved", ({ saved_at }) => moment(saved_at)], ["Labels end", ({ labels_end }) => labels_end.slice(0, 10)],
-    ["Samples", ({ samples }) => samples.toLocaleString("en-US"), "number"], ["In use", ({ in_use }) => (in_use ? made("b", { class: "good" }, "in use") : "kept")],
+    ["Samples", ({ samples }) => samples.toLocaleString("en-US"), "number"], ["In use", ({ in_use, model_id }) => (in_use ? made("b", { class: "good" }, "in use") : made("button", { class: "small", "aria-label": `Use ${model_id}`, onclick: () => acts.rollback(model_id) }, "use"))],
   ], found);
 }
 

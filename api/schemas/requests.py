@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     PlainValidator,
     StrictBool,
+    StrictFloat,
     StrictInt,
     WithJsonSchema,
     model_validator,
@@ -129,6 +130,11 @@ HeldTicker = Annotated[
 Tickers = Annotated[list[Ticker], Field(min_length=1, max_length=TICKERS_MAX)]
 
 
+LimitValues = Annotated[
+    dict[str, StrictInt | StrictFloat | StrictBool | None], Field(min_length=1, max_length=50)
+]
+
+
 WHOLE = BeforeValidator(whole_number)
 Seed = Annotated[StrictInt, Field(ge=0, le=SEED_MAX), WHOLE]
 
@@ -178,6 +184,19 @@ class DecideRequest(RequestBody):
     execute: StrictBool = Field(default=False, description="Also send the approved orders.")
 
 
+class LimitsRequest(RequestBody):
+    """Which limits to change, and whether for real."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"changes": {"portfolio_limits.max_positions": 8}, "dry_run": False}]}
+    )
+
+    changes: LimitValues = Field(
+        description="New values by dotted key of `risk.json`; null switches a limit off."
+    )
+    dry_run: StrictBool = Field(default=True, description="Only say what would change.")
+
+
 class ExecuteRequest(RequestBody):
     """Which decision to execute, and whether for real."""
 
@@ -213,6 +232,16 @@ class ResumeRequest(RequestBody):
         list[Annotated[str, Field(min_length=1, max_length=16)]],
         Field(max_length=1000, description="Tickers, or `cash`, of GET /reconciliation's resume_can_take_over."),
     ] = []
+
+
+class RollbackRequest(RequestBody):
+    """Which kept ranker is put back in use."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"model_id": "quant-v8-20250530-6b36697a"}]})
+
+    model_id: Annotated[str, Field(pattern=IDENTIFIER)] | None = Field(
+        default=None, description="Of a version that GET /status lists; by default the one before the one in use."
+    )
 
 
 def past_moment(as_of: datetime | date | None, now: datetime) -> datetime | None:

@@ -22,6 +22,7 @@ from analysis.letter import (
     sent_lines,
     tomorrow_lines,
 )
+from analysis.letter_agents import agent_days
 from backtest.replay import Recorded, inputs_of
 from core.brackets import Levels
 from core.cycles import RECOVER
@@ -160,6 +161,7 @@ class LetterService:
             held=held_lines(portfolio, self._levels_of(engine)),
             tomorrow=tomorrow_lines(steps, day.closes_at),
             notes=tuple(notes(steps, closes)),
+            agents=agent_days(steps),
         )
 
     def _tracking(

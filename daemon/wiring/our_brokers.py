@@ -124,11 +124,18 @@ class AlpacaRoute:
         from adapters.alpaca.broker import AlpacaBroker  # noqa: PLC0415  # the same
         from adapters.alpaca.order_tracker import OrderTracker, listed_since  # noqa: PLC0415  # the same
         from adapters.alpaca.resting_stops import RestingStops  # noqa: PLC0415  # the same
+        from adapters.calendar import NyseCalendar  # noqa: PLC0415  # the same
 
         ledger, clock, capital = parts.ledger, parts.clock, capital_of(parts.trading.broker)
         api = alpaca_api(parts.environment, parts.trading)
         since = listed_since(ledger.unfinished_orders(), ledger.portfolio_as_of() or clock.now())
-        tracker = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
+        tracker = OrderTracker(
+            api=api,
+            recorded=ledger.order,
+            unfinished=ledger.unfinished_orders,
+            calendar=NyseCalendar(),
+            since=since,
+        )
         stream = _stream(parts)
         stream.start()
         stops = RestingStops(api=api, tracker=tracker, ledger=ledger, now=clock.now)

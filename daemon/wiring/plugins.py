@@ -23,7 +23,7 @@ FIRST_DECISION = "no decision has asked it yet"
 
 def remote_agents(trading: TradingSettings) -> tuple[NamedAgent, ...]:
     """Return the agents that answer over HTTP."""
-    from adapters.remote_agents import post_to  # noqa: PLC0415  # brings requests
+    from adapters.remote_agents import post_to, shown_address  # noqa: PLC0415  # brings requests
     from agents.plugins import NamedAgent  # noqa: PLC0415  # with the agents
     from agents.remote import RemoteAgent  # noqa: PLC0415  # with the agents
 
@@ -31,7 +31,7 @@ def remote_agents(trading: TradingSettings) -> tuple[NamedAgent, ...]:
         NamedAgent(
             name=name,
             agent=RemoteAgent(name, partial(post_to, settings), settings.sessions),
-            origin=settings.url.split("?")[0],
+            origin=shown_address(settings.url),
             deadline_seconds=settings.timeout_seconds,
         )
         for name, settings in trading.agents.items()
@@ -67,6 +67,11 @@ class PluginService:
         from agents.registered import registered_strategy  # noqa: PLC0415  # with the agents
 
         return registered_strategy(trading, self._folder, parts) if trading.strategy else None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The agents beside ours."""
+        return tuple(named.name for named in self._registered.agents) if self._registered else ()
 
     @property
     def faults(self) -> Sequence[str]:

@@ -27,11 +27,9 @@ SMALL_MODELS = {
 }
 WITH_SETTINGS = """
 import sys
-from functools import partial
 from pathlib import Path
 import server
-server.build_daemon = partial(server.build_daemon, folder=Path(sys.argv[1]))
-server.leave(server.main())
+server.leave(server.main(Path(sys.argv[1])))
 """
 OURS = ("ALPACA_", "TRADING_", "NEO4J_", "LIVE_", "ENABLE_CRON", "DATA_PROVIDER", "STATE_DIR")
 

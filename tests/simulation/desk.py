@@ -184,7 +184,7 @@ class RankerAtHand:
     def train_if_missing(self, engine: Engine, runner: JobRunner) -> None:
         """Nothing is missing."""
 
-    def rollback(self) -> Mapping[str, Any]:
+    def rollback(self, model_id: str = "") -> Mapping[str, Any]:
         raise RequestError("There is no version before it.", status=409)
 
 
