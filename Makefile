@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 # compiled at first import instead: 170 MB less on disk, and the install is quicker
-PIP := PIP_NO_COMPILE=1 $(BIN)/pip --disable-pip-version-check
+PIP_INSTALL := $(BIN)/pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
 TORCH := torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 TORCH_CPU ?= 1
@@ -16,17 +16,17 @@ $(BIN)/python:
 
 $(VENV)/base: pyproject.toml constraints.txt $(BIN)/python
 	@deploy/venv.sh $(VENV) $(PREFER) "$(PYTHON)"
-	$(PIP) install --quiet -c constraints.txt -e .
+	$(PIP_INSTALL) -e .
 	@deploy/slim.sh $(VENV)
 	@touch $@
 
 $(VENV)/dev: $(VENV)/all
-	$(PIP) install --quiet -c constraints.txt -e '.[cluster,graph-test,dev]'
+	$(PIP_INSTALL) -e '.[cluster,graph-test,dev]'
 	@touch $@
 
 $(VENV)/all: $(VENV)/base
 	@deploy/torch.sh $(BIN)/python $(TORCH) $(TORCH_CPU) $(TORCH_INDEX)
-	$(PIP) install --quiet -c constraints.txt -e '.[rl,sentiment,graph]'
+	$(PIP_INSTALL) -e '.[rl,sentiment,graph]'
 	@touch $@
 
 run: $(VENV)/base ## start the daemon on 127.0.0.1:8787 (without torch: no RL training, no FinBERT)
@@ -38,6 +38,8 @@ run-all: $(VENV)/all ## the same with everything installed: RL training, FinBERT
 	$(BIN)/python server.py
 
 test check: PREFER := oldest
+# where the shell forbids byte code, each of the suite's processes would compile all that it imports again
+test check: export PYTHONDONTWRITEBYTECODE :=
 check: $(VENV)/dev ## ruff, format and mypy strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -64,7 +66,7 @@ docs: $(VENV)/dev ## the pages, into build/site/index.html; a broken link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 hooks: $(VENV)/dev ## ruff and mypy before each commit (.pre-commit-config.yaml)
-	$(PIP) install --quiet -c constraints.txt pre-commit
+	$(PIP_INSTALL) pre-commit
 	$(BIN)/pre-commit install
 
 chaos: $(VENV)/dev ## 500 seeded weeks at a stand-in for Alpaca, with faults and kill -9 (one: python -m tests.chaos --seed N)

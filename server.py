@@ -18,6 +18,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from adapters.backtest_runs import FileBacktestRuns
 from api.app import create_app, system_clock
 from api.connections.http import HeaderRefusal, LimitedHttpProtocol
 from api.connections.websocket import LimitedWebSocketProtocol
@@ -34,6 +35,7 @@ from daemon.log_stream import drop_unwritten_output, hold_standard_descriptors
 from daemon.logs import configure_logging
 from daemon.systemd import SystemdNotifier
 from daemon.wiring import Daemon, build_daemon
+from daemon.wiring.backtest_jobs import RUNS
 
 EXIT_SETTINGS = 2
 SHUTDOWN_SECONDS_MAX = 2  # for open requests; the engine's step has as long again
@@ -112,8 +114,11 @@ def web_server(environment: Environment, daemon: Daemon, clock: Clock = system_c
         universe=daemon.universe,
         judgement=daemon.engines.scores,
         letters=daemon.letters,
+        history=daemon.history,
     )
     app.state.live_confirmation = daemon.engines.brokers.live
+    app.state.backtest_runs = FileBacktestRuns(environment.state_dir / RUNS)
+    app.state.pick_lots = daemon.engines.trading.taxes.pick_lots
     add_mcp(app, environment, daemon.engines.trading.mcp)
     settings = configuration(app, Gate(environment).refusal, daemon.server)
     return Server(settings, daemon.service, SystemdNotifier.of(os.environ))

@@ -19,6 +19,7 @@ from queue import SimpleQueue
 from types import FrameType, MappingProxyType
 from typing import Generic, TypeVar
 
+from core.errors import PluginError
 from core.plain_words import plain_reason
 
 Answer = TypeVar("Answer")
@@ -168,6 +169,8 @@ def _answer(call: Callable[[], Answer]) -> Answer | CallFault:
         return call()
     except CallEndedError:
         raise
+    except PluginError as error:  # it says in words what is the matter
+        return CallFault(error.message)
     except BaseException as error:  # noqa: BLE001  # code that is not ours may raise anything, SystemExit too
         return CallFault(f"it raised {type(error).__name__}: {plain_reason(error) or 'no reason given'}")
 

@@ -21,6 +21,25 @@ class Drawdown(NamedTuple):
     sessions: int
 
 
+class DrawdownPeriod(NamedTuple):
+    """One time below a peak, by rows of the curve.
+
+    Attributes
+    ----------
+    peak, trough : int
+        Where it began, and where it was deepest.
+    recovered : int or None
+        Where the peak was reached again; None where it never was.
+    depth : float
+        A fraction in [-1, 0).
+    """
+
+    peak: int
+    trough: int
+    recovered: int | None
+    depth: float
+
+
 class Regression(NamedTuple):
     """Annualised intercept and slope of the returns on the market's returns."""
 
@@ -94,6 +113,23 @@ def worst_drawdown(equity: Floats) -> Drawdown:
     row = np.arange(len(below))
     last_peak = np.maximum.accumulate(np.where(below < 0, 0, row))
     return Drawdown(float(below.min()), int((row - last_peak).max()))
+
+
+def drawdown_periods(equity: Floats) -> tuple[DrawdownPeriod, ...]:
+    """Return each time that was spent below a peak, the deepest first."""
+    below = drawdowns(equity)
+    under = np.concatenate([[False], below < 0, [False]])
+    edges = np.flatnonzero(np.diff(under.astype(int))).reshape(-1, 2)
+    found = [
+        DrawdownPeriod(
+            peak=int(start) - 1,
+            trough=int(start + below[start:end].argmin()),
+            recovered=int(end) if end < len(below) else None,
+            depth=float(below[start:end].min()),
+        )
+        for start, end in edges
+    ]
+    return tuple(sorted(found, key=lambda period: period.depth))
 
 
 def regress(returns: Floats, market: Floats) -> Regression | None:

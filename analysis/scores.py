@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -27,6 +27,7 @@ def scoreboard(
     state: ScoreState,
     weights: Mapping[str, float],
     votes: str,
+    heard: Collection[str] = (),
 ) -> Scoreboard:
     """Return the scoreboard.
 
@@ -40,12 +41,15 @@ def scoreboard(
         Each agent's vote in the settings.
     votes : str
         `earned`: a weight counts only once the agent's edge is shown.
+    heard : collection of str
+        Agents that are asked and shown from their first day on, before any session has judged them.
     """
     returns, taught = returns_by_name(closes), defaultdict(list)
     for outcome in agent_outcomes:
         taught[outcome.name].append(outcome.excess_return)
     yardstick = returns.get(YARDSTICK, {})
     shown = state.shown_agents()
+    agents = dict.fromkeys(heard, Evidence()) | dict(state.agents)
     notes = () if YARDSTICK in state.books else (f"without the book {YARDSTICK} nothing can be judged",)
     return Scoreboard(
         session=state.session,
@@ -54,8 +58,8 @@ def scoreboard(
         votes=votes,
         shadow_books=tuple(_score(name, state, returns[name], yardstick) for name in sorted(returns)),
         agents=tuple(
-            _agent(name, state.agents[name], taught[name], weights, counts=votes != "earned" or name in shown)
-            for name in sorted(state.agents)
+            _agent(name, agents[name], taught[name], weights, counts=votes != "earned" or name in shown)
+            for name in sorted(agents)
         ),
         notes=notes,
     )

@@ -18,6 +18,7 @@ from api.identity import Identity
 from api.masked_answers import MaskMiddleware
 from api.routes import (
     backtest,
+    backtests,
     control,
     dashboard,
     decide,
@@ -25,11 +26,13 @@ from api.routes import (
     equity,
     evidence,
     health,
+    history,
     live,
     market,
     memory,
     portfolio,
     rl,
+    taxes,
     train,
 )
 from api.routes import metrics as metrics_route
@@ -47,6 +50,7 @@ from config.version import engine_version
 from core.letter import LetterQueries
 from core.scoreboard import EvidenceQueries, NullEvidence
 from core.service import Service
+from core.trading_history import HistoryQueries
 from core.universe import Universe
 
 DESCRIPTION = (
@@ -63,8 +67,8 @@ def system_clock() -> datetime:
 
 
 ROUTES = (
-    health, market, decide, portfolio, control, live, train, rl, backtest, equity, evidence, memory,
-    metrics_route, dashboard, docs, endpoint,
+    health, market, decide, portfolio, control, live, train, rl, backtest, backtests, equity, evidence, history,
+    memory, taxes, metrics_route, dashboard, docs, endpoint,
 )  # fmt: skip
 
 
@@ -79,6 +83,7 @@ def create_app(
     universe: Universe = DEFAULT,
     judgement: EvidenceQueries | None = None,
     letters: LetterQueries | None = None,
+    history: HistoryQueries | None = None,
 ) -> FastAPI:
     """Build the application.
 
@@ -94,8 +99,8 @@ def create_app(
         What clients may cost: how many wait for the engine, how many wrong tokens are answered.
     universe : Universe
         Whose stocks may be named.
-    judgement, letters : EvidenceQueries or None, LetterQueries or None
-        What is known of books and agents, and the sessions' letters; None where there are none.
+    judgement, letters, history : EvidenceQueries or None, LetterQueries or None, HistoryQueries or None
+        What is known of books and agents, the sessions' letters, and what was earned; None where there are none.
     """
     app = FastAPI(
         title="Trading engine",
@@ -107,12 +112,12 @@ def create_app(
         redoc_url=None,
         responses=openapi.ANYWHERE,
     )
-    app.state.service, app.state.hub, app.state.clock, app.state.metrics = service, hub, clock, metrics
-    app.state.evidence, app.state.letters = judgement or NullEvidence(), letters
-    app.state.start_wait_seconds_max = start_wait_seconds_max
-    app.state.identity = Identity(environment)
-    app.state.waiting_places = WaitingPlaces(limits.waiting_requests_max)
-    app.add_middleware(UniverseMiddleware, universe=universe)
+    state = app.state
+    state.service, state.hub, state.clock, state.metrics = service, hub, clock, metrics
+    state.evidence, state.letters, state.history = judgement or NullEvidence(), letters, history
+    state.start_wait_seconds_max = start_wait_seconds_max
+    state.identity, state.waiting_places = Identity(environment), WaitingPlaces(limits.waiting_requests_max)
+    app.add_middleware(UniverseMiddleware, universe=universe, held=lambda: service.portfolio().positions)
     app.add_middleware(StreamMiddleware, hub=hub)
     _add_security(app, environment, limits)
     _include_routes(app)

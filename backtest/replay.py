@@ -148,7 +148,8 @@ def _portfolios(recorded: Recorded, initial_cash: Decimal) -> Iterator[Portfolio
     settled = Settlement(fills=report.fills, cash_movements=report.cash_movements, actions=report.actions)
     for portfolio in (last, last.rebased()):
         whole = apply_settlement(without_missing(portfolio), settled, market_date)
-        after = replace(under_conditions(whole, conditions), pending=pending)
+        losses = report.plan.portfolio.loss_sales
+        after = replace(under_conditions(whole, conditions), pending=pending, loss_sales=losses)
         yield after
         yield replace(after, trades_today=report.plan.portfolio.trades_today - len(own))
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from analysis.curves import MonthlyReturns, monthly_returns
 from analysis.overfitting import Overfitting
+from analysis.random_books import RandomBooks
 from analysis.ranking import YearOfRanking, ranking_by_year
 from analysis.trades import round_trips
 from backtest.attribution import Contribution
@@ -29,6 +30,7 @@ TOTAL_RETURN = (
     "book alike, and Sharpe ratios, alpha and beta are over it."
 )
 HIGH_VOLATILITY = "high_vol"
+FAN = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +146,10 @@ class Report:
         The strategy first, then the benchmarks, each from 1.
     high_volatility : tuple of bool
         Sessions in the high-volatility regime.
+    fan : mapping of str to tuple of float
+        Quantiles of the random books' curves in equal parts, each from 1, by name.
+    exposure : tuple of float
+        Market value over equity at each close.
     """
 
     about: About
@@ -160,6 +166,8 @@ class Report:
     sessions: tuple[str, ...] = ()
     curves: Mapping[str, tuple[float, ...]]
     high_volatility: tuple[bool, ...] = ()
+    fan: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    exposure: tuple[float, ...] = ()
 
 
 def make_report(
@@ -209,7 +217,16 @@ def make_report(
             **{name: tuple(curve.tolist()) for name, curve in comparison.curves.items()},
         },
         high_volatility=tuple(high_volatility.tolist()),
+        fan=fan_of(comparison.books),
+        exposure=tuple(run.exposure.tolist()),
     )
+
+
+def fan_of(books: RandomBooks) -> Mapping[str, tuple[float, ...]]:
+    """Return quantiles of the books' curves, each from 1, session by session."""
+    curves = np.cumprod(1.0 + books.returns, axis=1)
+    cuts = np.quantile(curves, list(FAN.values()), axis=0)
+    return {name: (1.0, *cut.tolist()) for name, cut in zip(FAN, cuts, strict=True)}
 
 
 def with_phases(report: Report, run: Run, market: Market, returns: Floats) -> Report:

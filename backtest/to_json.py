@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-CURVES = ("sessions", "curves", "high_volatility")
+CURVES = ("sessions", "curves", "high_volatility", "fan", "exposure")
 JSON_NAME = "json_name"  # metadata of a field that is written under another name
 
 

@@ -24,6 +24,7 @@ from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.capital import WHOLE_ACCOUNT
 from adapters.alpaca.order_tracker import OrderTracker
 from adapters.alpaca.trading_client import AlpacaApi, connect
+from adapters.calendar import NyseCalendar
 from adapters.ledger import SqliteLedger
 from benchmarks.panels import random_panel
 from config.environment import OrderRoute
@@ -78,7 +79,9 @@ def main(minutes: int) -> None:
     url = f"http://127.0.0.1:{server.server_port}"
     api = AlpacaApi(connect("key", "secret", paper=True, timeout_seconds=5.0, url_override=url))
     ledger = SqliteLedger(None, route=OrderRoute.ALPACA_PAPER)
-    tracker = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=STARTS)
+    tracker = OrderTracker(
+        api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, calendar=NyseCalendar(), since=STARTS
+    )
     activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, STARTS)
     check = AccountCheck(
         AlpacaAccount(api=api, tracker=tracker, activities=activities),

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from charts.log_axis import dress_log_axis
 from core.errors import InvariantError
 from core.market import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.ticker import Locator
 
 WIDTH_PX, DPI = 1200, 100
 LEFT_PX, RIGHT_PX = 70, 1172
@@ -115,7 +115,6 @@ def _titles(figure: Figure, picture: BacktestPicture, height_px: int) -> None:
 
 def _equity(axes: Axes, picture: BacktestPicture) -> None:
     from matplotlib.patches import Patch  # noqa: PLC0415  heavy: at first use
-    from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: PLC0415  heavy: at first use
 
     _dress(axes, picture)
     styles = [(STRATEGY, "solid", 2.4), *((c, d, 1.5) for c, d in zip(BENCHMARKS, DASHES, strict=True))]
@@ -125,10 +124,7 @@ def _equity(axes: Axes, picture: BacktestPicture) -> None:
         axes.plot(
             picture.sessions, curve / curve[0], color=colour, ls=dash, lw=width, label=label, zorder=10 - rank
         )
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(_multiples(picture))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}×"))
-    axes.yaxis.set_minor_locator(NullLocator())
+    dress_log_axis(axes, np.concatenate([curve / curve[0] for curve in picture.curves.values()]))
     axes.set_title("Growth of 1, log scale", loc="left", size=11, color=INK, pad=6)
     axes.tick_params(labelbottom=False)
     handles, _ = axes.get_legend_handles_labels()
@@ -193,20 +189,6 @@ def _dress(axes: Axes, picture: BacktestPicture) -> None:
     axes.tick_params(colors=FAINT, labelsize=10.5, length=0)
     axes.spines[:].set_visible(False)
     axes.spines["bottom"].set(visible=True, color=FAINT)
-
-
-def _multiples(picture: BacktestPicture) -> Locator:
-    """Ticks of the log axis at round multiples, six to twelve of them whatever the range."""
-    from matplotlib.ticker import FixedLocator  # noqa: PLC0415  heavy: at first use
-
-    values = np.concatenate([curve / curve[0] for curve in picture.curves.values()])
-    low, high = np.log10(values.min()), np.log10(values.max())
-    for digits in ((1,), (1, 2, 5), (1, 1.5, 2, 3, 4, 6, 8), tuple(np.arange(10, 100, 1) / 10)):
-        marks = np.array([digit * 10.0**power for power in range(-4, 7) for digit in digits])
-        marks = marks[(marks >= 10**low) & (marks <= 10**high)]
-        if len(marks) >= 4:
-            break
-    return FixedLocator(marks.tolist())
 
 
 def _spans(shaded: NDArray[np.bool_]) -> list[tuple[int, int]]:

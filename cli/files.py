@@ -18,10 +18,10 @@ commands = typer.Typer()
 @commands.command()
 def export(
     file: Annotated[
-        Path, typer.Argument(help="trades.csv, fills.csv, orders.csv or cash.csv: its name says what.")
+        Path, typer.Argument(help="trades, fills, orders, cash or form8949, and .csv: its name says what.")
     ],
 ) -> None:
-    """Write the ledger's trades, fills, orders or cash movements as CSV, oldest first."""
+    """Write the ledger's trades, fills, orders, cash movements or sales for Form 8949 as CSV, oldest first."""
     from daemon.wiring.ledger_export import TABLES, ledger_table  # noqa: PLC0415  # brings the daemon's wiring
 
     name = file.stem.split("-")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -91,9 +92,11 @@ def check(
         RETRAIN_SESSIONS,
         check_agent,
         find_agent,
+        team_effect,
     )
     from backtest.app.agent_check.page import html_of, text_of  # noqa: PLC0415  # with it
     from backtest.app.agent_check.processes import new_processes  # noqa: PLC0415  # with it
+    from backtest.app.executors import executor_of  # noqa: PLC0415  # with it
     from backtest.app.settings import BacktestSpec  # noqa: PLC0415  # with it
     from backtest.app.strategies import load_panel  # noqa: PLC0415  # with it
     from config.environment import read_environment  # noqa: PLC0415  # with it
@@ -108,7 +111,10 @@ def check(
     plugin = find_agent(name, spec)
     panel, source = load_panel(spec, read_environment(os.environ), datetime.now(UTC))
     with new_processes(jobs) as executor:
-        found = check_agent(plugin, spec, panel, source, executor, effect=effect)
+        found = check_agent(plugin, spec, panel, source, executor)
+        if effect:
+            with executor_of(jobs) as pool:
+                found = replace(found, effect=team_effect(name, spec, panel, source, executor, pool))
     out.mkdir(parents=True, exist_ok=True)
     page = out / f"agent_check_{name}.html"
     page.write_text(html_of(found), encoding="utf-8")

@@ -14,6 +14,8 @@ class BrokerSettings(Frozen):
 
     Attributes
     ----------
+    name : str
+        A registered broker: `paper`, `alpaca`, `dry_run`, or your own; empty: as the keys and switches say.
     cash_tolerance_pct : float
         Share of equity by which Alpaca's cash may differ from the ledger's; beyond it entries stop.
     capital_usd : float or None
@@ -25,6 +27,7 @@ class BrokerSettings(Frozen):
         half the spread and all of the slippage, so a round trip costs 7.
     """
 
+    name: str = ""
     mode: Literal["paper", "live"] = "paper"
     cash_tolerance_pct: Annotated[float, Field(ge=0, le=0.05)] = 0.005
     capital_usd: Annotated[float, Field(gt=0)] | None = None

@@ -88,7 +88,8 @@ def _write(file: str, content: Mapping[str, Any], folder: Path) -> Path:
     """Replace a file whole, once all the settings have been read with it from beside it."""
     path = folder / f"{file}.json"
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    with tempfile.TemporaryDirectory() as tried:
+    # beside the settings' folder, for the user's own profiles, universes and agents are found beside it
+    with tempfile.TemporaryDirectory(prefix=".config-", dir=folder.parent) as tried:
         for kept in (*folder.glob("*.json"), *(folder / "profiles").glob("*.json")):
             copy = Path(tried) / kept.relative_to(folder)
             copy.parent.mkdir(exist_ok=True)

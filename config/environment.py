@@ -7,21 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, cast
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from config.plugins import OUR_PLUGINS, user_folder
 from config.trading import TradingSettings
 from config.unknown_variables import AskedFor, unknown_variables
 from core.errors import SettingsError
 from core.masking import SecretMask
+from core.plugins import find_plugins
+from core.registry import nearest_name
 
 ROOT = Path(__file__).parent.parent
 TOKEN_CHARACTERS_MIN = 16  # off loopback
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-DATA_PROVIDERS = ("auto", "yfinance", "alpaca", "simulated")
-Provider = Literal["auto", "yfinance", "alpaca", "parquet", "simulated"]
+FOLDER = Path(__file__).parent
 
 
 class OrderRoute(StrEnum):
@@ -31,6 +32,7 @@ class OrderRoute(StrEnum):
     ALPACA_PAPER = "Alpaca paper"
     ALPACA_LIVE = "Alpaca live"
     DRY_RUN = "nowhere: dry run against the live account"
+    OWN = "a broker of your own"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,7 @@ class Environment:
     Attributes
     ----------
     provider : str
-        `auto`, `yfinance`, `alpaca`, `parquet` or `simulated`.
+        `auto`, `yfinance`, `alpaca`, `parquet`, `simulated`, or a feed of one's own.
     parquet_path : Path or None
         The file of `DATA_PROVIDER=parquet:PATH`.
     state_dir : Path
@@ -68,7 +70,7 @@ class Environment:
     alpaca_base_url: str | None = None
     live_trading: bool = False
     enable_cron: bool = False
-    provider: Provider = "auto"
+    provider: str = "auto"
     parquet_path: Path | None = None
     state_dir: Path = ROOT / "state"
     artefact_dir: Path = ROOT / "models"
@@ -94,8 +96,13 @@ class Environment:
         )
 
 
-def read_environment(variables: Mapping[str, str]) -> Environment:
+def read_environment(variables: Mapping[str, str], folder: Path = FOLDER) -> Environment:
     """Read and check the contract's variables.
+
+    Parameters
+    ----------
+    folder : Path
+        The settings' folder; the user's, with feeds of one's own, stands beside it.
 
     Raises
     ------
@@ -116,8 +123,8 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         alpaca_base_url=_local_url(variables, "ALPACA_BASE_URL"),
         live_trading=_flag(variables, "LIVE_TRADING", default="false"),
         enable_cron=_flag(variables, "ENABLE_CRON", default="false"),
-        provider=_provider(variables)[0],
-        parquet_path=_provider(variables)[1],
+        provider=_provider(variables, folder)[0],
+        parquet_path=_provider(variables, folder)[1],
         state_dir=Path(variables.get("STATE_DIR") or ROOT / "state"),
         artefact_dir=Path(variables["STATE_DIR"]) / "models" if variables.get("STATE_DIR") else ROOT / "models",
         leave_with_stdin=_flag(variables, "TRADING_LEAVE_WITH_STDIN", default="false"),
@@ -127,6 +134,12 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         notify_urls=tuple(SecretStr(url) for url in _urls(variables)),
         heartbeat_url=_secret(variables, "HEARTBEAT_URL"),
     )
+    _require_sound(env)
+    return replace(env, unknown=unknown_variables(given, variables.names))
+
+
+def _require_sound(env: Environment) -> None:
+    """Refuse half a pair of keys, and an open host without a strong token."""
     if (env.alpaca_key is None) != (env.alpaca_secret is None):
         missing = "ALPACA_SECRET_KEY" if env.alpaca_secret is None else "ALPACA_API_KEY"
         raise SettingsError(
@@ -142,7 +155,6 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         _require_strong(env.token)
     if env.provider == "alpaca" and not env.has_alpaca_keys:
         raise SettingsError("DATA_PROVIDER=alpaca needs ALPACA_API_KEY and ALPACA_SECRET_KEY.")
-    return replace(env, unknown=unknown_variables(given, variables.names))
 
 
 def order_route(env: Environment, trading: TradingSettings) -> OrderRoute:
@@ -153,7 +165,12 @@ def order_route(env: Environment, trading: TradingSettings) -> OrderRoute:
     SettingsError
         When live trading is asked for without keys, or a real broker would see invented prices.
     """
-    wants_live = env.live_trading or trading.broker.mode == "live"
+    wants_live, chosen = env.live_trading or trading.broker.mode == "live", trading.broker.name
+    if chosen and chosen not in OUR_PLUGINS["brokers"]:
+        return OrderRoute.OWN
+    _require_agreement(env, chosen, wants_live=wants_live)
+    if chosen == "paper":
+        return OrderRoute.PAPER_BUILTIN
     if not env.has_alpaca_keys:
         if wants_live:
             raise SettingsError(
@@ -166,11 +183,24 @@ def order_route(env: Environment, trading: TradingSettings) -> OrderRoute:
             f"DATA_PROVIDER={env.provider} feeds invented or recorded prices, and the Alpaca keys are set.",
             hint="Unset the keys to use the built-in paper broker, or use DATA_PROVIDER=auto.",
         )
-    if env.alpaca_paper:
+    if env.alpaca_paper and chosen != "dry_run":
         return OrderRoute.ALPACA_PAPER
-    if env.live_trading and trading.broker.mode == "live":
-        return OrderRoute.ALPACA_LIVE
-    return OrderRoute.DRY_RUN
+    live = env.live_trading and trading.broker.mode == "live" and chosen != "dry_run"
+    return OrderRoute.ALPACA_LIVE if live else OrderRoute.DRY_RUN
+
+
+def _require_agreement(env: Environment, chosen: str, *, wants_live: bool) -> None:
+    """Refuse a broker by name that the keys and switches contradict."""
+    if chosen == "paper" and wants_live:
+        raise SettingsError(
+            "Live trading is asked for (LIVE_TRADING or broker.mode) and broker.name is paper: they contradict.",
+            hint="Unset LIVE_TRADING and use broker.mode paper, or take broker.name out of trading.json.",
+        )
+    if chosen in ("alpaca", "dry_run") and not env.has_alpaca_keys:
+        raise SettingsError(
+            f"broker.name is {chosen} and there are no Alpaca keys.",
+            hint="Set ALPACA_API_KEY and ALPACA_SECRET_KEY, or take broker.name out of trading.json.",
+        )
 
 
 def _flag(variables: Mapping[str, str], name: str, *, default: str) -> bool:
@@ -235,16 +265,20 @@ def _port(variables: Mapping[str, str]) -> int | None:
     return int(value)
 
 
-def _provider(variables: Mapping[str, str]) -> tuple[Provider, Path | None]:
+def _provider(variables: Mapping[str, str], folder: Path) -> tuple[str, Path | None]:
     value = variables.get("DATA_PROVIDER") or "auto"
     name, _, path = value.partition(":")
     if name == "parquet" and path:
         if not Path(path).is_file():
             raise SettingsError(f"DATA_PROVIDER={value}: there is no file at {Path(path).resolve()}.")
         return "parquet", Path(path)
-    if value not in DATA_PROVIDERS:
+    if value in OUR_PLUGINS["feeds"] and value != "parquet":
+        return value, None
+    known = find_plugins("feeds", OUR_PLUGINS["feeds"], user_folder(folder)).registry.names
+    if value == "parquet" or value not in known:
+        named = ", ".join(name for name in known if name != "parquet")
         raise SettingsError(
-            f"DATA_PROVIDER={value} is not known.",
-            hint=f"Use one of {', '.join(DATA_PROVIDERS)} or parquet:PATH.",
+            f"DATA_PROVIDER={value} is not known; the nearest known name is {nearest_name(value, known)}.",
+            hint=f"Use one of {named} or parquet:PATH.",
         )
-    return cast(Provider, value), None
+    return value, None

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from config.agent_names import require_known_agents
 from config.json_file import HINT, NESTING_MAX, read_object, shown, written_twice
+from config.plugin_names import require_known_agents, require_known_parts
 from config.plugins import user_folder
 from config.risk import RiskSettings
 from config.trading import TradingSettings
@@ -51,6 +51,7 @@ def load_trading(folder: Path = FOLDER, profile: str = "") -> TradingSettings:
     merged = merge(layers[0], named, layers[1], {"profile": name})
     trading = validate(TradingSettings, with_universe(merged, folder), "trading.json")
     require_known_agents(trading, folder)
+    require_known_parts(trading, folder)
     return trading
 
 

@@ -43,6 +43,8 @@ class NotifySettings(Frozen):
     urls : tuple of SecretStr
         Receivers as apprise addresses them (tgram://, discord://, ntfy://, mailto://, json:// ...). Secret.
         NOTIFY_URLS goes before it.
+    notifiers : tuple of str
+        The registered ways to a person, in this order: `apprise`, which sends to `urls`, and those of your own.
     level_min : str
         Less urgent messages are not sent.
     collect_seconds : float
@@ -57,6 +59,7 @@ class NotifySettings(Frozen):
     """
 
     urls: tuple[SecretStr, ...] = ()
+    notifiers: tuple[str, ...] = ("apprise",)
     level_min: Literal["info", "warning", "critical"] = "info"
     quiet_hours: QuietHours = QuietHours()
     collect_seconds: Annotated[float, Field(ge=0, le=300)] = 2.0

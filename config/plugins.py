@@ -23,6 +23,8 @@ class PluginSettings(Frozen):
         For running a plug-in's file at the start.
     fit_seconds_max : float
         For one `fit`.
+    check_seconds_max : float
+        For the check for look-ahead at the start, in a child process.
     memory_mb_max : float
         By how much one call may raise the most memory the process ever held, MB; looked at each 50 ms.
     """
@@ -30,6 +32,7 @@ class PluginSettings(Frozen):
     deadline_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
     load_seconds_max: Annotated[float, Field(gt=0, le=600)] = 60.0
     fit_seconds_max: Annotated[float, Field(gt=0, le=86_400)] = 600.0
+    check_seconds_max: Annotated[float, Field(gt=0, le=3_600)] = 120.0
     memory_mb_max: Annotated[float, Field(gt=0)] = 1024.0
 
 
@@ -80,17 +83,18 @@ OUR_PLUGINS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "top_of_universe": "agents.top_of_universe:TopNStrategy",
         },
         "brokers": {
-            "paper": "adapters.paper.broker:PaperBroker",
-            "alpaca": "adapters.alpaca.broker:AlpacaBroker",
-            "dry_run": "adapters.paper.dry_run:DryRunBroker",
+            "paper": "daemon.wiring.our_brokers:PaperRoute",
+            "alpaca": "daemon.wiring.our_brokers:AlpacaRoute",
+            "dry_run": "daemon.wiring.our_brokers:DryRunRoute",
         },
         "feeds": {
-            "yfinance": "adapters.yahoo.bars:YfinanceBars",
-            "alpaca": "adapters.alpaca.bars:AlpacaBars",
-            "parquet": "adapters.parquet.bars:ParquetBars",
-            "simulated": "adapters.simulated.market:SimulatedMarket",
+            "auto": "adapters.feeds.providers:Auto",
+            "yfinance": "adapters.feeds.providers:Yfinance",
+            "alpaca": "adapters.feeds.providers:Alpaca",
+            "parquet": "adapters.feeds.providers:Recorded",
+            "simulated": "adapters.feeds.providers:Simulated",
         },
-        "notifiers": {"apprise": "adapters.notify.sender:NotificationSender"},
+        "notifiers": {"apprise": "adapters.notify.receivers:AppriseReceivers"},
     }
 )
 """The plug-ins that come with the engine: `module:attribute` by name, of each kind in `core.plugins.KINDS`."""

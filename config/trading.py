@@ -23,6 +23,7 @@ from config.notify import HeartbeatSettings, NotifySettings
 from config.plugins import PluginSettings, RemoteAgentSettings
 from config.sentiment import SentimentSettings
 from config.server import ServerSettings
+from config.taxes import TaxSettings
 from config.universe import DEFAULT
 from config.universe_file import checked_ticker, own_universe
 from config.weights import AgentWeights, LegacyWeights
@@ -221,6 +222,7 @@ class TradingSettings(Frozen):
     votes: VoteWeights = "runbook"
     shadow: ShadowSettings = ShadowSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    taxes: TaxSettings = TaxSettings()
 
     @model_validator(mode="after")
     def of_own_stocks(self) -> TradingSettings:

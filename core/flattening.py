@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
+from core.types import TradingState
+
 
 class FlattenLeft(NamedTuple):
     """Something that a flatten has not sold or cancelled yet: how many shares are held, and why."""
@@ -25,12 +27,12 @@ class FlattenProgress(NamedTuple):
 class FlattenRecord(Protocol):
     """Remembers that everything is being sold."""
 
-    def start_flattening(self, at: datetime) -> None:
-        """Write down that a person asked to sell everything; it lasts until `end_flattening`."""
+    def start_flattening(self, at: datetime, state: TradingState | None = None, reason: str = "") -> None:
+        """Write down that a person asked to sell everything, with the trading state where it changes."""
         ...
 
-    def end_flattening(self) -> None:
-        """Write down that everything is sold, or need not be any more."""
+    def end_flattening(self, state: TradingState, reason: str) -> None:
+        """Write down, with the trading state, that everything is sold, or need not be any more."""
         ...
 
     def flattening_since(self) -> datetime | None:

@@ -133,6 +133,23 @@ class ShadowBookDay(Struct, frozen=True, kw_only=True):
     state: str
 
 
+class AgentDay(Struct, frozen=True, kw_only=True):
+    """How often an agent was heard in the session's decisions.
+
+    Attributes
+    ----------
+    spoke, abstained : int
+        Decisions with a score of it, and decisions in which it said nothing at all.
+    reasons : sequence of str
+        Why it abstained, each once, the most frequent first.
+    """
+
+    name: str
+    spoke: int
+    abstained: int
+    reasons: Sequence[str]
+
+
 class Letter(Struct, frozen=True, kw_only=True):
     """The letter of a session.
 
@@ -175,6 +192,7 @@ class Letter(Struct, frozen=True, kw_only=True):
     held: Sequence[HeldLine]
     tomorrow: Sequence[OrderLine]
     notes: Sequence[str]
+    agents: Sequence[AgentDay] = ()  # letters of before had none
 
 
 class LetterQueries(Protocol):

@@ -229,6 +229,10 @@ class Service(Protocol):
         """Sell one position, or a part of it; a RequestError with status 409 where it cannot be."""
         ...
 
+    async def cancel(self, client_order_id: str) -> OrderRecord:
+        """Cancel one open order; a RequestError with status 404 or 409 where there is none."""
+        ...
+
     def flatten_progress(self) -> FlattenProgress:
         """Return whether a flatten is in progress, and what is left and why."""
         ...
@@ -282,6 +286,6 @@ class Service(Protocol):
         """Return what runs by itself, with its last and next runs."""
         ...
 
-    async def rollback(self) -> Mapping[str, Any]:
-        """Put the ranker before the one in use back in use; a RequestError with status 409 if there is none."""
+    async def rollback(self, model_id: str) -> Mapping[str, Any]:
+        """Put a kept ranker, or the one before, back in use; a RequestError with status 409 if there is none."""
         ...

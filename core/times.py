@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
 """The exchange's time zone: the one constant of the project."""
 OPENS = time(9, 30)
-USUAL_CLOSE = time(16)
-SATURDAY = 5
 
 
 def market_date(at: datetime) -> date:
@@ -22,11 +20,3 @@ def market_date(at: datetime) -> date:
 def opening(session: date) -> datetime:
     """Return the moment a session opens, aware UTC."""
     return datetime.combine(session, OPENS, NEW_YORK).astimezone(UTC)
-
-
-def usual_close_after(at: datetime) -> datetime:
-    """Return the first 16:00 New York of a weekday after a moment, UTC; holidays and half days count too."""
-    day = market_date(at)
-    while day.weekday() >= SATURDAY or (closes_at := datetime.combine(day, USUAL_CLOSE, NEW_YORK)) <= at:
-        day += timedelta(days=1)
-    return closes_at.astimezone(UTC)

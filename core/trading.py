@@ -15,6 +15,7 @@ from core.account_conditions import NO_CONDITIONS, AccountConditions
 from core.brackets import Bracket
 from core.corporate_actions import CashMovement, CorporateAction
 from core.cycles import Cycle
+from core.loss_sales import LossSale
 from core.market_analysis import MarketAnalysis, Signal
 from core.orders import ApprovedOrder, Fill, Order, RefusedOrder
 from core.positions import Position
@@ -107,6 +108,9 @@ class Portfolio(Struct, frozen=True, kw_only=True, dict=True):
     risk_exits : mapping of str to date, or UNSET
         The session in which a rule last sold each symbol, of the last weeks; UNSET (left out of the JSON) without
         any.
+    loss_sales : mapping of str to tuple of LossSale, or UNSET
+        Losses of the last 30 days that buying the symbol back would disallow; UNSET (left out of the JSON)
+        without any.
     """
 
     cash: Decimal
@@ -121,6 +125,7 @@ class Portfolio(Struct, frozen=True, kw_only=True, dict=True):
     peak_base: Decimal | UnsetType = UNSET
     conditions: AccountConditions | UnsetType = UNSET
     risk_exits: Mapping[str, date] | UnsetType = UNSET
+    loss_sales: Mapping[str, tuple[LossSale, ...]] | UnsetType = UNSET
 
     @property
     def account(self) -> AccountConditions:

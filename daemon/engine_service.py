@@ -10,19 +10,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-import structlog
-
 from core.brackets import Levels
 from core.cycles import FLATTEN, SETTLE
-from core.errors import EngineError, LedgerError, Recoverable, RequestError
+from core.errors import LedgerError, Recoverable, RequestError
 from core.flattening import FlattenProgress
 from core.long_jobs import Job
 from core.memory import Recollection
-from core.plain_words import plain_reason
 from core.protection import PositionProtection
 from core.reconciliation import Resumption
 from core.schedule import Timetable
-from core.service import AnalysisReport, EquityPoint, Execution, LedgerQueries
+from core.service import AnalysisReport, EquityPoint, Execution, LedgerQueries, OrderRecord
 from core.types import Cycle, Decision, Portfolio, StepReport
 from daemon.child_jobs import JobRunner
 from daemon.engine_thread import EngineThread
@@ -34,17 +31,17 @@ from daemon.reconciliation_card import log_recovery, reconciliation_card
 from daemon.resumption import resume_engine
 from daemon.service_dependencies import ServiceDependencies
 from daemon.settle_trigger import SettleTrigger
-from daemon.start_retries import start_alert, start_retries
+from daemon.start_retries import report_failed_start, report_retry, start_retries
 from daemon.unwatched import UnwatchedLog, execute_with_warning
 from pipeline.engine import Engine
 from pipeline.execution import is_decision, newest_decision
 from pipeline.fault_policy import step_under_policy
 from pipeline.flattening import Flattening, flatten_progress
+from pipeline.order_cancel import cancel_order
 from pipeline.person_sale import sell
 from pipeline.reconciliation import Recovery, recover
 
 Result = TypeVar("Result")
-log = structlog.get_logger("engine")
 
 
 class EngineService:
@@ -174,13 +171,17 @@ class EngineService:
         """Sell one position, or a part of it."""
         return await self._on_engine(lambda engine: sell(engine, symbol, quantity, self._step))
 
+    async def cancel(self, client_order_id: str) -> OrderRecord:
+        """Cancel one open order."""
+        return await self._on_engine(lambda engine: cancel_order(engine, client_order_id, self._step))
+
     def flatten_progress(self) -> FlattenProgress:
         """Return whether a flatten is in progress, and what is left and why."""
         return flatten_progress(self._require_engine())
 
-    async def rollback(self) -> Mapping[str, Any]:
-        """Put the ranker before the one in use back in use."""
-        return await self._on_engine(lambda _: self._given.ranker.rollback())
+    async def rollback(self, model_id: str) -> Mapping[str, Any]:
+        """Put a kept ranker back in use: the one named, or the one before."""
+        return await self._on_engine(lambda _: self._given.ranker.rollback(model_id))
 
     @property
     def ledger(self) -> LedgerQueries:
@@ -253,12 +254,9 @@ class EngineService:
                     self._given.ranker.train_if_missing(engine, self._runner)
                 finally:
                     self._not_ready = ""
-        except Exception as error:  # the thread's edge: a fault must be logged, not vanish
-            if self._not_ready:
-                self._not_ready = f"The start failed: {plain_reason(error)}"
-            log.error("start.failed", reason=plain_reason(error), exc_info=not isinstance(error, EngineError))
-            alert = start_alert(error, tried_again=False)
-            self._given.events.publish("risk.alert", self._given.clock.now(), alert)
+        except Exception as error:  # noqa: BLE001  # the thread's edge: it is logged and published below
+            reason = report_failed_start(error, self._publish_alert)
+            self._not_ready = reason if self._not_ready else ""
 
     def _build_and_recover(self) -> Engine | None:
         """Build and reconcile; called again while what failed may come back. None when it stops instead."""
@@ -273,9 +271,10 @@ class EngineService:
         return engine
 
     def _note_retry(self, error: Recoverable, wait_seconds: float) -> None:
-        self._not_ready = f"The start waits for what failed, and tries again: {error}"
-        log.warning("start.retry", reason=str(error), wait_seconds=wait_seconds)
-        self._given.events.publish("risk.alert", self._given.clock.now(), start_alert(error, tried_again=True))
+        self._not_ready = report_retry(error, wait_seconds, self._publish_alert)
+
+    def _publish_alert(self, alert: Mapping[str, str]) -> None:
+        self._given.events.publish("risk.alert", self._given.clock.now(), alert)
 
     def _step(self, engine: Engine, cycle: Cycle, requested: Sequence[Decision] = ()) -> StepReport:
         began = time.perf_counter()

@@ -64,6 +64,11 @@ def _standing(letter: Letter) -> Sequence[str]:
             ],
         ),
         _table(
+            "Agents, in the session's decisions",
+            ("agent", "heard", "abstained", "why"),
+            [(a.name, float(a.spoke), float(a.abstained), "; ".join(a.reasons)) for a in letter.agents],
+        ),
+        _table(
             "Held, and where it would be closed",
             ("symbol", "quantity", "last", "value USD", "profit", "stop", "rests at", "target"),
             [
@@ -113,6 +118,8 @@ def letter_text(letter: Letter) -> str:
     lines += [f"Missed: {'; '.join(letter.missed)}."] if letter.missed else []
     days = [f"{b.name} {_percent(b.return_day)}" for b in letter.shadow_books if b.return_day is not None]
     lines += [f"Books: {', '.join(days)}."] if days else []
+    silent = [f"{a.name} in {a.abstained} ({'; '.join(a.reasons)})" for a in letter.agents if a.abstained]
+    lines += [f"Abstained: {', '.join(silent)}."] if silent else []
     lines += [f"Held: {', '.join(h.symbol for h in letter.held) or 'nothing'}."]
     return "\n".join(lines)
 

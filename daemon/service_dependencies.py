@@ -64,8 +64,8 @@ class RankerInUse(Protocol):
         """Start a first training where there is no ranker."""
         ...
 
-    def rollback(self) -> Mapping[str, Any]:
-        """Put the version before the one in use back in use."""
+    def rollback(self, model_id: str = "") -> Mapping[str, Any]:
+        """Put a kept version back in use: the one named, or the one before."""
         ...
 
 

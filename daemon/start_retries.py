@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 
+import structlog
 import tenacity
 
-from core.errors import Recoverable
+from core.errors import EngineError, Recoverable
 from core.plain_words import plain_reason
+
+log = structlog.get_logger("engine")
 
 WAIT_SECONDS_FIRST = 1.0
 WAIT_SECONDS_MAX = 60.0
@@ -52,6 +55,21 @@ def start_alert(error: Exception, *, tried_again: bool) -> Mapping[str, str]:
         f"is held has only the stops that rest at the broker. {next_steps}",
         "level": "warning" if tried_again else "critical",
     }
+
+
+def report_failed_start(error: Exception, publish: Callable[[Mapping[str, str]], None]) -> str:
+    """Log and publish a start that failed for good, and return the reason in plain words."""
+    reason = plain_reason(error)
+    log.error("start.failed", reason=reason, exc_info=not isinstance(error, EngineError))
+    publish(start_alert(error, tried_again=False))
+    return f"The start failed: {reason}"
+
+
+def report_retry(error: Recoverable, wait_seconds: float, publish: Callable[[Mapping[str, str]], None]) -> str:
+    """Log and publish a start that is tried again, and return the reason in plain words."""
+    log.warning("start.retry", reason=str(error), wait_seconds=wait_seconds)
+    publish(start_alert(error, tried_again=True))
+    return f"The start waits for what failed, and tries again: {error}"
 
 
 def _give_up(_: tenacity.RetryCallState) -> None:

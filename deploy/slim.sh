@@ -1,11 +1,11 @@
 #!/bin/sh
 # Remove from a virtual environment what its packages ship and none of them imports: their own tests, C sources they
-# were compiled from, headers for others to compile against. About 70 MB.
+# were compiled from, headers, and Arrow's network protocol. About 100 MB.
 #   deploy/slim.sh FOLDER
 set -eu
 for packages in "$1"/lib/python3.*/site-packages; do
   for package in pandas scipy sklearn matplotlib pyarrow; do
     find "$packages/$package" -type d -name tests -prune -exec rm -rf {} +
   done
-  rm -rf "$packages/pyarrow/include" "$packages/talib/_ta_lib.c"
+  rm -rf "$packages/talib/_ta_lib.c" "$packages/pyarrow/include" "$packages"/pyarrow/*_flight.*
 done

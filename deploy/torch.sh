@@ -6,7 +6,7 @@ set -eu
 python=$1 torch=$2 wanted=$3 index=$4
 ask='import sys, urllib.request as ask; ask.urlopen(sys.argv[1] + "/torch/", timeout=5).close()'
 
-set -- install --quiet --disable-pip-version-check "$torch"
+set -- install --quiet --no-compile --disable-pip-version-check "$torch"
 if [ "$wanted" = 0 ]; then
   echo "$torch from the usual index (TORCH_CPU=0)"
 elif "$python" -c "$ask" "$index" 2>/dev/null; then
@@ -15,4 +15,4 @@ elif "$python" -c "$ask" "$index" 2>/dev/null; then
 else
   echo "$torch from the usual index, since $index does not answer (on Linux with CUDA: about 3 GB to load)"
 fi
-exec env PIP_NO_COMPILE=1 "$python" -m pip "$@"
+exec "$python" -m pip "$@"

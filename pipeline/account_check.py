@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from core.account_conditions import NO_CONDITIONS, AccountConditions
@@ -266,4 +267,7 @@ def settle_and_check(
     more = checked.settlement
     if more.ids:
         settled = joined(settled, more)
-    return settled, checked.portfolio, ended, checked.notes
+    losses = parts.lots.losses_after(settled.fills, market_date(view.as_of)) or UNSET
+    whole = checked.portfolio
+    taxed = whole if whole.loss_sales == losses else replace(whole, loss_sales=losses)
+    return settled, taxed, ended, checked.notes

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from core.loss_sales import TaxLots
 from core.ports import Broker, Clock, EventSink, Feed, Ledger, MemoryWriter, RiskManager, Team
 from core.protection import StopSupervisor
 from core.types import Cycle, StepReport, TradingState
 from pipeline.account_check import AccountCheck, NoAccountCheck
-from pipeline.null_parts import NullProtection
+from pipeline.null_parts import NullLots, NullProtection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ class EngineDependencies:
         Leaves the stops of what is held where they outlive the process.
     account_check : AccountCheck or NoAccountCheck
         Compares the ledger with an account that others change too.
+    lots : TaxLots
+        Says which losses a purchase would disallow for the tax.
     admit : callable
         Returns a cycle as it may run now: without entries where a person has to confirm them first.
     """
@@ -57,4 +60,5 @@ class EngineDependencies:
     follows_account: bool = False
     protection: StopSupervisor = field(default_factory=NullProtection)
     account_check: AccountCheck | NoAccountCheck = field(default_factory=NoAccountCheck)
+    lots: TaxLots = field(default_factory=NullLots)
     admit: Callable[[Cycle], Cycle] = lambda cycle: cycle

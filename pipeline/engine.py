@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -37,7 +37,7 @@ from pipeline.account_check import settle_and_check
 from pipeline.conditions import with_faults
 from pipeline.dependencies import EngineDependencies
 from pipeline.order_events import OrderEvents
-from pipeline.past_views import past_view_notes, require_bars
+from pipeline.past_views import what_if
 from pipeline.reports import analysis_report, step_report
 from pipeline.sending_switch import SendingSwitch
 from pipeline.settlement import record_statuses
@@ -121,7 +121,7 @@ class Engine:
             The feed or the broker failed; nothing was decided, the next step tries again.
         """
         if cycle.as_of is not None:
-            return self._what_if(cycle)
+            return what_if(self._parts, cycle, self._portfolio.equity)
         parts = self._parts
         cycle = parts.admit(cycle)
         with parts.memory.during_step():
@@ -182,9 +182,28 @@ class Engine:
 
     def set_state(self, state: TradingState, reason: str) -> None:
         """Change the trading state, write it down, then publish it."""
+        self._write_state(self._parts.ledger.set_state, state, reason)
+
+    def begin_flattening(self, reason: str) -> None:
+        """Write down at once that everything is to be sold and nothing entered; a later halt stands."""
+        with self._state_lock:
+            if self.sending.is_halted:
+                return
+            start, at = self._parts.ledger.start_flattening, self._parts.clock.now()
+            if self._state is TradingState.ACTIVE or self._portfolio.account.reduced_by_faults:
+                self._write_state(lambda state, reason: start(at, state, reason), TradingState.REDUCING, reason)
+            else:
+                start(at)
+
+    def end_flattening(self, reason: str) -> None:
+        """Write down that everything is sold; the state stays."""
+        with self._state_lock:
+            self._write_state(self._parts.ledger.end_flattening, self._state, reason)
+
+    def _write_state(self, write: Callable[[TradingState, str], None], state: TradingState, reason: str) -> None:
         with self._state_lock:
             before, self._state = self._state, state
-            self._parts.ledger.set_state(state, reason)
+            write(state, reason)
             if state is not TradingState.HALTED:  # a halt comes from any thread, and outranks the faults
                 self._portfolio = with_faults(self._portfolio, reduced=False)
         data = {"from": before.value, "to": state.value, "reason": reason}
@@ -200,9 +219,8 @@ class Engine:
             if self.sending.is_halted:
                 return
             self._faults = 0
-            self._parts.ledger.end_flattening()
             self._portfolio = self._portfolio.rebased()
-            self.set_state(TradingState.ACTIVE, reason)
+            self._write_state(self._parts.ledger.end_flattening, TradingState.ACTIVE, reason)
 
     def record_halt(self, reason: str) -> None:
         """Write down the halt that a person requested; from any thread, beside a running step. A flatten ends.
@@ -212,8 +230,7 @@ class Engine:
         core.errors.LedgerError
             It holds in this process, and the next start would not know of it.
         """
-        self._parts.ledger.end_flattening()
-        self.set_state(TradingState.HALTED, reason)
+        self._write_state(self._parts.ledger.end_flattening, TradingState.HALTED, reason)
 
     def take_over_cash(self, cash: Decimal) -> None:
         """Let cash be what the broker says, US dollars."""
@@ -249,19 +266,6 @@ class Engine:
         reduced = self._portfolio.account.reduced_by_faults and self._state is TradingState.REDUCING
         if reduced and self._parts.account_check.is_clean:
             self.set_state(TradingState.ACTIVE, "the faults are over: a step went well, ledger and account agree")
-
-    def _what_if(self, cycle: Cycle) -> StepReport:
-        """Decide at a past moment on an empty portfolio; recorded, never sent, the real portfolio untouched."""
-        assert cycle.as_of is not None  # noqa: S101  # the caller has looked
-        with self._parts.memory.during_step():
-            view = self._parts.feed.view(cycle.as_of)
-            require_bars(view)
-            portfolio = opening_portfolio(self._portfolio.equity)
-            name, plan = self._decide(view, portfolio, TradingState.ACTIVE, cycle)
-            notes = past_view_notes(view)
-            report = step_report(name, view, cycle, plan, self._parts.config_digest(), notes=notes)
-            self._parts.ledger.record(report)
-            return report
 
     def _send(self, approved: Sequence[ApprovedOrder]) -> None:
         """Send recorded orders, unless a halt came in the meantime; write down what became of each."""

@@ -11,7 +11,7 @@ import structlog
 from core.cycles import FLATTEN, SETTLE
 from core.errors import Recoverable
 from core.flattening import FlattenLeft, FlattenProgress
-from core.types import Cycle, Order, Side, StepReport, TradingState
+from core.types import Cycle, Order, Side, StepReport
 from pipeline.engine import Engine
 from pipeline.fault_policy import halting_on_fatal_faults, step_under_policy
 
@@ -32,9 +32,7 @@ class Flattening:
 
     def begin(self, engine: Engine) -> None:
         """Write the request down; entries stay off. The next FLATTEN begins to sell."""
-        if engine.state is TradingState.ACTIVE or engine.portfolio.account.reduced_by_faults:
-            engine.set_state(TradingState.REDUCING, REQUESTED)
-        engine.parts.ledger.start_flattening(engine.parts.clock.now())
+        engine.begin_flattening(REQUESTED)
         self._alerted.clear()
 
     def cycle_of(self, engine: Engine, cycle: Cycle) -> Cycle:
@@ -58,8 +56,7 @@ class Flattening:
         if symbols:
             report = step_under_policy(engine, replace(FLATTEN, symbols=symbols))
         if not engine.portfolio.positions and not engine.portfolio.pending:
-            engine.parts.ledger.end_flattening()
-            engine.set_state(engine.state, FLAT)
+            engine.end_flattening(FLAT)
         return report
 
     def _takes_over(self, engine: Engine, cycle: Cycle) -> bool:

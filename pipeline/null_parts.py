@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
+from core.loss_sales import LossSale
 from core.protection import PositionProtection
-from core.types import Event, MarketAnalysis, Order, Portfolio, StepReport, TradingState
+from core.types import Event, Fill, MarketAnalysis, Order, Portfolio, StepReport, TradingState
 
 
 class NullMemory:
@@ -35,6 +36,14 @@ class NullProtection:
     def resting_orders(self) -> tuple[Order, ...]:
         """Return nothing."""
         return ()
+
+
+class NullLots:
+    """The tax lots of an engine that pays no tax."""
+
+    def losses_after(self, fills: Sequence[Fill], today: date) -> Mapping[str, tuple[LossSale, ...]]:  # noqa: ARG002  nothing depends on them
+        """Return nothing."""
+        return {}
 
 
 def no_events(report: StepReport, before: TradingState) -> None:

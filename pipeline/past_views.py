@@ -1,12 +1,32 @@
-"""What a decision as of a past moment says of it: whether there were bars, and of which session."""
+"""A decision as of a past moment: on an empty portfolio, recorded, never sent; it says whose close it saw."""
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from core.errors import RequestError
 from core.times import market_date
-from core.types import MarketView
+from core.types import Cycle, MarketView, StepReport, TradingState
+from pipeline.account import opening_portfolio
+from pipeline.dependencies import EngineDependencies
+from pipeline.reports import step_report
+from pipeline.step import decide
 
 WHAT_IF = "what if: decided at a past moment against an empty portfolio; it cannot be executed"
+
+
+def what_if(parts: EngineDependencies, cycle: Cycle, equity: Decimal) -> StepReport:
+    """Decide at a cycle's past moment with so much cash, US dollars; the real portfolio is untouched."""
+    assert cycle.as_of is not None  # noqa: S101  # the caller has looked
+    with parts.memory.during_step():
+        view = parts.feed.view(cycle.as_of)
+        require_bars(view)
+        digest = parts.config_digest()
+        empty, state = opening_portfolio(equity), TradingState.ACTIVE
+        name, plan = decide(view, empty, parts.team, parts.risk, state, cycle, digest)
+        report = step_report(name, view, cycle, plan, digest, notes=past_view_notes(view))
+        parts.ledger.record(report)
+        return report
 
 
 def require_bars(view: MarketView) -> None:

@@ -49,4 +49,5 @@ def assemble_risk(
         fractional_shares=broker.fractional_shares and not whole_shares,
         cost_bps=broker.spread_bps / 2 + broker.slippage_bps + broker.fee_bps,
         exit_settings_of=lambda settings: exits or settings,
+        wash_sales=trading.taxes.wash_sales,
     )

@@ -16,6 +16,7 @@ from core.types import Check, Cycle, MarketView, Portfolio, Position, Side, Trad
 from risk.budget import Budget, Cap, Caps
 
 OFF = "off"
+WASH_SALE = "wash_sale"
 _ALLOWED = {
     TradingState.ACTIVE: (Side.BUY, Side.SELL),
     TradingState.REDUCING: (Side.SELL,),
@@ -182,6 +183,23 @@ def min_order(quantity: Decimal, notional: Decimal, limits: PortfolioLimits) -> 
     passed = quantity > 0 and (limit is None or usd >= limit)
     allowed = "above $0" if limit is None else f"${limit:.2f}"
     return Check(rule="min_order_usd", limit=allowed, observed=f"${usd}", passed=passed)
+
+
+def wash_sale(symbol: str, disallowed_usd: Decimal, mode: str) -> Iterator[Check]:
+    """Buy nothing back within 30 days of a sale at a loss, or say what it costs: that loss does not count now.
+
+    Nothing is yielded where nothing is disallowed. A sale is never checked: what is to be sold is sold.
+
+    Parameters
+    ----------
+    mode : str
+        `off`, `warn` or `refuse`.
+    """
+    if mode == OFF or not disallowed_usd:
+        return
+    observed = f"buying back {symbol} within 30 days disallows {disallowed_usd:,.2f} USD of tax loss"
+    limit = "no purchase within 30 days of a sale at a loss"
+    yield Check(rule=WASH_SALE, limit=limit, observed=observed, passed=mode == "warn")
 
 
 def _at_most(rule: str, count: int, limit: int | None) -> Check:

@@ -24,8 +24,9 @@ from core.types import (
     Side,
     TradingState,
 )
-from risk import breaker, exits, levels, mark_to_market
+from risk import breaker, exits, levels, limits, mark_to_market
 from risk.budget import Budget, Caps
+from risk.limits import WASH_SALE
 from risk.order_review import OrderReviewer, ReviewedOrder, entry_gates
 from risk.sizing import payoff_ratio
 
@@ -51,6 +52,8 @@ class RuleBasedRiskManager:
     exit_settings_of : callable
         Gives, for the settings in force, those that exits and brackets follow. Others switch an exit rule off and
         leave the sizes: Kelly's bet follows from the swing exit's target over its stop.
+    wash_sales : str
+        `off`, `warn` or `refuse`: what becomes of a purchase that disallows a loss for the tax.
     """
 
     settings_of: Callable[[], RiskSettings]
@@ -58,6 +61,7 @@ class RuleBasedRiskManager:
     fractional_shares: bool
     cost_bps: float
     exit_settings_of: Callable[[RiskSettings], RiskSettings] = lambda settings: settings
+    wash_sales: str = limits.OFF
 
     def mark_to_market(
         self, view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle
@@ -109,7 +113,7 @@ class RuleBasedRiskManager:
         approved = tuple(o for o in reviewed if isinstance(o, ApprovedOrder))
         counted = len(approved) if cycle.submits else 0
         return Plan(
-            decisions=tuple(decisions),
+            decisions=with_warnings(decisions, approved),
             approved=approved,
             refused=tuple(o for o in reviewed if isinstance(o, RefusedOrder)),
             unchanged=tuple(decision.symbol for decision in decisions if decision.symbol in unchanged),
@@ -157,7 +161,24 @@ class RuleBasedRiskManager:
             budget=budget,
             entry_gates=entry_gates(state, cycle, view, portfolio, settings),
             payoff=payoff_ratio(settings.swing_exit),
+            wash_sales=self.wash_sales,
         )
+
+
+def with_warnings(decisions: Sequence[Decision], approved: Sequence[ApprovedOrder]) -> tuple[Decision, ...]:
+    """Return the decisions; one that disallows a loss says so among its reasons."""
+    warned = {
+        order.order.symbol: check.observed
+        for order in approved
+        for check in order.checks
+        if check.rule == WASH_SALE
+    }
+    return tuple(
+        replace(decision, reasons=(*decision.reasons, warned[decision.symbol]))
+        if decision.symbol in warned
+        else decision
+        for decision in decisions
+    )
 
 
 def in_order(decisions: Sequence[Decision], portfolio: Portfolio) -> list[Decision]:

@@ -10,6 +10,8 @@ from msgspec import UNSET
 
 from config.risk import RiskSettings
 from core.ids import client_order_id
+from core.loss_sales import disallowed_usd
+from core.times import market_date
 from core.trading import ZERO
 from core.types import (
     Action,
@@ -57,6 +59,7 @@ class OrderReviewer:
     budget: Budget
     entry_gates: tuple[Check, ...]
     payoff: float | None
+    wash_sales: str
 
     def review(self, decision: Decision) -> ReviewedOrder | None:
         """Approve or refuse the order of a decision; None where the change is too small to trade."""
@@ -105,6 +108,8 @@ class OrderReviewer:
             yield limits.max_position(self.budget, position.value + size.notional_usd, self.caps)
             yield from self._headroom_checks(position.symbol, size)
         yield limits.min_order(size.quantity, size.quantity * price, self.settings.portfolio_limits)
+        if buys:
+            yield from self._wash_sale(position.symbol, size)
 
     def review_sell(self, decision: Decision) -> ReviewedOrder:
         """Approve the sale of a whole position (of what is free of it), or refuse it with the failed check."""
@@ -180,6 +185,12 @@ class OrderReviewer:
         yield limits.max_position(budget, size.notional_usd, caps)
         yield from self._headroom_checks(symbol, size)
         yield limits.min_order(size.quantity, size.quantity * price, settings.portfolio_limits)
+        yield from self._wash_sale(symbol, size)
+
+    def _wash_sale(self, symbol: str, size: Size) -> Iterator[Check]:
+        losses = (self.portfolio.loss_sales or {}).get(symbol, ())
+        today = market_date(self.view.as_of)
+        return limits.wash_sale(symbol, disallowed_usd(losses, today, size.quantity), self.wash_sales)
 
     def _sessions_since_risk_exit(self, symbol: str) -> int | None:
         """Return the sessions between a rule's sale and this buy; after the close it trades in the next one."""

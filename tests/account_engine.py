@@ -18,6 +18,7 @@ from adapters.alpaca.capital import WHOLE_ACCOUNT, Capital
 from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker
 from adapters.alpaca.resting_stops import RestingStops
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
+from adapters.calendar import NyseCalendar
 from adapters.clock import ManualClock
 from adapters.ledger import SqliteLedger
 from config.environment import OrderRoute
@@ -131,6 +132,7 @@ class AccountEngine:
         stamps = [order.created_at for order in self.ledger.unfinished_orders()]
         tracker = OrderTracker(
             api=self.api, recorded=self.ledger.order, unfinished=self.ledger.unfinished_orders,
+            calendar=NyseCalendar(),
             since=min([*stamps, self.ledger.portfolio_as_of() or now]) - LOOK_BACK,
         )  # fmt: skip
         activities = AccountActivities(self.ledger.portfolio, self.capital, self.ledger.first_step_at() or now)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from core.money import to_cents
+from config.broker import BrokerSettings
+from core.money import to_cents, to_decimal
 from core.trading import ZERO
 
 
@@ -40,3 +41,9 @@ class Capital:
 
 
 WHOLE_ACCOUNT = Capital()
+
+
+def capital_of(settings: BrokerSettings) -> Capital:
+    """Return the engine's part as the settings name it."""
+    usd = settings.capital_usd
+    return Capital(usd=None if usd is None else to_decimal(usd), share=to_decimal(settings.capital_share))

@@ -30,12 +30,14 @@ from adapters.alpaca.tracked_order import TrackedOrder
 from adapters.alpaca.trading_client import AlpacaApi, JsonObject, JsonObjects
 from core.ids import is_protective
 from core.orders import FOREIGN, TAKE_PROFIT
+from core.ports import Calendar
 from core.service import OrderRecord
-from core.times import usual_close_after
+from core.times import market_date
 from core.trading import ZERO
 from core.types import Fill, Order, OrderStatus
 
 LOOK_BACK = timedelta(days=1)
+CLOSED_MAX = timedelta(days=14)
 GRACE = timedelta(seconds=60)
 REPLACEMENTS_MAX = 20
 RESTS = OrderStatus.SUBMITTED
@@ -51,6 +53,8 @@ class OrderTracker:
         Gives the ledger's record of an order by its client_order_id; None for one that is not ours.
     unfinished : callable
         Gives the ledger's orders that were to be sent and have not ended.
+    calendar : Calendar
+        The exchange's: an order that Alpaca does not have may reach it until the close of its session.
     since : datetime
         Activities before it are known to be booked.
 
@@ -75,6 +79,7 @@ class OrderTracker:
     api: AlpacaApi
     recorded: Callable[[str], OrderRecord | None]
     unfinished: Callable[[], Sequence[OrderRecord]]
+    calendar: Calendar
     since: datetime
     pending: tuple[Order, ...] = ()
     foreign: tuple[JsonObject, ...] = ()
@@ -105,7 +110,7 @@ class OrderTracker:
         self.foreign = tuple(row for name, row in open_rows.items() if self._is_foreign(row, name))
         fills = self._fills(records)
         self.doubts = frozenset(
-            n for n, order in found.items() if order is None and _may_arrive(records[n], as_of)
+            n for n, order in found.items() if order is None and _may_arrive(records[n], as_of, self.calendar)
         )
         pending = (self._pending(record, found[name]) for name, record in records.items())
         self.pending = tuple(order for order in pending if order is not None)
@@ -253,12 +258,19 @@ class OrderTracker:
         self._targets &= set(self._names)
 
 
-def _may_arrive(record: OrderRecord, as_of: datetime) -> bool:
+def _may_arrive(record: OrderRecord, as_of: datetime, calendar: Calendar) -> bool:
     """Tell whether an order that Alpaca does not have may still reach it."""
     sent = max(record.created_at, record.updated_at)
     if is_protective(record.client_order_id):  # it is put there again under another name, so none waits for it
         return as_of - sent < GRACE
-    return as_of < usual_close_after(sent)
+    return as_of < _close_after(sent, calendar)
+
+
+def _close_after(at: datetime, calendar: Calendar) -> datetime:
+    """Give the first close of a session after a moment, half days and holidays as the exchange has them."""
+    day = market_date(at)
+    sessions = calendar.sessions(day, day + CLOSED_MAX)
+    return next(closes for _, _, closes in sessions if closes > at)
 
 
 def _iso(at: datetime) -> str:

@@ -158,6 +158,9 @@ class RestingStops:
             return
         if self._is_refused_beside(symbol, at):
             self._reasons[symbol] = "a buy of it that is not the engine's is open; Alpaca takes no stop beside it"
+        elif self.tracker.recorded(protective_order_id(bracket.decision_id, symbol)) is not None:
+            # two starts at one moment are one decision: no order is sent twice, the next step has another name
+            self._reasons[symbol] = "this decision has placed it before; the next one does so anew"
         else:
             self._place(bracket, quantity, prices, bracket.levels(held.average_price).stop_rule or "", at)
 

@@ -1,39 +1,31 @@
-"""Which source feeds the engine: the contract's rules for DATA_PROVIDER, one registered provider a name."""
+"""Which source feeds the engine: the registered feed that DATA_PROVIDER names."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from adapters.alpaca.bars import AlpacaBars, connect
-from adapters.feeds.bar_store import BarStore
-from adapters.feeds.cached_bars import CachedBars, compare_nothing
-from adapters.feeds.quality import too_many_missing
+from adapters.feeds.own_feed import as_source
 from adapters.feeds.source import Source
 from adapters.feeds.universe_source import UniverseSource
-from adapters.feeds.vendor_bars import VendorBars
-from adapters.feeds.views import HeadlineFeed, session_status
-from adapters.parquet.bars import ParquetBars
-from adapters.simulated.market import SimulatedMarket
-from adapters.yahoo.bars import YfinanceBars
-from config.environment import Environment
+from adapters.feeds.views import HeadlineFeed
+from config.environment import FOLDER, Environment
+from config.plugins import OUR_PLUGINS, user_folder
 from config.trading import DataSettings
-from core.errors import DataError, SettingsError
+from core.errors import DataError, EngineError, SettingsError
+from core.plain_words import plain_reason
+from core.plugins import Plugin, find_plugins
 from core.ports import Calendar
-from core.registry import Registry
 from core.types import CorporateAction
-from core.universe import BENCHMARK, Universe
-
-LOG = logging.getLogger(__name__)
-PROBE_SECONDS = 6.0
+from core.universe import Universe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRequest:
-    """What a provider makes its source from.
+    """What a feed is made from, where its class has a `from_parts`.
 
     Attributes
     ----------
@@ -43,6 +35,8 @@ class SourceRequest:
         What a person said of corporate actions.
     session : requests.Session or None
         For tests only: what yfinance asks through.
+    folder : Path
+        The settings' folder; the user's, with feeds of one's own, stands beside it.
     """
 
     environment: Environment
@@ -53,6 +47,7 @@ class SourceRequest:
     now: datetime
     said_actions: Sequence[CorporateAction] = ()
     session: Any = field(default=None, repr=False)
+    folder: Path = FOLDER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,128 +59,43 @@ class ChosenSource:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
-    """A choice of DATA_PROVIDER.
-
-    Attributes
-    ----------
-    make : callable
-        Gives the source that a request asks for.
-    gives_market_prices : bool
-        Whether its prices are the market's of now, and not recorded or invented.
-    """
-
-    make: Callable[[SourceRequest], ChosenSource]
-    gives_market_prices: bool = True
-
-
-PROVIDERS: Registry[Provider] = Registry("data provider")
-
-
 def choose_source(request: SourceRequest) -> ChosenSource:
-    """Pick the source by DATA_PROVIDER, the keys, and whether Yahoo answers.
+    """Make the source of the registered feed that DATA_PROVIDER names.
 
     Raises
     ------
     core.errors.SettingsError
-        When the provider is unknown, or a real broker would see simulated or recorded prices.
+        When there is none of this name, or a real broker would see simulated or recorded prices.
+    core.errors.DataError
+        When a feed of one's own cannot be made.
     """
     name = request.environment.provider
-    provider = PROVIDERS.find(name)
-    if not (provider.gives_market_prices or request.route_is_builtin):
+    plugin = find_plugins("feeds", OUR_PLUGINS["feeds"], user_folder(request.folder)).registry.find(name)
+    entry = plugin.load()
+    if not (getattr(entry, "gives_market_prices", True) is True or request.route_is_builtin):
         raise SettingsError(
             f"DATA_PROVIDER={name} gives invented or recorded prices, and orders go to a real broker.",
             hint="Use DATA_PROVIDER=auto, or unset the Alpaca keys.",
         )
-    chosen = provider.make(request)
+    made = entry.from_parts(request) if plugin.is_built_in else _own(plugin, entry, request)
+    chosen = made if isinstance(made, ChosenSource) else ChosenSource(source=made)
     if not (request.universe.is_dated or request.universe.aliases):
         return chosen
     return replace(chosen, source=UniverseSource(chosen.source, request.universe))
 
 
-def _auto(request: SourceRequest) -> ChosenSource:
-    if request.environment.has_alpaca_keys:
-        return _alpaca(request)
-    yahoo = _yahoo(request)
-    cached = _cached(yahoo, request)
-    if not _is_fresh(cached, request):
-        try:
-            yahoo.probe(request.now, PROBE_SECONDS)
-        except DataError as error:
-            return _without_yahoo(request, cached, error)
-    return ChosenSource(source=VendorBars(cached, request.calendar))
-
-
-def _without_yahoo(request: SourceRequest, cached: CachedBars, error: DataError) -> ChosenSource:
-    if not request.route_is_builtin:
-        raise SettingsError(
-            f"Yahoo can't be reached and a real broker is never fed simulated prices. {error}",
-            hint="Set the Alpaca keys, or mend the network.",
+def _own(plugin: Plugin, entry: Any, request: SourceRequest) -> ChosenSource:
+    """Make a feed that is not ours: by its `from_parts`, else without arguments."""
+    from_parts = getattr(entry, "from_parts", None)
+    try:
+        made = entry() if from_parts is None else from_parts(request)
+    except EngineError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise DataError(
+            f"The feed {plugin.name} could not be opened ({type(error).__name__}: {plain_reason(error)}); "
+            "without bars nothing is decided.",
+            hint=f"Mend {plugin.origin}, or choose another DATA_PROVIDER.",
         ) from error
-    note = (
-        f"SIMULATED MARKET: Yahoo can't be reached and nothing fresh is cached, so every price and headline "
-        f"is invented. Start again with a network, or set DATA_PROVIDER. ({error})"
-    )
-    LOG.warning("%s", note)
-    return _simulated(request, note, *((cached.store.fault,) if cached.store.fault else ()))
-
-
-def _is_fresh(cached: CachedBars, request: SourceRequest) -> bool:
-    due = session_status(request.calendar, request.now, cached.publication_delay).session_due
-    end: date = request.now.astimezone(UTC).date() if due is None else due.astype(object)
-    settings, symbols = request.settings, request.universe.symbols
-    lacking = cached.lacking(symbols, end - timedelta(days=round(365.25 * settings.history_years)), end)
-    return BENCHMARK not in lacking and not too_many_missing(len(lacking), len(symbols), settings)
-
-
-def _yfinance(request: SourceRequest) -> ChosenSource:
-    return ChosenSource(source=VendorBars(_cached(_yahoo(request), request), request.calendar))
-
-
-def _yahoo(request: SourceRequest) -> YfinanceBars:
-    return YfinanceBars(
-        vendor_folder=request.environment.state_dir / "cache" / "py-yfinance",
-        timeout_seconds=request.settings.timeout_seconds,
-        session=request.session,
-    )
-
-
-def _cached(yahoo: YfinanceBars, request: SourceRequest) -> CachedBars:
-    store = BarStore(request.environment.state_dir / "cache" / "bars-yfinance.parquet")
-    return CachedBars(yahoo, store, request.calendar)
-
-
-def _simulated(request: SourceRequest, *notes: str) -> ChosenSource:
-    market = SimulatedMarket(request.calendar, request.universe)
-    return ChosenSource(source=market, headlines=market.headlines, notes=notes)
-
-
-def _recorded(request: SourceRequest) -> ChosenSource:
-    path = request.environment.parquet_path
-    if path is None:
-        raise SettingsError("DATA_PROVIDER=parquet needs a file: parquet:PATH.")
-    return ChosenSource(source=ParquetBars(path, request.calendar))
-
-
-def _alpaca(request: SourceRequest) -> ChosenSource:
-    environment = request.environment
-    if environment.alpaca_key is None or environment.alpaca_secret is None:
-        raise SettingsError("DATA_PROVIDER=alpaca needs ALPACA_API_KEY and ALPACA_SECRET_KEY.")
-    client = connect(
-        environment.alpaca_key.get_secret_value(),
-        environment.alpaca_secret.get_secret_value(),
-        timeout_seconds=request.settings.timeout_seconds,
-        url_override=environment.alpaca_base_url,
-    )
-    calendar = request.calendar
-    store = BarStore(environment.state_dir / "cache" / "bars-alpaca.parquet")
-    cached = CachedBars(AlpacaBars(client, calendar), store, calendar, compare_nothing)
-    return ChosenSource(source=VendorBars(cached, calendar))
-
-
-PROVIDERS.register("auto", Provider(make=_auto))
-PROVIDERS.register("yfinance", Provider(make=_yfinance))
-PROVIDERS.register("alpaca", Provider(make=_alpaca))
-PROVIDERS.register("parquet", Provider(make=_recorded, gives_market_prices=False))
-PROVIDERS.register("simulated", Provider(make=_simulated, gives_market_prices=False))
+    chosen = made if isinstance(made, ChosenSource) else ChosenSource(source=made)
+    return replace(chosen, source=as_source(plugin.name, chosen.source, request.calendar))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -175,24 +176,33 @@ class SqliteLedger(LedgerReader):
         with self._database.transaction(Survives.POWER_CUT if sends else Survives.KILL) as cursor:
             advance(cursor, news, self._mask.value(reasons or {}))
 
-    def start_flattening(self, at: datetime) -> None:
-        """Write down that a person asked to sell everything; asked again, the first moment stays."""
-        with self._database.transaction(Survives.POWER_CUT) as cursor:
+    def start_flattening(self, at: datetime, state: TradingState | None = None, reason: str = "") -> None:
+        """Write down that a person asked to sell everything, with the state where it changes.
+
+        Asked again, the first moment stays.
+        """
+        with self._setting_state(state or self._state, reason or self.state_reason()) as cursor:
             cursor.execute(_START_FLATTENING, (stamp(at),))
         self._flattening_since = self._flattening_since or at
 
-    def end_flattening(self) -> None:
-        """Write down that everything is sold, or need not be any more."""
-        if self._flattening_since is not None:
-            with self._database.transaction(Survives.POWER_CUT) as cursor:
-                cursor.execute("DELETE FROM flattening")
-            self._flattening_since = None
+    def end_flattening(self, state: TradingState, reason: str) -> None:
+        """Write down that everything is sold, or need not be any more, and the state."""
+        with self._setting_state(state, reason) as cursor:
+            cursor.execute("DELETE FROM flattening")
+        self._flattening_since = None
 
     def set_state(self, state: TradingState, reason: str) -> None:
         """Write down a trading state that a person or the start-up set, and why."""
+        with self._setting_state(state, reason):
+            pass
+
+    @contextmanager
+    def _setting_state(self, state: TradingState, reason: str) -> Iterator[Cursor]:
+        """Write a state together with what its caller writes: both, or neither."""
         with self._database.transaction(Survives.POWER_CUT) as cursor:
             cursor.execute(_SET_STATE, (state.value, self._mask.text(reason)))
             require_state(cursor, state)
+            yield cursor
         self._state = state
 
     def dump(self) -> bytes:

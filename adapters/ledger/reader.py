@@ -10,6 +10,7 @@ from itertools import islice
 
 from adapters.ledger.database import Database, SqlRow
 from adapters.ledger.equity import EquityMarks
+from adapters.ledger.history import HistoryReader
 from adapters.ledger.rows import (
     FILL_COLUMNS,
     MOVEMENT_COLUMNS,
@@ -43,11 +44,18 @@ _FILLS_AFTER = f"SELECT {FILL_COLUMNS}, sequence FROM fills WHERE sequence > ? O
 
 
 class LedgerReader:
-    """Answers over what is committed, through a read-only connection of its own."""
+    """Answers over what is committed, through a read-only connection of its own.
+
+    Attributes
+    ----------
+    history : HistoryReader
+        What needs the whole ledger.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._marks = EquityMarks(database)
+        self.history = HistoryReader(database)
         self._tracker = RoundTripTracker()
         self._closed: list[RoundTrip] = []
         self._tracked_until = 0

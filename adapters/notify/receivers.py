@@ -7,6 +7,7 @@ import logging
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from adapters.notify.digest import Message
 from core.errors import SettingsError
@@ -33,6 +34,26 @@ class Receiver:
     target: str
     name: str
     send: Callable[[Message], bool]
+
+
+class HasAddresses(Protocol):
+    """What names the receivers' addresses."""
+
+    @property
+    def urls(self) -> Sequence[str]:
+        """The addresses: secrets."""
+        ...
+
+
+class AppriseReceivers:
+    """The notifier that comes with the engine: each address of `notify.urls` is a receiver."""
+
+    name = "apprise"
+
+    @classmethod
+    def from_parts(cls, parts: HasAddresses) -> tuple[Receiver, ...]:
+        """Return the receivers of the addresses."""
+        return open_receivers(parts.urls)
 
 
 def open_receivers(urls: Sequence[str]) -> tuple[Receiver, ...]:

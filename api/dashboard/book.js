@@ -1,11 +1,11 @@
 // What is held, and how far its stop and target are.
 
-import { by, fill, made, table } from "./dom.js";
+import { by, fill, made, table, tickerLink } from "./dom.js";
 import { whyButton, whyEntered } from "./entry.js";
 import { known, money, moment, percent, shares, tone, words } from "./format.js";
 
 const columns = (sell, failed) => [
-  ["Ticker", ({ ticker }) => ticker],
+  ["Ticker", ({ ticker }) => tickerLink(ticker)],
   ["Shares", ({ quantity }) => shares(quantity), "number"],
   ["Entry", ({ average_price, entry_at }) => made("span", { title: moment(entry_at) }, money(average_price)), "number"],
   ["Last", ({ last_price }) => money(last_price), "number"],

@@ -1,26 +1,17 @@
 // Equity against SPY and the equal-weight universe, with drawdown; drawn by Bokeh.
 
+import * as bokeh from "./bokeh.js";
 import { by, made } from "./dom.js";
 import { known, money, percent, words } from "./format.js";
 
-const LIBRARY = ["/dashboard/library/bokeh.min.js", "/dashboard/library/bokeh-api.min.js"];
 const LINES = [["equal_weight", "--line-3", "dashed"], ["spy", "--line-2", "solid"], ["equity", "--line-1", "solid"]];
-const NARROW_PX = 600;
 const REDRAW_MS_MIN = 1_000;
-let points = [], drawn = null, due = 0, library = null, drawing = Promise.resolve();
-
-/** Load the library's own files, once and in order. */
-export function load() {
-  library ??= LIBRARY.reduce((before, src) => before.then(() => new Promise((resolve, reject) => {
-    document.head.append(made("script", { src, onload: resolve, onerror: () => reject(new Error(`${src} did not load`)) }));
-  })), Promise.resolve());
-  return library;
-}
+let points = [], drawn = null, due = 0, drawing = Promise.resolve();
 
 export async function show(found) {
   points = found.map(({ equity, ...rest }) => ({ ...rest, equity: known(equity) ? Number(equity) : null }));
   tell();
-  await load();
+  await bokeh.load();
   drawing = drawing.then(async () => {
     if (drawn) drawn.source.data = columns();
     else await draw();
@@ -51,7 +42,6 @@ export function restyle() {
   });
 }
 
-const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const pick = (name) => points.map((point) => (known(point[name]) ? point[name] : NaN));
 const columns = () => ({
   x: points.map(({ session }) => Date.parse(session)), drawdown: pick("drawdown"),
@@ -80,33 +70,18 @@ function ribbon() {
 }
 
 async function draw() {
-  const { ColumnDataSource, Plotting } = window.Bokeh;
-  const source = new ColumnDataSource({ data: columns() });
-  const common = { x_axis_type: "datetime", sizing_mode: "stretch_width", toolbar_location: null, tools: "xpan,xwheel_zoom,reset", active_scroll: null };
-  const top = Plotting.figure({ ...common, height: 260 });
+  const source = new window.Bokeh.ColumnDataSource({ data: columns() });
+  const top = bokeh.figure({ height: 260 });
   for (const [field, name, line_dash] of LINES) {
-    top.line({ field: "x" }, { field }, { source, line_dash, line_color: color(name), line_width: field === "equity" ? 2.5 : 1.5 });
-    if (field === "equity") top.scatter({ field: "x" }, { field }, { source, size: points.length > 60 ? 0 : 4, fill_color: color(name), line_color: null });
+    top.line({ field: "x" }, { field }, { source, line_dash, line_color: bokeh.color(name), line_width: field === "equity" ? 2.5 : 1.5 });
+    if (field === "equity") top.scatter({ field: "x" }, { field }, { source, size: points.length > 60 ? 0 : 4, fill_color: bokeh.color(name), line_color: null });
   }
-  const bottom = Plotting.figure({ ...common, height: 110, x_range: top.x_range });
-  bottom.varea({ field: "x" }, 0, { field: "drawdown" }, { source, fill_color: color("--bad"), fill_alpha: 0.35 });
-  bottom.line({ field: "x" }, { field: "drawdown" }, { source, line_color: color("--bad") });
-  style(top, "$0,0");
-  style(bottom, "0.0%");
-  by("equity-chart").replaceChildren();
-  const grid = Plotting.gridplot([[top], [bottom]], { sizing_mode: "stretch_width", toolbar_location: null });
-  drawn = { source, view: await Plotting.show(grid, by("equity-chart")) };
+  const bottom = bokeh.figure({ height: 110, x_range: top.x_range });
+  bottom.varea({ field: "x" }, 0, { field: "drawdown" }, { source, fill_color: bokeh.color("--bad"), fill_alpha: 0.35 });
+  bottom.line({ field: "x" }, { field: "drawdown" }, { source, line_color: bokeh.color("--bad") });
+  bokeh.style(top, "$0,0");
+  bokeh.style(bottom, "0.0%");
+  drawn = { source, view: await bokeh.show([top, bottom], by("equity-chart")) };
   by("equity-chart").dataset.drawn = "yes";
   performance.mark("first-chart");
-}
-
-function style(figure, format) {
-  const text = color("--text"), faint = color("--line");
-  Object.assign(figure, { background_fill_color: null, border_fill_color: null, outline_line_color: faint, min_border_left: 62 });
-  for (const axis of [...figure.xaxis, ...figure.yaxis]) {
-    Object.assign(axis, { major_label_text_color: text, axis_line_color: faint, major_tick_line_color: faint, minor_tick_line_color: null, major_label_text_font_size: "12px" });
-  }
-  for (const axis of figure.xaxis) axis.ticker.desired_num_ticks = innerWidth < NARROW_PX ? 4 : 8;
-  for (const axis of figure.yaxis) axis.formatter = new window.Bokeh.NumeralTickFormatter({ format });
-  for (const grid of [...figure.xgrid, ...figure.ygrid]) grid.grid_line_color = faint;
 }

@@ -42,6 +42,23 @@ export function sell({ ticker, quantity, value }) {
   });
 }
 
+/** Ask whether a new ranker is to be trained. */
+export function retrain() {
+  confirm({
+    title: "Retrain the ranker?", text: "It is trained on 18 months in a process beside trading, for a minute or two, and put in use where its figures out of sample are not worse. No order is sent.", verb: "Retrain",
+    send: () => ask("/quant/retrain?wait=false", "POST"), told: ({ job_id }) => `Training runs as ${job_id}.`,
+  });
+}
+
+/** Ask whether a kept ranker is to be used again: the one named, or the one before the one in use. */
+export function rollback(model = "") {
+  confirm({
+    title: model ? `Use ${model}?` : "Roll the ranker back?", verb: model ? "Use it" : "Roll back",
+    text: `${model || "The version before the one in use"} decides from the next step on. Nothing is deleted; no order is sent now.`,
+    send: () => ask("/quant/rollback", "POST", model ? { model_id: model } : {}), told: ({ model_id, replaced }) => `${model_id} is in use again, instead of ${replaced ?? "none"}.`,
+  });
+}
+
 /** Ask whether the RL ensemble is to be trained. */
 export function train() {
   confirm({

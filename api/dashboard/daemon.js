@@ -1,6 +1,6 @@
 // The daemon itself: feed, models, jobs, what is degraded.
 
-import { by, fill, made, table } from "./dom.js";
+import { by, facts, fill, made, table } from "./dom.js";
 import { countdown, known, moment, percent, words } from "./format.js";
 
 const RUNS_SHOWN = 5;
@@ -25,11 +25,6 @@ function models(cards) {
       age: known(card.age_days) ? `${card.age_days} days` : null,
       "out of sample": metrics(card.out_of_sample), drift: drift(card),
     }))));
-}
-
-function facts(pairs) {
-  const rows = Object.entries(pairs).filter(([, value]) => known(value));
-  return made("dl", {}, ...rows.flatMap(([name, value]) => [made("dt", {}, name), made("dd", {}, String(value))]));
 }
 
 const span = (window) => (window ? [window.first, window.last].filter(Boolean).join(" to ") : null);

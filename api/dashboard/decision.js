@@ -1,7 +1,7 @@
 // The last decision: every ticker with its votes, and what risk said.
 
 import { ask } from "./ask.js";
-import { bar, by, fill, made, table } from "./dom.js";
+import { bar, by, fill, made, table, tickerLink } from "./dom.js";
 import { moment, percent, signed, words } from "./format.js";
 import { open } from "./why.js";
 
@@ -16,7 +16,7 @@ export function show(decision) {
   const refused = new Map(decision.refused.map((one) => [one.ticker, one]));
   const agents = [...new Set(decision.decisions.flatMap(({ votes }) => votes.map(({ agent }) => agent)))];
   const columns = [
-    ["Ticker", ({ ticker }) => ticker],
+    ["Ticker", ({ ticker }) => tickerLink(ticker)],
     ["Why", ({ ticker }) => made("button", { class: "small", "aria-label": `Why ${ticker}`, onclick: () => open(shown, ticker) }, "why")],
     ["Action", ({ action }) => made("span", { class: action === "enter" ? "good" : action === "exit" ? "bad" : "" }, action)],
     ["Score", ({ score }) => [signed(score), bar(score)], "number"],

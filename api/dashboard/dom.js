@@ -21,14 +21,27 @@ export function fill(parent, ...children) {
 /** Make a table; on a narrow page each row becomes a card (hence the roles, which CSS would take away). Columns are [heading, cell of row, class]. */
 export function table(caption, columns, rows) {
   const head = made("tr", { role: "row" }, ...columns.map(([heading, , kind]) => made("th", { scope: "col", role: "columnheader", class: kind }, heading)));
-  const body = rows.map((row) =>
-    made("tr", { role: "row" }, ...columns.map(([heading, cell, kind], index) => {
-      const content = made("span", { class: "cell" }, ...[cell(row)].flat());
-      return index ? made("td", { role: "cell", class: kind, "data-heading": heading }, content) : made("th", { scope: "row", role: "rowheader", class: kind }, content);
-    })));
+  const body = rows.map((row) => tableRow(columns, row));
   return made("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
     made("table", { role: "table" }, made("caption", {}, caption), made("thead", { role: "rowgroup" }, head), made("tbody", { role: "rowgroup" }, ...body)));
 }
+
+/** Make one row of such a table. */
+export function tableRow(columns, row) {
+  return made("tr", { role: "row" }, ...columns.map(([heading, cell, kind], index) => {
+    const content = made("span", { class: "cell" }, ...[cell(row)].flat());
+    return index ? made("td", { role: "cell", class: kind, "data-heading": heading }, content) : made("th", { scope: "row", role: "rowheader", class: kind }, content);
+  }));
+}
+
+/** Make a list of names and values; what has no value is left out. */
+export function facts(pairs) {
+  const rows = Object.entries(pairs).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return made("dl", {}, ...rows.flatMap(([name, value]) => [made("dt", {}, name), made("dd", {}, String(value))]));
+}
+
+/** Make a link to a ticker's page. */
+export const tickerLink = (ticker) => made("a", { href: `#/ticker/${encodeURIComponent(ticker)}` }, ticker);
 
 /** A bar from the middle, left for below zero; the number is beside it for those who do not see it. */
 export function bar(value, reach = 1) {

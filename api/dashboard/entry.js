@@ -22,6 +22,6 @@ export async function whyDecided(decisionId, ticker) {
 }
 
 /** Make a button that asks why; `failed(error)` is called when there is no answer. */
-export function whyButton(label, asking, failed) {
-  return made("button", { class: "small", "aria-label": label, onclick: () => asking().catch(failed) }, "why");
+export function whyButton(label, asking, failed, text = "why") {
+  return made("button", { class: "small", "aria-label": label, onclick: () => asking().catch(failed) }, text);
 }

@@ -5,6 +5,7 @@ const DAY = { year: "numeric", month: "short", day: "numeric" };
 const clock = new Intl.DateTimeFormat("en-GB", { ...DAY, hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" });
 const days = new Intl.DateTimeFormat("en-GB", { ...DAY, timeZone: "America/New_York" });
 const hours = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
+const exchange = new Intl.DateTimeFormat("en-US", { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: "America/New_York", timeZoneName: "short" });
 const NOTHING = "–";
 
 export const known = (value) => value !== null && value !== undefined && value !== "";
@@ -16,6 +17,9 @@ export const signed = (value, digits = 2) =>
 export const moment = (iso) => (iso ? clock.format(new Date(iso)) : NOTHING);
 export const day = (iso) => (iso ? days.format(new Date(iso)) : NOTHING); // the exchange's day
 export const hour = (iso) => (iso ? hours.format(new Date(iso)) : NOTHING);
+/** Say in which zones the page's times are, and what time it is at the exchange. */
+export const zones = (now = new Date()) =>
+  `Times are in your zone, ${new Intl.DateTimeFormat().resolvedOptions().timeZone}; sessions and days are the exchange's (New York, ${exchange.format(now)} there now).`;
 export const shares = (quantity) => Number(quantity).toLocaleString("en-US", { maximumFractionDigits: 2 });
 export const tone = (value) => (value > 0 ? "good" : value < 0 ? "bad" : "");
 export const words = (name) => String(name).replaceAll("_", " ");

@@ -11,6 +11,7 @@ export async function load(session) {
   };
   by("letter-write").onclick = () => ask("/letter", "POST").then(show, refused);
   fill(by("letter"), made("p", { class: "empty" }, "Asking for the letter."));
+  archive().catch(() => fill(by("letters"))); // where no letters are written, the letter itself says so
   await ask(session ? `/letter/${encodeURIComponent(session)}` : "/letter").then(show, refused);
 }
 
@@ -22,6 +23,13 @@ function show({ session, text, written_at, return_day }) {
     made("pre", { class: "letter" }, text),
     // A link cannot carry the token.
     token() ? null : made("p", {}, made("a", { href: `/letter/${session}/page`, target: "_blank", rel: "noopener" }, "The whole letter, to print")));
+}
+
+/** List the sessions that have a letter, newest first. */
+async function archive() {
+  const { sessions } = await ask("/letters");
+  fill(by("letters"), sessions.length ? made("details", {}, made("summary", {}, `All ${sessions.length} letters`),
+    made("ul", { class: "archive" }, ...sessions.map((session) => made("li", {}, made("a", { href: `#/letter/${session}` }, session))))) : null);
 }
 
 const refused = (error) => fill(by("letter"), made("p", { class: "empty" }, error.message));

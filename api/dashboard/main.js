@@ -1,30 +1,41 @@
 // Puts the page together: asks once, then follows the stream.
 
 import { ask } from "./ask.js";
+import * as backtests from "./backtests.js";
+import * as bokeh from "./bokeh.js";
 import * as book from "./book.js";
+import * as calendar from "./calendar.js";
 import * as chart from "./chart.js";
 import * as condition from "./condition.js";
 import * as control from "./control.js";
 import * as daemon from "./daemon.js";
 import * as decision from "./decision.js";
 import { by, fill, made } from "./dom.js";
+import { zones } from "./format.js";
 import * as letter from "./letter.js";
 import * as log from "./log.js";
+import * as models from "./models.js";
 import * as optional from "./optional.js";
 import * as orders from "./orders.js";
-import { current, follow } from "./route.js";
+import * as performance from "./performance.js";
+import { current, detail, follow } from "./route.js";
 import * as scoreboard from "./scoreboard.js";
+import * as ticker from "./ticker.js";
 import * as tiles from "./tiles.js";
 import * as trades from "./trades.js";
 import { listen } from "./stream.js";
 
-const TOPICS = ["decision.made", "signal.*", "order.*", "portfolio.update", "risk.alert", "state.changed", "regime.update", "sector.hot", "job.progress", "model.updated"];
+const TOPICS = ["decision.made", "signal.*", "order.*", "portfolio.update", "risk.alert", "state.changed", "regime.update", "sector.hot", "job.progress", "model.updated", "letter.written"];
 const STATUS_MS = 10_000, EQUITY_MS = 600_000, REFRESH_MS = 300;
 const waiting = new Map();
 const told = { act: "", link: "" };
 const PAGES = {
-  trades: () => trades.load(failed), orders: () => orders.load(failed), scoreboard: () => scoreboard.load(), letter: (session) => letter.load(session),
+  trades: (number) => trades.load(failed, number), orders: () => orders.load(failed), ticker: (symbol) => ticker.load(failed, symbol),
+  calendar: () => calendar.load(), performance: () => performance.load(), scoreboard: () => scoreboard.load(),
+  letter: (session) => letter.load(session), models: () => models.load(control),
+  backtests: (names) => backtests.load(failed, names),
 };
+const PLACES = { models: "models-page" };
 let newest = "", ready = null, status = null, held = null, gone = "";
 
 /** Say what is wrong, by where it comes from; empty takes it back. */
@@ -96,16 +107,16 @@ async function readEquity() {
 
 /** Read a page again, if it is the one that is open. */
 function soonPage(name) {
-  if (current() === name) soon(name, () => readPage(name));
+  if (current() === name) soon(name, () => readPage(name, detail()));
 }
 
 /** Fill a page; what the daemon refuses stands in its place. */
-async function readPage(name, detail = "") {
+async function readPage(name, part) {
   try {
-    await PAGES[name](detail);
+    await PAGES[name](part);
   } catch (error) {
     if (error instanceof TypeError) throw error;
-    fill(by(name), made("p", { class: "empty" }, error.message));
+    fill(by(PLACES[name] ?? name), made("p", { class: "empty" }, error.message));
   }
 }
 
@@ -132,7 +143,11 @@ const ON = {
     soon("status", readStatus);
   },
   "job.progress": () => soon("status", readStatus),
-  "model.updated": () => soon("status", readStatus),
+  "model.updated": () => {
+    soon("status", readStatus);
+    soonPage("models");
+  },
+  "letter.written": () => soonPage("letter"),
   "risk.alert": () => soon("status", readStatus),
 };
 
@@ -141,8 +156,13 @@ function heard(event) {
   ON[event.type]?.(event.data, event.at);
 }
 
+const showZones = () => {
+  by("zones").textContent = zones();
+};
+
 function begin() {
-  chart.load().catch(failed);
+  showZones();
+  bokeh.load().catch(failed);
   log.prepare(TOPICS);
   control.prepare(() => {
     trouble("act", "");
@@ -151,9 +171,9 @@ function begin() {
     soonPage("orders");
   }, failed);
   for (const work of [readEquity, readStatus, readBook]) attempt(work);
-  follow((page, detail) => {
+  follow((page, part) => {
     trouble("act", "");
-    if (PAGES[page]) attempt(() => readPage(page, detail));
+    if (PAGES[page]) attempt(() => readPage(page, part));
   });
   listen({
     heard,
@@ -169,7 +189,12 @@ function begin() {
   setInterval(() => document.hidden || soon("status", readStatus), STATUS_MS);
   setInterval(() => document.hidden || soon("equity", readEquity), EQUITY_MS);
   setInterval(daemon.tick, 1_000);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", chart.restyle);
+  setInterval(showZones, STATUS_MS);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    chart.restyle();
+    ticker.restyle().catch(failed);
+    backtests.restyle().catch(failed);
+  });
 }
 
 begin();

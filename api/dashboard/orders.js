@@ -1,7 +1,7 @@
 // Orders and what became of them, and what limits stopped.
 
 import { ask } from "./ask.js";
-import { by, fill, made } from "./dom.js";
+import { by, fill, made, tickerLink } from "./dom.js";
 import { whyButton, whyDecided } from "./entry.js";
 import { known, money, moment, shares, words } from "./format.js";
 import { sortable } from "./sortable.js";
@@ -11,7 +11,7 @@ const number = (value) => (known(value) ? Number(value) : null);
 const when = (at) => made("time", { datetime: at }, moment(at));
 
 const SENT = (failed) => [
-  ["Ticker", ({ ticker }) => ticker, "", ({ ticker }) => ticker],
+  ["Ticker", ({ ticker }) => tickerLink(ticker), "", ({ ticker }) => ticker],
   ["Made", ({ created_at }) => when(created_at), "", ({ created_at }) => created_at],
   ["Side", ({ side }) => side, "", ({ side }) => side],
   ["Status", ({ status }) => words(status), "", ({ status }) => words(status)],
@@ -27,7 +27,7 @@ const SENT = (failed) => [
 ];
 
 const REFUSED = [
-  ["Ticker", ({ ticker }) => ticker, "", ({ ticker }) => ticker],
+  ["Ticker", ({ ticker }) => tickerLink(ticker), "", ({ ticker }) => ticker],
   ["At", ({ at }) => when(at), "", ({ at }) => at],
   ["Side", ({ side }) => side, "", ({ side }) => side],
   ["Rule", ({ rule }) => words(rule), "", ({ rule }) => words(rule)],

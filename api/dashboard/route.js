@@ -32,3 +32,4 @@ export function follow(opened) {
 }
 
 export const current = () => address().page;
+export const detail = () => address().detail;

@@ -1,41 +1,71 @@
-// A table that is sorted by its headings, filtered by a word, and given as CSV.
+// A table that is sorted by its headings, filtered by a word, turned page by page, and given as CSV.
 
-import { fill, made, table } from "./dom.js";
+import { fill, made, table, tableRow } from "./dom.js";
+
+const PAGE_ROWS = 50; // however long the list, so many rows are drawn
 
 /** Make the list. Columns are [heading, cell of row, class, value of row]; the value sorts, filters and goes into the CSV. */
-export function sortable({ caption, file, columns, rows, summary }) {
-  const state = { word: "", by: null, falling: true };
+export function sortable({ caption, file, columns, rows, summary, first = "newest first" }) {
+  const state = { word: "", by: null, falling: true, page: 0 };
   const said = made("p", { class: "said", role: "status" });
-  const link = made("a", { class: "button", download: file }, "CSV");
+  const link = made("a", { class: "button", download: file, href: "#", onclick: () => give() }, "CSV");
   const search = made("input", { type: "search", "aria-label": `Filter ${caption}`, placeholder: "Filter" });
-  const order = made("select", { "aria-label": `Sort ${caption}`, class: "narrow" }, made("option", { value: "" }, "newest first"));
+  const order = made("select", { "aria-label": `Sort ${caption}`, class: "narrow" }, made("option", { value: "" }, first));
+  const place = made("span", { class: "quiet" });
+  const back = made("button", { class: "small", onclick: () => turn(-1) }, "Previous");
+  const on = made("button", { class: "small", onclick: () => turn(1) }, "Next");
+  const pager = made("p", { class: "filter", role: "group", "aria-label": `Pages of ${caption}` }, back, on, place);
   const valued = columns.filter(([, , , value]) => value);
+  const text = new Map(); // of each row, made once
+  const whole = table(caption, columns, []), heads = [...whole.querySelectorAll("thead th")], body = whole.querySelector("tbody");
+  let shown = rows;
 
-  const whole = table(caption, columns, rows), heads = [...whole.querySelectorAll("thead th")];
-  const body = whole.querySelector("tbody"), drawn = new Map([...body.children].map((row, index) => [rows[index], row])); // made once, then only moved
+  const textOf = (row) => {
+    if (!text.has(row)) text.set(row, valued.map(([, , , value]) => value(row) ?? "").join("\n").toLowerCase());
+    return text.get(row);
+  };
+
+  const choose = () => {
+    shown = state.word ? rows.filter((row) => textOf(row).includes(state.word)) : rows;
+    if (state.by) shown = sorted(shown, state.by, state.falling ? -1 : 1);
+    state.page = 0;
+    said.textContent = `${shown.length} of ${rows.length}${summary ? ` · ${summary(shown)}` : ""}`;
+    heads.forEach((head, index) => mark(head, columns[index]));
+    draw();
+  };
 
   const draw = () => {
-    const shown = rows.filter((row) => valued.some(([, , , value]) => String(value(row) ?? "").toLowerCase().includes(state.word)));
-    if (state.by) shown.sort((a, b) => compare(state.by(a), state.by(b)) * (state.falling ? -1 : 1));
-    said.textContent = `${shown.length} of ${rows.length}${summary ? ` · ${summary(shown)}` : ""}`;
+    const from = state.page * PAGE_ROWS, until = Math.min(from + PAGE_ROWS, shown.length);
+    body.replaceChildren(...shown.slice(from, until).map((row) => tableRow(columns, row)));
+    place.textContent = `${from + 1} to ${until} of ${shown.length}`;
+    back.disabled = !from;
+    on.disabled = until === shown.length;
+    pager.hidden = shown.length <= PAGE_ROWS;
+  };
+
+  const turn = (pages) => {
+    state.page += pages;
+    draw();
+    whole.scrollIntoView({ block: "start" });
+  };
+
+  const give = () => {
     URL.revokeObjectURL(link.href);
     link.href = URL.createObjectURL(new Blob([csv(valued, shown)], { type: "text/csv" }));
-    body.replaceChildren(...shown.map((row) => drawn.get(row)));
-    heads.forEach((head, index) => mark(head, columns[index]));
   };
 
   const mark = (head, [name, , , value]) => {
     if (!value) return;
-    const sorted = state.by === value;
-    if (sorted) head.setAttribute("aria-sort", state.falling ? "descending" : "ascending");
+    const by = state.by === value;
+    if (by) head.setAttribute("aria-sort", state.falling ? "descending" : "ascending");
     else head.removeAttribute("aria-sort");
-    head.firstChild.textContent = `${name}${sorted ? (state.falling ? " ▾" : " ▴") : ""}`;
+    head.firstChild.textContent = `${name}${by ? (state.falling ? " ▾" : " ▴") : ""}`;
   };
 
   const press = (value) => {
     state.falling = state.by === value ? !state.falling : true;
     state.by = value;
-    draw();
+    choose();
   };
 
   heads.forEach((head, index) => {
@@ -47,20 +77,24 @@ export function sortable({ caption, file, columns, rows, summary }) {
   order.addEventListener("change", () => {
     state.by = order.value === "" ? null : valued[order.value][3];
     state.falling = true;
-    draw();
+    choose();
   });
   search.addEventListener("input", () => {
     state.word = search.value.trim().toLowerCase();
-    draw();
+    choose();
   });
-  draw();
-  return made("div", {}, made("p", { class: "filter" }, search, order, link), said, whole);
+  choose();
+  return made("div", {}, made("p", { class: "filter" }, search, order, link), said, whole, pager);
+}
+
+/** Sort by a value that is asked once of each row; what has none is least. */
+function sorted(rows, value, sign) {
+  return rows.map((row) => [value(row) ?? null, row]).sort(([a], [b]) => sign * compare(a, b)).map(([, row]) => row);
 }
 
 function compare(a, b) {
-  if (a === null || a === undefined) return b === null || b === undefined ? 0 : -1;
-  if (b === null || b === undefined) return 1;
-  return typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b));
+  if (a === null || b === null) return (a !== null) - (b !== null);
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 const quoted = (value) => `"${String(value ?? "").replaceAll('"', '""')}"`;

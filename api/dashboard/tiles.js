@@ -18,6 +18,7 @@ export function show(status, book) {
     tile("Who watches", watcher(status), next(scheduler), status.unwatched ? "bad" : ""),
     tile("Feed", data?.source ?? "none yet", `bars to ${data?.bars_until ?? "–"}, orders go to ${broker?.orders_go_to ?? "nowhere yet"}`),
     tile("Last decision", age(health.last_decision_age_seconds), status.profile ? `profile ${status.profile}` : ""));
+  if (!performance.getEntriesByName("first-figures").length) performance.mark("first-figures");
 }
 
 function watcher({ unwatched, scheduler }) {

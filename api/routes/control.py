@@ -1,10 +1,10 @@
-"""Commands of a person: halt, resume, flatten, check the risk."""
+"""Commands of a person: halt, resume, flatten, sell, cancel, check the risk."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Path
 
 from api.dependencies import Nothing, ServiceDependency, StartedService, StrictRoute, WaitingService
 from api.openapi import SERVICE_CALL, problems
@@ -12,8 +12,8 @@ from api.routes.decide import recorded
 from api.schemas.base import Data
 from api.schemas.decision import DecisionAnswer
 from api.schemas.flatten import FlattenedAnswer
-from api.schemas.portfolio import ResumeAnswer, StateAnswer
-from api.schemas.requests import HaltRequest, ResumeRequest, SellRequest
+from api.schemas.portfolio import OrderAnswer, ResumeAnswer, StateAnswer, described_orders
+from api.schemas.requests import IDENTIFIER, HaltRequest, ResumeRequest, SellRequest
 from core.cycles import RISK_CHECK
 from core.service import Service
 
@@ -53,6 +53,14 @@ async def sell(service: StartedService, body: SellRequest) -> DecisionAnswer:
     """Sell one position, or a part of it, now."""
     report = await service.sell(body.symbol, body.quantity)
     return DecisionAnswer.of_report(report, recorded(service, report))
+
+
+@router.post("/orders/{client_order_id}/cancel", responses=SERVICE_CALL)
+async def cancel(
+    service: StartedService, client_order_id: Annotated[str, Path(pattern=IDENTIFIER)], _: Nothing
+) -> OrderAnswer:
+    """Cancel one open order; what had traded before stays."""
+    return described_orders([await service.cancel(client_order_id)], service.ledger)[0]
 
 
 @router.post("/risk/check", responses=SERVICE_CALL)

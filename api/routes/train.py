@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Body, Path, Response
 
 from api.dependencies import Nothing, ServiceDependency, StartedService, StrictRoute
 from api.long_work import STARTED_OR_DONE, Wait, answer_when_done
 from api.openapi import problems
 from api.schemas.base import Data
 from api.schemas.daemon import JobAnswer, JobsAnswer, RetrainAnswer, RollbackAnswer
-from api.schemas.requests import IDENTIFIER
+from api.schemas.requests import IDENTIFIER, RollbackRequest
 from core.errors import RequestError
 
 router = APIRouter(tags=["training"], route_class=StrictRoute)
@@ -25,9 +25,11 @@ async def retrain(service: StartedService, _: Nothing, wait: Wait = True) -> Ret
 
 
 @router.post("/quant/rollback", responses=problems(409, 422, 503))
-async def rollback(service: StartedService, _: Nothing) -> RollbackAnswer:
-    """Put the ranker before the one in use back in use; the next step ranks with it."""
-    return RollbackAnswer(**await service.rollback(), data=Data.of_now(service))
+async def rollback(
+    service: StartedService, body: Annotated[RollbackRequest, Body(default_factory=RollbackRequest)]
+) -> RollbackAnswer:
+    """Put a kept ranker back in use, by default the one before the one in use; the next step ranks with it."""
+    return RollbackAnswer(**await service.rollback(body.model_id or ""), data=Data.of_now(service))
 
 
 @router.get("/jobs")

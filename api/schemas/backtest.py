@@ -57,6 +57,7 @@ class BacktestAnswer(Figures):
         table = report["windows"][0].get("table") if report["windows"] else None
         return {**(table["strategy"] if table else {}), **report}
 
+    run: str = Field("", description="Its name for `GET /backtests/NAME`, where it is kept with its curves.")
     total_return: float
     alpha: float | None = Field(description="A year, against SPY.")
     sharpe: float | None

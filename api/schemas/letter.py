@@ -38,3 +38,4 @@ class LetterAnswer(ResponseSchema):
     held: list[dict[str, Any]]
     tomorrow: list[dict[str, Any]]
     missed: list[str]
+    agents: list[dict[str, Any]] = Field([], description="How often each was heard, or abstained and why.")

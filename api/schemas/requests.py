@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -35,6 +36,7 @@ SEED_MAX = 2**31 - 1
 TICKER_CHARACTERS_MAX = 12
 TICKERS_MAX = 5_000
 UNIVERSE: ContextVar[Universe] = ContextVar("universe")  # the engine's, while one of its requests is read
+HELD: ContextVar[Callable[[], Collection[str]]] = ContextVar("held")  # what is held, in the same way
 IDENTIFIER = r"^[0-9A-Za-z_.\-]{1,128}$"
 
 
@@ -98,6 +100,12 @@ def known_ticker(name: str) -> str:
     )
 
 
+def held_or_known_ticker(name: str) -> str:
+    """Give the ticker of what is held, of the universe or not, else as `known_ticker` does."""
+    ticker = spelt(name)
+    return ticker if ticker in HELD.get()() else known_ticker(name)
+
+
 PastTime = Annotated[
     datetime | date,
     PlainValidator(parse_moment),
@@ -109,6 +117,14 @@ Ticker = Annotated[
     AfterValidator(known_ticker),
     WithJsonSchema({"type": "string", "examples": ["NVDA"], "description": "A stock of the universe."}),
 ]
+HeldTicker = Annotated[
+    str,
+    Field(min_length=1, max_length=TICKER_CHARACTERS_MAX),
+    AfterValidator(held_or_known_ticker),
+    WithJsonSchema({
+        "type": "string", "examples": ["NVDA"], "description": "A stock that is held, or one of the universe.",
+    }),
+]  # fmt: skip
 
 Tickers = Annotated[list[Ticker], Field(min_length=1, max_length=TICKERS_MAX)]
 
@@ -178,7 +194,7 @@ class SellRequest(RequestBody):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"symbol": "AAPL", "quantity": 5}]})
 
-    symbol: Ticker
+    symbol: HeldTicker
     quantity: Annotated[Decimal, Field(gt=0, le=1_000_000_000)] | None = Field(
         None, description="Shares. Default: all that is held."
     )
@@ -197,6 +213,16 @@ class ResumeRequest(RequestBody):
         list[Annotated[str, Field(min_length=1, max_length=16)]],
         Field(max_length=1000, description="Tickers, or `cash`, of GET /reconciliation's resume_can_take_over."),
     ] = []
+
+
+class RollbackRequest(RequestBody):
+    """Which kept ranker is put back in use."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"model_id": "quant-v8-20250530-6b36697a"}]})
+
+    model_id: Annotated[str, Field(pattern=IDENTIFIER)] | None = Field(
+        default=None, description="Of a version that GET /status lists; by default the one before the one in use."
+    )
 
 
 def past_moment(as_of: datetime | date | None, now: datetime) -> datetime | None:

@@ -117,7 +117,7 @@ def replay_recorded(decision_id: str, spec: BacktestSpec, environment: Environme
     scores, factors = _sentiment_scores(trading.sentiment), FactorStore(trading.universe.sector_etf_of)
     return replay(
         recorded,
-        feed=_feed(with_feed(environment, spec.feed), chosen, scores, now),
+        feed=_feed(with_feed(environment, spec.feed, spec.folder), chosen, scores, now, spec.folder),
         team=assemble_team(
             trading,
             StoredRanker(environment.artefact_dir),
@@ -158,7 +158,9 @@ def _until(
     return backtest_engine.ledger.dump() + b"\n" + json.dumps(["models", place, newest.model_id]).encode()
 
 
-def _feed(environment: Environment, chosen: Settings, scores: SentimentCache, now: datetime) -> Feed:
+def _feed(
+    environment: Environment, chosen: Settings, scores: SentimentCache, now: datetime, folder: Path
+) -> Feed:
     """Give the daemon's feed; of news, those that the source itself invents."""
 
     def headlines(source: ChosenSource, _clock: Clock) -> HeadlineFeed | None:
@@ -172,6 +174,7 @@ def _feed(environment: Environment, chosen: Settings, scores: SentimentCache, no
         calendar=NyseCalendar(),
         route_is_builtin=True,
         now=now,
+        folder=folder,
     )
     return open_feed(request, ManualClock(now), headlines).feed
 

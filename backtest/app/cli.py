@@ -18,16 +18,20 @@ from backtest.app.cli_tools import add_tools, run_tool, wants_tool
 from backtest.app.executors import executor_of
 from backtest.app.intraday import read_five_minute_bars
 from backtest.app.output import CHARTS, progress_bars, save, show, to_json
+from backtest.app.run_folder import keep_run
+from backtest.app.run_page import write_page
 from backtest.app.settings import BacktestSpec, settings_of
 from backtest.app.strategies import load_panel, with_feed
 from backtest.app.study import Strategy, run_study
 from backtest.to_json import figures
+from backtest.verdict import verdict
 from config.environment import PRIVATE, Environment, read_environment, secrets_in
 from config.loader import FOLDER
 from core.errors import EngineError, RequestError, SettingsError
 from core.masking import SecretMask
 
 EXIT_FAILED, EXIT_SETTINGS = 1, 2
+RUNS = "runs"
 ABOUT = {
     "pipeline": "The whole pipeline over history: the daemon's step under a clock moved by hand.",
     "quant_v8": "The ranker alone, walked forward: its top 8 in equal parts.",
@@ -72,6 +76,12 @@ def run(strategy: Strategy, arguments: argparse.Namespace, spec: BacktestSpec, e
             attribution=getattr(arguments, "attribution", False),
         )
     path = save(study.report, arguments.out)
+    usual = arguments.out == CHARTS
+    kept = keep_run(study, spec, environment.state_dir / "backtests" if usual else arguments.out / RUNS)
+    said = [verdict(study.report), f"kept in {kept}"]
+    if arguments.html:
+        said.append(f"page: {write_page(kept)}")
+    print("\n".join(said), file=sys.stderr)  # noqa: T201  # beside the figures, which stay as they are
     if arguments.json:
         sys.stdout.buffer.write(to_json(figures(study.report)) + b"\n")
     else:
@@ -91,7 +101,7 @@ def with_intraday(arguments: argparse.Namespace, spec: BacktestSpec, environment
     """Return the specification with the five-minute bars of --intraday."""
     if getattr(arguments, "intraday", None) is None:
         return spec
-    daily = with_feed(environment, spec.feed).parquet_path
+    daily = with_feed(environment, spec.feed, spec.folder).parquet_path
     return replace(
         spec, intraday=read_five_minute_bars(arguments.intraday, daily, settings_of(spec).trading.stocks)
     )
@@ -140,7 +150,8 @@ def parser(strategy: Strategy) -> argparse.ArgumentParser:
         default=BacktestSpec().retrain_sessions,
         help="sessions between two trainings of the ranker; default 21",
     )
-    add("--out", type=Path, default=CHARTS, help="folder of the chart and its JSON")
+    add("--out", type=Path, default=CHARTS, help="folder of the chart and its JSON; runs are kept in its runs")
+    add("--html", action="store_true", help="also write the run as one page without outside files")
     add_tools(wanted)
     _add_own(wanted, strategy)
     return wanted

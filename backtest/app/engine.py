@@ -21,6 +21,7 @@ from config.loader import digest
 from config.risk import RiskSettings
 from config.trading import TradingSettings
 from core.ports import Team
+from core.tax_lots import LotTracker
 from core.types import BarPanel
 from pipeline.dependencies import EngineDependencies
 from pipeline.engine import Engine
@@ -84,6 +85,7 @@ def build_backtest_engine(
             refresh_limits=lambda: (),
             route=OrderRoute.PAPER_BUILTIN.value,
             initial_cash=Decimal(repr(trading.broker.initial_cash_usd)),
+            lots=LotTracker(pick=trading.taxes.pick_lots),
         )
     )
     return BacktestEngine(engine=engine, clock=clock, ledger=ledger, panel=feed.panel)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from backtest.app.intraday import DECIDES, IntradayBroker, intraday_schedule
 from backtest.app.settings import BacktestSpec, Settings, settings_of, v8_settings_of
 from backtest.progress import Progress, no_progress
 from backtest.runner import Run, ScheduledStep, run
-from config.environment import Environment, read_environment
+from config.environment import FOLDER, Environment, read_environment
 from config.trading import QuantSettings
 from core.cycles import DECIDE
 from core.errors import RequestError
@@ -57,12 +58,13 @@ def load_panel(spec: BacktestSpec, environment: Environment, now: datetime) -> t
     """
     trading = settings_of(spec).trading
     request = SourceRequest(
-        environment=with_feed(environment, spec.feed),
+        environment=with_feed(environment, spec.feed, spec.folder),
         settings=trading.data,
         universe=trading.universe,
         calendar=NyseCalendar(),
         route_is_builtin=True,
         now=now,
+        folder=spec.folder,
     )
     first = max(FIRST_DAY, (spec.start or USUAL_START) - timedelta(days=HISTORY_DAYS))
     return read_panel(request, first, spec.end)
@@ -264,7 +266,7 @@ def full_window_row(quant: QuantSettings) -> int:
     return WARM_UP_SESSIONS + quant.window_months * SESSIONS_PER_MONTH
 
 
-def with_feed(environment: Environment, feed: str) -> Environment:
+def with_feed(environment: Environment, feed: str, folder: Path = FOLDER) -> Environment:
     """Return the environment with another DATA_PROVIDER."""
     if not feed:
         return environment
@@ -272,5 +274,5 @@ def with_feed(environment: Environment, feed: str) -> Environment:
     if environment.alpaca_key is not None and environment.alpaca_secret is not None:
         variables["ALPACA_API_KEY"] = environment.alpaca_key.get_secret_value()
         variables["ALPACA_SECRET_KEY"] = environment.alpaca_secret.get_secret_value()
-    chosen = read_environment(variables)
+    chosen = read_environment(variables, folder)
     return replace(environment, provider=chosen.provider, parquet_path=chosen.parquet_path)

@@ -84,12 +84,13 @@ def check_universe(
     if feed == "none":
         return found
     request = SourceRequest(
-        environment=with_feed(environment, feed),
+        environment=with_feed(environment, feed, folder),
         settings=load_trading(folder).data,
         universe=universe,
         calendar=NyseCalendar(),
         route_is_builtin=True,
         now=now,
+        folder=folder,
     )
     source = choose_source(request).source
     end = source.recorded_end()

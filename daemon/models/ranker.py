@@ -89,8 +89,8 @@ class RankerService:
         if view is not None and self._factors is not None and self._drift is not None:
             self._drift.update(view, self._factors, self.provider.artefact)
 
-    def rollback(self) -> Mapping[str, Any]:
-        """Put the version before the one in use back in use.
+    def rollback(self, model_id: str = "") -> Mapping[str, Any]:
+        """Put a kept version back in use: the one named, or the one before the one in use.
 
         Raises
         ------
@@ -98,14 +98,14 @@ class RankerService:
             Status 409 when there is none, or its kept copy was changed.
         """
         from models.ranker.registry import booster_fault_of  # noqa: PLC0415  # heavy: imported at first use
-        from models.ranker.versions import previous_version, rollback  # noqa: PLC0415  # heavy: at first use
+        from models.ranker.versions import kept_version, rollback  # noqa: PLC0415  # heavy: at first use
 
         before, check = self.provider.artefact, self._opened_check
         try:
-            fault = booster_fault_of(previous_version(self._folder), check)
+            fault = booster_fault_of(kept_version(self._folder, model_id), check)
             if fault:
                 raise RequestError(fault, status=409)
-            back = rollback(self._folder)
+            back = rollback(self._folder, model_id)
         except ArtefactError as error:
             raise RequestError(error.message, hint=error.hint, status=409) from error
         self.provider.reload()

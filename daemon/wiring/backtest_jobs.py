@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pipeline.engine import Engine
 
 BACKTEST, SCAN = "backtest", "scan_backtest"
+RUNS = "backtests"
+"""The folder of STATE_DIR that keeps them; the scripts keep theirs there too."""
 STAGES = {
     "fit rankers": (0.0, 0.75),
     "trade": (0.75, 0.95),
@@ -30,12 +32,13 @@ class BacktestService:
 
     Parameters
     ----------
-    folder : Path
-        Where the settings are.
+    folder, runs : Path
+        Where the settings are, and where runs are kept.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, runs: Path) -> None:
         self._folder = folder
+        self._runs = runs
 
     def start_backtest(self, engine: Engine, runner: JobRunner, parameters: Mapping[str, Any]) -> Job:
         """Start a walk-forward backtest of the pipeline or of the ranker alone.
@@ -53,7 +56,7 @@ class BacktestService:
         bars, source = _bars(engine)
         spec = _spec(self._folder, bars, parameters)
         strategy, attribution = parameters.get("strategy") or "pipeline", bool(parameters.get("attribution"))
-        return runner.start(BACKTEST, backtest, (bars, source, spec, strategy, attribution), dict)
+        return runner.start(BACKTEST, backtest, (bars, source, spec, strategy, attribution, self._runs), dict)
 
     def start_scan(self, engine: Engine, runner: JobRunner, parameters: Mapping[str, Any]) -> Job:
         """Start a backtest of the scanner; `start`, `end`, `profile` and `seed` are optional."""
@@ -62,9 +65,17 @@ class BacktestService:
 
 
 def backtest(
-    progress: ReportProgress, bars: BarPanel, source: str, spec: BacktestSpec, strategy: str, attribution: bool
+    progress: ReportProgress,
+    bars: BarPanel,
+    source: str,
+    spec: BacktestSpec,
+    strategy: str,
+    attribution: bool,
+    runs: Path,
 ) -> Mapping[str, Any]:
-    """Run a backtest; return its figures without the curves. Runs in the child process."""
+    """Run a backtest and keep it; return its figures without the curves. Runs in the child process."""
+    from backtest.app.run_folder import keep_run  # noqa: PLC0415  # with the first backtest
+    from backtest.app.run_page import write_page  # noqa: PLC0415  # with the first backtest
     from backtest.app.study import run_study  # noqa: PLC0415  # heavy: imported at first use
     from backtest.to_json import figures  # noqa: PLC0415  # with the first backtest
 
@@ -82,7 +93,9 @@ def backtest(
         stages=stages,
         attribution=attribution,
     )
-    return figures(study.report)
+    kept = keep_run(study, spec, runs)
+    write_page(kept)
+    return {**figures(study.report), "run": kept.name}
 
 
 def scan(progress: ReportProgress, bars: BarPanel, source: str, spec: BacktestSpec) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.events.hub import EventHub
@@ -16,6 +17,7 @@ from config.loader import as_text, digest
 from config.trading import TradingSettings
 from config.watch import WatchedRisk
 from core.ports import Clock, Team
+from core.tax_lots import ALL_FILLS, tracked_lots
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
 from daemon.wiring.brokers import BrokerFactory
@@ -32,6 +34,7 @@ from risk.build import assemble_risk, brackets_by
 
 if TYPE_CHECKING:
     from adapters.calendar import NyseCalendar
+    from adapters.feeds.choose import SourceRequest
     from adapters.feeds.open import NotedFeed
     from adapters.feeds.views import HeadlineFeed
     from adapters.ledger import SqliteLedger
@@ -48,6 +51,7 @@ class EngineFactory:
 
     environment: Environment
     trading: TradingSettings
+    folder: Path
     route: OrderRoute
     limits: WatchedRisk
     clock: Clock
@@ -112,6 +116,7 @@ class EngineFactory:
             follows_account=self.brokers.follows_account,
             account_check=self.brokers.account_check,
             admit=self.brokers.admit,
+            lots=tracked_lots(ledger.fills(ALL_FILLS), trading.taxes.pick_lots),
         )
         return Engine(parts, feed.view(clock.now()))
 
@@ -134,7 +139,7 @@ class EngineFactory:
         def team_of(settings: TradingSettings) -> Team:
             return self.plugins.strategy_of(settings, parts) or agents_of(settings)
 
-        self.scores.prepare(agents_of(self.trading).say)
+        self.scores.prepare(agents_of(self.trading).say, self.plugins.names)
         return team_of
 
     def open_ledger(self) -> SqliteLedger:
@@ -171,26 +176,34 @@ class EngineFactory:
         if self._ledger is not None:
             self._ledger.close()
 
+    def source_request(self) -> SourceRequest:
+        """Return what the feed is made from."""
+        from adapters.calendar import NyseCalendar  # noqa: PLC0415  # heavy: imported at first use
+        from adapters.feeds.choose import SourceRequest  # noqa: PLC0415  # heavy: the same
+
+        self._calendar = self._calendar or NyseCalendar()
+        return SourceRequest(
+            environment=self.environment,
+            settings=self.trading.data,
+            universe=self.trading.universe,
+            calendar=self._calendar,
+            route_is_builtin=self.route is OrderRoute.PAPER_BUILTIN,
+            now=self.clock.now(),
+            said_actions=[said.as_action() for said in self.trading.corporate_actions],
+            folder=self.folder,
+        )
+
     def _feed(self) -> tuple[NotedFeed, Clock]:
         from adapters.calendar import NyseCalendar  # noqa: PLC0415  # heavy: imported at first use
-        from adapters.feeds.choose import ChosenSource, SourceRequest  # noqa: PLC0415  # heavy: the same
+        from adapters.feeds.choose import ChosenSource  # noqa: PLC0415  # heavy: the same
         from adapters.feeds.open import open_feed  # noqa: PLC0415  # heavy: the same
 
-        calendar = self._calendar = NyseCalendar()
+        calendar = self._calendar = self._calendar or NyseCalendar()
 
         def headlines(chosen: ChosenSource, clock: Clock) -> HeadlineFeed:
             return self.sentiment.headlines(chosen.headlines, chosen.source.name, calendar, clock)
 
-        request = SourceRequest(
-            environment=self.environment,
-            settings=self.trading.data,
-            universe=self.trading.universe,
-            calendar=calendar,
-            route_is_builtin=self.route is OrderRoute.PAPER_BUILTIN,
-            now=self.clock.now(),
-            said_actions=[said.as_action() for said in self.trading.corporate_actions],
-        )
-        opened = open_feed(request, self.clock, headlines, self.brokers.clock_offset(self.clock))
+        opened = open_feed(self.source_request(), self.clock, headlines, self.brokers.clock_offset(self.clock))
         self._source_notes += [note for note in opened.notes if note not in self._source_notes]
         return opened.feed, opened.clock
 

@@ -18,6 +18,7 @@ from analysis.letter import (
     stale_steps,
     tomorrow_lines,
 )
+from analysis.letter_agents import agent_days
 from analysis.tracking import Closes
 from backtest.replay import Recorded, inputs_of
 from core.brackets import Levels
@@ -159,6 +160,7 @@ class LetterService:
             held=held_lines(portfolio, self._levels_of(engine), engine.parts.protection.by_symbol()),
             tomorrow=tomorrow_lines(steps, day.closes_at),
             notes=tuple(notes(steps, closes)),
+            agents=agent_days(steps),
         )
 
     def _tracking(self, account: Kept, closes: Mapping[str, Closes], day: SessionTimes, missed: int) -> Tracking:

@@ -6,15 +6,16 @@ import threading
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from adapters.notify.choose import choose_receivers
 from adapters.notify.events import EventTranslator
 from adapters.notify.queue import NotificationQueue
-from adapters.notify.receivers import open_receivers
 from adapters.notify.sender import NotificationSender
-from config.environment import Environment
+from config.environment import FOLDER, Environment
 from config.trading import TradingSettings
 from core.errors import EngineError, LedgerError
 from core.notifications import Notification, NotificationLevel
@@ -41,7 +42,7 @@ log = structlog.get_logger("notify")
 class NotificationService:
     """Takes what a person is to be told, and looks after its delivery. Implements `core.ports.Notifier`.
 
-    Without `notify.urls` nothing is kept and nothing is sent; the heartbeat stands by itself.
+    Without a receiver nothing is kept and nothing is sent; the heartbeat stands by itself.
 
     Raises
     ------
@@ -49,13 +50,16 @@ class NotificationService:
         For a receiver's address that is none.
     """
 
-    def __init__(self, environment: Environment, trading: TradingSettings, clock: Clock) -> None:
+    def __init__(
+        self, environment: Environment, trading: TradingSettings, clock: Clock, folder: Path = FOLDER
+    ) -> None:
         self._settings = trading.notify
         self._level_min = NotificationLevel[trading.notify.level_min.upper()]
         self._path = environment.state_dir / FILE
         self._clock = clock
         urls = environment.notify_urls or trading.notify.urls
-        self._receivers = open_receivers([url.get_secret_value() for url in urls])
+        chosen = choose_receivers(trading.notify, [url.get_secret_value() for url in urls], folder)
+        self._receivers, self._left_out = chosen.receivers, chosen.faults
         self._heartbeat = _heartbeat(environment, trading, clock)
         self._translator = EventTranslator()
         self._lock = threading.Lock()
@@ -153,7 +157,7 @@ class NotificationService:
     @property
     def faults(self) -> list[str]:
         """What keeps a person from being told."""
-        found = [f"notify: {self._fault}"] if self._fault else []
+        found = [f"notify: {fault}" for fault in (*self._left_out, self._fault) if fault]
         found += self._sender.faults() if self._sender else []
         if self._heartbeat is not None and self._heartbeat.fault:
             found.append(f"heartbeat: {self._heartbeat.fault}")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from agents.plugins import NamedAgent, PluginParts
     from agents.registered import RegisteredAgents
     from daemon.wiring.agent_fits import FitsInChildren
+    from daemon.wiring.load_checks import LoadChecks
 
 FIRST_DECISION = "no decision has asked it yet"
 
@@ -46,16 +47,19 @@ class PluginService:
         self._events = events
         self._registered: RegisteredAgents | None = None
         self._fits: FitsInChildren | None = None
+        self._checks: LoadChecks | None = None
 
     def agents(self, parts: PluginParts, clock: Clock) -> Agent | None:
         """Load the registered agents; asked again, the same ones. None where there are none but ours."""
         from agents.registered import registered_agents  # noqa: PLC0415  # with the agents
         from daemon.wiring.agent_fits import FitsInChildren  # noqa: PLC0415  # with the agents
+        from daemon.wiring.load_checks import LoadChecks  # noqa: PLC0415  # with the agents
 
         if self._registered is None:
             self._fits = FitsInChildren(clock, self._events, parts)
+            self._checks = LoadChecks(self._fits, clock, self._events, self._trading)
             remote = remote_agents(self._trading)
-            self._registered = registered_agents(self._trading, self._folder, parts, self._fits, remote)
+            self._registered = registered_agents(self._trading, self._folder, parts, self._checks, remote)
         return self._registered.asked
 
     def strategy_of(self, trading: TradingSettings, parts: PluginParts) -> Team | None:
@@ -65,14 +69,21 @@ class PluginService:
         return registered_strategy(trading, self._folder, parts) if trading.strategy else None
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The agents beside ours."""
+        return tuple(named.name for named in self._registered.agents) if self._registered else ()
+
+    @property
     def faults(self) -> Sequence[str]:
-        """What kept a plug-in out."""
-        return self._registered.faults if self._registered else ()
+        """What kept a plug-in out, or lets it abstain for good."""
+        checked = self._checks.faults if self._checks else ()
+        return (*(self._registered.faults if self._registered else ()), *checked)
 
     def card(self, decided: StepReport | None) -> Mapping[str, Any]:
         """Describe each agent of the last decision by name, ours too: origin, weight, and why it abstained."""
         weights = self._trading.synthesizer.weights.model_dump()
         others = {named.name: named for named in self._registered.agents} if self._registered else {}
+        checks = self._checks.stated if self._checks else {}
         abstained: dict[str, str] = {}
         if decided is not None:
             abstained = {a.agent: a.reason for a in decided.plan.analysis.abstentions if a.symbol == "*"}
@@ -83,11 +94,13 @@ class PluginService:
                 "version": others[name].version if name in others else "",
                 "weight": weights.get(name, 0.0),
                 "abstains": FIRST_DECISION if decided is None else abstained.get(name, ""),
+                "look_ahead_check": checks.get(name, ""),
             }
             for name in names
         }
 
     def stop(self) -> None:
-        """End the children that fit."""
-        if self._fits is not None:
-            self._fits.stop()
+        """End the children that fit and check."""
+        for children in (self._fits, self._checks):
+            if children is not None:
+                children.stop()

@@ -49,6 +49,7 @@ class ScoreService:
         )
         self._ledger: EvidenceLedger | None = None
         self._say: Say = _say_nothing
+        self._heard: tuple[str, ...] = ()
         self._fault = ""
         self._board: Scoreboard | None = None
         self.state = ScoreState()
@@ -65,11 +66,17 @@ class ScoreService:
             raise RequestError("No evidence is kept yet.", hint="It begins with the first step.", status=503)
         return self._ledger
 
-    def prepare(self, say: Say) -> None:
-        """Open the ledger; take note of how the agents are asked what they say of a view."""
+    def prepare(self, say: Say, heard: Sequence[str]) -> None:
+        """Open the ledger; take note of how the agents are asked what they say of a view.
+
+        Parameters
+        ----------
+        heard : sequence of str
+            Agents that are not ours: shown from their first day on.
+        """
         from adapters.ledger.evidence import EvidenceLedger  # noqa: PLC0415  # brings sqlite
 
-        self._say = say
+        self._say, self._heard = say, tuple(heard)
         if self._ledger is None and self._trading.shadow.profiles:
             self._ledger = EvidenceLedger(self._path)
             body = self._ledger.state()
@@ -100,7 +107,9 @@ class ScoreService:
             state, ledger = self.state, self.ledger
             taught = [one for name in state.agents for one in ledger.outcomes("agent", name)]
             weights = self._trading.synthesizer.weights.model_dump()
-            board = self._board = scoreboard(ledger.closes(), taught, state, weights, self._trading.votes)
+            board = self._board = scoreboard(
+                ledger.closes(), taught, state, weights, self._trading.votes, self._heard
+            )
         return board
 
     def closes(self) -> Sequence[SessionClose]:

@@ -90,6 +90,10 @@ class SentimentService:
             return _no_headlines
         return lambda as_of: self._opened.scored(shown(as_of))
 
+    def known_scores(self, texts: Iterable[str]) -> Mapping[str, float]:
+        """Return the scores that are known of texts; nothing is scored for it."""
+        return self._cache.known(texts) if self._cache else {}
+
     @property
     def optional(self) -> list[str]:
         """That FinBERT is not here, where nobody asked for it and the fallback scores instead."""

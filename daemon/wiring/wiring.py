@@ -26,11 +26,12 @@ from daemon.engine_service import EngineService
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
 from daemon.service_dependencies import ComparedMarket, ServiceDependencies
-from daemon.wiring.backtest_jobs import BacktestService
+from daemon.wiring.backtest_jobs import RUNS, BacktestService
 from daemon.wiring.brokers import BrokerFactory
 from daemon.wiring.cron import JobScheduler
 from daemon.wiring.engine_factory import EngineFactory
 from daemon.wiring.execution import entry_terms, note_slippage
+from daemon.wiring.history import HistoryService, history_of
 from daemon.wiring.letters import LetterService
 from daemon.wiring.memory import MemoryService
 from daemon.wiring.notifications import NotificationService
@@ -70,6 +71,7 @@ class Daemon:
     scheduler: JobScheduler
     engines: EngineFactory
     letters: LetterService
+    history: HistoryService
     close: Callable[[], None]
 
 
@@ -93,7 +95,7 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
     engines = _engine_factory(environment, trading, folder, clock, hub)
     entries = entry_terms(trading.execution, engines.route).kind
     scheduler = JobScheduler(environment, trading.scheduler, clock, hub, entries)
-    notifications = NotificationService(environment, trading, clock)
+    notifications = NotificationService(environment, trading, clock, folder)
     lock = hold(environment.state_dir)
     hub.add_listener(notifications.hear)
 
@@ -102,13 +104,16 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
         notifications.stop()
         lock.release()
 
-    given = _service_dependencies(engines, scheduler, metrics, notifications, BacktestService(folder), close)
+    given = _service_dependencies(
+        engines, scheduler, metrics, notifications, BacktestService(folder, environment.state_dir / RUNS), close
+    )
     port = environment.port or trading.server.port
     service = EngineService(given)
     letters = LetterService(engines, lambda: service.engine, given.levels_of)
+    history = history_of(engines, lambda: service.engine, given.levels_of)
     scheduler.write_with(letters)
     server, universe = trading.server, trading.universe
-    return Daemon(service, hub, metrics, port, server, universe, scheduler, engines, letters, close)
+    return Daemon(service, hub, metrics, port, server, universe, scheduler, engines, letters, history, close)
 
 
 def _engine_factory(
@@ -120,11 +125,12 @@ def _engine_factory(
     return EngineFactory(
         environment=environment,
         trading=trading,
+        folder=folder,
         route=route,
         limits=WatchedRisk(folder, trading.profile),
         clock=clock,
         hub=hub,
-        brokers=BrokerFactory(environment, trading, route),
+        brokers=BrokerFactory(environment, trading, route, folder),
         memory=MemoryService(environment, trading),
         ranker=RankerService(artefacts, trading, hub, boosters),
         ensemble=EnsembleService(artefacts, trading, hub),

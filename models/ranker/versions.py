@@ -165,28 +165,37 @@ def fingerprint_in_use(folder: Path) -> str:
         return ""
 
 
-def previous_version(folder: Path) -> QuantArtefact:
-    """Read the version before the one in use.
+def kept_version(folder: Path, model_id: str = "") -> QuantArtefact:
+    """Read a kept version: the one named, or the one before the one in use.
 
     Raises
     ------
     ArtefactError
-        When there is none before it, or its kept copy was changed.
+        When there is none such, or its kept copy was changed.
     """
-    return _load_kept(folder, _previous(folder))[1]
+    return _load_kept(folder, _chosen(folder, model_id))[1]
 
 
-def rollback(folder: Path) -> QuantArtefact:
-    """Put the version before the one in use back in use.
+def rollback(folder: Path, model_id: str = "") -> QuantArtefact:
+    """Put a kept version back in use: the one named, or the one before the one in use.
 
     Raises
     ------
     ArtefactError
-        When there is none before it, or its kept copy was changed.
+        When there is none such, or its kept copy was changed.
     """
-    body, artefact = _load_kept(folder, _previous(folder))
+    body, artefact = _load_kept(folder, _chosen(folder, model_id))
     replace_atomically(folder / FILE, body)
     return artefact
+
+
+def _chosen(folder: Path, model_id: str) -> Version:
+    if not model_id:
+        return _previous(folder)
+    named = [version for version in versions(folder) if version.model_id == model_id]
+    if not named:
+        raise ArtefactError(f"No ranker {model_id} is kept.", hint="GET /status lists the versions that are.")
+    return named[-1]
 
 
 def _previous(folder: Path) -> Version:

@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from adapters.backtest_runs import FileBacktestRuns
 from api.app import create_app
 from config.environment import read_environment
 from config.loader import FOLDER
@@ -77,7 +78,9 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         wired.metrics,
         judgement=wired.engines.scores,
         letters=wired.letters,
+        history=wired.history,
     )  # fmt: skip
+    app.state.backtest_runs = FileBacktestRuns(state / "backtests")
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     server = uvicorn.Server(configuration(app))

@@ -28,6 +28,14 @@ def test_a_backtest_answers_the_scripts_figures(client: httpx.Client) -> None:
     assert body["data"]["source"] == body["about"]["source"] == "simulated"
     assert any("hindsight" in said for said in body["caveats"])
     assert "curves" not in body
+    kept = client.get(f"/backtests/{body['run']}").json()
+    assert kept["report"]["windows"] == body["windows"]
+    assert len(kept["report"]["curves"]["strategy"]) == len(kept["report"]["fan"]["p50"])
+    listed = client.get("/backtests").json()["runs"]
+    assert [one["figures"]["sharpe"] for one in listed if one["name"] == body["run"]] == [body["sharpe"]]
+    page = client.get(f"/backtests/{body['run']}/report.html")
+    assert kept["verdict"].split(":")[0] in page.text
+    assert "attachment" in page.headers["content-disposition"]
     job = client.get(f"/jobs/{body['job_id']}").json()
     assert job["kind"] == "backtest"
     assert job["progress"] == 1.0
@@ -64,3 +72,8 @@ def test_a_span_that_the_bars_do_not_cover_is_refused(client: httpx.Client, path
     assert "earliest start" in problem["hint"]
     assert_problem(client.post(path, json={"start": "yesterday"}), 422)
     assert_problem(client.post(path, json={"begin": "2024-01-02"}), 422)
+
+
+@pytest.mark.parametrize("name", ["nothing", "..%2f..%2fledger.sqlite", "%2e%2e", ".hidden", "a" * 100])
+def test_a_run_that_there_is_not_is_a_problem(client: httpx.Client, name: str) -> None:
+    assert_problem(client.get(f"/backtests/{name}"), 404)

@@ -21,8 +21,10 @@ PARAMETERS = {
     "session": "2025-06-27",
     "ticker": "NVDA",
     "decision_id": "unknown",
+    "client_order_id": "unknown",
     "job_id": "unknown",
     "name": "unknown.js",
+    "number": "1",
 }
 BASE = "http://127.0.0.1:8787"
 PAGES = ("/", "/docs", "/dashboard/main.js", "/docs/main.js", "/docs/swagger-ui.css")

@@ -37,6 +37,8 @@ def test_the_status_tells_of_the_rankers_versions_and_drift(client: httpx.Client
 def test_a_rollback_without_an_earlier_ranker_is_a_clear_refusal(client: httpx.Client) -> None:
     before = client.get("/status").json()["models"]["quant"]["model_id"]
     assert_problem(client.post("/quant/rollback"), 409)
+    assert_problem(client.post("/quant/rollback", json={"model_id": "quant-v8-none"}), 409)
+    assert client.post("/quant/rollback", json={"model_id": "../quant"}).status_code == 422
     assert client.get("/status").json()["models"]["quant"]["model_id"] == before
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,22 +16,24 @@ from adapters.metrics import Metrics
 from api.app import create_app
 from config.environment import read_environment
 from core.cycles import SETTLE
+from core.types import BarPanel
+from core.universe import Sector, Universe
 from tests.api.problem import assert_problem
-from tests.default_universe import STOCKS
-from tests.simulation.desk import Desk, moments, open_desk, serve
+from tests.default_universe import DEFAULT, STOCKS
+from tests.simulation.desk import Desk, market, moments, open_desk, serve
 
 
 @asynccontextmanager
-async def trading(desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
+async def trading(desk: Desk, universe: Universe = DEFAULT) -> AsyncIterator[httpx.AsyncClient]:
     """Serve a desk that holds something."""
-    for _ in desk.steps(moments()):
+    for _ in desk.steps([] if desk.engine.portfolio.positions else moments()):
         if desk.engine.portfolio.positions and not desk.engine.portfolio.pending:
             break
     service = serve(desk)
     service.start()
     while service.not_ready_reason():
         await asyncio.sleep(0.01)
-    app = create_app(service, desk.hub, read_environment({}), Metrics())
+    app = create_app(service, desk.hub, read_environment({}), Metrics(), universe=universe)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8787") as client:
         yield client
@@ -81,6 +84,43 @@ def test_what_cannot_be_sold_is_refused_with_its_reason_and_sends_nothing(tmp_pa
             assert len(desk.ledger.orders(1000)) == sent
 
     asyncio.run(run())
+
+
+def test_what_is_held_and_left_the_universe_is_watched_told_and_sold(tmp_path: Path) -> None:
+    desk = open_desk(tmp_path)
+    for _ in desk.steps(moments()):
+        if desk.engine.portfolio.positions and not desk.engine.portfolio.pending:
+            break
+    symbol, held = next(iter(desk.engine.portfolio.positions.items()))
+    desk.close()
+    sectors = {
+        name: Sector(sector.etf, tuple(stock for stock in sector.stocks if stock != symbol))
+        for name, sector in DEFAULT.sectors.items()
+    }
+    narrower = replace(DEFAULT, sectors=sectors)
+    desk = open_desk(tmp_path, _without(market(), symbol), at=desk.clock.now())
+
+    async def run() -> None:
+        async with trading(desk, universe=narrower) as client:
+            for path in ("/decide/v3", "/risk/check"):
+                answer = (await client.post(path, json={})).json()
+                assert symbol not in {order["ticker"] for order in answer["orders"]}
+            assert f"{symbol} has no live price" in str(answer["alerts"])
+            assert symbol in str((await client.get("/positions")).json())
+            assert (await client.get(f"/memory/{symbol}")).status_code != 422
+            assert_problem(await client.post("/decide/v3", json={"tickers": [symbol]}), 422)
+            sold = (await client.post("/sell", json={"symbol": symbol.lower()})).json()
+            assert [_sent(order) for order in sold["orders"]] == [(symbol, "sell", held.quantity, "sell")]
+
+    asyncio.run(run())
+
+
+def _without(panel: BarPanel, symbol: str) -> BarPanel:
+    kept = [column for column, name in enumerate(panel.symbols) if name != symbol]
+    fields = {
+        name: getattr(panel, name)[:, kept] for name in ("open", "high", "low", "close", "volume", "member")
+    }
+    return replace(panel, symbols=tuple(panel.symbols[column] for column in kept), **fields)
 
 
 def _sent(order: dict[str, Any]) -> tuple[str, str, Decimal, str]:

@@ -35,7 +35,7 @@ from pipeline.report_events import publish_events_to
 from risk.build import brackets_by
 from risk.manager import RuleBasedRiskManager
 from tests.chaos.kills import DeadlyAdapter, DeadlyDatabase, DeadlyRuns, Executioner
-from tests.chaos.market import Market, MarketFeed
+from tests.chaos.market import CALENDAR, Market, MarketFeed
 from tests.chaos.pump import Pump
 from tests.chaos.team import DiceTeam
 from tests.default_universe import SECTOR_OF
@@ -145,7 +145,9 @@ def _broker(
 ) -> tuple[AlpacaBroker, RestingStops, AccountCheck]:
     api = AlpacaApi(client, PATIENCE)
     since = listed_since(ledger.unfinished_orders(), ledger.portfolio_as_of() or clock.now())
-    desk = OrderTracker(api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, since=since)
+    desk = OrderTracker(
+        api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, calendar=CALENDAR, since=since
+    )
     stream = None
     if wake is not None:
         address = f"ws{url.removeprefix('http')}/stream"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.servers.daemon import OURS, ROOT, Process, own_settings
+from tests.simulation.desk import models, moments, open_desk
 
 SECONDS_MAX = 300.0
 
@@ -70,10 +73,28 @@ class CommandLine:
         return {**schema, "components": self.document["components"]}
 
 
+def trade_before(state: Path) -> None:
+    """Fill a state folder with weeks of trading, so that something is held whether or not an exchange is open."""
+    state.mkdir(parents=True)
+    desk = open_desk(state)
+    for _ in desk.steps(moments()):
+        if (
+            len(desk.engine.portfolio.positions) > 3
+            and not desk.engine.portfolio.pending
+            and desk.ledger.trades(1)
+        ):
+            break
+    else:
+        raise AssertionError("nothing was held and closed in these weeks")
+    desk.close()
+    (state / "paper.sqlite").rename(state / "paper_broker.sqlite")
+    shutil.copytree(models().name, state / "models")
+
+
 @pytest.fixture(scope="session")
 def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
-    folder = own_settings(tmp_path_factory.mktemp("config"))
-    with Process(tmp_path_factory.mktemp("cli") / "state", folder) as daemon:
+    folder, state = own_settings(tmp_path_factory.mktemp("config")), tmp_path_factory.mktemp("cli") / "state"
+    trade_before(state)
+    with Process(state, folder) as daemon:
         daemon.wait_idle()
-        daemon.answer("/decide/v3", "POST", json={"execute": True})
         yield CommandLine(daemon)

@@ -3,39 +3,126 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jsonschema_rs
 import pytest
+import typer
 
-from cli.app import EXIT_NO_DAEMON, EXIT_REFUSED, EXIT_SETTINGS
+from cli.app import EXIT_NO_DAEMON, EXIT_REFUSED, EXIT_SETTINGS, app
 from tests.cli.conftest import CommandLine, begin, run, wait_for_answer
-from tests.servers.daemon import free_port
+from tests.servers.daemon import ROOT, free_port
 
+HELD = "HELD"
 JSON_OF = {
     "status": ("/status", "get"),
     "positions": ("/positions", "get"),
     "trades": ("/trades", "get"),
+    "scoreboard": ("/scoreboard", "get"),
+    "letter": ("/letter", "post"),
+    f"sell {HELD} 1 --yes": ("/sell", "post"),
+    "decide": ("/decide/v3", "post"),
+    "decide NVDA aapl --as-of 2026-01-05": ("/decide/v3", "post"),
     "why": ("/decisions/{decision_id}", "get"),
     "halt": ("/halt", "post"),
     "resume": ("/resume", "post"),
     "flatten --yes": ("/flatten", "post"),
-    "decide": ("/decide/v3", "post"),
-    "decide NVDA aapl --as-of 2026-01-05": ("/decide/v3", "post"),
     "scan": ("/scan", "post"),
     "rank": ("/quant/rank", "post"),
     "jobs": ("/jobs", "get"),
     "retrain": ("/jobs/{job_id}", "get"),
+    "backtest --strategy quant_v8 --start 2026-01-05 --end 2026-01-09": ("/jobs/{job_id}", "get"),
+    "train NVDA KO --timesteps 1000 --no-wait": ("/jobs/{job_id}", "get"),
 }
+"""Each command that answers with the API's JSON, as it is typed; HELD is a ticker that is held."""
+JSON_ELSEWHERE = {
+    "live": "tests/integration/test_alpaca_daemon.py",
+    "doctor": "tests/cli/test_doctor.py",
+    "watch": "tests/integration/test_watch.py",
+    "check": "tests/cli/test_plugins.py",
+    "universe check": "tests/unit/cli/test_universe.py",
+    "config show": "tests/cli/test_config.py",
+    "config explain": "tests/cli/test_config.py",
+    "plugins": "tests/cli/test_plugins.py",
+}
+"""Commands whose JSON is their own, and where it is tested."""
+NO_JSON = {
+    "run": "tests/cli/test_commands.py",
+    "demo": "tests/cli/test_demo.py",
+    "mcp": "tests/cli/test_mcp.py",
+    "export": "tests/cli/test_files.py",
+    "backup": "tests/cli/test_files.py",
+    "restore": "tests/cli/test_files.py",
+    "new": "tests/integration/test_first_agent.py",
+    "config set": "tests/cli/test_config.py",
+    "config unset": "tests/cli/test_config.py",
+}
+"""Commands that write no JSON, and where they are tested."""
+MINUTES = {"universe hindsight"}
+"""Commands of several whole backtests: their parts are tested, they themselves are not."""
+
+
+def leaves(command: Any, above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, one in command.commands.items():
+        if hasattr(one, "commands"):
+            yield from leaves(one, f"{above}{name} ")
+        else:
+            yield f"{above}{name}", one
+
+
+LEAVES = dict(leaves(typer.main.get_command(app)))
+
+
+def test_every_command_is_tested() -> None:
+    of_the_api = {typed.split()[0] for typed in JSON_OF}
+    assert sorted([*of_the_api, *JSON_ELSEWHERE, *NO_JSON, *MINUTES]) == sorted(LEAVES)
+    takes_json = {name for name, one in LEAVES.items() if any(p.name == "as_json" for p in one.params)}
+    assert takes_json == of_the_api | set(JSON_ELSEWHERE) | MINUTES
+    for name, place in (JSON_ELSEWHERE | NO_JSON).items():
+        written = (ROOT / place).read_text("utf-8")
+        assert all(f'"{word}"' in written for word in name.split()), f"{place} does not run {name}"
+
+
+def test_a_part_of_what_is_held_is_sold_and_what_is_not_held_refused(command: CommandLine) -> None:
+    held = [one["ticker"] for one in command.daemon.answer("/positions")["positions"]]
+    ticker = held[0]  # before a test that flattens
+    assert f"Sell 2 {ticker} now?" in command("sell", ticker.lower(), "2", asked="n\n", code=1)
+    orders = command.daemon.answer("/orders?limit=500")["orders"]
+    assert ticker not in [one["ticker"] for one in orders if one["status"] not in ("filled", "expired")]
+    written = command("sell", ticker.lower(), "2", asked="y\n")
+    assert ticker in written
+    assert "built-in paper broker" in written
+    foreign = next(stock for stock in ("KO", "MSFT", "AAPL") if stock not in held)
+    assert "position_held" in command("sell", foreign, "--yes", code=EXIT_REFUSED)
 
 
 @pytest.mark.parametrize("typed", JSON_OF)
 def test_json_is_what_the_document_of_the_api_says(typed: str, command: CommandLine) -> None:
-    answer = json.loads(command(*typed.split(), "--json"))
+    if typed.startswith("train"):
+        pytest.importorskip("stable_baselines3")
+    held = [one["ticker"] for one in command.daemon.answer("/positions")["positions"]]
+    words = [held[-1] if word == HELD else word for word in typed.split()]
+    answer = json.loads(command(*words, "--json"))
     assert answer
     schema = command.schema_of(*JSON_OF[typed])
     jsonschema_rs.validator_for(schema).validate(answer)
     command("resume")
+
+
+def test_real_money_cannot_be_confirmed_where_there_is_none(command: CommandLine) -> None:
+    assert "trading-engine doctor --live" in command("live", "c0de", code=EXIT_REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"), [("trading-engine sta", {"status"}), ("trading-engine config s", {"set", "show"})]
+)
+def test_words_are_completed(typed: str, completed: set[str]) -> None:
+    asked = {"COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    done = run(_TRADING_ENGINE_COMPLETE="complete_bash", **asked)
+    assert set(done.stdout.split()) == completed
+    assert "_TRADING_ENGINE_COMPLETE=complete_bash" in run("--show-completion", "bash").stdout
 
 
 def test_the_validation_catches_a_wrong_answer(command: CommandLine) -> None:

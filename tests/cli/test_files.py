@@ -31,6 +31,13 @@ def test_each_table_has_what_the_api_lists(name: str, traded: CommandLine, tmp_p
     assert f"{len(lines)} {name} in" in done.stdout
 
 
+def test_the_sales_of_lots_are_written_as_form_8949(traded: CommandLine, tmp_path: Path) -> None:
+    done = run("export", str(tmp_path / "form8949.csv"), STATE_DIR=str(traded.daemon.state))
+    assert done.returncode == 0, done.stderr
+    header = (tmp_path / "form8949.csv").read_text().splitlines()[0]
+    assert "(d) Proceeds" in header and "no tax advice" in header
+
+
 def test_what_there_is_no_table_of_is_refused(traded: CommandLine, tmp_path: Path) -> None:
     done = run("export", str(tmp_path / "nonsense.csv"), STATE_DIR=str(traded.daemon.state))
     assert done.returncode == EXIT_SETTINGS

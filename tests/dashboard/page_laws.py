@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import ConsoleMessage, Page
 
 TEXT_CONTRAST_MIN = 4.5  # WCAG 2.2 AA, text below 24 px
-PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+PHONE: dict[str, Any] = {"viewport": {"width": 375, "height": 812}, "is_mobile": True, "has_touch": True}
 CONTRAST = """() => {
   const rgb = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
   const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
@@ -35,6 +36,22 @@ CUT_OFF = """() => [...document.querySelectorAll("td, th[scope=row]")]
   .filter((e) => e.getBoundingClientRect().right > innerWidth || e.scrollWidth > e.clientWidth + 1)
   .map((e) => e.textContent)"""
 """The visible cells that stand out of the page or hide a part of what they say."""
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
+SERIOUS = {"serious", "critical"}
+
+
+def serious_findings(page: Page) -> list[str]:
+    """Return what axe finds on the page that keeps somebody out: the rule, and the elements."""
+    page.evaluate(AXE)
+    # contrast is the slowest of its rules, and CONTRAST's own
+    without = "{ resultTypes: ['violations'], rules: { 'color-contrast': { enabled: false } } }"
+    found = page.evaluate(f"axe.run({without})")["violations"]
+    return [
+        f"{one['id']}: {[node['html'][:120] for node in one['nodes'][:3]]}"
+        for one in found
+        if one["impact"] in SERIOUS
+    ]
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,13 +20,16 @@ from adapters.metrics import Metrics
 from api.app import create_app
 from api.schemas.scoreboard import ScoreboardAnswer
 from config.environment import read_environment
-from tests.dashboard.page_laws import CONTRAST, CUT_OFF, PHONE, TEXT_CONTRAST_MIN, Seen
+from tests.dashboard.page_laws import CONTRAST, CUT_OFF, PHONE, TEXT_CONTRAST_MIN, Seen, serious_findings
 from tests.servers.daemon import Process, free_port, own_settings
-from tests.simulation.desk import Desk, moments, open_desk, ready, serve
+from tests.simulation.desk import Desk, history_of, moments, open_desk, ready, serve
 
 WAIT_MS_MAX = 30_000
 TRADES_MIN = 3
-PAGES = ("overview", "trades", "orders", "scoreboard", "letter", "log")
+PAGES = (
+    "overview", "trades", "orders", "ticker", "calendar", "performance", "scoreboard", "letter", "models",
+    "backtests", "log",
+)  # fmt: skip
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
 Visit = Callable[..., Page]
 
@@ -52,7 +56,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     async def run() -> None:
         service = serve(desk)
         await ready(service)
-        app = create_app(service, desk.hub, read_environment({}), Metrics())
+        app = create_app(service, desk.hub, read_environment({}), Metrics(), history=history_of(desk))
         servers.append(uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning")))
         began.set()
         await servers[0].serve()
@@ -211,19 +215,50 @@ def test_pages_have_addresses_and_the_back_button_works(visit: Visit) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_every_page_is_readable(visit: Visit, size: dict[str, Any], scheme: str) -> None:
+def test_every_page_is_readable(visit: Visit, served: Served, size: dict[str, Any], scheme: str) -> None:
     page = visit("overview", color_scheme=scheme, **size)
     seen = 0
-    for name in PAGES:
-        page.locator(f"nav [data-to={name}]").click()
+    for name in (*PAGES, "trades/1", f"ticker/{served.desk.ledger.trades(1)[0].symbol}"):
+        page.evaluate(f"location.hash = '#/{name}'")
         page.wait_for_function("() => !document.querySelector('main').innerText.includes('Asking')")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
         found = page.evaluate(CONTRAST)
         assert [text for ratio, text in found if ratio < TEXT_CONTRAST_MIN] == [], name
+        if (size is PHONE) is (scheme == "dark"):  # each size and each scheme once: axe takes its time
+            assert serious_findings(page) == [], name
         if size is PHONE:
             assert page.evaluate(CUT_OFF) == [], name
         seen += page.locator("main td:visible").count()
-    assert seen > 20
+    assert seen > 100
+
+
+def test_a_trade_and_a_ticker_have_addresses(visit: Visit, served: Served) -> None:
+    page = visit("trades")
+    trade = served.desk.ledger.trades(1)[0]
+    page.get_by_role("link", name=f"Trade {len(served.desk.ledger.trades(500))}, {trade.symbol}").click()
+    expect(page.locator("#trades h3")).to_contain_text(f"{trade.symbol} ")
+    page.get_by_role("button", name=f"Why {trade.symbol} was bought").click()
+    expect(page.get_by_role("dialog")).to_contain_text(f"Why enter {trade.symbol}")
+    page.keyboard.press("Escape")
+    page.locator("#trades h3").get_by_role("link", name=trade.symbol).press("Enter")
+    expect(page.locator("#ticker-chart[data-drawn]")).to_have_attribute("aria-label", re.compile(trade.symbol))
+    page.get_by_role("combobox", name="Ticker").fill("nosuch")
+    page.keyboard.press("Enter")
+    expect(page.locator("#ticker")).to_contain_text("NOSUCH")
+    page.go_back()
+    expect(page.locator("#ticker-chart[data-drawn]")).to_be_visible()
+
+
+def test_calendar_and_performance_say_the_ledgers_profit(visit: Visit, served: Served) -> None:
+    history = history_of(served.desk)
+    calendar, trades = history.calendar(), history.closed_trades()
+    page = visit("calendar")
+    expect(page.locator("#calendar .said").first).to_contain_text(f"${calendar.closing_usd:,.2f} after the last")
+    expect(page.locator("#calendar .weeks span")).to_have_count(len(calendar.days))
+    page.get_by_role("link", name="Performance").click()
+    total = sum((trade.profit_usd for trade in trades), Decimal(0))
+    said = f"{'-' if total < 0 else ''}${abs(total):,.2f}"
+    expect(page.locator("#performance [role=status]")).to_contain_text([f"profit {said}"] * 5)
 
 
 def test_figures_are_said_to_be_old_while_the_daemon_is_away(browser: Browser, served: Served) -> None:

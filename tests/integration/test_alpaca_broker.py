@@ -20,6 +20,7 @@ from adapters.alpaca.orders import ENDED
 from adapters.alpaca.resting_stops import RestingStops
 from adapters.alpaca.trade_updates import WEBSOCKET, TradeUpdates, connect_stream
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
+from adapters.calendar import NyseCalendar
 from core.brackets import Bracket
 from core.entry_terms import EntryKind, EntryTerms
 from core.errors import BrokerError
@@ -117,6 +118,7 @@ def trading_on(stand_in: StandIn, sleep: Callable[[float], None] = lambda _: Non
         api, ledger = AlpacaApi(client, HURRY), Book()
         desk = OrderTracker(
             api=api, recorded=ledger.records.get, unfinished=ledger.unfinished,
+            calendar=NyseCalendar(),
             since=stand_in.now - timedelta(days=1),
         )  # fmt: skip
         stops = RestingStops(api=api, tracker=desk, ledger=ledger, sleep=sleep)
@@ -157,6 +159,25 @@ def test_an_order_that_did_not_arrive_is_not_sent_again_and_given_up_in_time(
     assert trading.broker.open_orders() == ()
     assert trading.broker.statuses(["one"]) == {}
     assert trading.posts == {}
+
+
+@pytest.mark.parametrize(
+    ("sent_at", "until"),
+    [
+        (datetime(2024, 11, 29, 15, tzinfo=UTC), datetime(2024, 11, 29, 18, tzinfo=UTC)),  # a half day
+        (datetime(2024, 11, 27, 22, tzinfo=UTC), datetime(2024, 11, 29, 18, tzinfo=UTC)),  # before Thanksgiving
+        (datetime(2024, 11, 26, 15, tzinfo=UTC), datetime(2024, 11, 26, 21, tzinfo=UTC)),
+    ],
+)
+def test_a_doubt_lasts_until_the_close_that_the_exchange_has(sent_at: datetime, until: datetime) -> None:
+    with trading_on(StandIn(now=sent_at, prices=PRICES)) as trading:
+        trading.next_fault("drop_before")
+        assert trading.send("one", "10") == OrderStatus.RECORDED
+        waited = int((until - sent_at).total_seconds())
+        trading.settle(seconds=waited - 1)
+        assert trading.broker.doubtful_orders() == {"one"}
+        trading.settle(seconds=waited)
+        assert not trading.broker.doubtful_orders()
 
 
 @pytest.mark.parametrize(("fault", "slept"), [("drop_after", []), ("drop_before", [0.5, 1.0, 2.0])])
@@ -444,6 +465,7 @@ def test_a_stop_or_target_that_fired_while_nobody_was_there_is_a_fill_like_any(
     rest(trading, held("10"), bracket("d1"))
     restarted = OrderTracker(
         api=trading.stops.api, recorded=trading.ledger.records.get, unfinished=trading.ledger.unfinished,
+        calendar=NyseCalendar(),
         since=OPEN - timedelta(days=1),
     )  # fmt: skip
     with trading.stand_in.book.lock:
@@ -559,6 +581,17 @@ def test_a_placing_without_an_answer_never_rests_twice(fault: str, trading: Trad
     found = rest(trading, held("10"), bracket("d3"))
     assert found.bare_quantity == 0
     assert [quantity for quantity, _ in resting(trading).values()] == ["10"]
+
+
+@pytest.mark.parametrize("fault", ["error_before", "reject_unprocessable"])
+def test_a_decision_that_is_made_twice_places_its_stop_once(fault: str, trading: Trading) -> None:
+    trading.send("buy", "10")
+    trading.stand_in.faults.scripted.append(Scripted(request="POST /v2/orders", fault=fault))
+    for _ in range(2):  # two starts at one moment
+        found = rest(trading, held("10"), bracket("d1"))
+        assert found.bare_quantity == 10
+    assert trading.stand_in.book.post_attempts["d1-AAPL-protect"] <= 1
+    assert rest(trading, held("10"), bracket("d2")).quantity == 10
 
 
 def test_a_part_of_an_entry_is_protected_by_the_step_after_the_next(trading: Trading) -> None:

@@ -48,8 +48,12 @@ def test_a_script_prints_its_figures_and_writes_them_beside_the_chart(
     assert printed["about"]["seed"] == 3
     assert printed["traded"]["buys"] > 0
     assert len(written["curves"]["strategy"]) == len(written["sessions"]) > 30
-    assert main(strategy, asked, {}, folder) == 0
+    assert main(strategy, [*asked, "--html"], {}, folder) == 0
     told = capfd.readouterr()
+    (kept,) = (tmp_path / "runs").iterdir()
+    assert f"kept in {kept}" in told.err
+    assert json.loads((kept / "run.json").read_text())["report"] == written
+    assert (kept / "report.html").is_file()
     sharpe = printed["windows"][0]["table"]["strategy"]["sharpe"]
     assert f"{sharpe:.2f}" in told.out
     assert "hindsight" in told.out

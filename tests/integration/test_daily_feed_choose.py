@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from adapters.calendar import NyseCalendar
 from adapters.feeds.choose import ChosenSource, SourceRequest, choose_source
-from config.environment import Environment, Provider
+from config.environment import Environment
 from config.trading import DataSettings
 from config.universe import read_default
 from core.errors import SettingsError
@@ -49,12 +49,12 @@ def choose(environment: Environment, *, route_is_builtin: bool = True, **more: o
     return choose_source(request)
 
 
-def env(tmp_path: Path, provider: Provider = "auto", **values: object) -> Environment:
+def env(tmp_path: Path, provider: str = "auto", **values: object) -> Environment:
     return Environment(provider=provider, state_dir=tmp_path, **values)  # type: ignore[arg-type]  # kept short
 
 
 @pytest.mark.parametrize("provider", ["simulated", "parquet"])
-def test_a_real_broker_never_sees_invented_or_recorded_prices(tmp_path: Path, provider: Provider) -> None:
+def test_a_real_broker_never_sees_invented_or_recorded_prices(tmp_path: Path, provider: str) -> None:
     with pytest.raises(SettingsError, match="orders go to a real broker"):
         choose(env(tmp_path, provider), route_is_builtin=False)
 

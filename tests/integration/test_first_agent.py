@@ -73,6 +73,7 @@ def test_three_commands_bring_an_agent_of_ones_own_to_its_line(tmp_path: Path) -
     with subprocess.Popen(command(home, "run"), cwd=home, env=variables, stderr=subprocess.DEVNULL) as daemon:
         try:
             answer(port, "/ready")
+            board = run("scoreboard")
             run("decide")
             status = answer(port, "/status")["agents"]
             decided = answer(port, "/decide/v3", "POST")["decisions"]
@@ -85,8 +86,11 @@ def test_three_commands_bring_an_agent_of_ones_own_to_its_line(tmp_path: Path) -
         "version": status["mine"]["version"],
         "weight": 0.0,
         "abstains": "",
+        "look_ahead_check": status["mine"]["look_ahead_check"],
     }
     assert isinstance(decided, list)
     assert any(vote["agent"] == "mine" for one in decided for vote in one["votes"])
+    (line,) = [line.split() for line in board if line.split()[:1] == ["mine"]]
+    assert line[1:4] == ["0.00", "no", "0"], board  # weight, counts, sessions
     listed = [line.split() for line in run("plugins")]
     assert ["agents", "mine"] in [line[:2] for line in listed]

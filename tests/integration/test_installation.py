@@ -106,5 +106,30 @@ def test_torch_comes_from_the_index_for_processors_where_that_answers(tmp_path: 
 def test_torch_comes_from_the_usual_index_otherwise(tmp_path: Path) -> None:
     written = torch_asked_for(tmp_path, f"http://127.0.0.1:{free_port()}/whl/cpu")
     assert NO_INDEX in written
-    assert "install --quiet --disable-pip-version-check torch==2.13.0" in written
+    assert "install --quiet --no-compile --disable-pip-version-check torch==2.13.0" in written
     assert "--extra-index-url" not in written
+
+
+def test_what_nobody_imports_is_removed_and_the_rest_stays(tmp_path: Path) -> None:
+    packages = tmp_path / "lib" / "python3.12" / "site-packages"
+    gone = ["pandas/tests/a.py", "scipy/stats/tests/b.py", "talib/_ta_lib.c", "pyarrow/libarrow_flight.so.2600"]
+    kept = [
+        "pandas/core/a.py",
+        "numpy/tests/c.py",
+        "talib/_ta_lib.so",
+        "pyarrow/libarrow.so.2600",
+        "sklearn/a.py",
+    ]
+    for name in (*gone, *kept, "matplotlib/a.py"):
+        (packages / name).parent.mkdir(parents=True, exist_ok=True)
+        (packages / name).touch()
+    for _ in range(2):
+        subprocess.run([str(ROOT / "deploy" / "slim.sh"), str(tmp_path)], check=True)
+    assert [name for name in gone if (packages / name).exists()] == []
+    assert [name for name in kept if not (packages / name).exists()] == []
+
+
+def test_no_install_of_ours_compiles_what_it_installs() -> None:
+    recipes = [(ROOT / name).read_text("utf-8") for name in ("Makefile", "Dockerfile", "deploy/torch.sh")]
+    assert all("--no-compile" in recipe for recipe in recipes)
+    assert not any("PIP_NO_COMPILE" in recipe for recipe in recipes), "pip reads 1 there as: compile"

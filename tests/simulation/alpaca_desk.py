@@ -33,7 +33,7 @@ from tests.servers.alpaca_broker import KEY, SECRET, alpaca_broker_server
 from tests.servers.alpaca_broker import AlpacaBroker as StandIn
 from tests.servers.alpaca_broker_desk import Desk as StandInDesk
 from tests.servers.alpaca_broker_faults import FaultPlan
-from tests.simulation.desk import SUBMIT, Desk, Moment, market, moments, open_desk
+from tests.simulation.desk import CALENDAR, SUBMIT, Desk, Moment, market, moments, open_desk
 
 HURRY = Patience(timeout_seconds=0.25, attempts=4, wait_seconds_first=0.0005, wait_seconds_max=0.002)
 MINUTES_AFTER = (1, 2, 3, 5)
@@ -163,6 +163,7 @@ def _opened(stand_in: StandIn, folder: Path, at: datetime) -> tuple[Desk, Engine
     ledger = SqliteLedger(folder / "ledger.sqlite", route=OrderRoute.ALPACA_PAPER)
     orders = OrderTracker(
         api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders,
+        calendar=CALENDAR,
         since=listed_since(ledger.unfinished_orders(), ledger.portfolio_as_of() or at),
     )  # fmt: skip
     stops = RestingStops(api=api, tracker=orders, ledger=ledger, confirm_waits_seconds=(0.0,))

@@ -38,6 +38,7 @@ from daemon.engine_service import EngineService
 from daemon.service_dependencies import ComparedMarket, ServiceDependencies
 from daemon.status import status_bytes
 from daemon.wiring.cron import JobScheduler
+from daemon.wiring.history import HistoryService
 from daemon.wiring.memory import MemoryService
 from models.factors.store import FactorStore
 from models.ranker.registry import StoredRanker
@@ -48,7 +49,7 @@ from pipeline.engine import Engine
 from pipeline.null_parts import NullMemory
 from pipeline.report_events import publish_events_to
 from risk.build import assemble_risk
-from tests.default_universe import DEFAULT, SECTOR_ETF_OF, STOCKS, UNIVERSE
+from tests.default_universe import DEFAULT, SECTOR_ETF_OF, SECTOR_OF, STOCKS, UNIVERSE
 
 CALENDAR = NyseCalendar()
 FIRST, LAST = date(2019, 6, 3), date(2021, 6, 30)
@@ -170,6 +171,11 @@ def serve(desk: Desk) -> EngineService:
     )
 
 
+def history_of(desk: Desk) -> HistoryService:
+    """Give a desk's history; no headline is scored."""
+    return HistoryService(lambda: desk.engine, lambda: desk.ledger, SECTOR_OF, lambda _: {}, lambda _: {})
+
+
 class RankerAtHand:
     """The ranker of a service whose engine has its own: nothing is to be trained."""
 
@@ -178,7 +184,7 @@ class RankerAtHand:
     def train_if_missing(self, engine: Engine, runner: JobRunner) -> None:
         """Nothing is missing."""
 
-    def rollback(self) -> Mapping[str, Any]:
+    def rollback(self, model_id: str = "") -> Mapping[str, Any]:
         raise RequestError("There is no version before it.", status=409)
 
 

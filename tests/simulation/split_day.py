@@ -18,7 +18,7 @@ import numpy as np
 
 from adapters.calendar import NyseCalendar
 from adapters.clock import ManualClock
-from adapters.feeds import choose
+from adapters.feeds import providers
 from adapters.simulated.market import SimulatedMarket
 from adapters.yahoo.bars import YfinanceBars
 from core.times import market_date, opening
@@ -89,7 +89,7 @@ async def show(folder: Path, yahoo: Yahoo) -> None:
     begins = in_new_york(DAY_BEFORE, 9, 10)
     market = SplittingMarket(yahoo, begins)
     yahoo.status = market.show
-    choose._yahoo = lambda _: YfinanceBars(  # type: ignore[assignment]  # the one place that leads to Yahoo
+    providers._yahoo = lambda _: YfinanceBars(  # type: ignore[assignment]  # the one place that leads to Yahoo
         vendor_folder=VENDOR_FOLDER, timeout_seconds=30.0, session=yahoo.session()
     )
     (folder / "config").mkdir()

@@ -19,7 +19,7 @@ from core.ports import Feed, Team
 from core.types import Cycle, MarketAnalysis, MarketView, Portfolio, Position, StepReport
 from pipeline.engine import Engine
 from risk.levels import protective_levels
-from tests.simulation.desk import CALENDAR, Desk, market, moments, open_desk, settings
+from tests.simulation.desk import CALENDAR, Desk, Limits, market, moments, open_desk, settings
 
 HELD_UNTIL = 4  # steps: two decisions have bought, the second day is open
 CENT = Decimal("0.01")
@@ -85,7 +85,7 @@ def below_target(position: Position, atr: float) -> Decimal:
     return target(position, atr) - CENT
 
 
-desk_limits = open_desk().limits.settings.risk_check
+desk_limits = Limits().settings.risk_check
 
 
 def rules(report: StepReport) -> dict[str, str]:

@@ -89,7 +89,7 @@ class AgentCheck:
     deadline_ms: float
     skill: tuple[RankSkill, ...]
     portfolio: PortfolioSkill | None
-    effect: TeamEffect | None
+    effect: TeamEffect | None = None
 
 
 def find_agent(name: str, spec: BacktestSpec) -> Plugin:
@@ -110,7 +110,7 @@ def find_agent(name: str, spec: BacktestSpec) -> Plugin:
 
 
 def check_agent(
-    plugin: Plugin, spec: BacktestSpec, panel: BarPanel, source: str, executor: Executor, *, effect: bool
+    plugin: Plugin, spec: BacktestSpec, panel: BarPanel, source: str, executor: Executor
 ) -> AgentCheck:
     """Check one agent.
 
@@ -118,8 +118,6 @@ def check_agent(
     ----------
     executor : Executor
         As `processes.new_processes` gives it.
-    effect : bool
-        Also run the team's backtest with its vote and without.
     """
     trading = settings_of(spec).trading
     rows = _rows(spec, panel)
@@ -146,15 +144,24 @@ def check_agent(
         deadline_ms=1000 * trading.plugins.deadline_seconds,
         skill=tuple(rank_skill(scores, panel.open[:, columns], horizon) for horizon in HORIZONS),
         portfolio=portfolio_skill(scores, panel, columns, one_way_cost_bps(trading)),
-        effect=team_effect(plugin.name, spec, panel, source, executor) if effect else None,
     )
 
 
-def team_effect(name: str, spec: BacktestSpec, panel: BarPanel, source: str, executor: Executor) -> TeamEffect:
-    """Run the team's backtest with an agent's vote and without; both with the same rankers."""
+def team_effect(
+    name: str, spec: BacktestSpec, panel: BarPanel, source: str, executor: Executor, pool: Executor | None
+) -> TeamEffect:
+    """Run the team's backtest with an agent's vote and without; both with the same rankers.
+
+    Parameters
+    ----------
+    executor : Executor
+        For what runs the agent's code: as `processes.new_processes` gives it.
+    pool : Executor or None
+        For the rankers' trainings, which know nothing of it: a new process for each would cost more than they do.
+    """
     base = settings_of(spec)
     weight = base.trading.synthesizer.weights.model_dump().get(name) or TRIAL_WEIGHT
-    artefacts = train(spec, panel, executor)
+    artefacts = train(spec, panel, pool)
     runs = []
     for counted in (0.0, weight):
         change: dict[str, Any] = {

@@ -67,6 +67,9 @@ def examine(
     rows: Sequence[int],
     executor: Executor,
     seconds_max: float,
+    *,
+    cuts_wanted: int = CUTS,
+    symbols: Sequence[str] = (),
 ) -> Examination:
     """Ask an agent over a history, and again at several cuts under other futures, orders and clocks.
 
@@ -76,11 +79,16 @@ def examine(
         The sessions to ask at, ascending.
     executor : Executor
         Starts a new process for each task.
+    cuts_wanted : int
+        At how many of them everything later is changed.
+    symbols : sequence of str
+        Those to score; empty for the settings' stocks.
     """
-    places = np.linspace(len(rows) // 3, len(rows) - 2, CUTS).astype(int).tolist()
+    asked = tuple(symbols) or trading.stocks
+    places = np.linspace(len(rows) // 3, len(rows) - 2, cuts_wanted).astype(int).tolist()
     cuts = tuple(sorted({rows[place] for place in places}))
     body = pickle.dumps(panel)
-    base = Probe(plugin=plugin, trading=trading, symbols=trading.stocks, questions=())
+    base = Probe(plugin=plugin, trading=trading, symbols=asked, questions=())
     fresh = tuple(Question(panel=body, rows=(cut,)) for cut in cuts)
     tasks = {
         "whole": replace(base, questions=(Question(panel=body, rows=tuple(rows)),), seconds_max=seconds_max),
@@ -93,7 +101,7 @@ def examine(
         tasks[name] = replace(base, questions=changed)
     running = {name: executor.submit(probe, task) for name, task in tasks.items()}
     found = {name: task.result() for name, task in running.items()}
-    comparing = _Comparison(panel, trading.stocks, cuts, found)
+    comparing = _Comparison(panel, asked, cuts, found)
     return Examination(
         findings=tuple(comparing.findings()),
         whole=found["whole"],

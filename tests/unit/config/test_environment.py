@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from config.environment import read_environment, secrets_in
+from config.broker import BrokerSettings
+from config.environment import OrderRoute, order_route, read_environment, secrets_in
+from config.trading import TradingSettings
 from core.errors import SettingsError
+
+KEYS = {"ALPACA_API_KEY": "key", "ALPACA_SECRET_KEY": "secret"}
 
 
 @pytest.mark.parametrize(
@@ -68,3 +72,32 @@ def test_who_is_told_is_a_secret_in_every_output() -> None:
     assert environment.secret_mask().text(text) == "[secret] [secret] [secret]"
     assert set(secrets_in(variables)) == set(text.split())
     assert not any(url in repr(environment) for url in text.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "route"),
+    [
+        ("paper", {}, OrderRoute.PAPER_BUILTIN),
+        ("paper", KEYS, OrderRoute.PAPER_BUILTIN),
+        ("alpaca", KEYS, OrderRoute.ALPACA_PAPER),
+        ("dry_run", KEYS, OrderRoute.DRY_RUN),
+        ("dry_run", {**KEYS, "ALPACA_PAPER": "false", "LIVE_TRADING": "true"}, OrderRoute.DRY_RUN),
+        ("alpaca", {**KEYS, "ALPACA_PAPER": "false", "LIVE_TRADING": "true"}, OrderRoute.ALPACA_LIVE),
+        ("bank", {}, OrderRoute.OWN),
+        ("bank", KEYS, OrderRoute.OWN),
+    ],
+)
+def test_a_broker_is_chosen_by_name_within_the_switches(
+    name: str, more: dict[str, str], route: OrderRoute
+) -> None:
+    broker = BrokerSettings(name=name, mode="live" if "LIVE_TRADING" in more else "paper")
+    trading = TradingSettings(broker=broker)
+    assert order_route(read_environment(more), trading) is route
+
+
+@pytest.mark.parametrize(
+    ("name", "more"), [("alpaca", {}), ("dry_run", {}), ("paper", {**KEYS, "LIVE_TRADING": "true"})]
+)
+def test_a_name_that_the_keys_or_switches_contradict_is_refused(name: str, more: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=r"broker\.name"):
+        order_route(read_environment(more), TradingSettings(broker=BrokerSettings(name=name)))

@@ -71,6 +71,16 @@ def test_versions_are_kept_and_rolled_back(tmp_path: Path, monkeypatch: pytest.M
     assert load_current(tmp_path) == make(9)
 
 
+def test_a_kept_version_is_put_back_in_use_by_its_name(tmp_path: Path) -> None:
+    first, *others = (msgspec.structs.replace(make(seed), model_id=f"quant-v8-{seed}") for seed in range(3))
+    for one in (first, *others):
+        save(one, tmp_path, AT)
+    assert rollback(tmp_path, first.model_id) == first == load_current(tmp_path)
+    with pytest.raises(ArtefactError, match="No ranker quant-v8-9 is kept"):
+        rollback(tmp_path, "quant-v8-9")
+    assert load_current(tmp_path) == first
+
+
 def test_rolling_back_without_an_earlier_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="no earlier"):
         rollback(tmp_path)

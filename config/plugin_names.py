@@ -1,4 +1,4 @@
-"""The names in the settings that must be those of registered agents."""
+"""The names in the settings that must be those of registered plug-ins."""
 
 from __future__ import annotations
 
@@ -40,3 +40,23 @@ def require_known_agents(trading: TradingSettings, folder: Path) -> None:
                 f"{nearest_name(name, known)}.",
                 hint=f"An agent that is registered may have a weight: {', '.join(known)}.",
             )
+
+
+def require_known_parts(trading: TradingSettings, folder: Path) -> None:
+    """Refuse a broker, a notifier or a strategy that is not registered.
+
+    Raises
+    ------
+    core.errors.SettingsError
+        With the nearest known name.
+    """
+    strategy = "" if ":" in trading.strategy else trading.strategy  # user.FILE:CLASS is looked for when loaded
+    named = [("brokers", "broker.name", trading.broker.name), ("strategies", "strategy", strategy)]
+    named += [("notifiers", "notify.notifiers", name) for name in trading.notify.notifiers]
+    for kind, key, name in named:
+        if not name or name in OUR_PLUGINS[kind]:
+            continue
+        try:
+            find_plugins(kind, OUR_PLUGINS[kind], user_folder(folder)).registry.find(name)
+        except SettingsError as error:
+            raise SettingsError(f"trading.json: {key}: {error.message}", hint=error.hint) from error

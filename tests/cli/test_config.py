@@ -1,0 +1,72 @@
+"""Settings shown, explained, set and unset, and new plug-ins begun, as typed in a copy of the project."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.app import EXIT_REFUSED, EXIT_SETTINGS
+from config.reference import setting_keys
+from tests.cli.conftest import SECONDS_MAX
+from tests.integration.test_first_agent import fresh_copy
+from tests.servers.daemon import OURS
+
+Typed = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fresh_copy(tmp_path_factory.mktemp("copy") / "engine")
+
+
+@pytest.fixture
+def typed(home: Path) -> Typed:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+
+    def run(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", *words], cwd=home, env={**kept, "PYTHONPATH": str(home)},
+            capture_output=True, text=True, timeout=SECONDS_MAX, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    return run
+
+
+def test_every_key_is_shown_with_where_it_is_from(typed: Typed) -> None:
+    shown = json.loads(typed("config", "show", "--json").stdout)
+    assert set(shown) == {f"{key.file}.{key.path}" for key in setting_keys()}
+    assert shown["risk.portfolio_limits.max_positions"] == {"value": 10, "from": "default"}
+
+
+def test_a_key_is_set_explained_and_unset(typed: Typed, home: Path) -> None:
+    key = "portfolio_limits.max_positions"
+    assert "takes it at its next step" in typed("config", "set", key, "7").stdout
+    assert json.loads((home / "config/risk.json").read_text()) == {"portfolio_limits": {"max_positions": 7}}
+    about = json.loads(typed("config", "explain", key, "--json").stdout)
+    assert (about["now"], about["from"], about["default"]) == (7, "risk.json", 10)
+    assert key in typed("config", "show", "--own").stdout
+    typed("config", "unset", key)
+    assert json.loads(typed("config", "explain", key, "--json").stdout)["now"] == 10
+
+
+def test_what_cannot_be_used_is_not_written(typed: Typed, home: Path) -> None:
+    before = (home / "config/risk.json").read_bytes() if (home / "config/risk.json").exists() else None
+    assert "max_positions" in typed("config", "set", "max_positons", "7", code=EXIT_SETTINGS).stderr
+    typed("config", "set", "portfolio_limits.max_positions", "many", code=EXIT_SETTINGS)
+    assert ((home / "config/risk.json").read_bytes() if before is not None else None) == before
+
+
+@pytest.mark.parametrize("kind", ["strategy", "profile"])
+def test_what_is_begun_can_be_used_at_once_and_is_written_once(kind: str, typed: Typed) -> None:
+    assert "written: " in typed("new", kind, "mine_too").stdout
+    assert "is there already" in typed("new", kind, "mine_too", code=EXIT_REFUSED).stderr
+    typed("config", "set", kind, "mine_too")
+    typed("config", "unset", kind)

@@ -1,0 +1,155 @@
+"""The Backtests page: run one with the form, the list, one whole, two beside one another; phone and dark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.dashboard.page_laws import CONTRAST, CUT_OFF, PHONE, TEXT_CONTRAST_MIN, Seen
+from tests.servers.daemon import Process, own_settings
+
+WAIT_MS_MAX = 90_000
+BOOKS = 200
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    process = Process(tmp_path_factory.mktemp("state"), own_settings(tmp_path_factory.mktemp("settings")))
+    try:
+        process.wait_idle()
+        yield process
+    finally:
+        process.end()
+        process.http.close()
+
+
+@pytest.fixture
+def page(browser: Browser, daemon: Process) -> Iterator[Page]:
+    """A page on the list; in the end nothing it did may have been wrong."""
+    seen, page = Seen(), browser.new_page()
+    page.set_default_timeout(WAIT_MS_MAX)
+    expect.set_options(timeout=WAIT_MS_MAX)
+    seen.watch(page)
+    page.goto(f"http://127.0.0.1:{daemon.port}/#/backtests")
+    expect(page.locator("#link")).to_have_text("connected")
+    yield page
+    page.close()
+    expect.set_options(timeout=None)
+    seen.faults = [fault for fault in seen.faults if "422" not in fault]  # the browser notes a refusal too
+    seen.check()
+
+
+def newest(daemon: Process) -> dict[str, Any]:
+    run: dict[str, Any] = daemon.answer("/backtests")["runs"][0]
+    return run
+
+
+@pytest.fixture(scope="module")
+def runs(daemon: Process, browser: Browser) -> list[str]:
+    """Two runs, the first by the form; their names, the newest first."""
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{daemon.port}/#/backtests")
+    expect(page.locator("#backtests")).to_contain_text("No backtest has been kept yet", timeout=WAIT_MS_MAX)
+    until = daemon.answer("/status")["data"]["bars_until"]
+    page.get_by_label("First session").fill(
+        f"{until[:4]}-01-05" if until[5:] > "02-20" else f"{int(until[:4]) - 1}-11-03"
+    )
+    page.get_by_label("Random books").fill(str(BOOKS))
+    page.get_by_role("button", name="Run the backtest").press("Enter")
+    expect(page.get_by_role("status", name="Backtest")).to_contain_text("%", timeout=WAIT_MS_MAX)
+    expect(page.locator("#backtest-chart")).to_have_attribute("data-drawn", "yes", timeout=WAIT_MS_MAX)
+    first = newest(daemon)
+    assert first["name"] in page.url
+    page.close()
+    asked = {"start": first["first"], "books": BOOKS, "profile": "baseline"}
+    daemon.answer("/backtest", "POST", json=asked)
+    return [run["name"] for run in daemon.answer("/backtests")["runs"]]
+
+
+def test_the_list_says_what_the_runs_say(page: Page, daemon: Process, runs: list[str]) -> None:
+    page.reload()
+    rows = page.locator("#backtests tbody tr")
+    expect(rows).to_have_count(2)
+    for row, run in zip(rows.all(), daemon.answer("/backtests")["runs"], strict=True):
+        expect(row).to_contain_text(run["verdict"].split(":")[0])
+        expect(row).to_contain_text(f"{abs(run['figures']['sharpe']):.2f}")
+        expect(row).to_contain_text(run["config_digest"][:12])
+
+
+def test_a_run_shows_its_verdict_trades_and_chart(
+    page: Page, daemon: Process, runs: list[str], tmp_path: Path
+) -> None:
+    run = daemon.answer(f"/backtests/{runs[-1]}")
+    page.goto(f"{page.url.split('#')[0]}#/backtests/{runs[-1]}")
+    expect(page.locator("#backtest-chart")).to_have_attribute("data-drawn", "yes")
+    place = page.locator("#backtests")
+    expect(place).to_contain_text(run["verdict"])
+    assert len(run["trades"]) > 0
+    total = sum(round(trade["profit_usd"] * 100) for trade in run["trades"]) / 100
+    expect(place).to_contain_text(f"profit {'-' if total < 0 else ''}${abs(total):,.2f}")
+    deepest = f"{abs(run['drawdowns'][0]['depth']) * 100:.1f} %"
+    expect(page.get_by_role("region", name="Drawdowns")).to_contain_text(deepest)
+    year = str(run["report"]["months"]["years"][0])
+    expect(page.get_by_role("region", name="Return by month").get_by_role("rowheader")).to_contain_text(year)
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="Keep as one page").click()
+    caught.value.save_as(tmp_path / "run.html")
+    assert run["verdict"].split(":")[0] in (tmp_path / "run.html").read_text("utf-8")
+
+
+def test_two_runs_stand_beside_one_another(page: Page, runs: list[str]) -> None:
+    page.reload()
+    for box in page.get_by_role("checkbox", name="Compare").all():
+        box.check()
+    page.get_by_role("button", name="Compare the two chosen").click()
+    expect(page.locator("#backtest-chart")).to_have_attribute("data-drawn", "yes")
+    differing = page.get_by_role("region", name="Settings that differ")
+    expect(differing).to_contain_text("trading.profile")
+    expect(differing).to_contain_text("baseline")
+    page.go_back()
+    expect(page.locator("#backtest-form")).to_be_visible()
+
+
+def test_what_cannot_be_run_says_why(page: Page, runs: list[str]) -> None:
+    del runs  # there is a list
+    page.get_by_label("First session").fill("2001-01-02")
+    page.get_by_label("Last session").fill("2001-02-02")
+    with page.expect_response("**/backtest?wait=false") as answered:
+        page.get_by_role("button", name="Run the backtest").click()
+    assert answered.value.status == 422
+    expect(page.locator("#trouble")).to_contain_text("earliest start")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [{"viewport": {"width": 1280, "height": 900}}, PHONE], ids=["desktop", "phone"])
+def test_list_run_and_comparison_are_readable(
+    browser: Browser, daemon: Process, runs: list[str], size: dict[str, Any], scheme: str
+) -> None:
+    context = browser.new_context(color_scheme=scheme, **size)  # type: ignore[arg-type]  # one of two words
+    page = context.new_page()
+    for detail in ("", runs[0], ",".join(runs)):
+        page.goto(f"http://127.0.0.1:{daemon.port}/#/backtests/{detail}")
+        page.reload()
+        page.wait_for_function("() => document.querySelectorAll('#backtests td').length > 5")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), detail
+        assert [text for ratio, text in page.evaluate(CONTRAST) if ratio < TEXT_CONTRAST_MIN] == [], detail
+        if size is PHONE:
+            assert page.evaluate(CUT_OFF) == [], detail
+    context.close()
+
+
+def test_a_name_that_there_is_not_is_said(browser: Browser, daemon: Process) -> None:
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{daemon.port}/#/backtests/nothing")
+    expect(page.locator("#backtests")).to_contain_text("There is no backtest nothing", timeout=WAIT_MS_MAX)
+    page.close()
+
+
+def test_the_figures_of_a_run_are_plain_json(daemon: Process, runs: list[str]) -> None:
+    for name in runs:
+        json.loads(daemon.http.get(f"/backtests/{name}").text, parse_constant=pytest.fail)
