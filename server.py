@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import TextIO, cast
 
@@ -27,6 +28,7 @@ from api.mcp.endpoint import add_mcp
 from api.security import Gate
 from api.stream.endpoint import MESSAGE_BYTES_MAX
 from config.environment import PRIVATE, SECRETS, Environment, read_environment, secrets_in
+from config.loader import FOLDER
 from config.server import ServerSettings
 from core.errors import SettingsError
 from core.masking import SecretMask
@@ -69,8 +71,8 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def main() -> int:
-    """Parse, build, run; return the exit code."""
+def main(folder: Path = FOLDER) -> int:
+    """Parse, build, run under the settings in `folder`; return the exit code."""
     on_signal(lambda: sys.exit(0))
     hold_standard_descriptors()
     os.umask(PRIVATE)
@@ -79,7 +81,7 @@ def main() -> int:
         environment = read_environment(os.environ)
         for name in SECRETS:  # no child needs one
             os.environ.pop(name, None)
-        daemon = build_daemon(environment)
+        daemon = build_daemon(environment, folder)
         listening = listen(environment, daemon.port)
     except SettingsError as error:
         print(f"trading-engine cannot start: {error}", file=sys.stderr)  # noqa: T201  # before any log reader
@@ -116,6 +118,7 @@ def web_server(environment: Environment, daemon: Daemon, clock: Clock = system_c
         letters=daemon.letters,
         history=daemon.history,
     )
+    app.state.settings_access = daemon.settings
     app.state.live_confirmation = daemon.engines.brokers.live
     app.state.backtest_runs = FileBacktestRuns(environment.state_dir / RUNS)
     app.state.pick_lots = daemon.engines.trading.taxes.pick_lots

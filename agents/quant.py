@@ -50,6 +50,7 @@ class QuantAgent:
         self._stocks = tuple(stocks)
         self._sector_of = sector_of
         self._candidate_min = candidate_probability_min
+        self._named: tuple[bytes, dict[str, dict[str, float]]] = (b"", {})
 
     def signals(self, view: MarketView, symbols: Sequence[str]) -> MarketAnalysis:
         """Give the ranking, its candidates, and one signal a stock."""
@@ -93,6 +94,7 @@ class QuantAgent:
         if not columns:
             return ()
         said = ranker.rank(row.z[list(columns.values())])
+        factors = self._named_factors(view, columns, row.z)
         order = [
             (-float(said.p_outperform[i]), -float(said.margin[i]), symbol)
             for i, symbol in enumerate(columns)
@@ -105,11 +107,21 @@ class QuantAgent:
                 p_outperform=-p,
                 sector=self._sector_of[symbol],
                 price=float(view.bars.close[-1, columns[symbol]]),
-                factors=_named(row.z[columns[symbol]]),
+                factors=factors[symbol],
                 model_id=ranker.artefact.model_id,
             )
             for place, (p, _, symbol) in enumerate(sorted(order), start=1)
         )
+
+    def _named_factors(
+        self, view: MarketView, columns: Mapping[str, int], z: Floats
+    ) -> Mapping[str, dict[str, float]]:
+        """Return each stock's factors by name, named once a session."""
+        if self._named[0] != view.bars.digest:
+            self._named = (view.bars.digest, {})
+        known = self._named[1]
+        known.update({symbol: _named(z[column]) for symbol, column in columns.items() if symbol not in known})
+        return known
 
 
 def _named(values: Floats) -> dict[str, float]:

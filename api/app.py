@@ -32,6 +32,7 @@ from api.routes import (
     memory,
     portfolio,
     rl,
+    settings,
     taxes,
     train,
 )
@@ -68,7 +69,7 @@ def system_clock() -> datetime:
 
 ROUTES = (
     health, market, decide, portfolio, control, live, train, rl, backtest, backtests, equity, evidence, history,
-    memory, taxes, metrics_route, dashboard, docs, endpoint,
+    memory, settings, taxes, metrics_route, dashboard, docs, endpoint,
 )  # fmt: skip
 
 
@@ -115,7 +116,7 @@ def create_app(
     state = app.state
     state.service, state.hub, state.clock, state.metrics = service, hub, clock, metrics
     state.evidence, state.letters, state.history = judgement or NullEvidence(), letters, history
-    state.start_wait_seconds_max = start_wait_seconds_max
+    state.start_wait_seconds_max, state.token_required = start_wait_seconds_max, environment.token is not None
     state.identity, state.waiting_places = Identity(environment), WaitingPlaces(limits.waiting_requests_max)
     app.add_middleware(UniverseMiddleware, universe=universe, held=lambda: service.portfolio().positions)
     app.add_middleware(StreamMiddleware, hub=hub)

@@ -76,14 +76,23 @@ class Child:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
+    @property
+    def peak_mb(self) -> float:
+        """The most that was ever resident, from /proc."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+
+
+UNDER_SETTINGS = "import pathlib, sys, server; server.leave(server.main(pathlib.Path(sys.argv[1])))"
+
 
 class Daemon(Child):
-    """`python server.py` on a free port, with a state folder of its own."""
+    """`python server.py` on a free port, with its own state folder, under these settings or the committed."""
 
-    def __init__(self, state: Path, provider: str = "simulated") -> None:
+    def __init__(self, state: Path, provider: str = "simulated", settings: Path | None = None) -> None:
         self.port = free_port()
         super().__init__(
-            [sys.executable, "server.py"],
+            [sys.executable, "-c", UNDER_SETTINGS, str(settings or ROOT / "config")],
             {"DATA_PROVIDER": provider, "STATE_DIR": str(state), "TRADING_PORT": str(self.port)},
         )
 

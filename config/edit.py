@@ -60,10 +60,25 @@ def set_key(key: SettingKey, value: object, folder: Path = FOLDER) -> Path:
     SettingsError
         When the settings with it could not be used; nothing is written then.
     """
-    own: Any = value
-    for part in reversed(key.path.split(".")):
-        own = {part: own}
-    return _write(key.file, merge(read_json(folder / f"{key.file}.json"), own), folder)
+    return write_own(key.file, own_with(key.file, {key.path: value}, folder), folder)
+
+
+def own_with(file: str, values: Mapping[str, object], folder: Path = FOLDER) -> Mapping[str, Any]:
+    """Return a person's own file with values set, by dotted key; nothing is written.
+
+    Raises
+    ------
+    SettingsError
+        When the settings with them could not be used.
+    """
+    content: Mapping[str, Any] = read_json(folder / f"{file}.json")
+    for path, value in values.items():
+        own: Any = value
+        for part in reversed(path.split(".")):
+            own = {part: own}
+        content = merge(content, own)
+    _require_usable(file, content, folder)
+    return content
 
 
 def unset_key(key: SettingKey, folder: Path = FOLDER) -> Path:
@@ -81,27 +96,35 @@ def unset_key(key: SettingKey, folder: Path = FOLDER) -> Path:
         del place[name]
     except KeyError:
         raise SettingsError(f"{key.path} is not set in {key.file}.json.") from None
-    return _write(key.file, own, folder)
+    _require_usable(key.file, own, folder)
+    return write_own(key.file, own, folder)
 
 
-def _write(file: str, content: Mapping[str, Any], folder: Path) -> Path:
-    """Replace a file whole, once all the settings have been read with it from beside it."""
+def write_own(file: str, content: Mapping[str, Any], folder: Path = FOLDER) -> Path:
+    """Replace a person's own file whole and return it; what it holds has been checked by `own_with`."""
     path = folder / f"{file}.json"
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    new = path.with_suffix(".json.new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        out.write(_text(content))
+        out.flush()
+        os.fsync(out.fileno())
+    new.replace(path)
+    return path
+
+
+def _require_usable(file: str, content: Mapping[str, Any], folder: Path) -> None:
+    """Read all the settings with a new file beside the others."""
     # beside the settings' folder, for the user's own profiles, universes and agents are found beside it
     with tempfile.TemporaryDirectory(prefix=".config-", dir=folder.parent) as tried:
         for kept in (*folder.glob("*.json"), *(folder / "profiles").glob("*.json")):
             copy = Path(tried) / kept.relative_to(folder)
             copy.parent.mkdir(exist_ok=True)
             copy.write_bytes(kept.read_bytes())
-        (Path(tried) / path.name).write_text(text, encoding="utf-8")
+        (Path(tried) / f"{file}.json").write_text(_text(content), encoding="utf-8")
         trading = load_trading(Path(tried))
         load_risk(Path(tried), trading.profile)
-    new = path.with_suffix(".json.new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    new.replace(path)
-    return path
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

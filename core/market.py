@@ -91,12 +91,12 @@ class BarPanel:
     @cached_property
     def row_digests(self) -> tuple[bytes, ...]:
         """Chain a SHA-256 along the sessions: entry t depends on rows 0..t only."""
-        table = np.stack([getattr(self, name) for name in FIELDS], axis=1)
+        fields = [getattr(self, name) for name in FIELDS]
         digest = hashlib.sha256("\x1f".join(self.symbols).encode()).digest()
         stamps = self.known_at.astype("datetime64[us]").astype(np.int64)
         chain = []
-        for stamp, row, member in zip(stamps, table, self.member, strict=True):
-            body = int(stamp).to_bytes(8, "big", signed=True) + row.tobytes()
+        for row, (stamp, member) in enumerate(zip(stamps, self.member, strict=True)):
+            body = int(stamp).to_bytes(8, "big", signed=True) + b"".join(field[row].tobytes() for field in fields)
             if not member.all():  # apart, so that bars without dates keep the digest they always had
                 body += np.packbits(member).tobytes()
             digest = hashlib.sha256(digest + body).digest()

@@ -43,13 +43,14 @@ class SimulatedMarket:
         self._universe = universe
         self._seed = seed
         self._panel: BarPanel | None = None
+        self._since, self._first_row = date.max, 0
         self.notes: Mapping[str, str] = {}
         self._path = lru_cache(maxsize=4)(self._path_of)
         self._news = lru_cache(maxsize=16)(self._news_of)
 
     def bars(self, symbols: Sequence[str], start: date, end: date) -> BarPanel:
         """Give the sessions from start to end inclusive; none before 2016-01-04."""
-        panel = self._until(end)
+        panel = self._covering(start, end)
         first = int(np.searchsorted(panel.sessions, np.datetime64(start, "D")))
         last = int(np.searchsorted(panel.sessions, np.datetime64(end, "D"), side="right"))
         picked: dict[str, Floats] = {
@@ -70,7 +71,7 @@ class SimulatedMarket:
             return {}
         _, opens_at, closes_at = today[0]
         prices, opening = self._prices(day, (at - opens_at) / (closes_at - opens_at))
-        column = self._until(day).column
+        column = self._covering(day, day).column
         return {
             name: Quote(symbol=name, price=float(prices[i]), at=at, session_open=float(opening[i]))
             for name in symbols
@@ -91,17 +92,24 @@ class SimulatedMarket:
         news = (item for session, *_ in self._calendar.sessions(start, day) for item in self._news(session))
         return tuple(item for item in news if item.received_at <= as_of)
 
-    def _until(self, end: date) -> BarPanel:
-        if self._panel is None or self._panel.sessions[-1] < np.datetime64(end, "D"):
-            self._panel = self._generate(max(end, FIRST_SESSION))
-        return self._panel
+    def _covering(self, start: date, end: date) -> BarPanel:
+        """Return bars that reach at least from start to end; what is older than anybody asked for is not kept."""
+        known = self._panel
+        lacks = known is None or known.sessions[-1] < np.datetime64(end, "D") or start < self._since
+        if known is None or lacks:
+            until = max(end, FIRST_SESSION, known.dates[-1] if known else FIRST_SESSION)
+            self._since = max(FIRST_SESSION, min(start, self._since))
+            known = self._panel = self._generate(until)
+        return known
 
     def _generate(self, end: date) -> BarPanel:
         sessions = self._calendar.sessions(FIRST_SESSION, end)
-        paths: Paths = simulate(self._seed, len(sessions), self._universe)
-        closes = [closes_at.astimezone(UTC).replace(tzinfo=None) for *_, closes_at in sessions]
+        self._first_row = sum(day < self._since for day, *_ in sessions)
+        paths: Paths = simulate(self._seed, len(sessions), self._universe, self._first_row)
+        kept = sessions[self._first_row :]
+        closes = [closes_at.astimezone(UTC).replace(tzinfo=None) for *_, closes_at in kept]
         return BarPanel(
-            sessions=np.array([day for day, *_ in sessions], dtype="datetime64[D]"),
+            sessions=np.array([day for day, *_ in kept], dtype="datetime64[D]"),
             known_at=np.array(closes, dtype="datetime64[us]"),
             symbols=self._universe.symbols,
             **paths._asdict(),
@@ -117,15 +125,17 @@ class SimulatedMarket:
         return _reflected(path, low, high), opening
 
     def _path_of(self, day: date) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-        panel = self._until(day)
+        panel = self._covering(day, day)
         row = int(np.searchsorted(panel.sessions, np.datetime64(day, "D")))
         opening, high, low, close = panel.open[row], panel.high[row], panel.low[row], panel.close[row]
-        return opening, high, low, close, intraday_noise(self._seed, row, np.log(high / low))
+        noise = intraday_noise(self._seed, self._first_row + row, np.log(high / low))
+        return opening, high, low, close, noise
 
     def _news_of(self, day: date) -> tuple[Headline, ...]:
-        panel = self._until(day)
+        before = max(FIRST_SESSION, day - timedelta(days=NEWS_DAYS))  # its return needs the close before
+        panel = self._covering(before, day)
         row = int(np.searchsorted(panel.sessions, np.datetime64(day, "D")))
-        return headlines_of(self._seed, panel, row, self._universe.stocks)
+        return headlines_of(self._seed, panel, row, self._first_row, self._universe.stocks)
 
 
 def _reflected(path: Floats, low: Floats, high: Floats) -> Floats:

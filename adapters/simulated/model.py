@@ -8,6 +8,7 @@ caps: 14 % and 32 % a year for the market by regime.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ BRIDGE_TERMS = 12
 SHOCK_MAX = 7.0
 PULL = 0.002
 GROWTH = 0.0002  # about 5 % a year
+PART_SESSIONS = 128
 
 
 class Paths(NamedTuple):
@@ -62,24 +64,74 @@ class Traits:
     base_volume: Floats
 
 
-def simulate(seed: int, sessions: int, universe: Universe) -> Paths:
-    """Draw the first `sessions` sessions of a seed's market.
+def simulate(seed: int, sessions: int, universe: Universe, first: int = 0) -> Paths:
+    """Draw the sessions `first` to `sessions` of a seed's market.
+
+    Sessions are drawn in parts, so that only the result grows with a universe of thousands.
 
     Returns
     -------
     Paths
-        Equal, byte for byte, in its first rows to any shorter one of the same seed.
+        Equal, byte for byte, in its sessions to any longer one of the same seed.
     """
     streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(9)]
     traits = _traits(streams[0], universe)
     stormy = _regimes(streams[1].random(sessions))
     scale = STORM_SCALE[stormy][:, None]
     market = MARKET_DRIFT[stormy] + MARKET_VOLATILITY[stormy] * _fat(streams[2], (sessions,), 5)
-    sector = _sectors(streams[3], (sessions, len(universe.sectors)), scale)
-    own, jumps = _own(streams[4], streams[5], sessions, traits, scale)
+    state = _State.of(traits, len(universe.sectors))
+    kept = Paths(*(np.empty((max(sessions - first, 0), len(universe.symbols))) for _ in Paths._fields))
+    for begin in range(0, sessions, PART_SESSIONS):
+        rows = slice(begin, min(begin + PART_SESSIONS, sessions))
+        part = _part(streams, rows, traits, market[rows], scale[rows], state)
+        since = max(begin, first)
+        if since < rows.stop:
+            for whole, drawn in zip(kept, part, strict=True):
+                whole[since - first : rows.stop - first] = drawn[since - begin :]
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What a session takes over from the one before; each array is moved on in place.
+
+    Attributes
+    ----------
+    sector_drift, drift : ndarray, shapes (S,) and (N,)
+    away : ndarray, shape (N,)
+        How far the log price is from its slow growth.
+    close : ndarray, shape (N,)
+    """
+
+    sector_drift: Floats
+    drift: Floats
+    away: Floats
+    close: Floats
+
+    @classmethod
+    def of(cls, traits: Traits, sectors: int) -> _State:
+        """Return what the first session takes over."""
+        count = len(traits.sector)
+        return cls(np.zeros(sectors), np.zeros(count), np.zeros(count), traits.first_price.copy())
+
+
+def _part(
+    streams: Sequence[np.random.Generator],
+    rows: slice,
+    traits: Traits,
+    market: Floats,
+    scale: Floats,
+    state: _State,
+) -> Paths:
+    """Draw the next sessions."""
+    sector = _sectors(streams[3], scale, state.sector_drift)
+    own, jumps = _own(streams[4], streams[5], traits, scale, state.drift)
     returns = market[:, None] * traits.beta + sector[:, traits.sector] * (traits.sector >= 0) + own + jumps
-    noise = streams[6].standard_normal((sessions, 4, len(universe.symbols)))
-    return _bars(returns, jumps, traits, scale, noise)
+    noise = streams[6].standard_normal((len(scale), 4, len(traits.sector)))
+    close = traits.first_price * np.exp(_levels(returns, rows.start, state.away))
+    paths = _bars(returns, jumps, traits, scale, noise, np.vstack([state.close[None, :], close]))
+    state.close[:] = close[-1]
+    return paths
 
 
 def intraday_noise(seed: int, row: int, spread: Floats) -> Floats:
@@ -135,52 +187,49 @@ def _fat(rng: np.random.Generator, shape: tuple[int, ...], freedom: int) -> Floa
     return shocks.clip(-SHOCK_MAX, SHOCK_MAX)
 
 
-def _drift(shocks: Floats, size: float) -> Floats:
-    """Let unit shocks of shape (T, n) drive an AR(1) whose standard deviation is `size`."""
+def _drift(shocks: Floats, size: float, state: Floats) -> Floats:
+    """Let unit shocks of shape (T, n) drive an AR(1) whose standard deviation is `size`, on from its state."""
     out = np.empty_like(shocks)
-    state = np.zeros(shocks.shape[1])
     step = size * np.sqrt(1 - DRIFT_MEMORY**2)
     for row, shock in enumerate(shocks):
-        state = DRIFT_MEMORY * state + step * shock
+        state[:] = DRIFT_MEMORY * state + step * shock
         out[row] = state
     return out
 
 
-def _sectors(rng: np.random.Generator, shape: tuple[int, int], scale: Floats) -> Floats:
-    sessions, sectors = shape
-    shocks = _fat(rng, (sessions, 2, sectors), 5)
-    return _drift(shocks[:, 0], SECTOR_DRIFT) + SECTOR_VOLATILITY * scale * shocks[:, 1]
+def _sectors(rng: np.random.Generator, scale: Floats, state: Floats) -> Floats:
+    shocks = _fat(rng, (len(scale), 2, len(state)), 5)
+    return _drift(shocks[:, 0], SECTOR_DRIFT, state) + SECTOR_VOLATILITY * scale * shocks[:, 1]
 
 
 def _own(
-    rng: np.random.Generator, jump_rng: np.random.Generator, sessions: int, traits: Traits, scale: Floats
+    rng: np.random.Generator, jump_rng: np.random.Generator, traits: Traits, scale: Floats, state: Floats
 ) -> tuple[Floats, Floats]:
     count, is_stock = len(traits.sector), traits.is_stock
-    shocks = _fat(rng, (sessions, 2, count), 4)
-    own = _drift(shocks[:, 0], STOCK_DRIFT) * is_stock + traits.own_volatility * scale * shocks[:, 1]
-    draws = jump_rng.standard_normal((sessions, 2, count))
+    shocks = _fat(rng, (len(scale), 2, count), 4)
+    own = _drift(shocks[:, 0], STOCK_DRIFT, state) * is_stock + traits.own_volatility * scale * shocks[:, 1]
+    draws = jump_rng.standard_normal((len(scale), 2, count))
     strikes = np.abs(draws[:, 0]) > 2.4137  # two-sided normal tail of JUMP_PROBABILITY
     return own, np.clip(strikes * is_stock * JUMP_SIZE * draws[:, 1], -0.2, 0.2)
 
 
-def _levels(returns: Floats) -> Floats:
+def _levels(returns: Floats, begin: int, away: Floats) -> Floats:
     """Sum log returns of shape (T, N), each symbol pulled back to a slow growth: prices stay those of stocks.
 
     The pull is 0.2 % of the distance a session; without it a few of many symbols would stand at thousands of
     dollars after ten years.
     """
     out = np.empty_like(returns)
-    away = np.zeros(returns.shape[1])
-    for row, step in enumerate(returns):
-        away = (1 - PULL) * away + step - GROWTH
-        out[row] = away + GROWTH * (row + 1)
+    for row, step in enumerate(returns, begin):
+        away[:] = (1 - PULL) * away + step - GROWTH
+        out[row - begin] = away + GROWTH * (row + 1)
     return out
 
 
-def _bars(returns: Floats, jumps: Floats, traits: Traits, scale: Floats, noise: Floats) -> Paths:
+def _bars(returns: Floats, jumps: Floats, traits: Traits, scale: Floats, noise: Floats, closes: Floats) -> Paths:
+    """Make the bars between closes, shape (T + 1, N)."""
     daily = np.maximum(traits.own_volatility, 0.004) * scale
-    close = traits.first_price * np.exp(_levels(returns))
-    before = np.vstack([traits.first_price[None, :], close[:-1]])
+    before, close = closes[:-1], closes[1:]
     gap = jumps + OVERNIGHT_SHARE * (returns - jumps) + 0.3 * daily * noise[:, 0]
     opening = before * np.exp(gap)
     high = np.maximum(opening, close) * np.exp(0.6 * daily * np.abs(noise[:, 1]))

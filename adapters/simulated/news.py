@@ -32,13 +32,20 @@ PLAIN = (
 SPLIT_SYMBOL, SPLIT_RATIO, SPLIT_ROW = "NVDA", 4, 1400
 
 
-def headlines_of(seed: int, panel: BarPanel, row: int, stocks: Sequence[str]) -> tuple[Headline, ...]:
+def headlines_of(
+    seed: int, panel: BarPanel, row: int, first_row: int, stocks: Sequence[str]
+) -> tuple[Headline, ...]:
     """Write the headlines of the session in `row`, each published 5 to 120 minutes after its close.
 
     The market's one split (prices and volumes are already adjusted for it, so the bars show no jump) is
     announced in the session it takes effect.
+
+    Parameters
+    ----------
+    first_row : int
+        Which of the market's sessions the panel's first one is.
     """
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 2, row]))
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 2, first_row + row]))
     chosen = rng.choice(len(stocks), min(ITEMS_A_SESSION, len(stocks)), replace=False)
     sentiments, words, minutes = rng.standard_normal(ITEMS_A_SESSION), rng.random(ITEMS_A_SESSION), rng.random(8)
     closes_at = panel.known_at[row].astype(datetime).replace(tzinfo=UTC)
@@ -49,7 +56,7 @@ def headlines_of(seed: int, panel: BarPanel, row: int, stocks: Sequence[str]) ->
             _session_return(panel, row, symbol) + SENTIMENT_NOISE * sentiments[index], words[index]
         )
         news.append(_item(symbol, template.format(symbol), closes_at, 5 + 115 * minutes[index]))
-    if row == SPLIT_ROW and SPLIT_SYMBOL in stocks:
+    if first_row + row == SPLIT_ROW and SPLIT_SYMBOL in stocks:
         news.append(_item(SPLIT_SYMBOL, f"{SPLIT_SYMBOL} splits its stock {SPLIT_RATIO} for 1", closes_at, 1.0))
     return tuple(sorted(news, key=lambda item: (item.published_at, item.text)))
 

@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     PlainValidator,
     StrictBool,
+    StrictFloat,
     StrictInt,
     WithJsonSchema,
     model_validator,
@@ -129,6 +130,11 @@ HeldTicker = Annotated[
 Tickers = Annotated[list[Ticker], Field(min_length=1, max_length=TICKERS_MAX)]
 
 
+LimitValues = Annotated[
+    dict[str, StrictInt | StrictFloat | StrictBool | None], Field(min_length=1, max_length=50)
+]
+
+
 WHOLE = BeforeValidator(whole_number)
 Seed = Annotated[StrictInt, Field(ge=0, le=SEED_MAX), WHOLE]
 
@@ -176,6 +182,19 @@ class DecideRequest(RequestBody):
     )
     tickers: Tickers | None = Field(None, description="Decide on these only. Default: the whole watchlist.")
     execute: StrictBool = Field(default=False, description="Also send the approved orders.")
+
+
+class LimitsRequest(RequestBody):
+    """Which limits to change, and whether for real."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"changes": {"portfolio_limits.max_positions": 8}, "dry_run": False}]}
+    )
+
+    changes: LimitValues = Field(
+        description="New values by dotted key of `risk.json`; null switches a limit off."
+    )
+    dry_run: StrictBool = Field(default=True, description="Only say what would change.")
 
 
 class ExecuteRequest(RequestBody):

@@ -18,6 +18,7 @@ from config.trading import TradingSettings
 from config.watch import WatchedRisk
 from core.ports import Clock, Team
 from core.tax_lots import ALL_FILLS, tracked_lots
+from core.universe import Universe
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
 from daemon.wiring.brokers import BrokerFactory
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from models.regime.tracker import RegimeTracker
 
 NOTES_SHOWN_MAX = 10
+RAW_FACTOR_SESSIONS = 64  # a quarter: what was decided in it is decided again without all factors anew
 
 
 @dataclass(kw_only=True, eq=False)
@@ -77,7 +79,6 @@ class EngineFactory:
         settle_soon : callable
             Called from the stream's thread when the broker reported something.
         """
-        from models.factors.store import FactorStore  # noqa: PLC0415  # heavy: imported at first use
         from models.regime.tracker import RegimeTracker  # noqa: PLC0415  # heavy: imported at first use
 
         trading = self.trading
@@ -85,7 +86,7 @@ class EngineFactory:
         self.sentiment.open()
         feed, clock = self._feed()
         self._feed_in_use = feed
-        factors, tracker = FactorStore(trading.universe.sector_etf_of), RegimeTracker(trading.regime)
+        factors, tracker = factors_of(trading.universe), RegimeTracker(trading.regime)
         ledger = self.open_ledger()
         self.memory.open(ledger)
         self.ranker.open(clock, factors)
@@ -211,3 +212,10 @@ class EngineFactory:
         if not self.limits.refresh():
             return ()
         return (self.limits.fault or "The risk file's edit is in force.",)
+
+
+def factors_of(universe: Universe) -> FactorStore:
+    """Return a running daemon's factors: of the newest panel alone, hundreds of MB for thousands of names."""
+    from models.factors.store import FactorStore  # noqa: PLC0415  # heavy: imported at first use
+
+    return FactorStore(universe.sector_etf_of, panels_max=1, raw_sessions=RAW_FACTOR_SESSIONS)

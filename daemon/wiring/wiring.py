@@ -39,6 +39,7 @@ from daemon.wiring.plugins import PluginService
 from daemon.wiring.protective_levels import position_levels
 from daemon.wiring.scoreboard import ScoreService
 from daemon.wiring.sentiment import SentimentService
+from daemon.wiring.settings import SettingsService
 from daemon.wiring.shadows import ShadowService, settings_of_shadows
 from daemon.wiring.status_facts import degraded, encode_status, log_built
 from pipeline.engine import Engine
@@ -72,6 +73,7 @@ class Daemon:
     engines: EngineFactory
     letters: LetterService
     history: HistoryService
+    settings: SettingsService
     close: Callable[[], None]
 
 
@@ -113,7 +115,10 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
     history = history_of(engines, lambda: service.engine, given.levels_of)
     scheduler.write_with(letters)
     server, universe = trading.server, trading.universe
-    return Daemon(service, hub, metrics, port, server, universe, scheduler, engines, letters, history, close)
+    settings = SettingsService(folder, engines.limits, universe, lambda: service.engine)
+    return Daemon(
+        service, hub, metrics, port, server, universe, scheduler, engines, letters, history, settings, close
+    )
 
 
 def _engine_factory(

@@ -37,21 +37,27 @@ class FactorTable:
 
     Attributes
     ----------
-    raw, z : ndarray of float64, shape (T, N, 13)
+    raw : ndarray of float64, shape (T - raw_first, N, 13)
+    z : ndarray of float64, shape (T, N, 13)
     atr : ndarray of float64, shape (T, N)
+    raw_first : int
+        The first session whose raw factors are kept.
     """
 
     raw: Floats
     z: Floats
     atr: Floats
+    raw_first: int = 0
 
     def head(self, rows: int) -> FactorTable:
         """Give the first `rows` sessions without copying."""
-        return FactorTable(raw=self.raw[:rows], z=self.z[:rows], atr=self.atr[:rows])
+        raw = self.raw[: max(rows - self.raw_first, 0)]
+        return FactorTable(raw=raw, z=self.z[:rows], atr=self.atr[:rows], raw_first=self.raw_first)
 
     def row(self, index: int) -> FactorRow:
         """Give one session's factors, copied side by side."""
-        return FactorRow(raw=_copied(self.raw[index]), z=_copied(self.z[index]), atr=_copied(self.atr[index]))
+        raw = self.raw[index - self.raw_first]
+        return FactorRow(raw=_copied(raw), z=_copied(self.z[index]), atr=_copied(self.atr[index]))
 
 
 def _copied(array: Floats) -> Floats:
@@ -71,14 +77,23 @@ class FactorStore:
         Each stock's sector ETF; its keys are the members that are scored against each other.
     panels_max : int
         How many panels are kept; the one not used for longest goes first.
+    raw_sessions : int or None
+        Of how many of a panel's last sessions the raw factors are kept, half of the memory; those of an earlier
+        one are computed again when it is asked for. None for all.
     """
 
     def __init__(
-        self, sector_etf_of: Mapping[str, str], benchmark: str = BENCHMARK, *, panels_max: int = 3
+        self,
+        sector_etf_of: Mapping[str, str],
+        benchmark: str = BENCHMARK,
+        *,
+        panels_max: int = 3,
+        raw_sessions: int | None = None,
     ) -> None:
         self._sector_etf_of = sector_etf_of
         self._benchmark = benchmark
         self._panels_max = panels_max
+        self._raw_sessions = raw_sessions
         self._tables: OrderedDict[bytes, FactorTable] = OrderedDict()
         self._home: dict[bytes, bytes] = {}
 
@@ -94,7 +109,10 @@ class FactorStore:
         DataError
             When the panel holds no session.
         """
-        return self._find(bars).row(len(bars.sessions) - 1)
+        row, table = len(bars.sessions) - 1, self._find(bars)
+        if row < table.raw_first:
+            table = self._tables[self._compute(bars)]
+        return table.row(row)
 
     def history(self, bars: BarPanel) -> FactorTable:
         """Give the factors at every session of `bars`."""
@@ -110,14 +128,15 @@ class FactorStore:
         return self._tables[home]
 
     def _compute(self, bars: BarPanel) -> bytes:
-        raw = raw_factors(bars, self._sector_etf_of, self._benchmark)
-        members = np.array([name in self._sector_etf_of for name in bars.symbols], dtype=np.bool_)
-        home = bars.digest
-        self._tables[home] = FactorTable(
-            raw=raw, z=z_scores(raw, members, bars.member), atr=average_true_range(bars)
-        )
-        self._home.update(dict.fromkeys(bars.row_digests[: len(bars.sessions)], home))
-        if len(self._tables) > self._panels_max:
+        while len(self._tables) >= self._panels_max:  # before: two at a time may be more than there is room for
             gone, _ = self._tables.popitem(last=False)
             self._home = {digest: kept for digest, kept in self._home.items() if kept != gone}
+        raw = raw_factors(bars, self._sector_etf_of, self._benchmark)
+        members = np.array([name in self._sector_etf_of for name in bars.symbols], dtype=np.bool_)
+        home, z = bars.digest, z_scores(raw, members, bars.member)
+        first = max(0, len(raw) - (self._raw_sessions or len(raw)))
+        if first:
+            raw = _copied(raw[first:])
+        self._tables[home] = FactorTable(raw=raw, z=z, atr=average_true_range(bars), raw_first=first)
+        self._home.update(dict.fromkeys(bars.row_digests[: len(bars.sessions)], home))
         return home

@@ -13,7 +13,7 @@ from models.ranker.artefact import QuantArtefact
 from models.ranker.booster import load_booster
 from models.ranker.samples import complete_enough
 
-EXPLANATIONS_KEPT = 256
+EXPLANATIONS_KEPT = 4096  # a book may hold a whole universe of thousands, and asks for each of it every step
 
 if TYPE_CHECKING:
     import xgboost
@@ -41,10 +41,13 @@ class Ranker:
     Parameters
     ----------
     artefact : QuantArtefact
+    explanations_max : int
+        How many stocks' explanations are remembered.
     """
 
-    def __init__(self, artefact: QuantArtefact) -> None:
+    def __init__(self, artefact: QuantArtefact, *, explanations_max: int = EXPLANATIONS_KEPT) -> None:
         self.artefact = artefact
+        self._explanations_max = explanations_max
         self._explained: dict[bytes, Floats] = {}
 
     @cached_property
@@ -91,7 +94,7 @@ class Ranker:
             found = self._explain(np.frombuffer(b"".join(missing)).reshape(len(missing), -1))
             known.update(zip(missing, found, strict=True))
         shares = np.array([known[name] for name in wanted]).reshape(z.shape)
-        for name in list(known)[: max(0, len(known) - EXPLANATIONS_KEPT)]:
+        for name in list(known)[: max(0, len(known) - self._explanations_max)]:
             del known[name]
         return shares
 

@@ -63,6 +63,20 @@ def test_the_store_reads_a_prefix_from_the_full_panels_table() -> None:
         assert not known.raw.flags.writeable
 
 
+def test_a_store_that_keeps_the_raw_factors_of_the_last_sessions_gives_the_same_bits_of_all() -> None:
+    panel = make_panel(3, SESSIONS, SYMBOLS, missing={"COIN": [(0, 100)]})
+    short, whole = FactorStore(SECTOR_ETF_OF, panels_max=1, raw_sessions=5), FactorStore(SECTOR_ETF_OF)
+    for row in (SESSIONS - 1, SESSIONS - 5, SESSIONS - 6, 40, 39, SESSIONS - 1):
+        known, computed = short.at(panel.prefix(row + 1)), whole.at(panel.prefix(row + 1))
+        assert np.isfinite(known.raw).any()
+        assert same_bits(known.raw, computed.raw)
+        assert same_bits(known.z, computed.z)
+    assert len(short.history(panel).raw) == 5
+    assert len(short.history(panel.prefix(SESSIONS - 3)).raw) == 2
+    assert len(short.history(panel.prefix(40)).raw) == 0
+    assert same_bits(short.history(panel).z, whole.history(panel).z)
+
+
 def make_prefix(panel: BarPanel, row: int) -> BarPanel:
     return BarPanel(
         sessions=panel.sessions[: row + 1],

@@ -32,6 +32,18 @@ def test_no_small_change_of_the_weights_is_better(seed: int, count: int, shrinka
     assert (gradient[~held] >= level - 1e-9).all()
 
 
+@given(seed=st.integers(0, 10_000), at_once=st.integers(1, 15), shrinkage=st.floats(0.05, 0.95))
+@settings(max_examples=40, deadline=None)
+def test_many_solved_by_the_few_that_matter_are_solved_as_all_at_once(
+    seed: int, at_once: int, shrinkage: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    returns = rng.standard_normal((40, 3)) @ rng.standard_normal((3, 60)) + rng.standard_normal((40, 60))
+    whole = least_correlated(returns, shrinkage)
+    assert (whole > 0).sum() > 1
+    np.testing.assert_allclose(least_correlated(returns, shrinkage, at_once), whole, atol=1e-8)
+
+
 def test_without_correlations_it_is_equal_weight_and_ignores_scale() -> None:
     returns = np.random.default_rng(1).standard_normal((50, 5))
     np.testing.assert_allclose(least_correlated(returns, 1.0), 0.2)

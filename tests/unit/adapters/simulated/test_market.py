@@ -55,6 +55,24 @@ def test_a_slice_is_part_of_the_whole_and_strangers_are_columns_of_nan() -> None
     assert np.isnan(part.close[:, 1]).all() and len(part.sessions) == 22
 
 
+@settings(max_examples=8, deadline=None)
+@given(days=st.integers(0, 3000))
+def test_a_market_asked_for_late_days_first_is_the_same_market(days: int) -> None:
+    day = FIRST_SESSION + timedelta(days=days)
+    late = SimulatedMarket(CALENDAR, DEFAULT)
+    evening = datetime(day.year, day.month, day.day, 23, tzinfo=UTC)
+    news = late.headlines(evening)
+    noon = datetime(day.year, day.month, day.day, 17, tzinfo=UTC)
+    quotes = late.quotes(STOCKS, noon)
+    part = late.bars(UNIVERSE, day, day)
+    assert news == MARKET.headlines(evening)
+    assert quotes == MARKET.quotes(STOCKS, noon)
+    rows = np.isin(PANEL.sessions, part.sessions)
+    np.testing.assert_array_equal(part.close, PANEL.close[rows])
+    whole = late.bars(UNIVERSE, FIRST_SESSION, UNTIL)
+    assert whole.digest == PANEL.digest
+
+
 @pytest.mark.parametrize("stocks", [["CSCO", "GLD"], [f"S{k}" for k in range(300)]])
 def test_any_universe_has_prices_like_those_of_stocks_after_ten_years(stocks: list[str]) -> None:
     universe = DEFAULT.only(stocks)

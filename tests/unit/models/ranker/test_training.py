@@ -16,7 +16,7 @@ from models.factors.store import FactorStore, FactorTable
 from models.factors.table import FACTOR_NAMES
 from models.ranker.artefact import DailyFigures, QuantArtefact, decode_artefact, encode_artefact
 from models.ranker.promotion import promote
-from models.ranker.ranker import EXPLANATIONS_KEPT, Ranker
+from models.ranker.ranker import Ranker
 from models.ranker.samples import forward_returns
 from models.ranker.training import train_ranker
 from tests.default_universe import SECTOR_ETF_OF, STOCKS
@@ -133,13 +133,13 @@ def test_a_ranking_is_xgboosts_own(artefact: QuantArtefact) -> None:
 
 
 def test_what_explains_a_stock_does_not_depend_on_what_else_was_asked(artefact: QuantArtefact) -> None:
-    z, ranker = np.array(TABLE.z[LAST][:20]), Ranker(artefact)
+    z, ranker = np.array(TABLE.z[LAST][:20]), Ranker(artefact, explanations_max=256)
     alone = np.concatenate([Ranker(artefact).contributions(row[None]) for row in z])
     first = ranker.contributions(z[3:6])
     np.testing.assert_array_equal(first, alone[3:6])
     np.testing.assert_array_equal(ranker.contributions(z[[5, 0, 5, 19]]), alone[[5, 0, 5, 19]])
     many = [np.array(TABLE.z[LAST - day][:20]) for day in range(1, 15)]
-    assert sum(len(rows) for rows in many) > EXPLANATIONS_KEPT
+    assert sum(len(rows) for rows in many) > 256
     for rows in many:
         ranker.contributions(rows)
     np.testing.assert_array_equal(ranker.contributions(z), alone)
