@@ -30,7 +30,7 @@ from core.types import Portfolio, StepReport
 from daemon.letter_page import letter_page, letter_text
 from daemon.letter_store import LetterStore
 from daemon.wiring.engine_factory import EngineFactory
-from daemon.wiring.letter_books import book_days, closes_until, marks_of
+from daemon.wiring.letter_shadows import closes_until, marks_of, return_of, shadow_days
 from daemon.wiring.letter_tracking import Kept, executions, tracking_of
 from daemon.wiring.scoreboard import ACCOUNT
 from pipeline.engine import Engine
@@ -143,7 +143,7 @@ class LetterService:
             state=engine.state.value,
             equity=equity,
             equity_before=before[-1] if before else None,
-            return_day=(equity - paid_in) / before[-1] - 1 if before else None,
+            return_day=return_of(own, session),
             paid_in=paid_in,
             steps=len(steps),
             decisions=sum(step.cycle.kind.decides for step in steps),
@@ -156,7 +156,7 @@ class LetterService:
             costs_to_date=costs(to_date, assumed_bps),
             tracking=self._tracking(Kept(ledger, own, steps), closes, day, len(gaps)),
             missed=(*gaps, *doubts(steps, day.opens_at, day.closes_at)),
-            shadow_books=book_days(self._engines, closes, session),
+            shadow_books=shadow_days(self._engines, closes, session),
             held=held_lines(portfolio, self._levels_of(engine), engine.parts.protection.by_symbol()),
             tomorrow=tomorrow_lines(steps, day.closes_at),
             notes=tuple(notes(steps, closes)),

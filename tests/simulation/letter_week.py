@@ -13,9 +13,11 @@ import shutil
 import sys
 import tempfile
 from datetime import date, timedelta
+from io import BytesIO
 from pathlib import Path
 
 import structlog
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from core.letter import Letter
@@ -24,14 +26,15 @@ from tests.simulation.driven import in_new_york as at
 
 MONDAY, TUESDAY, WEDNESDAY, _, FRIDAY = (date(2021, 6, 7) + timedelta(days=n) for n in range(5))
 PICTURE = Path(__file__).parents[2] / "docs" / "pictures" / "letter.png"
+NEXT_MONDAY = MONDAY + timedelta(days=7)
 SLIPPAGE, DIVIDEND_USD = "0.0025", "0.75"
-EVENING = 17
+EVENING, COLOURS = 17, 64
 
 
 async def week(folder: Path) -> tuple[Letter, str]:
-    """Live through the week; return Friday's letter and its page."""
+    """Live through the week; return Friday's letter, written anew once its closes are known, and its page."""
     settings = eager_settings(folder / "config", shadow={"without_agents": False})
-    async with days_from(folder / "state", at(MONDAY, 8), settings=settings, days=5) as days:
+    async with days_from(folder / "state", at(MONDAY, 8), settings=settings, days=7) as days:
         await days.run_until(at(TUESDAY, EVENING))
         days.admin.call("settings", slippage=SLIPPAGE)
         await days.run_until(at(WEDNESDAY, 7))
@@ -41,10 +44,10 @@ async def week(folder: Path) -> tuple[Letter, str]:
         await days.run_until(at(FRIDAY, 11))
         days.street.move(at(FRIDAY, 12))
         days.driven.clock.set(at(FRIDAY, 12))
-        await days.run_until(at(FRIDAY, EVENING))
+        await days.run_until(at(NEXT_MONDAY, 9, 20))
         letters = days.driven.daemon.letters
-        letter = letters.letter(FRIDAY.isoformat())
-        assert letter is not None, letters.sessions()
+        letter = letters.write_letter()
+        assert letter.session == FRIDAY.isoformat()
         print(letters.text(letter))
         return letter, letters.page(letter)
 
@@ -55,7 +58,8 @@ def picture(page: str, path: Path) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": 1000, "height": 800}, color_scheme="light")
         tab.set_content(page)
-        tab.screenshot(path=path, full_page=True)
+        with Image.open(BytesIO(tab.screenshot(full_page=True))) as taken:
+            taken.convert("RGB").quantize(COLOURS).save(path, optimize=True)
         browser.close()
 
 

@@ -43,7 +43,7 @@ def closes_until(engines: EngineFactory, session: str, marks: Marks) -> Mapping[
     return closes
 
 
-def book_days(engines: EngineFactory, closes: Mapping[str, Closes], session: str) -> tuple[ShadowBookDay, ...]:
+def shadow_days(engines: EngineFactory, closes: Mapping[str, Closes], session: str) -> tuple[ShadowBookDay, ...]:
     """Return each book's session, and what is known of it by now."""
     taught = {one.name: one for one in engines.scores.taught(session) if one.kind == "book"}
     states = engines.scores.state.books
