@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 import sqlite3
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 from backtest.app.checks import replay_recorded
@@ -43,7 +43,7 @@ def test_a_step_of_the_evidence_profile_is_decided_again_with_what_its_challenge
     environment = read_environment({"STATE_DIR": str(state), "DATA_PROVIDER": "simulated"})
     spec = BacktestSpec(folder=settings)
     for step in (decided[0], decided[-1]):
-        again = replay_recorded(step.decision_id, spec, environment, datetime(2021, 11, 29, tzinfo=UTC))
+        again = replay_recorded(step.decision_id, spec, environment, step.as_of)
         assert again.same_plan, (again.causes, again.first_difference)
     with sqlite3.connect(state / "shadow" / "evidence.sqlite") as kept:
         assert kept.execute("SELECT count(*) FROM closes").fetchone()[0] > 0
