@@ -137,6 +137,18 @@ class Portfolio(Struct, frozen=True, kw_only=True, dict=True):
         held = self.positions.get(symbol)
         return max(held.quantity - self.account.reserved.get(symbol, ZERO), ZERO) if held else ZERO
 
+    @property
+    def positions_with_missing(self) -> dict[str, Position]:
+        """The positions as the ledger has them: with the shares that are missing at the broker."""
+        positions = dict(self.positions)
+        for symbol, frozen in self.account.frozen.items():
+            if not frozen.missing or frozen.position is None:
+                continue
+            held = positions.get(symbol)
+            quantity = frozen.missing + (held.quantity if held else ZERO)
+            positions[symbol] = replace(held or frozen.position, quantity=quantity)
+        return positions
+
     @cached_property
     def equity(self) -> Decimal:
         """Cash plus market value, US dollars."""

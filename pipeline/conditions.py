@@ -20,17 +20,11 @@ def with_conditions(portfolio: Portfolio, conditions: AccountConditions) -> Port
 
 def without_missing(portfolio: Portfolio) -> Portfolio:
     """Return the portfolio as the ledger has it: with the shares that are missing at the broker."""
-    positions, value = dict(portfolio.positions), ZERO
-    for symbol, frozen in portfolio.account.frozen.items():
-        if not frozen.missing or frozen.position is None:
-            continue
-        held = positions.get(symbol)
-        positions[symbol] = (
-            replace(frozen.position, quantity=frozen.missing)
-            if held is None
-            else replace(held, quantity=held.quantity + frozen.missing)
-        )
-        value += frozen.missing * positions[symbol].last_price
+    positions = portfolio.positions_with_missing
+    frozen = portfolio.account.frozen
+    value = sum(
+        (frozen[name].missing * held.last_price for name, held in positions.items() if name in frozen), ZERO
+    )
     return shifted(replace(portfolio, positions=positions), value) if value else portfolio
 
 

@@ -267,7 +267,8 @@ class AccountActivities:
         portfolio = self._portfolio()
         if portfolio is None:
             return Holdings()
-        return Holdings(ours=portfolio.positions, others=portfolio.account.others)
+        coming = frozenset(order.symbol for order in portfolio.pending)
+        return Holdings(ours=portfolio.positions_with_missing, others=portfolio.account.others, coming=coming)
 
     def acknowledge(self, ids: Iterable[str]) -> None:
         """Take note that these need not be given again."""

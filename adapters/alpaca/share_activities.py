@@ -32,10 +32,17 @@ Group = Sequence[JsonObject]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holdings:
-    """Whose shares are in the account: the engine's positions, and what is somebody else's, by symbol."""
+    """Whose shares are in the account: the engine's positions, and what is somebody else's, by symbol.
+
+    Attributes
+    ----------
+    coming : frozenset of str
+        Symbols with an order of the engine's of which fills may be listed late.
+    """
 
     ours: Mapping[str, Position] = field(default_factory=dict)
     others: Mapping[str, Decimal] = field(default_factory=dict)
+    coming: frozenset[str] = frozenset()
 
     def held(self, symbol: str) -> Decimal:
         """Return the engine's shares."""
@@ -130,7 +137,7 @@ def _exchange(group: Group, view: MarketView, holdings: Holdings) -> ShareChange
         return _not_understood(group)
     symbol, removed = str(gone["symbol"]), -number(gone, "qty")
     held = holdings.held(symbol)
-    if not held:
+    if not held or _waits_for_fills(symbol, removed, holdings):
         return ShareChanges()
     came = [row for row in group if number(row, "qty") > 0]
     received = sum((number(row, "qty") for row in came), ZERO)
@@ -148,6 +155,11 @@ def _exchange(group: Group, view: MarketView, holdings: Holdings) -> ShareChange
     goes = min(held, removed)  # what is held above it was sold before: its fill is listed late
     fills = exchange_fills(action, goes, _part_of(received, part), each, to_cents(cash * part))
     return ShareChanges(fills=fills, actions=(action,))
+
+
+def _waits_for_fills(symbol: str, removed: Decimal, holdings: Holdings) -> bool:
+    """Tell whether more went than is known to be held: fills of our own are listed late, and booked first."""
+    return symbol in holdings.coming and removed > holdings.held(symbol) + holdings.others.get(symbol, ZERO)
 
 
 def _spin_off(group: Group, view: MarketView, holdings: Holdings) -> ShareChanges:

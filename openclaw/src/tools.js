@@ -40,7 +40,7 @@ export function createTools(client, approvals) {
       strategy: { type: "string", enum: ["pipeline", "quant_v8"] },
       start: { ...DAY, description: "First session." },
       end: { ...DAY, description: "Last session." },
-      profile: { type: "string", enum: ["runbook", "baseline", "diversified"] },
+      profile: { type: "string", pattern: "^[0-9A-Za-z_-]{1,64}$", description: "Default: the engine's own; it names those there are when one is not." },
       job_id: JOB_ID,
     }, async ({ job_id, ...asked }) => words.summariseJob(await started(client(), "/backtest", job_id, asked))),
     tool("trade_train", "Retrain the ranker (quant) or the RL ensemble (rl) and give the job; with job_id, follow it.", {

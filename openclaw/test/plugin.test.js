@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import plugin from "../index.js";
+import { readSettings } from "../src/settings.js";
 import { shared } from "../src/shared.js";
 import { STATUS } from "./answers.js";
 import { fakeApi, FakeEngine, folder, tokenFile, until } from "./fakes.js";
@@ -25,12 +26,22 @@ test("manifest and registration say the same", () => {
   const optional = Object.keys(tools).filter((name) => tools[name].options.optional);
   assert.deepEqual(optional, Object.keys(manifest.toolMetadata).filter((name) => manifest.toolMetadata[name].optional));
   assert.deepEqual(optional, ["trade_execute"]);
+  assert.deepEqual(Object.keys(manifest.toolMetadata), manifest.contracts.tools, "of each tool the host knows what it does");
+});
+
+test("the host's backup holds what the plugin keeps: the engine's token", () => {
+  assert.deepEqual(manifest.backupResources, [{ disposition: "include", scope: "state", relativePath: "trading-engine" }]);
+  const { tokenFile: kept } = readSettings({}, { stateDir: "/host", exists: () => true });
+  assert.equal(kept, "/host/trading-engine/token");
 });
 
 test("the package ships what it needs, and nothing to install", () => {
   assert.equal(packed.version, manifest.version);
   assert.equal(packed.license, "Apache-2.0");
   assert.equal(packed.dependencies, undefined);
+  assert.match(packed.name, /^@[a-z-]+\/[a-z-]+$/, "the registry takes scoped names");
+  assert.equal(packed.private, undefined);
+  assert.deepEqual(Object.keys(packed.openclaw.build), ["openclawVersion", "pluginSdkVersion"]);
   for (const path of [...packed.files, ...packed.openclaw.extensions, ...manifest.skills]) assert.ok(existsSync(new URL(`../${path}`, import.meta.url)), path);
 });
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any, Protocol
@@ -19,8 +18,6 @@ ENABLED = (*BOOKED, *BY_HAND)
 BY_HAND_PREFIX = "by-hand-"
 """Of the names of a person's orders."""
 BLOCKED_MOMENTS = 9
-LISTED_AFTER = timedelta(hours=18)
-"""Longer than a night: a fill is listed at most three moments late."""
 
 
 class Admin(Protocol):
@@ -115,15 +112,8 @@ class Outside:
         return self._order(symbol, "1", side="buy", type="limit", time_in_force="gtc", limit_price=price)
 
     def _merger(self) -> bool:
-        """A company is bought for cash; that is booked overnight, when the day's fills are listed."""
+        """A company is bought for cash; fills of the day may be listed later."""
         symbol, book = self._held(), self._admin.book()
-        listed = datetime.fromisoformat(book["now"]) - LISTED_AFTER
-        late = any(
-            row["symbol"] == symbol and datetime.fromisoformat(row["transaction_time"]) > listed
-            for row in book["fills"]
-        )
-        if late:
-            return False
         if symbol:
             each = book["prices"][symbol]
             self._admin.call("event", event="merger", symbol=symbol, into=symbol, ratio="0", each=each)

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +19,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from api.mcp.tools import READS
+from tests.integration.test_first_agent import fresh_copy
 from tests.servers.daemon import ROOT, SMALL_MODELS, Process, own_settings
 
 TOKEN = "a-token-of-more-than-sixteen"
@@ -42,11 +44,12 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         yield process
 
 
-def over_stdio(daemon: Process) -> AbstractAsyncContextManager[Client]:
+def over_stdio(daemon: Process, home: Path = ROOT) -> AbstractAsyncContextManager[Client]:
     variables = {"TRADING_PORT": str(daemon.port), "TRADING_API_TOKEN": TOKEN, "PATH": os.environ["PATH"]}
+    variables["PYTHONPATH"] = str(home)
     return Client(
         stdio_client(
-            StdioServerParameters(command=sys.executable, args=["-m", "cli", "mcp"], env=variables, cwd=ROOT)
+            StdioServerParameters(command=sys.executable, args=["-m", "cli", "mcp"], env=variables, cwd=home)
         )
     )
 
@@ -97,10 +100,19 @@ def test_every_tool_answers_over_http(daemon: Process) -> None:
     assert asyncio.run(with_client(over_http(daemon))) == {*READS, "execute"}
 
 
-def test_every_reading_tool_answers_over_stdio(daemon: Process) -> None:
+def test_every_tool_answers_over_stdio(daemon: Process, tmp_path: Path) -> None:
+    home = fresh_copy(tmp_path / "engine")
+    (home / "config/trading.json").write_text(json.dumps({"mcp": {"allow_execute": True}}))
     daemon.wait_idle()
-    names = asyncio.run(with_client(over_stdio(daemon)))
-    assert names == set(READS), "the settings beside the command allow no execution"
+    assert asyncio.run(with_client(over_stdio(daemon, home))) == {*READS, "execute"}
+
+
+def test_nothing_can_be_sent_unless_the_settings_allow_it(daemon: Process, tmp_path: Path) -> None:
+    async def names() -> set[str]:
+        async with over_stdio(daemon, fresh_copy(tmp_path / "engine")) as client:
+            return {tool.name for tool in (await client.list_tools()).tools}
+
+    assert asyncio.run(names()) == set(READS)
 
 
 def test_a_proposal_sends_nothing_and_a_refusal_says_what_to_do(daemon: Process) -> None:

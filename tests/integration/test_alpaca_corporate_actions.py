@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from core.cycles import DECIDE_AND_SEND, SETTLE
-from core.types import ActionKind, CorporateAction, Portfolio, StepReport
+from core.types import ActionKind, CorporateAction, Portfolio, StepReport, TradingState
 from pipeline.engine import Engine
 from tests.account_engine import MONDAY, AccountEngine, account_engine
 from tests.servers.alpaca_broker_desk import Desk as StandInDesk
+from tests.servers.alpaca_broker_faults import FaultPlan
 from tests.small_engine import enter, small_engine
 
 EX_DATE = date(2024, 1, 25)
@@ -135,3 +136,31 @@ def assert_booked_once(made: AccountEngine, report: StepReport) -> None:
     once_more = made.step(cycle=SETTLE)
     assert not once_more.actions and not once_more.fills and not once_more.cash_movements
     assert made.engine.portfolio.cash == was.cash
+
+
+def test_a_merger_waits_for_the_fills_of_our_own_that_are_listed_late(tmp_path: Path) -> None:
+    with account_engine(tmp_path) as made:
+        made.step()
+        made.stand_in.faults.plan = FaultPlan(partial=1.0)
+        made.step(enter("AAPL", 0.1))
+        for _ in range(6):
+            made.tick(minutes=1)
+        fills = [row for row in made.stand_in.book.activities if row.kind == "FILL"]
+        assert len(fills) > 1 and made.stand_in.book.holdings["AAPL"].quantity == 100
+        fills[-1].listed_from = made.stand_in.book.ticks + 100
+        made.step()
+        early = made.held("AAPL")
+        assert 0 < early < 100
+        at_alpaca(made, CorporateAction(
+            symbol="AAPL", kind=ActionKind.MERGER, ex_date=MONDAY.date(), cash_per_share=Decimal("112.35")
+        ))  # fmt: skip
+        made.tick(minutes=5)
+        made.step()
+        assert not made.engine.last_report.actions  # type: ignore[union-attr]  # it has just stepped
+        fills[-1].listed_from = 0
+        for _ in range(2):
+            made.tick(minutes=5)
+            made.step()
+        assert made.engine.portfolio.cash == made.stand_in.book.cash
+        assert not made.engine.portfolio.positions and not made.engine.portfolio.account.frozen
+        assert made.engine.state is TradingState.ACTIVE

@@ -115,7 +115,7 @@ def test_what_nobody_imports_is_removed_and_the_rest_stays(tmp_path: Path) -> No
     gone = ["pandas/tests/a.py", "scipy/stats/tests/b.py", "talib/_ta_lib.c", "pyarrow/libarrow_flight.so.2600"]
     kept = [
         "pandas/core/a.py",
-        "numpy/tests/c.py",
+        "numpy/testing/c.py",
         "talib/_ta_lib.so",
         "pyarrow/libarrow.so.2600",
         "sklearn/a.py",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,19 +16,6 @@ import typer
 from cli.app import app
 from config.reference import setting_keys
 from tests.servers.daemon import ROOT
-
-PAGES = [
-    ROOT / "README.md",
-    *sorted((ROOT / "docs").glob("*.md")),
-    *sorted((ROOT / "docs" / "howto").glob("*.md")),
-]
-TYPED = [
-    (page.name, line.strip())
-    for page in PAGES
-    for line in page.read_text("utf-8").splitlines()
-    if line.startswith("    trading-engine ")
-]
-BLANKS = {"DECISION_ID": "d-1", "CODE": "c0de", "FILE": "README.md"}
 
 
 @pytest.fixture(scope="module")
@@ -74,19 +60,3 @@ def leaves(above: str, command: Any) -> Iterator[tuple[str, Any]]:
             yield from leaves(f"{above} {name}", one)
         else:
             yield f"{above} {name}", one
-
-
-@pytest.mark.parametrize(("page", "line"), TYPED, ids=[f"{page}: {line}" for page, line in TYPED])
-def test_every_command_that_is_shown_can_be_typed(page: str, line: str) -> None:
-    words = [BLANKS.get(word, word) for word in shlex.split(line, comments=True)[1:]]
-    words = ["README.md" if re.fullmatch(r"engine-.*\.tar\.gz", word) else word for word in words]
-    command, name = group(), "trading-engine"
-    while hasattr(command, "commands"):
-        name, *words = words
-        assert name in command.commands, f"{page}: {line}"
-        command = command.commands[name]
-    command.make_context(name, words)  # a UsageError says what is wrong
-
-
-def test_commands_are_shown() -> None:
-    assert len(TYPED) > 20
