@@ -20,6 +20,7 @@ import * as orders from "./orders.js";
 import * as performance from "./performance.js";
 import { current, detail, follow } from "./route.js";
 import * as scoreboard from "./scoreboard.js";
+import * as taxes from "./taxes.js";
 import * as ticker from "./ticker.js";
 import * as tiles from "./tiles.js";
 import * as trades from "./trades.js";
@@ -33,7 +34,7 @@ const PAGES = {
   trades: (number) => trades.load(failed, number), orders: () => orders.load(failed), ticker: (symbol) => ticker.load(failed, symbol),
   calendar: () => calendar.load(), performance: () => performance.load(), scoreboard: () => scoreboard.load(),
   letter: (session) => letter.load(session), models: () => models.load(control),
-  backtests: (names) => backtests.load(failed, names),
+  backtests: (names) => backtests.load(failed, names), taxes: (year) => taxes.load(year),
 };
 const PLACES = { models: "models-page" };
 let newest = "", ready = null, status = null, held = null, gone = "";

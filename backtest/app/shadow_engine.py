@@ -10,6 +10,7 @@ from config.loader import digest
 from config.risk import RiskSettings
 from config.trading import TradingSettings
 from core.ports import Team
+from core.tax_lots import ALL_FILLS, tracked_lots
 from pipeline.dependencies import EngineDependencies
 from pipeline.engine import Engine
 from pipeline.null_parts import NullEventBus, NullMemory, no_events
@@ -46,5 +47,6 @@ def shadow_engine(
             refresh_limits=lambda: (),
             route=OrderRoute.PAPER_BUILTIN.value,
             initial_cash=Decimal(repr(trading.broker.initial_cash_usd)),
+            lots=tracked_lots(ledger.fills(ALL_FILLS), trading.taxes.pick_lots),
         )
     )

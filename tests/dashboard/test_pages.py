@@ -20,6 +20,8 @@ from adapters.metrics import Metrics
 from api.app import create_app
 from api.schemas.scoreboard import ScoreboardAnswer
 from config.environment import read_environment
+from core.lots import first_in_first_out
+from core.tax_lots import ALL_FILLS, tracked_lots
 from tests.dashboard.page_laws import CONTRAST, CUT_OFF, PHONE, TEXT_CONTRAST_MIN, Seen, serious_findings
 from tests.servers.daemon import Process, free_port, own_settings
 from tests.simulation.desk import Desk, history_of, moments, open_desk, ready, serve
@@ -28,7 +30,7 @@ WAIT_MS_MAX = 30_000
 TRADES_MIN = 3
 PAGES = (
     "overview", "trades", "orders", "ticker", "calendar", "performance", "scoreboard", "letter", "models",
-    "backtests", "log",
+    "backtests", "taxes", "log",
 )  # fmt: skip
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
 Visit = Callable[..., Page]
@@ -123,6 +125,24 @@ def test_trades_sort_and_filter_by_keyboard(visit: Visit, served: Served) -> Non
     page.get_by_role("searchbox").fill(trades[0].symbol.lower())
     matching = sum(trade.symbol == trades[0].symbol for trade in trades)
     expect(page.locator("#trades tbody tr")).to_have_count(matching)
+
+
+def test_the_taxes_are_the_ledgers_to_the_cent(visit: Visit, served: Served) -> None:
+    fills = served.desk.ledger.fills(ALL_FILLS)
+    tracked = tracked_lots(fills, first_in_first_out)
+    year = max(sale.sold.year for sale in tracked.sales)
+    page = visit(f"taxes/{year}")
+    gain = sum((sale.gain_usd for sale in tracked.sales if sale.sold.year == year), Decimal(0))
+    short = page.get_by_role("region", name=f"Sales of {year}").get_by_role("row", name="Short term")
+    expect(short).to_contain_text(f"{'-' if gain < 0 else ''}${abs(gain):,.2f}")
+    expect(page.get_by_role("region", name="Lots held").locator("tbody tr")).to_have_count(
+        sum(len(lots) for lots in tracked.lots.values())
+    )
+    expect(page.locator("#taxes")).to_contain_text("no tax advice")
+    with page.expect_download() as caught:
+        page.get_by_role("link", name="Form 8949").click()
+    lines = caught.value.path().read_text().splitlines()
+    assert len(lines) == 1 + sum(sale.sold.year == year for sale in tracked.sales)
 
 
 def test_trades_sort_on_a_phone(visit: Visit, served: Served) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,6 +19,7 @@ from analysis.trades import round_trips
 from backtest.app.run_folder import TRADE_COLUMNS, keep_run
 from backtest.app.run_page import write_page
 from backtest.verdict import verdict
+from core.errors import DataError
 from tests.simulation.backtests import BOOKS, spec, study
 
 
@@ -100,6 +103,36 @@ def test_the_page_needs_nothing_from_outside_and_shows_every_trade(kept: Path) -
     ):
         assert said in text
     assert str(BOOKS) in text
+
+
+def test_the_worked_example_reads_it(kept: Path) -> None:
+    example = Path(__file__).parents[2] / "docs/examples/read_backtest.py"
+    read = subprocess.run([sys.executable, example, kept], capture_output=True, text=True, check=False)
+    assert read.returncode == 0, read.stderr
+    assert verdict(study("pipeline").report) in read.stdout
+    assert "above random_p95" in read.stdout
+
+
+def test_where_nothing_can_be_written_it_says_so_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"could not be kept .* figures are not affected"):
+        keep_run(study("pipeline"), spec(), tmp_path / "file")
+
+
+def test_a_run_without_a_trade_is_kept_too(tmp_path: Path) -> None:
+    whole = study("pipeline")
+    flat = np.ones(len(whole.run.sessions))
+    one = (1.0,) * len(flat)
+    report = replace(
+        whole.report,
+        curves=dict.fromkeys(whole.report.curves, one),
+        fan=dict.fromkeys(whole.report.fan, one),
+        exposure=(0.0,) * len(flat),
+    )
+    idle = replace(whole, report=report, run=replace(whole.run, fills=(), equity=flat, exposure=flat * 0))
+    page = write_page(keep_run(idle, spec(), tmp_path)).read_text("utf-8")
+    assert "0 closed" in page
+    assert len(parquet.read_table(next(tmp_path.iterdir()) / "trades.parquet")) == 0
 
 
 def test_the_same_run_is_the_same_bytes_and_another_gets_a_folder_of_its_own(kept: Path) -> None:
