@@ -20,8 +20,17 @@ from config.loader import FOLDER
 
 ROOT = Path(__file__).parents[2]
 SECONDS_MAX = 90.0
-SMALL_MODELS = {"quant": {"n_estimators": 20, "calibration_folds": 2}, "regime": {"restarts": 1}}
-WITH_SETTINGS = "import pathlib, sys, server; server.leave(server.main(pathlib.Path(sys.argv[1])))"
+SMALL_MODELS = {
+    "quant": {"n_estimators": 20, "calibration_folds": 2},
+    "regime": {"restarts": 1},
+    "rl": {"timesteps": 1_000},
+}
+WITH_SETTINGS = """
+import sys
+from pathlib import Path
+import server
+server.leave(server.main(Path(sys.argv[1])))
+"""
 OURS = ("ALPACA_", "TRADING_", "NEO4J_", "LIVE_", "ENABLE_CRON", "DATA_PROVIDER", "STATE_DIR")
 
 
