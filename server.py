@@ -20,6 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from adapters.backtest_runs import FileBacktestRuns
+from adapters.calendar import NyseCalendar
 from api.app import create_app, system_clock
 from api.connections.http import HeaderRefusal, LimitedHttpProtocol
 from api.connections.websocket import LimitedWebSocketProtocol
@@ -119,6 +120,7 @@ def web_server(environment: Environment, daemon: Daemon, clock: Clock = system_c
         history=daemon.history,
     )
     app.state.settings_access = daemon.settings
+    app.state.calendar = NyseCalendar()
     app.state.live_confirmation = daemon.engines.brokers.live
     app.state.backtest_runs = FileBacktestRuns(environment.state_dir / RUNS)
     app.state.pick_lots = daemon.engines.trading.taxes.pick_lots

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from config.allocation import BaselineSettings, DiversifiedSettings
 from config.broker import BrokerSettings
@@ -92,6 +92,12 @@ class WatchlistSettings(Frozen):
     """The stocks that may be bought: some of the universe, or stocks of one's own; none named: the universe's."""
 
     tickers: tuple[Ticker, ...] = ()
+
+    @field_validator("tickers")
+    @classmethod
+    def each_once(cls, tickers: tuple[str, ...]) -> tuple[str, ...]:
+        """Drop what is there again, in another spelling too."""
+        return tuple(dict.fromkeys(tickers))
 
 
 class DataSettings(Frozen):

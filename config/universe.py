@@ -90,7 +90,12 @@ def _on_day(universe: Universe, name: str, day: str) -> Universe:
 
 def with_universe(content: Mapping[str, Any], folder: Path = FOLDER) -> dict[str, Any]:
     """Return settings whose universe, if they name one, is read from its file."""
-    name = content.get("universe")
-    if not isinstance(name, str):
+    name = content.get("universe", {})
+    if isinstance(name, Mapping):
         return dict(content)
+    if not isinstance(name, str):
+        raise SettingsError(
+            f"trading.json: universe: {name!r:.80} is no name.",
+            hint=f"Such as {', '.join((DEFAULT_NAME, *INDICES))}.",
+        )
     return {**content, "universe": AS_JSON.dump_python(read_universe(name, folder), mode="json")}

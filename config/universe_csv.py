@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from config.bounded_file import read_bounded
 from config.universe_file import Listed, Listing
@@ -34,9 +35,7 @@ def read_csv(path: Path) -> Listing:
         reader = csv.DictReader(body.decode("utf-8-sig").splitlines(), strict=True)
         columns = tuple(name.strip().lower() for name in reader.fieldnames or ())
         reader.fieldnames = columns
-        rows = [
-            (f"line {reader.line_num}", {k: (v or "").strip() for k, v in row.items() if k}) for row in reader
-        ]
+        rows = [(f"line {reader.line_num}", _fields(row, reader.line_num, path)) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise SettingsError(f"{path} is not CSV in UTF-8: {plain_reason(error)}.", hint=HINT) from error
     if set(columns) == {"date", "ticker"}:
@@ -44,6 +43,16 @@ def read_csv(path: Path) -> Listing:
     if "ticker" in columns and set(columns) <= SPAN_COLUMNS:
         return Listing(path=path, stocks=[_spanned(place, row, path) for place, row in rows])
     raise SettingsError(f"{path} has the columns {', '.join(columns) or 'none'}.", hint=HINT)
+
+
+def _fields(row: Mapping[str | None, Any], line: int, path: Path) -> dict[str, str]:
+    """Return a line's fields by column; one with more fields than columns would be read askew."""
+    if None in row:
+        raise SettingsError(
+            f"{path}: line {line}: {', '.join(row[None])} is more than the first line has columns for.",
+            hint='Put a field with a comma in quotes: "Tech, hardware".',
+        )
+    return {str(name): (value or "").strip() for name, value in row.items()}
 
 
 def _by_date(rows: Sequence[tuple[str, Mapping[str, str]]], path: Path) -> list[Listed]:

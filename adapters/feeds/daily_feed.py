@@ -10,6 +10,7 @@ from typing import NamedTuple
 from adapters.clock import SystemClock
 from adapters.clock_offset import ClockOffset
 from adapters.feeds.action_gate import ActionGate, Admitted
+from adapters.feeds.ended_listings import LiveListings
 from adapters.feeds.quality import Inspection, inspect, too_many_missing
 from adapters.feeds.quote_references import UNKNOWN, References, references_of
 from adapters.feeds.quote_times import clock_suspected, on_our_clock
@@ -87,6 +88,7 @@ class DailyFeed:
         self._settings = settings
         self._headlines = headlines
         self._inspection: Inspection | None = None
+        self._listings: LiveListings | None = None
         self._start = date.max
         self._latest: datetime | None = None
         self._failures = 0
@@ -164,7 +166,9 @@ class DailyFeed:
             for name in self._frozen.keys() - admitted.frozen.keys():
                 LOG.warning("%s is traded again.", name)
             self._frozen = admitted.frozen
-        return admitted
+        given = self._polled.given if self._polled else {}
+        ended = self._listings.until(len(known.sessions), given) if self._listings else ()
+        return admitted._replace(actions=(*admitted.actions, *ended))
 
     def _refresh_outdated(self, as_of: datetime) -> None:
         """Fetch anew at once what an action made outdated; the same one again only after the usual wait."""
@@ -192,6 +196,8 @@ class DailyFeed:
         if not len(panel.sessions):
             raise DataError(f"{self.source} gave no bars from {self._start} to {end}.")
         self._inspection = inspect(panel, self._settings, fetched_at=as_of)
+        share_max = self._settings.missing_symbols_max_pct
+        self._listings = LiveListings(panel, share_max)  # a bar that the gate masked was there
         self.fault = ""
         self.fetched_at = as_of
         self._incomplete = self.source in self._source.notes

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path
 
 from api.dependencies import Nothing, ServiceDependency, StartedService, StrictRoute, WaitingService
+from api.exchange_hours import NoteAt, with_note
 from api.openapi import SERVICE_CALL, problems
 from api.routes.decide import recorded
 from api.schemas.base import Data
@@ -41,18 +42,18 @@ async def resume(
 
 
 @router.post("/flatten", responses=problems(409, 422, 503))
-async def flatten(service: StartedService, _: Nothing) -> FlattenedAnswer:
+async def flatten(service: StartedService, note_at: NoteAt, _: Nothing) -> FlattenedAnswer:
     """Sell every position and enter nothing until resumed; every step works on it until nothing is held."""
     report = await service.flatten()
-    decision = DecisionAnswer.of_report(report, recorded(service, report))
+    decision = with_note(DecisionAnswer.of_report(report, recorded(service, report)), note_at)
     return FlattenedAnswer.of_decision(decision, service.flatten_progress())
 
 
 @router.post("/sell", responses=problems(409, 422, 503))
-async def sell(service: StartedService, body: SellRequest) -> DecisionAnswer:
+async def sell(service: StartedService, note_at: NoteAt, body: SellRequest) -> DecisionAnswer:
     """Sell one position, or a part of it, now."""
     report = await service.sell(body.symbol, body.quantity)
-    return DecisionAnswer.of_report(report, recorded(service, report))
+    return with_note(DecisionAnswer.of_report(report, recorded(service, report)), note_at)
 
 
 @router.post("/orders/{client_order_id}/cancel", responses=SERVICE_CALL)

@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path
 
 from api.dependencies import Limit, Now, ServiceDependency, StrictRoute, WaitingService
+from api.exchange_hours import NoteAt, with_note
 from api.openapi import SERVICE_CALL, problems
 from api.schemas.base import Data
 from api.schemas.decision import DecisionAnswer, DecisionsAnswer, DecisionSummary
@@ -25,25 +26,29 @@ DecideBody = Annotated[DecideRequest, Body(default_factory=DecideRequest)]
 
 
 @router.post("/decide/v3", responses=SERVICE_CALL)
-async def decide_v3(service: WaitingService, now: Now, body: DecideBody) -> DecisionAnswer:
+async def decide_v3(service: WaitingService, now: Now, note_at: NoteAt, body: DecideBody) -> DecisionAnswer:
     """Run the whole pipeline: market, ranker, RL, sentiment, synthesizer, risk."""
-    return await _decide(service, DECIDE, body, now)
+    return with_note(await _decide(service, DECIDE, body, now), note_at)
 
 
 @router.post("/decide", responses=SERVICE_CALL)
-async def decide_v2(service: WaitingService, now: Now, body: DecideBody) -> DecisionAnswer:
+async def decide_v2(service: WaitingService, now: Now, note_at: NoteAt, body: DecideBody) -> DecisionAnswer:
     """Run the legacy v2 vote: six signals and no ranker."""
-    return await _decide(service, DECIDE_V2, body, now)
+    return with_note(await _decide(service, DECIDE_V2, body, now), note_at)
 
 
 @router.post("/execute", responses=SERVICE_CALL)
 async def execute(
-    service: WaitingService, body: Annotated[ExecuteRequest, Body(default_factory=ExecuteRequest)]
+    service: WaitingService,
+    note_at: NoteAt,
+    body: Annotated[ExecuteRequest, Body(default_factory=ExecuteRequest)],
 ) -> ExecutionAnswer:
     """Send a decision's approved orders; unless `dry_run` is false, only say what would be sent."""
     done = await service.execute(body.decision_id, dry_run=body.dry_run)
     orders = described_orders(done.orders, service.ledger)
-    return ExecutionAnswer.of(done, orders=orders, data=Data.of_now(service))
+    data = Data.of_now(service)
+    note = note_at(data.as_of) if orders and data.as_of else ""
+    return ExecutionAnswer.of(done, orders=orders, warnings=[*done.warnings, *filter(None, [note])], data=data)
 
 
 @router.get("/decisions", responses=problems(422, 503))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -38,6 +39,7 @@ def examine(variables: Mapping[str, str]) -> Iterator[Finding]:
     settings = read_settings(variables)
     yield from settings.findings
     yield machine.port(variables)
+    yield machine.exchange(datetime.now(UTC))
     if settings.environment:
         yield machine.disk(settings.environment.state_dir)
         yield from machine.permissions(settings.environment.state_dir, settings.environment.artefact_dir)

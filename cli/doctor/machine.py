@@ -11,6 +11,7 @@ import socket
 import stat
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from cli.client import EngineClient, daemon_url
 from cli.doctor.findings import Finding, fault, ok, unused, warning
 from config.loader import FOLDER
 from core.errors import EngineError
+from core.times import NEW_YORK
 
 PYTHON_MIN, PYTHON_MAX = (3, 11), (3, 13)
 HEALTH_SECONDS_MAX = 3.0
@@ -95,6 +97,16 @@ def port(variables: Mapping[str, str]) -> Finding:
         )
     finally:
         client.close()
+
+
+def exchange(now: datetime) -> Finding:
+    """Check what the calendar says of the exchange by this machine's clock."""
+    from daemon.wiring.exchange import hours_at  # noqa: PLC0415  # heavy: the calendar
+
+    is_open, until = hours_at(now)
+    local = f"{until.astimezone(NEW_YORK):%a %Y-%m-%d %H:%M} New York" if until else "a time that is not known"
+    said = f"open until {local}" if is_open else f"closed, opens {local}"
+    return ok("exchange", f"NYSE is {said}; here it is {now.astimezone(NEW_YORK):%a %H:%M} there")
 
 
 def disk(state_dir: Path) -> Finding:

@@ -41,7 +41,7 @@ def broker(environment: Environment) -> Iterator[Finding]:
     }
     with httpx.Client(headers=headers, timeout=ANSWER_SECONDS_MAX) as http:
         yield _account(http, url, kind)
-        yield _clock_of(http, url)
+        yield from _clock_of(http, url)
         yield _data_plan(http, environment.alpaca_base_url or DATA_URL)
 
 
@@ -68,13 +68,26 @@ def _account(http: httpx.Client, url: str, kind: str) -> Finding:
     return ok("keys", found)
 
 
-def _clock_of(http: httpx.Client, url: str) -> Finding:
+def _clock_of(http: httpx.Client, url: str) -> Iterator[Finding]:
+    """Check the broker's clock against this machine's, and its exchange hours against the calendar's."""
+    from daemon.wiring.exchange import hours_at  # noqa: PLC0415  # heavy: the calendar
+
     try:
-        answer = http.get(f"{url}/v2/clock")
-        there = datetime.fromisoformat(answer.raise_for_status().json()["timestamp"])
+        clock = http.get(f"{url}/v2/clock").raise_for_status().json()
+        there = datetime.fromisoformat(clock["timestamp"])
     except (httpx.HTTPError, ValueError, KeyError) as error:
-        return warning("clock", f"Alpaca's cannot be read ({type(error).__name__})", "Ask again in a moment.")
-    return _offset(there, datetime.now(UTC), "Alpaca")
+        yield warning("clock", f"Alpaca's cannot be read ({type(error).__name__})", "Ask again in a moment.")
+        return
+    yield _offset(there, datetime.now(UTC), "Alpaca")
+    is_open = hours_at(there)[0]
+    if clock.get("is_open") in (None, is_open):
+        return
+    found = f"Alpaca says it is {'closed' if is_open else 'open'}, the calendar the opposite"
+    yield warning(
+        "exchange hours",
+        found,
+        "Look at nyse.com: an unplanned closure, or an engine that is too old.",
+    )
 
 
 def _offset(there: datetime, here: datetime, whose: str) -> Finding:

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import structlog
 
+from core.times import market_date
 from core.universe import Universe
 from daemon.engine_service import EngineService
 from daemon.log_stream import LogStream
@@ -27,6 +29,7 @@ def degraded(engines: EngineFactory, scheduler: JobScheduler, notifications: Not
     return [
         *(f"environment: {what}" for what in engines.environment.unknown),
         *engines.trading.universe.notes,
+        *without_members(engines.trading.universe, engines.clock.now()),
         *engines.notes(),
         *engines.brokers.notes(),
         *scheduler.faults,
@@ -40,6 +43,17 @@ def degraded(engines: EngineFactory, scheduler: JobScheduler, notifications: Not
         *engines.scores.faults,
         *notifications.faults,
         *lost_log(sys.stderr),
+    ]
+
+
+def without_members(universe: Universe, now: datetime) -> list[str]:
+    """Say so when none of the universe's stocks belongs to it today: nothing can be bought."""
+    today = np.array([market_date(now)], dtype="datetime64[D]")
+    if not universe.is_dated or universe.members(today, universe.stocks).any():
+        return []
+    return [
+        f"universe {universe.name}: none of its {len(universe.stocks)} stocks belongs to it today, so nothing is "
+        "bought: mend its dates, or choose another universe"
     ]
 
 

@@ -101,7 +101,11 @@ def training_samples(bars: BarPanel, table: FactorTable, settings: QuantSettings
     chosen = np.isfinite(labels) & complete_enough(z)
     rows, columns = np.nonzero(chosen)
     if not rows.size:
-        raise DataError("No stock of the window has factors and a label.", hint="Check the feed's bars.")
+        most = int(np.isfinite(forward).sum(axis=1).max())
+        raise DataError(
+            f"No session of the window has {STOCKS_MIN} stocks to rank; the most had {most}.",
+            hint="The ranker needs a universe of more stocks; where it has them, check the feed's bars.",
+        )
     days = rows + first
     ends = int(days[-1]) + settings.horizon_sessions
     return Samples(

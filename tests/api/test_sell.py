@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from core.types import BarPanel
 from core.universe import Sector, Universe
 from tests.api.problem import assert_problem
 from tests.default_universe import DEFAULT, STOCKS
-from tests.simulation.desk import Desk, market, moments, open_desk, serve
+from tests.simulation.desk import CALENDAR, Desk, market, moments, open_desk, serve
 
 
 @asynccontextmanager
@@ -34,6 +35,7 @@ async def trading(desk: Desk, universe: Universe = DEFAULT) -> AsyncIterator[htt
     while service.not_ready_reason():
         await asyncio.sleep(0.01)
     app = create_app(service, desk.hub, read_environment({}), Metrics(), universe=universe)
+    app.state.calendar = CALENDAR
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8787") as client:
         yield client
@@ -60,6 +62,23 @@ def test_a_position_is_sold_in_part_and_then_whole(tmp_path: Path) -> None:
             fills = (await client.get("/trades", params={"limit": 500})).json()["fills"]
             sold = [fill for fill in fills if (fill["ticker"], fill["side"]) == (symbol, "sell")]
             assert sum(Decimal(fill["quantity"]) for fill in sold) == held.quantity
+
+    asyncio.run(run())
+
+
+def test_what_is_sold_after_the_close_says_when_it_fills(tmp_path: Path) -> None:
+    desk = open_desk(tmp_path)
+
+    async def run() -> None:
+        async with trading(desk) as client:
+            assert CALENDAR.is_open(desk.clock.now())
+            symbol = next(iter(desk.engine.portfolio.positions))
+            by_day = (await client.post("/sell", json={"symbol": symbol, "quantity": 1})).json()
+            assert "its next open" not in str(by_day["notes"])
+            desk.clock.set(desk.clock.now() + timedelta(hours=8))
+            other = [*desk.engine.portfolio.positions][-1]
+            by_night = (await client.post("/sell", json={"symbol": other, "quantity": 1})).json()
+            assert any("orders fill at its next open, " in note for note in by_night["notes"])
 
     asyncio.run(run())
 

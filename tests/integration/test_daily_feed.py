@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +11,13 @@ import pytest
 from adapters.calendar import NyseCalendar
 from adapters.feeds.action_table import NO_ACTIONS, ActionTable
 from adapters.feeds.daily_feed import DailyFeed
+from adapters.feeds.ended_listings import SILENT_SESSIONS
 from adapters.feeds.panel_feed import PanelFeed
 from adapters.simulated.market import SimulatedMarket
 from config.trading import DataSettings
 from core.errors import DataError
-from core.types import BarPanel, Quote
+from core.market import FIELDS
+from core.types import ActionKind, BarPanel, MarketView, Quote
 from tests.default_universe import DEFAULT
 
 CALENDAR = NyseCalendar()
@@ -249,3 +252,47 @@ def test_looking_twice_within_a_poll_confirms_nothing() -> None:
     for seconds in (0, 10, 20, 31, 59):
         assert "AAPL" in feed.view(MONDAY_OPEN + timedelta(minutes=60, seconds=seconds)).stale
     assert "AAPL" in feed.view(MONDAY_OPEN + timedelta(minutes=65)).quotes, "a crash, at the second poll"
+
+
+class Delisting(Vendor):
+    """A vendor without bars and quotes of some symbols after a day; some are quoted all the same."""
+
+    def __init__(self, gone: Sequence[str], last: date, quoted: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.gone, self.last, self.quoted = gone, last, quoted
+
+    def bars(self, symbols: Sequence[str], start: date, end: date) -> BarPanel:
+        panel = super().bars(symbols, start, end)
+        after = panel.sessions > np.datetime64(self.last, "D")
+        lost = after[:, None] & np.isin(symbols, self.gone)[None, :]
+        fields: dict[str, Any] = {name: np.where(lost, np.nan, getattr(panel, name)) for name in FIELDS}
+        return replace(panel, **fields)
+
+    def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:
+        return super().quotes([one for one in symbols if one not in self.gone or one in self.quoted], at)
+
+
+def view_after(vendor: Vendor, sessions: int, hours: float) -> MarketView:
+    """Look so many sessions after Monday, from its close or, with fewer hours, within it."""
+    days = CALENDAR.sessions(MONDAY_OPEN.date(), date(2024, 4, 30))
+    feed = DailyFeed(vendor, CALENDAR, SYMBOLS, SETTINGS)
+    return feed.view(days[sessions][1] + timedelta(hours=hours))
+
+
+def test_a_live_listing_that_ended_is_paid_out_at_its_last_close_after_ten_silent_sessions() -> None:
+    vendor = Delisting(["NVDA"], MONDAY_OPEN.date())
+    assert view_after(vendor, SILENT_SESSIONS, 3.0).actions == ()
+    view = view_after(vendor, SILENT_SESSIONS, 8.0)
+    (action,) = view.actions
+    assert (action.symbol, action.kind) == ("NVDA", ActionKind.DELISTING)
+    close = view.bars.close[:, view.bars.column["NVDA"]]
+    assert float(action.cash_per_share) == pytest.approx(close[np.isfinite(close)][-1], abs=1e-4)
+    assert "NVDA" in view.stale
+    assert view_after(vendor, SILENT_SESSIONS + 5, 1.0).actions == view.actions
+
+
+def test_what_is_still_quoted_or_falls_silent_with_many_others_is_not_taken_as_delisted() -> None:
+    quoted = Delisting(["NVDA"], MONDAY_OPEN.date(), quoted=["NVDA"])
+    assert view_after(quoted, SILENT_SESSIONS + 2, 1.0).actions == ()
+    many = Delisting(["NVDA", "JPM", "XOM"], MONDAY_OPEN.date())
+    assert view_after(many, SILENT_SESSIONS + 2, 1.0).actions == ()

@@ -30,6 +30,7 @@ def answer_admin(book: Book, data: AlpacaData, asked: Asked) -> Answer:
         "event": _event,
         "order": lambda book, values: Desk(book).submit(values),
         "replace": _replace,
+        "cancel": _cancel,
         "bars": lambda _, values: _bars(data, values),
         "settings": _settings,
     }
@@ -116,6 +117,11 @@ def _replace(book: Book, values: Any) -> Answer:
     order = book.orders[book.ids[values["client_order_id"]]]
     asked = {"qty": values["qty"], "client_order_id": values.get("new_client_order_id")}
     return Desk(book).replace(order, asked)
+
+
+def _cancel(book: Book, values: Any) -> Answer:
+    Desk(book).cancel(book.orders[book.ids[values["client_order_id"]]])
+    return DONE
 
 
 def _bars(data: AlpacaData, values: Any) -> Answer:

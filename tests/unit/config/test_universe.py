@@ -166,6 +166,7 @@ def test_a_file_of_ones_own_wins_over_an_index(folder: Path) -> None:
         ("a.csv", "tickers\nKO\n", "has the columns tickers"),
         ("a.csv", "date,ticker\n2020-13-01,KO\n", "line 2: '2020-13-01' is not a date"),
         ("a.csv", "date,ticker\n,KO\n", "there is no date"),
+        ("a.csv", "ticker,sector,etf\nKO,Food, drinks,XLP\n", "line 2: XLP is more than the first line has"),
         ("a.csv", "", "has the columns none"),
         ("a.csv", "ticker,sector,etf\nKO,Food,XLP\nPEP,Food,PBJ\n", "Food has two ETFs, XLP and PBJ"),
     ],
@@ -185,3 +186,14 @@ def test_an_unknown_universe_is_refused_with_the_nearest_name(folder: Path) -> N
     own(folder, "energy.csv", "ticker\nXOM\n")
     with pytest.raises(SettingsError, match="the nearest known name is energy"):
         set_trading(folder, universe="enrgy")
+
+
+def test_a_watchlist_has_each_stock_once_in_whatever_spelling(folder: Path) -> None:
+    assert set_trading(folder, watchlist={"tickers": ["aapl", "MSFT", "AAPL", "brk-b", "BRK.B"]}).stocks == (
+        "AAPL", "MSFT", "BRK.B",
+    )  # fmt: skip
+
+
+def test_a_universe_that_is_no_name_is_told_as_that(folder: Path) -> None:
+    with pytest.raises(SettingsError, match="universe: 7 is no name"):
+        set_trading(folder, universe=7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from config.environment import Environment, read_environment
 from tests.servers.daemon import free_port
 from tests.servers.local_http import Answer, Asked, local_server
 
+CLOCK: Mapping[str, object] = {}  # what it says besides the time
 ACCOUNT = {"status": "ACTIVE", "equity": "100000", "trading_blocked": False}
 
 
@@ -22,11 +24,13 @@ def with_keys(port: int) -> Environment:
     )
 
 
-def examined(account: Answer, offset: timedelta = timedelta(0), data_status: int = 200) -> dict[str, Finding]:
+def examined(
+    account: Answer, offset: timedelta = timedelta(0), data_status: int = 200, clock: Mapping[str, object] = CLOCK
+) -> dict[str, Finding]:
     def answer(request: Asked) -> Answer:
         assert request.headers["apca-api-key-id"] == "k"
         if request.path == "/v2/clock":
-            return Answer(body={"timestamp": (datetime.now(UTC) + offset).isoformat()})
+            return Answer(body={"timestamp": (datetime.now(UTC) + offset).isoformat(), **clock})
         return account if request.path == "/v2/account" else Answer(status=data_status, body={})
 
     with local_server(answer) as port:
@@ -61,6 +65,14 @@ def test_a_clock_that_is_off_is_a_fault(seconds: int) -> None:
     clock = examined(Answer(body=ACCOUNT), timedelta(seconds=-seconds))["clock"]
     assert clock.verdict is Verdict.FAULT
     assert f"{'+' if seconds > 0 else '-'}30." in clock.found or f"{seconds:+d}" in clock.found
+
+
+def test_exchange_hours_that_contradict_the_calendar_are_said() -> None:
+    saturday = {"timestamp": "2024-03-09T16:00:00+00:00"}
+    assert "exchange hours" not in examined(Answer(body=ACCOUNT), clock={**saturday, "is_open": False})
+    told = examined(Answer(body=ACCOUNT), clock={**saturday, "is_open": True})["exchange hours"]
+    assert told.verdict is Verdict.WARNING
+    assert "Alpaca says it is open" in told.found
 
 
 def test_a_broker_that_does_not_answer_is_a_fault() -> None:

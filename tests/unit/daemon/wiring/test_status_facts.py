@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, date, datetime
 
+from core.universe import Sector, Span, Universe
 from daemon.log_stream import LogStream
-from daemon.wiring.status_facts import lost_log
+from daemon.wiring.status_facts import lost_log, without_members
 
 
 def test_a_log_that_was_lost_is_told_with_how_much_of_it() -> None:
@@ -23,3 +25,14 @@ def test_a_log_that_was_lost_is_told_with_how_much_of_it() -> None:
 
 def test_another_stream_tells_nothing() -> None:
     assert lost_log(io.StringIO()) == []
+
+
+def test_a_universe_to_which_no_stock_belongs_today_is_told() -> None:
+    noon = datetime(2025, 3, 3, 17, tzinfo=UTC)
+    sectors = {"Other": Sector("SPY", ("AAPL", "MSFT"))}
+    later = {stock: (Span(date(2030, 1, 2), None),) for stock in ("AAPL", "MSFT")}
+    (told,) = without_members(Universe(name="mine", source="t", sectors=sectors, membership=later), noon)
+    assert told.startswith("universe mine: none of its 2 stocks belongs to it today")
+    one = Universe(name="mine", source="t", sectors=sectors, membership={"AAPL": later["AAPL"]})
+    assert without_members(one, noon) == []
+    assert without_members(Universe(name="mine", source="t", sectors=sectors), noon) == []
