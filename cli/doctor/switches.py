@@ -75,6 +75,6 @@ def live_lines(environment: Environment, trading: TradingSettings) -> Iterable[s
         yield "This is real money. The first purchase waits for: trading-engine live CODE (the log has it)."
     elif route is OrderRoute.OWN:
         yield f"The broker {trading.broker.name} moves real money unless its class says is_paper = True."
-        yield "If it does: LIVE_TRADING and broker.mode must agree, and the first purchase waits for a person's word."
+        yield "If it does, it needs LIVE_TRADING and broker.mode live, and the first purchase a person's word."
     else:
         yield "No real money can be moved as it is set now."
