@@ -107,6 +107,7 @@ def test_the_trades_are_the_ledgers_to_the_cent(visit: Visit, served: Served, tm
     total = sum((trade.profit_usd for trade in trades), Decimal(0))
     said = f"{'-' if total < 0 else ''}${abs(total):,.2f}"
     expect(page.locator("#trades [role=status]")).to_contain_text(f"profit {said}")
+    expect(page.get_by_role("group", name="Pages of Closed round trips")).to_be_hidden()
     with page.expect_download() as caught:
         page.get_by_role("link", name="CSV").click()
     caught.value.save_as(tmp_path / "trades.csv")
