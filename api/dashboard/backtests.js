@@ -59,6 +59,7 @@ async function watch(job_id, failed) {
     for (;;) {
       const { status, progress, message, result, error } = await ask(`/jobs/${encodeURIComponent(job_id)}`);
       const place = by("backtest-job");
+      if (status === "done" && !result.run) throw new Error(result.run_fault);
       if (status === "done") {
         if (current() === "backtests" && place) location.hash = `#/backtests/${encodeURIComponent(result.run)}`;
         return;

@@ -42,6 +42,28 @@ export function sell({ ticker, quantity, value }) {
   });
 }
 
+/** Ask whether one open order is to be cancelled. */
+export function cancel({ client_order_id, ticker, side, quantity, filled_quantity, route }) {
+  confirm({
+    title: `Cancel the ${side} of ${ticker}?`, verb: "Cancel the order",
+    text: `${shares(quantity - filled_quantity)} of ${shares(quantity)} shares have not traded; they are taken back at ${route}. What has traded stays.`,
+    send: () => ask(`/orders/${encodeURIComponent(client_order_id)}/cancel`, "POST"), told: ({ status, filled_quantity: traded, reason }) => `${side} ${ticker}: ${words(status)}, ${shares(traded)} traded${reason ? `, ${reason}` : ""}.`,
+  });
+}
+
+/** Ask whether limits are to be changed; `lines` say how, one each. */
+export function setLimits(changes, lines) {
+  confirm({
+    title: "Change these limits?", text: `${lines.join("; ")}. They go into config/risk.json and hold from the next step on. No order is sent now.`, verb: "Change them",
+    send: () => ask("/risk", "POST", { changes, dry_run: false }), told: ({ changes: made, takes_effect }) => `${made.length} changed; it holds ${takes_effect}.`,
+  });
+}
+
+/** Ask whether a job is to be run now. */
+export function run(act) {
+  confirm({ ...act, text: act.text(scene) });
+}
+
 /** Ask whether a new ranker is to be trained. */
 export function retrain() {
   confirm({

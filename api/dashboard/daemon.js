@@ -2,10 +2,12 @@
 
 import { by, facts, fill, made, table } from "./dom.js";
 import { countdown, known, moment, percent, words } from "./format.js";
+import { runButton } from "./run_now.js";
 
 const RUNS_SHOWN = 5;
 
-export function show(status) {
+/** Show it; `runNow` asks whether a job is to be run now. */
+export function show(status, runNow) {
   const { data, broker, regime } = status;
   by("source").textContent = data ? `${data.source ?? "no feed"} to ${data.bars_until ?? "–"} · ${broker.orders_go_to}` : "starting";
   by("unwatched").textContent = status.unwatched ? "not automatic: nobody watches the stops" : "";
@@ -15,7 +17,7 @@ export function show(status) {
     ? `Regime ${words(regime.regime)}, probability ${percent(regime.probabilities[regime.regime]).replace("+", "")}, exposure scale ${regime.exposure_scale.toFixed(2)}`
     : "No regime has been judged yet.";
   models(status.models);
-  jobs(status.jobs, status.scheduler?.jobs ?? []);
+  jobs(status.jobs, status.scheduler?.jobs ?? [], runNow);
 }
 
 function models(cards) {
@@ -45,7 +47,7 @@ function drift({ drift: found, model_id }) {
   ].filter(Boolean).join("; ");
 }
 
-function jobs(long, planned) {
+function jobs(long, planned, runNow) {
   const runs = long.slice(0, RUNS_SHOWN);
   fill(by("jobs"),
     table("Scheduled jobs", [
@@ -53,6 +55,7 @@ function jobs(long, planned) {
       ["Next", next],
       ["Last", ({ last_run_at }) => moment(last_run_at)],
       ["Outcome", ({ skipped_reason, last_outcome }) => [skipped_reason, last_outcome].filter(Boolean).join(" · ") || "–"],
+      ["Act", ({ name }) => runButton(name, runNow)],
     ], planned),
     runs.length ? table("Long work", [
       ["Job", ({ kind }) => words(kind)],

@@ -7,6 +7,7 @@ import * as book from "./book.js";
 import * as calendar from "./calendar.js";
 import * as chart from "./chart.js";
 import * as condition from "./condition.js";
+import * as config from "./config.js";
 import * as control from "./control.js";
 import * as daemon from "./daemon.js";
 import * as decision from "./decision.js";
@@ -18,6 +19,7 @@ import * as models from "./models.js";
 import * as optional from "./optional.js";
 import * as orders from "./orders.js";
 import * as performance from "./performance.js";
+import * as risk from "./risk.js";
 import { current, detail, follow } from "./route.js";
 import * as scoreboard from "./scoreboard.js";
 import * as taxes from "./taxes.js";
@@ -31,10 +33,11 @@ const STATUS_MS = 10_000, EQUITY_MS = 600_000, REFRESH_MS = 300;
 const waiting = new Map();
 const told = { act: "", link: "" };
 const PAGES = {
-  trades: (number) => trades.load(failed, number), orders: () => orders.load(failed), ticker: (symbol) => ticker.load(failed, symbol),
+  trades: (number) => trades.load(failed, number), orders: () => orders.load(failed, control), ticker: (symbol) => ticker.load(failed, symbol),
   calendar: () => calendar.load(), performance: () => performance.load(), scoreboard: () => scoreboard.load(),
   letter: (session) => letter.load(session), models: () => models.load(control),
   backtests: (names) => backtests.load(failed, names), taxes: (year) => taxes.load(year),
+  risk: () => risk.load(control, failed), config: () => config.load(),
 };
 const PLACES = { models: "models-page" };
 let newest = "", ready = null, status = null, held = null, gone = "";
@@ -83,7 +86,7 @@ async function readStatus() {
   status = await ask("/status");
   control.showState(status.trading_state, status.state_reason);
   control.note({ route: status.broker?.orders_go_to ?? "nowhere yet" });
-  daemon.show(status);
+  daemon.show(status, control.run);
   condition.show(status);
   optional.show(status, control.train);
   tiles.show(status, held);
@@ -170,6 +173,7 @@ function begin() {
     soon("status", readStatus);
     soon("book", readBook);
     soonPage("orders");
+    soonPage("risk");
   }, failed);
   for (const work of [readEquity, readStatus, readBook]) attempt(work);
   follow((page, part) => {

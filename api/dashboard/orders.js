@@ -7,10 +7,11 @@ import { known, money, moment, shares, words } from "./format.js";
 import { sortable } from "./sortable.js";
 
 const ORDERS_MAX = 500;
+const OPEN = new Set(["recorded", "submitted", "partially_filled"]);
 const number = (value) => (known(value) ? Number(value) : null);
 const when = (at) => made("time", { datetime: at }, moment(at));
 
-const SENT = (failed) => [
+const SENT = (failed, acts) => [
   ["Ticker", ({ ticker }) => tickerLink(ticker), "", ({ ticker }) => ticker],
   ["Made", ({ created_at }) => when(created_at), "", ({ created_at }) => created_at],
   ["Side", ({ side }) => side, "", ({ side }) => side],
@@ -23,6 +24,7 @@ const SENT = (failed) => [
   ["Rule", ({ rule }) => words(rule), "", ({ rule }) => words(rule)],
   ["Reason", ({ reason }) => reason || "–", "text", ({ reason }) => reason],
   ["Went to", ({ route }) => route, "", ({ route }) => route],
+  ["Act", (order) => (OPEN.has(order.status) ? made("button", { class: "danger small", "aria-label": `Cancel ${order.side} ${order.ticker}`, onclick: () => acts.cancel(order) }, "cancel") : "–")],
   ["Why", ({ ticker, decision_id, side }) => whyButton(`Why ${side} ${ticker}`, () => whyDecided(decision_id, ticker), failed)],
 ];
 
@@ -35,10 +37,11 @@ const REFUSED = [
   ["Observed", ({ observed }) => observed, "number", ({ observed }) => observed],
 ];
 
-export async function load(failed) {
+/** Fill the page; `acts` are the questions of control.js. */
+export async function load(failed, acts) {
   const { orders, refused } = await ask(`/orders?limit=${ORDERS_MAX}`);
   fill(by("orders"), orders.length
-    ? sortable({ caption: "Orders, newest first", file: "orders.csv", columns: SENT(failed), rows: orders })
+    ? sortable({ caption: "Orders, newest first", file: "orders.csv", columns: SENT(failed, acts), rows: orders })
     : made("p", { class: "empty" }, "No order has been made yet."));
   fill(by("refused"), refused.length
     ? sortable({ caption: "Refused by a limit before an order was made", file: "refused.csv", columns: REFUSED, rows: refused })

@@ -5,6 +5,7 @@ import * as bokeh from "./bokeh.js";
 import { by, fill, made, table } from "./dom.js";
 import { whyButton, whyDecided } from "./entry.js";
 import { known, money, moment, percent, shares, signed, tone, words } from "./format.js";
+import { detail } from "./route.js";
 import { sortable } from "./sortable.js";
 import { COLUMNS, summary } from "./trades.js";
 
@@ -27,6 +28,7 @@ export async function load(failed, symbol) {
   if (!name) return fill(by("ticker"), made("p", { class: "empty" }, "Name a ticker of the universe, or choose one on another page."));
   fill(by("ticker"), made("p", { class: "empty" }, `Asking for ${name}.`));
   const found = await ask(`/tickers/${encodeURIComponent(name)}`);
+  if (detail() !== symbol) return; // another was asked for meanwhile
   shown = found;
   fill(by("ticker"), said(found), made("div", { id: "ticker-chart", class: "chart", role: "img", "aria-label": sentence(found) }), legend(found),
     votes(found, failed), actions(found), headlines(found), trades(found));

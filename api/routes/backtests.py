@@ -69,7 +69,12 @@ def backtest_run(runs: Runs, name: Name) -> Response:
 def backtest_page(runs: Runs, name: Name) -> Response:
     """Give one run as a page to keep, without outside files."""
     headers = {"content-disposition": f'attachment; filename="{name}.html"'}
-    return Response(_found(runs.page(name), name), media_type="text/html", headers=headers)
+    _found(runs.run(name), name)
+    page = runs.page(name)
+    if page is None:
+        hint = "Run it again with --html; the daemon's own backtests have one."
+        raise RequestError(f"{name} was kept without a page.", hint=hint, status=404)
+    return Response(page, media_type="text/html", headers=headers)
 
 
 def _found(content: bytes | None, name: str) -> bytes:

@@ -76,17 +76,18 @@ def run(strategy: Strategy, arguments: argparse.Namespace, spec: BacktestSpec, e
             attribution=getattr(arguments, "attribution", False),
         )
     path = save(study.report, arguments.out)
+    if arguments.json:
+        sys.stdout.buffer.write(to_json(figures(study.report)) + b"\n")
+    else:
+        show(study.report)
+        print(f"{path} and {path.with_suffix('.json').name}")  # noqa: T201  # a script prints
+    sys.stdout.flush()
     usual = arguments.out == CHARTS
     kept = keep_run(study, spec, environment.state_dir / "backtests" if usual else arguments.out / RUNS)
     said = [verdict(study.report), f"kept in {kept}"]
     if arguments.html:
         said.append(f"page: {write_page(kept)}")
     print("\n".join(said), file=sys.stderr)  # noqa: T201  # beside the figures, which stay as they are
-    if arguments.json:
-        sys.stdout.buffer.write(to_json(figures(study.report)) + b"\n")
-    else:
-        show(study.report)
-        print(f"{path} and {path.with_suffix('.json').name}")  # noqa: T201  # a script prints
     return 0
 
 

@@ -23,6 +23,8 @@ from backtest.verdict import verdict
 from charts.backtest_chart import draw_backtest
 from charts.fan_chart import draw_null
 from config.loader import as_text
+from core.errors import DataError
+from core.plain_words import plain_reason
 from core.round_trips import RoundTrip
 
 DIGEST_CHARACTERS = 12
@@ -42,17 +44,32 @@ def keep_run(study: Study, spec: BacktestSpec, parent: Path) -> Path:
     Path
         `STRATEGY-PROFILE-FIRST-LAST-DIGEST`, with a number behind where another run has that name: other bars,
         another seed or other books under the same settings. Nothing is overwritten by another run.
+
+    Raises
+    ------
+    core.errors.DataError
+        When it cannot be written; the run's figures are whole all the same.
     """
     content = to_json(content_of(study, spec))
-    folder = _folder_of(study.report, parent, content)
+    try:
+        folder = _folder_of(study.report, parent, content)
+        _write(study, content, folder)
+    except OSError as error:
+        raise DataError(
+            f"The run could not be kept in {parent}: {plain_reason(error)}. Its figures are not affected.",
+            hint="Make room or choose another folder, and run it again.",
+        ) from error
+    return folder
+
+
+def _write(study: Study, content: bytes, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").write_bytes(content)
-    (folder / "summary.json").write_bytes(to_json(summary_of(study.report)))
     for name, table in (("trades", trade_table(study)), ("equity", equity_table(study.report))):
         arrow_csv.write_csv(table, folder / f"{name}.csv")
         parquet.write_table(table, folder / f"{name}.parquet")
     _draw(study.report, folder)
-    return folder
+    (folder / "summary.json").write_bytes(to_json(summary_of(study.report)))  # last: only a whole run is listed
 
 
 def summary_of(report: Report) -> Mapping[str, Any]:

@@ -7,8 +7,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import RequestError, SettingsError
+from core.errors import DataError, RequestError, SettingsError
 from core.long_jobs import Job
+from core.plain_words import plain_reason
 from core.types import BarPanel
 
 if TYPE_CHECKING:
@@ -93,8 +94,11 @@ def backtest(
         stages=stages,
         attribution=attribution,
     )
-    kept = keep_run(study, spec, runs)
-    write_page(kept)
+    try:
+        kept = keep_run(study, spec, runs)
+        write_page(kept)
+    except (DataError, OSError) as error:  # a full disk costs the run's folder, not its figures
+        return {**figures(study.report), "run": "", "run_fault": f"The run was not kept: {plain_reason(error)}"}
     return {**figures(study.report), "run": kept.name}
 
 

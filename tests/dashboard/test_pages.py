@@ -20,17 +20,21 @@ from adapters.metrics import Metrics
 from api.app import create_app
 from api.schemas.scoreboard import ScoreboardAnswer
 from config.environment import read_environment
+from config.loader import FOLDER
+from config.universe import DEFAULT
+from config.watch import WatchedRisk
 from core.lots import first_in_first_out
 from core.tax_lots import ALL_FILLS, tracked_lots
+from daemon.wiring.settings import SettingsService
 from tests.dashboard.page_laws import CONTRAST, CUT_OFF, PHONE, TEXT_CONTRAST_MIN, Seen, serious_findings
-from tests.servers.daemon import Process, free_port, own_settings
+from tests.servers.daemon import free_port
 from tests.simulation.desk import Desk, history_of, moments, open_desk, ready, serve
 
 WAIT_MS_MAX = 30_000
 TRADES_MIN = 3
 PAGES = (
     "overview", "trades", "orders", "ticker", "calendar", "performance", "scoreboard", "letter", "models",
-    "backtests", "taxes", "log",
+    "backtests", "taxes", "risk", "config", "log",
 )  # fmt: skip
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
 Visit = Callable[..., Page]
@@ -59,6 +63,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         service = serve(desk)
         await ready(service)
         app = create_app(service, desk.hub, read_environment({}), Metrics(), history=history_of(desk))
+        app.state.settings_access = SettingsService(FOLDER, WatchedRisk(), DEFAULT, lambda: desk.engine)
         servers.append(uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning")))
         began.set()
         await servers[0].serve()
@@ -102,6 +107,7 @@ def test_the_trades_are_the_ledgers_to_the_cent(visit: Visit, served: Served, tm
     total = sum((trade.profit_usd for trade in trades), Decimal(0))
     said = f"{'-' if total < 0 else ''}${abs(total):,.2f}"
     expect(page.locator("#trades [role=status]")).to_contain_text(f"profit {said}")
+    expect(page.get_by_role("group", name="Pages of Closed round trips")).to_be_hidden()
     with page.expect_download() as caught:
         page.get_by_role("link", name="CSV").click()
     caught.value.save_as(tmp_path / "trades.csv")
@@ -298,42 +304,3 @@ def test_calendar_and_performance_say_the_ledgers_profit(visit: Visit, served: S
     total = sum((trade.profit_usd for trade in trades), Decimal(0))
     said = f"{'-' if total < 0 else ''}${abs(total):,.2f}"
     expect(page.locator("#performance [role=status]")).to_contain_text([f"profit {said}"] * 5)
-
-
-def test_figures_are_said_to_be_old_while_the_daemon_is_away(browser: Browser, served: Served) -> None:
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"http://127.0.0.1:{served.port}/")
-    line = page.get_by_role("status", name="Condition")
-    expect(line).not_to_contain_text("Asking", timeout=WAIT_MS_MAX)
-    context.set_offline(True)
-    page.get_by_role("link", name="Trades").click()
-    expect(line).to_contain_text("does not answer since")
-    expect(page.locator("body")).to_have_class("away")
-    context.set_offline(False)
-    page.get_by_role("link", name="Orders").click()
-    expect(line).not_to_contain_text("does not answer", timeout=WAIT_MS_MAX)
-    expect(page.locator("body")).not_to_have_class("away")
-    context.close()
-
-
-def test_a_fresh_start_has_no_red(browser: Browser, tmp_path: Path) -> None:
-    (tmp_path / "settings").mkdir()
-    process = Process(tmp_path / "state", own_settings(tmp_path / "settings"))
-    try:
-        process.wait_idle()
-        page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{process.port}/")
-        line = page.get_by_role("status", name="Condition")
-        expect(line).to_have_class("condition fine", timeout=WAIT_MS_MAX)
-        expect(line).to_contain_text("orders go to built-in paper broker")
-        expect(page.locator("#trouble")).to_be_hidden()
-        quiet = page.locator("#optional")
-        expect(quiet).to_contain_text("no RL models are trained")
-        quiet.get_by_role("button", name="Train RL").click()
-        page.get_by_role("button", name="Cancel").click()
-        assert [job["kind"] for job in process.answer("/jobs")["jobs"]] == ["quant_retrain"]
-        page.close()
-    finally:
-        process.end()
-        process.http.close()

@@ -20,14 +20,16 @@ from config.loader import FOLDER
 
 ROOT = Path(__file__).parents[2]
 SECONDS_MAX = 90.0
-SMALL_MODELS = {"quant": {"n_estimators": 20, "calibration_folds": 2}, "regime": {"restarts": 1}}
+SMALL_MODELS = {
+    "quant": {"n_estimators": 20, "calibration_folds": 2},
+    "regime": {"restarts": 1},
+    "rl": {"timesteps": 1_000},
+}
 WITH_SETTINGS = """
 import sys
-from functools import partial
 from pathlib import Path
 import server
-server.build_daemon = partial(server.build_daemon, folder=Path(sys.argv[1]))
-server.leave(server.main())
+server.leave(server.main(Path(sys.argv[1])))
 """
 OURS = ("ALPACA_", "TRADING_", "NEO4J_", "LIVE_", "ENABLE_CRON", "DATA_PROVIDER", "STATE_DIR")
 

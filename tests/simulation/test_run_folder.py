@@ -19,6 +19,7 @@ from analysis.trades import round_trips
 from backtest.app.run_folder import TRADE_COLUMNS, keep_run
 from backtest.app.run_page import write_page
 from backtest.verdict import verdict
+from core.errors import DataError
 from tests.simulation.backtests import BOOKS, spec, study
 
 
@@ -110,6 +111,12 @@ def test_the_worked_example_reads_it(kept: Path) -> None:
     assert read.returncode == 0, read.stderr
     assert verdict(study("pipeline").report) in read.stdout
     assert "above random_p95" in read.stdout
+
+
+def test_where_nothing_can_be_written_it_says_so_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"could not be kept .* figures are not affected"):
+        keep_run(study("pipeline"), spec(), tmp_path / "file")
 
 
 def test_a_run_without_a_trade_is_kept_too(tmp_path: Path) -> None:
