@@ -133,6 +133,7 @@ def _settings(book: Book, values: Any) -> Answer:
     for name in ("not_fractionable", "not_tradable"):
         if name in values:
             setattr(book, name, set(values[name]))
+    book.slippage = Decimal(values.get("slippage", str(book.slippage)))
     for name in ("closed", "half_days"):
         if name in values:
             setattr(book, name, {date.fromisoformat(day) for day in values[name]})
