@@ -4,7 +4,7 @@ Each session the daemon's own service decides at the open and checks each hour o
 close the session's letter is written. Then the daemon is started twice over what was recorded, with the books and
 without. Prints one JSON line, in seconds of processor time.
 
-    python benchmarks/bench_letters.py [--sessions 252]
+    python benchmarks/letters.py [--sessions 252]
 """
 
 from __future__ import annotations
