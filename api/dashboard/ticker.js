@@ -134,10 +134,14 @@ function marks(top, { candles, fills, levels, actions: found }) {
   top.scatter(some.map(({ session }) => Date.parse(session)), some.map(() => low), { marker: "circle", size: 8, fill_color: bokeh.color("--line-3"), line_color: null });
 }
 
-function scores({ votes: found }, x_range) {
-  const below = bokeh.figure({ height: 150, x_range }), x = found.map(({ session }) => Date.parse(session));
-  agents(found).forEach((agent, index) => below.line(x, found.map(({ votes: given }) => given[agent] ?? NaN), { line_color: bokeh.color(COLORS[index % COLORS.length]), line_dash: DASHES[Math.floor(index / COLORS.length) % DASHES.length] }));
-  below.line(x, found.map(({ score }) => score), { line_color: bokeh.color("--text"), line_width: 3 });
+/** Draw the scores; a session without a vote is a gap, not a line across it. */
+function scores({ candles, votes: given }, x_range) {
+  const bySession = new Map(given.map((one) => [one.session, one])), none = { votes: {}, score: NaN };
+  const sessions = [...new Set([...candles.sessions, ...bySession.keys()])].sort(), found = sessions.map((session) => bySession.get(session) ?? none);
+  const below = bokeh.figure({ height: 150, x_range }), x = sessions.map((session) => Date.parse(session)), mean = found.map(({ score }) => score);
+  agents(found).forEach((agent, index) => below.line(x, found.map(({ votes: said_ }) => said_[agent] ?? NaN), { line_color: bokeh.color(COLORS[index % COLORS.length]), line_dash: DASHES[Math.floor(index / COLORS.length) % DASHES.length] }));
+  below.line(x, mean, { line_color: bokeh.color("--text"), line_width: 3 });
+  below.scatter(x, mean, { size: 4, fill_color: bokeh.color("--text"), line_color: null });
   bokeh.style(below, "0.0");
   return below;
 }
