@@ -18,8 +18,9 @@ COPY --from=build /opt/venv /opt/venv
 COPY --from=build /opt/trading-engine /opt/trading-engine
 WORKDIR /opt/trading-engine
 USER engine
+# Byte code is not in the image; it is kept in /tmp, or each health check would compile all that it imports.
 # All addresses of the container: a token is a must then, and the daemon says so where there is none.
-ENV PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+ENV PATH=/opt/venv/bin:$PATH PYTHONPYCACHEPREFIX=/tmp/byte-code PYTHONUNBUFFERED=1 \
     STATE_DIR=/state TRADING_HOST=0.0.0.0 MPLCONFIGDIR=/tmp/matplotlib
 VOLUME /state
 EXPOSE 8787

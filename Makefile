@@ -78,7 +78,10 @@ soak: $(VENV)/dev ## a month of all four jobs in one process
 chaos-memory: $(VENV)/dev ## 20 random kills of the memory's writer and of its server
 	MEMORY_KILLS=20 $(BIN)/pytest tests/memory/test_outbox.py -k kill
 
+chaos-notifications: $(VENV)/dev ## 20 random kills of the process that notifies, with a receiver that comes and goes
+	NOTIFICATION_KILLS=20 $(BIN)/pytest tests/simulation/test_notifications_kill.py
+
 fuzz: $(VENV)/dev ## 10,000 requests made from the API's own document (FUZZ_CASES of each operation), all checks
 	FUZZ_CASES=$(or $(FUZZ_CASES),400) $(BIN)/pytest -q -s -n 0 tests/api/test_fuzz.py
 
-.PHONY: help run run-all check browser docs test test-openclaw bench hooks chaos soak chaos-memory fuzz
+.PHONY: help run run-all check browser docs test test-openclaw bench hooks chaos soak chaos-memory chaos-notifications fuzz

@@ -123,7 +123,7 @@ def web_server(environment: Environment, daemon: Daemon, clock: Clock = system_c
     app.state.calendar = NyseCalendar()
     app.state.live_confirmation = daemon.engines.brokers.live
     app.state.backtest_runs = FileBacktestRuns(environment.state_dir / RUNS)
-    app.state.pick_lots = daemon.engines.trading.taxes.pick_lots
+    app.state.taxes = daemon.engines.trading.taxes
     add_mcp(app, environment, daemon.engines.trading.mcp)
     settings = configuration(app, Gate(environment).refusal, daemon.server)
     return Server(settings, daemon.service, SystemdNotifier.of(os.environ))

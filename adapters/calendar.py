@@ -13,7 +13,7 @@ from core.errors import DataError
 Session = tuple[date, datetime, datetime]
 FIRST_DAY = date(2000, 1, 1)
 LAST_DAY = date(2100, 1, 1)
-STRETCH = timedelta(days=2 * 365)
+STRETCH_YEARS = 2
 
 
 class NyseCalendar:
@@ -69,8 +69,9 @@ class NyseCalendar:
                 f"The exchange calendar reaches from {FIRST_DAY} to {LAST_DAY}, not from {start} to {end}.",
                 hint="Ask for a day in between, and check the machine's clock.",
             )
-        since = min(self._from, max(FIRST_DAY, start - STRETCH))
-        until = max(self._until, min(LAST_DAY, end + STRETCH))
+        # Whole years, so that calendars made on different days share one schedule: it takes 0.2 s to build.
+        since = min(self._from, max(FIRST_DAY, date(start.year - STRETCH_YEARS, 1, 1)))
+        until = max(self._until, min(LAST_DAY, date(end.year + STRETCH_YEARS + 1, 1, 1)))
         self._sessions = _schedule(since, until)
         self._days, self._opens, self._closes = (list(column) for column in zip(*self._sessions, strict=True))
         self._from, self._until = since, until

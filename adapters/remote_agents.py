@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
 import requests
 
 from config.plugins import RemoteAgentSettings
 from core.errors import PluginError
+from core.masking import SecretMask
 from core.plain_words import plain_reason
 
 ANSWER_BYTES_MAX = 1_000_000
 CHUNK_BYTES = 65_536
+QUERY_SECRET_CHARACTERS_MIN = 8  # shorter ones are words, such as a ticker
 
 
 def post_to(settings: RemoteAgentSettings, body: bytes) -> bytes:
-    """Post a question and return the answer's body; no redirect is followed.
+    """Post a question and return the answer's body, without the secret where it repeats it; follow no redirect.
 
     Raises
     ------
     core.errors.PluginError
-        When nobody answers in time, or not with 200, or with more than a megabyte.
+        When nobody answers in time, or not with 200, or packed, or with more than a megabyte.
     """
-    headers = {"Content-Type": "application/json"}
-    if settings.secret is not None:
-        headers["Authorization"] = f"Bearer {settings.secret.get_secret_value()}"
+    secret = settings.secret.get_secret_value() if settings.secret is not None else ""
+    mask = SecretMask([secret, *secrets_of(settings.url)])
+    headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+    if secret:
+        headers["Authorization"] = f"Bearer {secret}"
     try:
         with requests.post(
             settings.url,
@@ -34,11 +40,26 @@ def post_to(settings: RemoteAgentSettings, body: bytes) -> bytes:
         ) as answer:
             if answer.status_code != requests.codes.ok:
                 raise PluginError(f"its server answered {answer.status_code}")
+            if answer.headers.get("Content-Encoding", "identity") != "identity":
+                raise PluginError("its server packed the answer, which was not asked for")
             read = bytearray()
             for chunk in answer.iter_content(CHUNK_BYTES):
                 read += chunk
                 if len(read) > ANSWER_BYTES_MAX:
                     raise PluginError(f"its server answered more than {ANSWER_BYTES_MAX} bytes")
-            return bytes(read)
+            return mask.json(bytes(read))
     except requests.RequestException as error:
-        raise PluginError(f"its server cannot be asked: {plain_reason(error)}") from error
+        raise PluginError(f"its server cannot be asked: {mask.text(plain_reason(error))}") from error
+
+
+def secrets_of(url: str) -> tuple[str, ...]:
+    """Return what of an address may be secret: the password, and long values of its query."""
+    parts = urlsplit(url)
+    long = (value for _, value in parse_qsl(parts.query) if len(value) >= QUERY_SECRET_CHARACTERS_MIN)
+    return (parts.password or "", *long)
+
+
+def shown_address(url: str) -> str:
+    """Return an address as it may be shown: without user, password and query."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -172,7 +172,14 @@ def _answer(call: Callable[[], Answer]) -> Answer | CallFault:
     except PluginError as error:  # it says in words what is the matter
         return CallFault(error.message)
     except BaseException as error:  # noqa: BLE001  # code that is not ours may raise anything, SystemExit too
-        return CallFault(f"it raised {type(error).__name__}: {plain_reason(error) or 'no reason given'}")
+        return CallFault(f"it raised {type(error).__name__}: {_reason(error)}")
+
+
+def _reason(error: BaseException) -> str:
+    try:
+        return plain_reason(error) or "no reason given"
+    except Exception:  # noqa: BLE001  # its text is made by code that is not ours either
+        return "its reason cannot be read"
 
 
 def _is_importing(frame: FrameType | None) -> bool:

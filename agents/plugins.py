@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
+from msgspec.structs import replace
 
 from agents.bounded_calls import BoundedCalls, CallFault
 from agents.fitting import Fits, FitsInPlace
@@ -169,9 +170,9 @@ def ask(name: str, agent: UserAgent, view: MarketView, symbols: Sequence[str]) -
     """Ask one agent and make its answer sound: finite, clamped to [-1, 1], of the symbols asked for."""
     answered = agent.signals(view, symbols)
     if isinstance(answered, Abstention):
-        return _abstained(name, str(answered.reason))
+        return _abstained(name, _text(answered.reason))
     if isinstance(answered, MarketAnalysis):  # as ours answer
-        return MarketAnalysis(signals=answered.signals, abstentions=answered.abstentions)
+        return _own_part(name, answered, symbols)
     if not isinstance(answered, Signals):
         if not isinstance(answered, Mapping):
             raise TypeError(f"signals() gave {type(answered).__name__}, not scores by symbol")
@@ -196,8 +197,8 @@ def ask(name: str, agent: UserAgent, view: MarketView, symbols: Sequence[str]) -
                 symbol=symbol,
                 score=min(1.0, max(-1.0, score)),
                 confidence=min(1.0, max(0.0, confidence)),
-                reason=str(answered.reasons.get(symbol, ""))[:REASON_CHARACTERS_MAX],
-                model_id=str(answered.model_id)[:REASON_CHARACTERS_MAX],
+                reason=_text(answered.reasons.get(symbol, "")),
+                model_id=_text(answered.model_id),
             )
         )
     if not signals and {a.reason for a in abstentions} == {NOT_A_NUMBER}:
@@ -214,4 +215,37 @@ def _number(value: Any) -> float | None:
 
 
 def _abstained(name: str, reason: str) -> MarketAnalysis:
-    return MarketAnalysis(abstentions=(Abstention(agent=name, reason=reason[:REASON_CHARACTERS_MAX]),))
+    return MarketAnalysis(abstentions=(Abstention(agent=name, reason=_text(reason)),))
+
+
+def _own_part(name: str, answered: MarketAnalysis, symbols: Sequence[str]) -> MarketAnalysis:
+    """Make an analysis an agent's own: in its name, of the symbols asked for, finite."""
+    asked = frozenset(symbols)
+    said = {signal.symbol: signal for signal in answered.signals if signal.symbol in asked}
+    scores = {symbol: _number(signal.score) for symbol, signal in said.items()}
+    signals = [
+        replace(
+            signal,
+            agent=name,
+            score=min(1.0, max(-1.0, score)),
+            confidence=min(1.0, max(0.0, _number(signal.confidence) or 0.0)),
+            reason=_text(signal.reason),
+            model_id=_text(signal.model_id),
+        )
+        for symbol, signal in said.items()
+        if (score := scores[symbol]) is not None
+    ]
+    told = {a.symbol: _text(a.reason) for a in answered.abstentions if a.symbol == "*" or a.symbol in asked}
+    told |= {symbol: NOT_A_NUMBER for symbol, score in scores.items() if score is None}
+    if not signals:
+        return _abstained(name, told.get("*") or (NOT_A_NUMBER if scores else NOTHING_SAID))
+    told.pop("*", None)  # who has spoken has not abstained
+    return MarketAnalysis(
+        signals=tuple(signals),
+        abstentions=tuple(Abstention(agent=name, symbol=symbol, reason=why) for symbol, why in told.items()),
+    )
+
+
+def _text(said: object) -> str:
+    """Return what was said as text that can be written down: of bounded length, and UTF-8."""
+    return str(said)[:REASON_CHARACTERS_MAX].encode("utf-8", "replace").decode()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 from agents.bounded_calls import BoundedCalls, CallFault
@@ -13,6 +14,7 @@ from agents.plugins import PluginParts, make
 from agents.team import average_true_ranges
 from config.plugins import PluginSettings
 from core.errors import SettingsError
+from core.plain_words import plain_reason
 from core.plugins import Plugin
 from core.ports import Team
 from core.types import Abstention, Cycle, Decision, MarketAnalysis, MarketView, Portfolio
@@ -62,10 +64,25 @@ class PluginTeam:
         if isinstance(answer, CallFault):
             self._fault = answer.reason
         elif isinstance(answer, type(otherwise)):
-            return answer
+            self._fault = unsound(answer)
+            return otherwise if self._fault else answer
         else:
             self._fault = f"it gave {type(answer).__name__}, not {type(otherwise).__name__}"
         return otherwise
+
+
+def unsound(answer: Any) -> str:
+    """Say why what a strategy gave cannot be recorded and read again; empty where it can.
+
+    Else a number that is none, or a text that is no text, would halt the engine when the step is written down.
+    """
+    kind = MarketAnalysis if isinstance(answer, MarketAnalysis) else tuple[Decision, ...]
+    try:
+        again: Any = msgspec.json.decode(msgspec.json.encode(answer), type=kind)
+    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
+        return f"what it gave cannot be recorded: {plain_reason(error)}"
+    symbols = [decision.symbol for decision in again] if isinstance(again, tuple) else []
+    return "it decided twice on one symbol" if len(symbols) != len(set(symbols)) else ""
 
 
 def load_strategy(plugin: Plugin, parts: PluginParts, settings: PluginSettings) -> Team:

@@ -18,7 +18,7 @@ from adapters.clock import ManualClock
 from config.environment import read_environment
 from config.loader import FOLDER
 from core.service import Service
-from daemon.wiring import build_daemon
+from daemon.wiring import Daemon, build_daemon
 
 POLL_SECONDS, SILENT = 0.02, 50
 Session = tuple[datetime, datetime]
@@ -45,10 +45,20 @@ async def ready_service(
     state: Path, at: datetime, settings: Path = FOLDER, **variables: str
 ) -> AsyncIterator[tuple[Service, ManualClock]]:
     """Start the service at a moment; give it and its clock once it is recovered and its ranker trained."""
+    async with ready_daemon(state, at, settings, **variables) as (daemon, clock):
+        yield daemon.service, clock
+
+
+@asynccontextmanager
+async def ready_daemon(
+    state: Path, at: datetime, settings: Path = FOLDER, **variables: str
+) -> AsyncIterator[tuple[Daemon, ManualClock]]:
+    """Start all of the daemon but its server; give it and its clock as `ready_service` does."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(SILENT))
     clock = ManualClock(at)
     environment = read_environment({"STATE_DIR": str(state), "DATA_PROVIDER": "simulated", **variables})
-    service = build_daemon(environment, settings, clock).service
+    daemon = build_daemon(environment, settings, clock)
+    service = daemon.service
     service.start()
     try:
         while reason := service.not_ready_reason():
@@ -59,6 +69,6 @@ async def ready_service(
         for job in service.jobs():
             ended = await service.finished(job.job_id)
             assert not ended.error, ended.error
-        yield service, clock
+        yield daemon, clock
     finally:
         await service.stop()

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 DAY_SECONDS_MIN = 1.0
+HEARD_SECONDS = 0.1
 LINES = {
-    "order.filled": "{side} {quantity} {ticker} at {price}",
+    "order.filled": "{side} {quantity} {ticker} at {price}, {rule}",
     "risk.alert": "! {message}",
 }
 
@@ -54,10 +55,11 @@ async def _demo(folder: Path, first: date, days: int, port: int, stay: bool) -> 
     web = server.web_server(environment, daemon, clock.now)
     typer.echo(f"Prices are invented. http://127.0.0.1:{port}/ shows it; its first model is being trained.")
     serving = asyncio.create_task(web.serve(sockets=[listening]))
-    diary = _Diary(daemon)
+    diary = _Diary(daemon, f"http://127.0.0.1:{port}")
     hearing = asyncio.create_task(listen(daemon, diary.hear))
     try:
         async for end in live_days(daemon, clock, days, DAY_SECONDS_MIN):
+            await asyncio.sleep(HEARD_SECONDS)  # the day's last events come before its end is written
             diary.end_day(end)
             if serving.done():
                 return
@@ -71,18 +73,27 @@ async def _demo(folder: Path, first: date, days: int, port: int, stay: bool) -> 
 
 
 class _Diary:
-    """What is written of a day: each fill and alert as it comes, refusals counted."""
+    """What is written of a day: orders, fills and alerts as they come, refusals counted, where its letter is."""
 
-    def __init__(self, daemon: Daemon) -> None:
+    def __init__(self, daemon: Daemon, url: str) -> None:
         self._daemon = daemon
+        self._url = url
         self._refused: set[str] = set()
+        self._has_letter = False
 
     def hear(self, event: Event) -> None:
         if event.topic == "order.refused":
             self._refused.add(f"{event.data.get('ticker')} ({event.data.get('rule')})")
+        at = f"  {event.at.astimezone(NEW_YORK):%a %H:%M} "
         if event.topic in LINES:
-            at = event.at.astimezone(NEW_YORK)
-            typer.echo(f"  {at:%a %H:%M} {LINES[event.topic].format_map(_Blank(event.data))}")
+            typer.echo(at + LINES[event.topic].format_map(_Blank(event.data)))
+        if event.topic == "decision.made" and event.data["approved"]:
+            typer.echo(f"{at}decided to trade {' '.join(event.data['approved'])}")
+        if event.topic == "letter.written":
+            typer.echo(f"{at}letter of the day: {self._url}/letter/{event.data['session']}/page")
+            if not self._has_letter:
+                typer.echo("".join(f"    {line}\n" for line in event.data["text"].splitlines()), nl=False)
+            self._has_letter = True
 
     def end_day(self, end: datetime) -> None:
         portfolio = self._daemon.service.portfolio()

@@ -41,12 +41,13 @@ def plugins(as_json: AsJson = False) -> None:
     from core.plugins import KINDS, find_plugins  # noqa: PLC0415  # with it
 
     listed: list[dict[str, str]] = []
+    chosen = _chosen()
     for kind in KINDS:
         found = find_plugins(kind, OUR_PLUGINS[kind], user_folder(FOLDER))
         for plugin in found.all:
             try:
                 plugin.load()
-                state = "can be used"
+                state = "in use" if (kind, plugin.name) in chosen else "can be used"
             except PluginError as error:
                 state = error.message
             listed.append({"kind": kind, "name": plugin.name, "origin": plugin.origin, "state": state})
@@ -121,6 +122,23 @@ def check(
     show(to_builtins(found), as_json, lambda _: [text_of(found), f"the same page: {page}"])
     if found.findings:
         raise typer.Exit(1)
+
+
+def _chosen() -> set[tuple[str, str]]:
+    """Return what settings and environment choose; nothing where they cannot be read: `doctor` says why."""
+    from config.environment import OrderRoute, order_route, read_environment  # noqa: PLC0415  # with it
+    from config.loader import load_trading  # noqa: PLC0415  # with it
+    from core.errors import SettingsError  # noqa: PLC0415  # with it
+    from daemon.wiring.brokers import NAMES  # noqa: PLC0415  # with it
+
+    try:
+        environment, trading = read_environment(os.environ), load_trading()
+        route = order_route(environment, trading)
+    except SettingsError:
+        return set()
+    broker = trading.broker.name if route is OrderRoute.OWN else NAMES[route]
+    named = {("feeds", environment.provider), ("brokers", broker), ("strategies", trading.strategy or "team")}
+    return named | {("notifiers", name) for name in trading.notify.notifiers}
 
 
 def _plugins(listed: Iterable[Mapping[str, Any]]) -> Iterable[object]:

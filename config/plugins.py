@@ -52,7 +52,7 @@ class RemoteAgentSettings(Frozen):
         How many of the last closes each symbol's summary has.
     """
 
-    url: str
+    url: str = Field(repr=False)
     timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
     secret: SecretStr | None = None
     sessions: Annotated[int, Field(ge=1, le=504)] = 63

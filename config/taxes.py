@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -43,3 +43,8 @@ class TaxSettings(Frozen):
     def pick_lots(self) -> PickLots:
         """What chooses the shares that a sale takes."""
         return METHODS[self.lot_method](self.specific_lots)
+
+    def unknown_fills(self, known: Collection[str]) -> tuple[str, ...]:
+        """Return the fills that `specific_lots` names and that are not among these."""
+        named = {name for sale, lots in self.specific_lots.items() for name in (sale, *lots)}
+        return tuple(sorted(named.difference(known)))

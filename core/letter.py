@@ -12,7 +12,13 @@ from msgspec import Struct
 
 
 class FillLine(Struct, frozen=True, kw_only=True):
-    """A fill against its order's reference price."""
+    """A fill against its order's reference price.
+
+    Attributes
+    ----------
+    over_assumed_bps : float or None
+        By how much it cost more than a backtest assumes; None in a letter of an earlier release.
+    """
 
     symbol: str
     side: str
@@ -22,6 +28,7 @@ class FillLine(Struct, frozen=True, kw_only=True):
     cost_bps: float
     fee: float
     rule: str
+    over_assumed_bps: float | None = None
 
 
 class Costs(Struct, frozen=True, kw_only=True):
@@ -56,8 +63,9 @@ class Tracking(Struct, frozen=True, kw_only=True):
     ----------
     against : str
         The shadow book; empty where none is of the account's profile.
-    steps, equal_steps : int
-        Of the session, and how many of them the book decided just so.
+    steps, equal_steps, alike_steps : int
+        Of the session, how many of them the book decided just so, and in how many both sent orders for the same
+        names on the same sides; a broker's own prices make other quantities, and so other steps, of the same.
     first_difference : str
         Of the session's steps; empty when there is none.
     difference_usd : float or None
@@ -67,6 +75,7 @@ class Tracking(Struct, frozen=True, kw_only=True):
     against: str
     steps: int = 0
     equal_steps: int = 0
+    alike_steps: int = 0
     first_difference: str = ""
     account_return: float | None = None
     shadow_book_return: float | None = None
@@ -84,7 +93,13 @@ class RefusedLine(Struct, frozen=True, kw_only=True):
 
 
 class HeldLine(Struct, frozen=True, kw_only=True):
-    """A position, and the prices at which it is closed; None where no rule holds."""
+    """A position, and the prices at which it is closed; None where no rule holds.
+
+    Attributes
+    ----------
+    stop_rests_at : str
+        Who holds the stop when the engine is gone; empty when nobody does.
+    """
 
     symbol: str
     quantity: float
@@ -93,6 +108,7 @@ class HeldLine(Struct, frozen=True, kw_only=True):
     profit_pct: float
     stop_price: float | None
     target_price: float | None
+    stop_rests_at: str = ""
 
 
 class OrderLine(Struct, frozen=True, kw_only=True):

@@ -89,12 +89,12 @@ def find_plugins(kind: str, built_in: Mapping[str, str], user: Path) -> FoundPlu
         The user's folder, which holds a folder for each kind; need not exist.
     """
     registry: Registry[Plugin] = Registry(KINDS[kind])
-    faults = []
+    faults: list[str] = []
     ours = (EntryPoint(name, target, f"trading_engine.{kind}") for name, target in built_in.items())
     found = [
         *(_installed(kind, entry) for entry in ours),
         *(_installed(kind, entry) for entry in sorted(entry_points(group=f"trading_engine.{kind}"))),
-        *_of_user(kind, user / kind),
+        *_of_user(kind, user / kind, faults),
     ]
     for plugin in found:
         try:
@@ -151,13 +151,21 @@ def _load_entry(entry: EntryPoint) -> Any:
         ) from error
 
 
-def _of_user(kind: str, folder: Path) -> Iterator[Plugin]:
+def _of_user(kind: str, folder: Path, faults: list[str]) -> Iterator[Plugin]:
     for path in sorted(folder.glob("[!_.]*.py")):
+        if not path.stem.isidentifier():
+            faults.append(f"{path} is left out: its name must be letters, digits and _, a letter first.")
+            continue
+        try:
+            body = path.read_bytes()
+        except OSError as error:
+            faults.append(f"{path} is left out: it cannot be read ({error.strerror}).")
+            continue
         yield Plugin(
             kind=kind,
             name=path.stem,
             origin=str(path),
-            version=hashlib.sha256(path.read_bytes()).hexdigest()[:12],
+            version=hashlib.sha256(body).hexdigest()[:12],
             load=partial(_load_named, path, kind),
         )
 

@@ -27,10 +27,15 @@ def letter_page(letter: Letter) -> str:
         *(f'<p class="bad">{escape(line)}</p>' for line in (*letter.missed, *letter.notes)),
         _record(letter),
         _table(
+            "Sent",
+            ("symbol", "side", "quantity", "price", "rule", "status"),
+            [(o.symbol, o.side, o.quantity, o.reference_price, o.rule, o.status) for o in letter.sent],
+        ),
+        _table(
             "Fills",
-            ("symbol", "side", "quantity", "price", "decided at", "cost bps", "rule"),
+            ("symbol", "side", "quantity", "price", "decided at", "cost bps", "over assumed", "rule"),
             [
-                (f.symbol, f.side, f.quantity, f.price, f.reference_price, round(f.cost_bps, 2), f.rule)
+                (f.symbol, f.side, f.quantity, f.price, f.reference_price, f.cost_bps, f.over_assumed_bps, f.rule)
                 for f in letter.fills
             ],
         ),
@@ -65,7 +70,7 @@ def _standing(letter: Letter) -> Sequence[str]:
         ),
         _table(
             "Held, and where it would be closed",
-            ("symbol", "quantity", "last", "value USD", "profit", "stop", "target"),
+            ("symbol", "quantity", "last", "value USD", "profit", "stop", "rests at", "target"),
             [
                 (
                     h.symbol,
@@ -74,6 +79,7 @@ def _standing(letter: Letter) -> Sequence[str]:
                     h.value_usd,
                     _percent(h.profit_pct),
                     h.stop_price,
+                    h.stop_rests_at or "the engine alone",
                     h.target_price,
                 )
                 for h in letter.held
@@ -102,7 +108,8 @@ def letter_text(letter: Letter) -> str:
         f"nothing. Cost to date {costs.assumed_bps:g} bps assumed, {seen}, over {costs.fills} fills.",
         f"{letter.proven_steps} of {letter.steps} steps follow from the record"
         + (
-            f"; {tracking.equal_steps} of {tracking.steps} as the book {tracking.against}."
+            f"; {tracking.equal_steps} of {tracking.steps} are the book {tracking.against}'s, in "
+            f"{tracking.alike_steps} both want the same names."
             if tracking.against
             else "."
         ),
@@ -133,7 +140,8 @@ def _record(letter: Letter) -> str:
     ]
     if tracking.against:
         lines.append(
-            f"{tracking.equal_steps} of {tracking.steps} were decided just so by {tracking.against} on paper"
+            f"{tracking.equal_steps} of {tracking.steps} were decided just so by {tracking.against} on paper, in "
+            f"{tracking.alike_steps} both want orders for the same names on the same sides"
         )
     if tracking.first_difference:
         lines.append(f"the first difference: {tracking.first_difference}")

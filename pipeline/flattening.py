@@ -17,7 +17,7 @@ from pipeline.fault_policy import halting_on_fatal_faults, step_under_policy
 
 log = structlog.get_logger("engine")
 REQUESTED = "flattened by a person"
-FLAT = "flattened: nothing of ours is held any more; nothing is bought until POST /resume"
+FLAT = "flattened: nothing of ours is held any more; POST /resume lets it trade again"
 
 
 @dataclass

@@ -173,15 +173,15 @@ class Cron:
     async def _begin(self) -> None:
         while self._service.not_ready_reason():
             await asyncio.sleep(READY_POLL_SECONDS)
+        watch = ClockWatch(self._clock, time.monotonic)  # first: a gap while the jobs are taken up is one too
         await self.open()
         self._alarm = self.alarms.scheduler(self.fire, self.skip, self._settings)
         self._alarm.start()
         log.info("jobs.ring", next={name: at.isoformat() for name, at in self._next.items()})
-        self._watching = asyncio.get_running_loop().create_task(self._watch())
+        self._watching = asyncio.get_running_loop().create_task(self._watch(watch))
         await self.catch_up()
 
-    async def _watch(self) -> None:
-        watch = ClockWatch(self._clock, time.monotonic)
+    async def _watch(self, watch: ClockWatch) -> None:
         while True:
             await asyncio.sleep(self._look_seconds)
             gap = watch.look()

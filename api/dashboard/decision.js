@@ -64,6 +64,6 @@ function sectors(found) {
   fill(by("sectors"), table("Excess return over SPY by lookback", [
     ["Sector", ({ sector, hot }) => [sector, hot ? made("small", { class: "good" }, " hot") : ""]],
     ...lookbacks.map((name) => [name, ({ momentum }) => made("span", { class: heat(momentum[name]) }, percent(momentum[name])), "number"]),
-    ["Picks", ({ picks }) => picks.slice(0, 5).join(" ")],
+    ["Picks", ({ picks }) => picks.slice(0, 5).join(" "), "text"],
   ], [...found].sort((a, b) => a.rank - b.rank)));
 }

@@ -18,11 +18,13 @@ export function fill(parent, ...children) {
   parent.replaceChildren(...children.filter((child) => child !== null && child !== undefined));
 }
 
+const LONG_ROWS = 40; // more than this scroll within their table: 500 positions pushed the chart 20 screens down
+
 /** Make a table; on a narrow page each row becomes a card (hence the roles, which CSS would take away). Columns are [heading, cell of row, class]. */
 export function table(caption, columns, rows) {
   const head = made("tr", { role: "row" }, ...columns.map(([heading, , kind]) => made("th", { scope: "col", role: "columnheader", class: kind }, heading)));
   const body = rows.map((row) => tableRow(columns, row));
-  return made("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+  return made("div", { class: rows.length > LONG_ROWS ? "scroll long" : "scroll", tabindex: "0", role: "region", "aria-label": caption },
     made("table", { role: "table" }, made("caption", {}, caption), made("thead", { role: "rowgroup" }, head), made("tbody", { role: "rowgroup" }, ...body)));
 }
 

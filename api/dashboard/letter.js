@@ -28,7 +28,7 @@ function show({ session, text, written_at, return_day }) {
 /** List the sessions that have a letter, newest first. */
 async function archive() {
   const { sessions } = await ask("/letters");
-  fill(by("letters"), sessions.length ? made("details", {}, made("summary", {}, `All ${sessions.length} letters`),
+  fill(by("letters"), sessions.length ? made("details", {}, made("summary", {}, `All letters (${sessions.length})`),
     made("ul", { class: "archive" }, ...sessions.map((session) => made("li", {}, made("a", { href: `#/letter/${session}` }, session))))) : null);
 }
 

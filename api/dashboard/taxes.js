@@ -20,6 +20,7 @@ export async function load(year) {
       // A link cannot carry the token.
       token() ? null : made("a", { class: "button", href: `/taxes/8949.csv?year=${found.year}`, download: `form8949-${found.year}.csv` }, "Form 8949")),
     made("p", { class: "said" }, `${found.advice} Until ${found.may_change_until} a purchase can still disallow a loss of ${found.year}.`),
+    ...found.notes.map((text) => made("p", { class: "bad" }, text)),
     table(`Sales of ${found.year}`, [["Term", ([term]) => term], ...TOTALS.map(([heading, name]) => [heading, ([, sums]) => (name === "gain_usd" ? toned(sums[name]) : money(sums[name])), "number"])],
       [["Short term", found.short_term], ["Long term", found.long_term]]),
     sales(found), lots(found), losses(found));

@@ -5,6 +5,7 @@ import * as bokeh from "./bokeh.js";
 import { by, fill, made, table } from "./dom.js";
 import { whyButton, whyDecided } from "./entry.js";
 import { known, money, moment, percent, shares, signed, tone, words } from "./format.js";
+import { detail } from "./route.js";
 import { sortable } from "./sortable.js";
 import { COLUMNS, summary } from "./trades.js";
 
@@ -27,6 +28,7 @@ export async function load(failed, symbol) {
   if (!name) return fill(by("ticker"), made("p", { class: "empty" }, "Name a ticker of the universe, or choose one on another page."));
   fill(by("ticker"), made("p", { class: "empty" }, `Asking for ${name}.`));
   const found = await ask(`/tickers/${encodeURIComponent(name)}`);
+  if (detail() !== symbol) return; // another was asked for meanwhile
   shown = found;
   fill(by("ticker"), said(found), made("div", { id: "ticker-chart", class: "chart", role: "img", "aria-label": sentence(found) }), legend(found),
     votes(found, failed), actions(found), headlines(found), trades(found));
@@ -132,10 +134,14 @@ function marks(top, { candles, fills, levels, actions: found }) {
   top.scatter(some.map(({ session }) => Date.parse(session)), some.map(() => low), { marker: "circle", size: 8, fill_color: bokeh.color("--line-3"), line_color: null });
 }
 
-function scores({ votes: found }, x_range) {
-  const below = bokeh.figure({ height: 150, x_range }), x = found.map(({ session }) => Date.parse(session));
-  agents(found).forEach((agent, index) => below.line(x, found.map(({ votes: given }) => given[agent] ?? NaN), { line_color: bokeh.color(COLORS[index % COLORS.length]), line_dash: DASHES[Math.floor(index / COLORS.length) % DASHES.length] }));
-  below.line(x, found.map(({ score }) => score), { line_color: bokeh.color("--text"), line_width: 3 });
+/** Draw the scores; a session without a vote is a gap, not a line across it. */
+function scores({ candles, votes: given }, x_range) {
+  const bySession = new Map(given.map((one) => [one.session, one])), none = { votes: {}, score: NaN };
+  const sessions = [...new Set([...candles.sessions, ...bySession.keys()])].sort(), found = sessions.map((session) => bySession.get(session) ?? none);
+  const below = bokeh.figure({ height: 150, x_range }), x = sessions.map((session) => Date.parse(session)), mean = found.map(({ score }) => score);
+  agents(found).forEach((agent, index) => below.line(x, found.map(({ votes: said_ }) => said_[agent] ?? NaN), { line_color: bokeh.color(COLORS[index % COLORS.length]), line_dash: DASHES[Math.floor(index / COLORS.length) % DASHES.length] }));
+  below.line(x, mean, { line_color: bokeh.color("--text"), line_width: 3 });
+  below.scatter(x, mean, { size: 4, fill_color: bokeh.color("--text"), line_color: null });
   bokeh.style(below, "0.0");
   return below;
 }

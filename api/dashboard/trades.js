@@ -4,6 +4,7 @@ import { ask } from "./ask.js";
 import { by, facts, fill, made, table, tickerLink } from "./dom.js";
 import { whyButton, whyDecided } from "./entry.js";
 import { day, money, moment, percent, shares, tone, words } from "./format.js";
+import { detail } from "./route.js";
 import { sortable } from "./sortable.js";
 
 const when = (at) => made("time", { datetime: at, title: moment(at) }, day(at));
@@ -35,8 +36,10 @@ export function summary(rows) {
 
 /** Show all trades, or one of them by its number. */
 export async function load(failed, number) {
-  if (number) return one(await ask(`/trades/closed/${encodeURIComponent(number)}`), failed);
-  const { trades, total } = await ask("/trades/closed");
+  const found = await ask(number ? `/trades/closed/${encodeURIComponent(number)}` : "/trades/closed");
+  if (detail() !== number) return; // another was asked for meanwhile
+  if (number) return one(found, failed);
+  const { trades, total } = found;
   if (!trades.length) return fill(by("trades"), made("p", { class: "empty" }, "No round trip is closed yet: one stands here once something that was bought is sold."));
   fill(by("trades"),
     trades.length < total ? made("p", { class: "said" }, `The newest ${trades.length} of ${total}; the ledger has those before.`) : null,

@@ -12,8 +12,8 @@ from api.dependencies import Now, ServiceDependency
 from api.openapi import problems
 from api.schemas.base import Data
 from api.schemas.taxes import TaxesAnswer
+from config.taxes import TaxSettings
 from core.form_8949 import form_8949
-from core.lots import first_in_first_out
 from core.service import Service
 from core.tax_lots import ALL_FILLS, LotTracker, tracked_lots
 from core.times import market_date
@@ -25,23 +25,29 @@ CSV: dict[int | str, dict[str, Any]] = {
 router = APIRouter(tags=["taxes"])
 
 
-def tracked(request: Request, service: Service) -> LotTracker:
-    """Return the lots of all that the ledger has booked, as the settings choose them."""
-    pick = getattr(request.app.state, "pick_lots", first_in_first_out)
-    return tracked_lots(service.ledger.fills(ALL_FILLS), pick)
+def tracked(request: Request, service: Service) -> tuple[LotTracker, list[str]]:
+    """Return the lots of all that is booked, as the settings choose them, and what they name in vain."""
+    settings: TaxSettings = getattr(request.app.state, "taxes", TaxSettings())
+    fills = service.ledger.fills(ALL_FILLS)
+    unknown = settings.unknown_fills({fill.fill_id for fill in fills})
+    notes = [
+        f"taxes.specific_lots names {name}, which is no fill of the ledger: it has no effect." for name in unknown
+    ]
+    return tracked_lots(fills, settings.pick_lots), notes
 
 
 @router.get("/taxes", responses=problems(422, 503))
 def taxes(request: Request, service: ServiceDependency, now: Now, year: Year = None) -> TaxesAnswer:
     """Give a year's realised gains, short and long term, the lots left, and losses that buying back disallows."""
     today = market_date(now)
-    return TaxesAnswer.of_year(year or today.year, tracked(request, service), today, Data.of_now(service))
+    lots, notes = tracked(request, service)
+    return TaxesAnswer.of_year(year or today.year, lots, today, Data.of_now(service), notes)
 
 
 @router.get("/taxes/8949.csv", response_class=Response, responses={**CSV, **problems(422, 503)})
 def lines_of_form_8949(request: Request, service: ServiceDependency, now: Now, year: Year = None) -> Response:
     """Give a year's sales as the lines of Form 8949, as CSV; no tax advice."""
     chosen, text = year or market_date(now).year, io.StringIO()
-    csv.writer(text).writerows(form_8949(tracked(request, service).sales, chosen))
+    csv.writer(text).writerows(form_8949(tracked(request, service)[0].sales, chosen))
     headers = {"content-disposition": f'attachment; filename="form8949-{chosen}.csv"'}
     return Response(text.getvalue(), media_type="text/csv", headers=headers)

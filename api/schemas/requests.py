@@ -104,7 +104,8 @@ def known_ticker(name: str) -> str:
 def held_or_known_ticker(name: str) -> str:
     """Give the ticker of what is held, of the universe or not, else as `known_ticker` does."""
     ticker = spelt(name)
-    return ticker if ticker in HELD.get()() else known_ticker(name)
+    known = ticker in UNIVERSE.get().sector_of or ticker in HELD.get()()
+    return ticker if known else known_ticker(name)
 
 
 PastTime = Annotated[

@@ -83,7 +83,7 @@ class TaxesAnswer(ResponseSchema):
         year=2025, advice=NO_ADVICE, may_change_until="2026-01-30",
         short_term={"proceeds_usd": "800", "basis_usd": "1000", "disallowed_usd": "80", "gain_usd": "-120"},
         long_term={"proceeds_usd": "0", "basis_usd": "0", "disallowed_usd": "0", "gain_usd": "0"},
-        sales=[], lots=[], open_losses=[],
+        sales=[], lots=[], open_losses=[], notes=[],
     )  # fmt: skip
 
     year: int
@@ -94,10 +94,11 @@ class TaxesAnswer(ResponseSchema):
     sales: list[LotSaleAnswer] = Field(description="By the order they were booked in.")
     lots: list[LotAnswer]
     open_losses: list[OpenLossAnswer]
+    notes: list[str] = Field(description="What of the settings has no effect.")
     data: Data
 
     @classmethod
-    def of_year(cls, year: int, tracked: LotTracker, today: date, data: Data) -> TaxesAnswer:
+    def of_year(cls, year: int, tracked: LotTracker, today: date, data: Data, notes: list[str]) -> TaxesAnswer:
         """Describe a year."""
         sales = [sale for sale in tracked.sales if sale.sold.year == year]
         losses = tracked.loss_sales(today)
@@ -110,5 +111,6 @@ class TaxesAnswer(ResponseSchema):
             sales=[LotSaleAnswer.of(sale) for sale in sales],
             lots=[LotAnswer.of(lot, ticker=name) for name, lots in tracked.lots.items() for lot in lots],
             open_losses=[OpenLossAnswer.of_loss(name, loss) for name, found in losses.items() for loss in found],
+            notes=notes,
             data=data,
         )

@@ -25,6 +25,7 @@ from agents.recorded import RecordedAgent, as_recorded
 from agents.registered import registered_agents
 from agents.sentiment import SentimentAgent
 from backtest.app.engine import BacktestEngine
+from backtest.app.recorded_evidence import recorded_evidence
 from backtest.app.settings import BacktestSpec, Settings, settings_of
 from backtest.app.strategies import (
     RUNS,
@@ -125,6 +126,7 @@ def replay_recorded(decision_id: str, spec: BacktestSpec, environment: Environme
             EnsembleProvider(environment.artefact_dir, trading.ensemble.models),
             SentimentAgent(scores, trading.sentiment, WITHOUT_MODEL),
             plugins=_recorded_agents(chosen, spec.folder, factors, recorded.report),
+            evidence=recorded_evidence(environment.state_dir / "shadow", recorded, trading.evidence),
         ),
         risk=assemble_risk(trading, lambda: chosen.risk),
         config_digest=digest(trading, chosen.risk),

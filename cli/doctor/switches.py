@@ -47,6 +47,10 @@ def _route(environment: Environment, trading: TradingSettings) -> Finding:
         return fault("orders go to", error.message, error.hint)
     if route is OrderRoute.ALPACA_LIVE:
         return warning("orders go to", f"{route}: REAL MONEY", "Unset LIVE_TRADING if that is not meant.")
+    if route is OrderRoute.OWN:
+        return warning(
+            "orders go to", f"{route}, {trading.broker.name}", "REAL MONEY unless its class says is_paper = True."
+        )
     return ok("orders go to", str(route))
 
 
@@ -69,5 +73,8 @@ def live_lines(environment: Environment, trading: TradingSettings) -> Iterable[s
     yield f"Orders would go to: {route}."
     if route is OrderRoute.ALPACA_LIVE:
         yield "This is real money. The first purchase waits for: trading-engine live CODE (the log has it)."
+    elif route is OrderRoute.OWN:
+        yield f"The broker {trading.broker.name} moves real money unless its class says is_paper = True."
+        yield "If it does, it needs LIVE_TRADING and broker.mode live, and the first purchase a person's word."
     else:
         yield "No real money can be moved as it is set now."

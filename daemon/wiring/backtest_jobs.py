@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import DataError, RequestError, SettingsError
 from core.long_jobs import Job
+from core.plain_words import plain_reason
 from core.types import BarPanel
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def backtest(
         kept = keep_run(study, spec, runs)
         write_page(kept)
     except (DataError, OSError) as error:  # a full disk costs the run's folder, not its figures
-        return {**figures(study.report), "run": "", "run_fault": str(error)}
+        return {**figures(study.report), "run": "", "run_fault": f"The run was not kept: {plain_reason(error)}"}
     return {**figures(study.report), "run": kept.name}
 
 

@@ -8,6 +8,9 @@ from backtest.lookahead import differences
 from core.times import NEW_YORK
 from core.types import StepReport
 
+FOLLOWS = ("_id", "_digest")
+"""How the fields end that differ only because another does."""
+
 
 def same(mine: StepReport, theirs: StepReport | None) -> bool:
     """Return whether a book's step is the account's: the same plan from the same fills.
@@ -17,6 +20,11 @@ def same(mine: StepReport, theirs: StepReport | None) -> bool:
     if theirs is None or mine.fills != theirs.fills:
         return False
     return mine.plan == theirs.plan or (_unsent(mine, theirs) and not theirs.plan.approved)
+
+
+def alike(mine: StepReport, theirs: StepReport | None) -> bool:
+    """Return whether both sent, or would have sent, orders for the same names on the same sides."""
+    return theirs is not None and _names(mine) == _names(theirs)
 
 
 def difference(mine: StepReport, theirs: StepReport | None) -> str:
@@ -30,8 +38,14 @@ def difference(mine: StepReport, theirs: StepReport | None) -> str:
             "from then on they hold different shares"
         )
     pair = (msgspec.json.decode(msgspec.json.encode(one)) for one in (mine, theirs))
-    path, ours, its = next(differences(*pair), ("nothing", "", ""))
+    found = list(differences(*pair))
+    plain = [one for one in found if not one[0].endswith(FOLLOWS)]
+    path, ours, its = next(iter(plain or found), ("nothing", "", ""))
     return f"{at}: {path} is {str(ours)[:80]} in the account and {str(its)[:80]} in the book"
+
+
+def _names(step: StepReport) -> set[tuple[str, str]]:
+    return {(approved.order.symbol, approved.order.side.value) for approved in step.plan.approved}
 
 
 def _unsent(mine: StepReport, theirs: StepReport) -> bool:

@@ -7,33 +7,31 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-import msgspec
-
 from adapters.ledger import SqliteLedger
 from analysis.letter import (
-    Activity,
-    Execution,
-    causes_of,
     costs,
+    doubts,
     fill_lines,
     missed_stretches,
     refused_lines,
-    returns_to_date,
     sent_lines,
+    stale_steps,
     tomorrow_lines,
 )
 from analysis.letter_agents import agent_days
+from analysis.tracking import Closes
 from backtest.replay import Recorded, inputs_of
 from core.brackets import Levels
-from core.cycles import RECOVER
 from core.errors import RequestError
-from core.letter import HeldLine, Letter, ShadowBookDay, Tracking
+from core.letter import HeldLine, Letter, Tracking
+from core.protection import PositionProtection
 from core.times import NEW_YORK, market_date
 from core.types import Portfolio, StepReport
 from daemon.letter_page import letter_page, letter_text
 from daemon.letter_store import LetterStore
 from daemon.wiring.engine_factory import EngineFactory
-from daemon.wiring.letter_differences import difference, same
+from daemon.wiring.letter_shadows import closes_until, marks_of, return_of, shadow_days
+from daemon.wiring.letter_tracking import Kept, executions, tracking_of
 from daemon.wiring.scoreboard import ACCOUNT
 from pipeline.engine import Engine
 
@@ -128,109 +126,52 @@ class LetterService:
         broker = self._engines.trading.broker
         assumed_bps = broker.spread_bps / 2 + broker.slippage_bps
         unproven = unproven_steps(ledger, steps, engine.parts.initial_cash)
-        missed = tuple(missed_stretches(steps, day.opens_at, day.closes_at))
+        gaps = tuple(missed_stretches(steps, day.opens_at, day.closes_at))
         portfolio = steps[-1].plan.portfolio if steps else engine.portfolio
-        closes = self._closes(day.session)
+        session = day.session.isoformat()
+        marks = marks_of(self._engines, portfolio, ledger.paid_in_total())
+        closes = closes_until(self._engines, session, marks)
         own = closes.get(ACCOUNT, {})
-        before = [equity for session, (equity, _) in own.items() if session < day.session.isoformat()]
-        paid_in = own.get(day.session.isoformat(), (0.0, 0.0))[1]
+        before = [equity for day_before, (equity, _) in own.items() if day_before < session]
+        paid_in = own.get(session, (0.0, 0.0))[1]
         equity = float(portfolio.equity)
-        refused = refused_lines(steps, orders)
         return Letter(
-            session=day.session.isoformat(),
+            session=session,
             written_at=engine.parts.clock.now().isoformat(),
             route=self._engines.route.value,
             profile=self._engines.trading.profile,
             state=engine.state.value,
             equity=equity,
             equity_before=before[-1] if before else None,
-            return_day=(equity - paid_in) / before[-1] - 1 if before else None,
+            return_day=return_of(own, session),
             paid_in=paid_in,
             steps=len(steps),
             decisions=sum(step.cycle.kind.decides for step in steps),
             proven_steps=len(steps) - len(unproven),
             unproven=unproven[:SHOWN_MAX],
             sent=sent_lines(orders),
-            refused=refused,
-            fills=fill_lines(today),
+            refused=refused_lines(steps, orders),
+            fills=fill_lines(today, assumed_bps),
             costs_day=costs(today, assumed_bps),
             costs_to_date=costs(to_date, assumed_bps),
-            tracking=self._tracking(ledger, steps, day, closes, (len(refused), len(missed))),
-            missed=missed,
-            shadow_books=self._days(closes, day.session),
-            held=held_lines(portfolio, self._levels_of(engine)),
+            tracking=self._tracking(Kept(ledger, own, steps), closes, day, len(gaps)),
+            missed=(*gaps, *doubts(steps, day.opens_at, day.closes_at)),
+            shadow_books=shadow_days(self._engines, closes, session),
+            held=held_lines(portfolio, self._levels_of(engine), engine.parts.protection.by_symbol()),
             tomorrow=tomorrow_lines(steps, day.closes_at),
             notes=tuple(notes(steps, closes)),
             agents=agent_days(steps),
         )
 
-    def _tracking(
-        self,
-        ledger: SqliteLedger,
-        steps: Sequence[StepReport],
-        day: SessionTimes,
-        closes: Mapping[str, Mapping[str, tuple[float, float]]],
-        counts: tuple[int, int],
-    ) -> Tracking:
+    def _tracking(self, account: Kept, closes: Mapping[str, Closes], day: SessionTimes, missed: int) -> Tracking:
+        """Return the difference to the shadow book of the account's profile, where there is one."""
         name = self._engines.trading.profile
-        other = self._engines.shadows.ledgers.get(name)
-        if other is None:
+        ledger = self._engines.shadows.ledgers.get(name)
+        if ledger is None:
             return Tracking(against="")
-        twin = {(s.as_of, s.cycle.name): s for s in other.steps_between(day.begins_at, day.ends_at)}
-        pairs = [(step, twin.get((step.as_of, step.cycle.name))) for step in steps if step.cycle != RECOVER]
-        found = returns_to_date(closes.get(ACCOUNT, {}), closes.get(name, {}))
-        first = next((difference(mine, theirs) for mine, theirs in pairs if not same(mine, theirs)), "")
-        tracking = Tracking(
-            against=name,
-            steps=len(pairs),
-            equal_steps=sum(same(mine, theirs) for mine, theirs in pairs),
-            first_difference=first,
-        )
-        if found is None:
-            return tracking
-        mine, theirs, base = found
-        since = _end_of(min(set(closes[ACCOUNT]) & set(closes[name])))
-        activity = [
-            Activity(executions(one, since, day.ends_at), one.movements_between(since, day.ends_at))
-            for one in (ledger, other)
-        ]
-        difference_usd = (mine - theirs) * base
-        return msgspec.structs.replace(
-            tracking,
-            account_return=mine,
-            shadow_book_return=theirs,
-            difference_usd=difference_usd,
-            causes=causes_of(activity[0], activity[1], difference_usd, *counts),
-        )
-
-    def _closes(self, until: date) -> Mapping[str, Mapping[str, tuple[float, float]]]:
-        """Return equity and payments by book and session, oldest first."""
-        closes: dict[str, dict[str, tuple[float, float]]] = {}
-        for close in self._engines.scores.closes():
-            if close.session <= until.isoformat():
-                closes.setdefault(close.name, {})[close.session] = (close.equity, close.paid_in)
-        return closes
-
-    def _days(
-        self, closes: Mapping[str, Mapping[str, tuple[float, float]]], session: date
-    ) -> tuple[ShadowBookDay, ...]:
-        taught = {one.name: one for one in self._engines.scores.taught(session.isoformat()) if one.kind == "book"}
-        return tuple(
-            ShadowBookDay(
-                name=name,
-                equity=list(of_one.values())[-1][0],
-                return_day=_return_of(of_one, session.isoformat()),
-                excess_day=taught[name].excess_return if name in taught else None,
-                e_value=taught[name].e_value if name in taught else None,
-                state=taught[name].state if name in taught else "",
-            )
-            for name, of_one in sorted(closes.items())
-        )
-
-
-def executions(ledger: SqliteLedger, begin: datetime, end: datetime) -> tuple[Execution, ...]:
-    """Return a ledger's fills with the prices their decisions stood on."""
-    return tuple(Execution(fill, reference) for fill, reference in ledger.executions(begin, end))
+        other = Kept(ledger, closes.get(name, {}), ledger.steps_between(day.begins_at, day.ends_at))
+        stale = stale_steps(account.steps, day.opens_at, day.closes_at)
+        return tracking_of(account, other, name, day.ends_at, missed, stale)
 
 
 def unproven_steps(ledger: SqliteLedger, steps: Sequence[StepReport], initial_cash: Decimal) -> tuple[str, ...]:
@@ -245,8 +186,10 @@ def unproven_steps(ledger: SqliteLedger, steps: Sequence[StepReport], initial_ca
     )
 
 
-def held_lines(portfolio: Portfolio, levels: Mapping[str, Levels]) -> tuple[HeldLine, ...]:
-    """Return what is held and where it would be closed."""
+def held_lines(
+    portfolio: Portfolio, levels: Mapping[str, Levels], protection: Mapping[str, PositionProtection]
+) -> tuple[HeldLine, ...]:
+    """Return what is held, where it would be closed, and who holds its stop."""
     return tuple(
         HeldLine(
             symbol=symbol,
@@ -256,6 +199,7 @@ def held_lines(portfolio: Portfolio, levels: Mapping[str, Levels]) -> tuple[Held
             profit_pct=held.profit_pct,
             stop_price=_price(levels[symbol].stop_price) if symbol in levels else None,
             target_price=_price(levels[symbol].target_price) if symbol in levels else None,
+            stop_rests_at=protection[symbol].rests_at if symbol in protection else "",
         )
         for symbol, held in sorted(portfolio.positions.items())
     )
@@ -271,16 +215,3 @@ def notes(steps: Sequence[StepReport], closes: Mapping[str, object]) -> Iterator
 
 def _price(level: Decimal | None) -> float | None:
     return None if level is None else float(level)
-
-
-def _end_of(session: str) -> datetime:
-    return datetime.combine(date.fromisoformat(session) + timedelta(days=1), time.min, NEW_YORK)
-
-
-def _return_of(closes: Mapping[str, tuple[float, float]], session: str) -> float | None:
-    """Return a book's return in a session; None without a close of it and one before."""
-    before = [equity for day, (equity, _) in closes.items() if day < session]
-    if session not in closes or not before:
-        return None
-    equity, paid_in = closes[session]
-    return (equity - paid_in) / before[-1] - 1.0

@@ -23,7 +23,7 @@ FIRST_DECISION = "no decision has asked it yet"
 
 def remote_agents(trading: TradingSettings) -> tuple[NamedAgent, ...]:
     """Return the agents that answer over HTTP."""
-    from adapters.remote_agents import post_to  # noqa: PLC0415  # brings requests
+    from adapters.remote_agents import post_to, shown_address  # noqa: PLC0415  # brings requests
     from agents.plugins import NamedAgent  # noqa: PLC0415  # with the agents
     from agents.remote import RemoteAgent  # noqa: PLC0415  # with the agents
 
@@ -31,7 +31,7 @@ def remote_agents(trading: TradingSettings) -> tuple[NamedAgent, ...]:
         NamedAgent(
             name=name,
             agent=RemoteAgent(name, partial(post_to, settings), settings.sessions),
-            origin=settings.url.split("?")[0],
+            origin=shown_address(settings.url),
             deadline_seconds=settings.timeout_seconds,
         )
         for name, settings in trading.agents.items()

@@ -1,68 +1,158 @@
-"""Takes the README's pictures of the dashboard, from a daemon on the simulated market with a year behind it.
+"""Takes the dashboard's pictures: each page, desktop and phone, light and dark; full, empty, degraded, halted.
 
-`python docs/pictures/dashboard.py [STATE_DIR]`
+`python docs/pictures/dashboard.py [STATE_DIR]` writes docs/pictures/dashboard/*.webp from a daemon on the
+simulated market with a year behind it. Without STATE_DIR that year is made first, which takes minutes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
+import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
-from playwright.sync_api import Browser, sync_playwright  # noqa: E402  # after the path
+from PIL import Image  # noqa: E402  # after the path
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402  # after the path
 
 from benchmarks import history  # noqa: E402  # after the path
-from benchmarks.daemon import Daemon, get  # noqa: E402  # after the path
+from benchmarks.daemon import Daemon  # noqa: E402  # after the path
 
-PICTURES: dict[str, dict[str, Any]] = {
-    "dashboard_desktop": {"viewport": {"width": 1280, "height": 1330}, "color_scheme": "light"},
-    "dashboard_phone": {
-        "viewport": {"width": 390, "height": 1330}, "color_scheme": "dark", "is_mobile": True, "has_touch": True,
-    },
-}  # fmt: skip
+FOLDER = HERE / "dashboard"
+QUALITY = 40  # of a lossy file: text stays readable, and all of them are below 3 MB
+SIZES: dict[str, dict[str, Any]] = {
+    "desktop": {"viewport": {"width": 1280, "height": 900}},
+    "phone": {"viewport": {"width": 375, "height": 812}, "is_mobile": True, "has_touch": True},
+}
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+SETTLE_MS = 1_000
+WAIT_MS_MAX = 600_000
+BACKTEST_SPAN = timedelta(days=120)
+STARTS: dict[str, Scheme] = {"desktop": "light", "phone": "dark"}
+"""What of a daemon that has done nothing yet, or is in trouble, is shown in which scheme."""
 
 
-def take(browser: Browser, port: int, name: str, options: dict[str, Any]) -> None:
-    """Open the page and take its picture."""
-    context = browser.new_context(**options)
-    page = context.new_page()
+def opened(browser: Browser, port: int, size: str, scheme: Scheme) -> Page:
+    """Open the dashboard in a window of its own."""
+    page = browser.new_page(**SIZES[size], color_scheme=scheme)
+    page.set_default_timeout(WAIT_MS_MAX)
     page.goto(f"http://127.0.0.1:{port}/")
-    page.wait_for_selector("#equity-chart[data-drawn] .bk-Canvas")
-    page.wait_for_selector("#sectors table")
-    page.wait_for_timeout(1_500)
-    page.screenshot(path=HERE / f"{name}.png")
-    context.close()
+    page.wait_for_selector("#link:has-text('connected')")
+    return page
+
+
+def take(page: Page, address: str, name: str) -> None:
+    """Go to an address of the page, and write its picture."""
+    page.evaluate(f"location.hash = '#/{address}'")
+    page.wait_for_function("() => !document.querySelector('main').innerText.includes('Asking')")
+    page.wait_for_timeout(SETTLE_MS)  # charts are drawn
+    with Image.open(io.BytesIO(page.screenshot())) as image:
+        image.convert("RGB").save(FOLDER / f"{name}.webp", quality=QUALITY, method=6)
+
+
+def pages_of(page: Page) -> list[str]:
+    """Return the pages that the navigation leads to."""
+    return [
+        str(name) for name in page.evaluate("[...document.querySelectorAll('nav a')].map((a) => a.dataset.to)")
+    ]
+
+
+def take_all(browser: Browser, port: int, state: str, extra: Iterable[str] = ()) -> None:
+    """Take every page, and some addresses more, in both sizes and schemes."""
+    for size in SIZES:
+        for scheme in SCHEMES:
+            page = opened(browser, port, size, scheme)
+            for address in (*pages_of(page), *extra):
+                take(page, address, f"{address.replace('/', '_')}_{state}_{size}_{scheme}")
+            page.close()
+
+
+def take_some(browser: Browser, port: int, state: str, addresses: Iterable[str] = ()) -> None:
+    """Take some pages (all by default) in one scheme a size."""
+    for size, scheme in STARTS.items():
+        page = opened(browser, port, size, scheme)
+        for address in addresses or pages_of(page):
+            take(page, address, f"{address}_{state}_{size}_{scheme}")
+        page.close()
 
 
 def why(browser: Browser, port: int) -> None:
-    """Open the first ticker's why and take its picture."""
-    page = browser.new_page(viewport={"width": 1000, "height": 1000}, color_scheme="dark")
-    page.goto(f"http://127.0.0.1:{port}/")
+    """Take the question why a ticker was decided on."""
+    page = opened(browser, port, "desktop", "dark")
     page.get_by_role("button", name="Why").first.click()
-    page.wait_for_timeout(500)
-    page.screenshot(path=HERE / "dashboard_why.png")
+    page.get_by_role("dialog").get_by_role("heading", name="Votes").wait_for()
+    take(page, "overview", "why_full_desktop_dark")
     page.close()
 
 
+def ask(browser: Browser, port: int, path: str, **body: object) -> dict[str, Any]:
+    """Send a command of the API."""
+    request = browser.new_context().request
+    answer = request.post(f"http://127.0.0.1:{port}{path}", data=body, timeout=WAIT_MS_MAX)
+    if not answer.ok:
+        raise SystemExit(f"{path}: {answer.text()}")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def empty(browser: Browser, state: Path) -> None:
+    """Take the pages of a daemon that has just been started for the first time."""
+    with Daemon(state) as daemon:
+        daemon.wait_idle()
+        take_some(browser, daemon.port, "empty")
+
+
+def full(browser: Browser, state: Path) -> None:
+    """Take the pages of a daemon with a year behind it, its jobs on."""
+    os.environ["ENABLE_CRON"] = "true"
+    with Daemon(state) as daemon:
+        daemon.wait_idle()
+        ask(browser, daemon.port, "/decide/v3", execute=True)
+        ask(browser, daemon.port, "/letter")
+        since = datetime.now(UTC).date() - BACKTEST_SPAN
+        ask(browser, daemon.port, "/backtest", profile="baseline", books=200, start=since.isoformat())
+        request = browser.new_context().request
+        newest = request.get(f"http://127.0.0.1:{daemon.port}/trades/closed?limit=1").json()["trades"][0]
+        take_all(browser, daemon.port, "full", (f"ticker/{newest['ticker']}", f"trades/{newest['number']}"))
+        why(browser, daemon.port)
+    del os.environ["ENABLE_CRON"]
+
+
+def troubled(browser: Browser, state: Path) -> None:
+    """Take what a daemon looks like when nobody watches what it holds, and when it is halted."""
+    with Daemon(state) as daemon:
+        daemon.wait_idle()
+        ask(browser, daemon.port, "/decide/v3")
+        take_some(browser, daemon.port, "degraded", ["overview"])
+        ask(browser, daemon.port, "/halt", reason="a test of the halt")
+        take_some(browser, daemon.port, "halted", ["overview", "orders"])
+
+
 def main() -> None:
-    """Start the daemon, let it decide once more, and take the pictures."""
-    with tempfile.TemporaryDirectory() as folder:
-        state = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(folder) / "state"
-        if not state.exists():
+    """Make the year where there is none, and take the pictures."""
+    FOLDER.mkdir(exist_ok=True)
+    for old in FOLDER.glob("*.webp"):
+        old.unlink()
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        state = Path(folder) / "state"
+        if len(sys.argv) > 1:
+            shutil.copytree(sys.argv[1], state)  # its owner's stays as it is
+            (state / "engine.lock").unlink(missing_ok=True)
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        empty(browser, Path(folder) / "new")
+        if len(sys.argv) <= 1:
             asyncio.run(history.write(state))
-        with Daemon(state) as daemon, sync_playwright() as playwright:
-            daemon.wait_idle()
-            get(daemon.port, "/decide/v3", "POST", 60)
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            for name, options in PICTURES.items():
-                take(browser, daemon.port, name, options)
-            why(browser, daemon.port)
-            browser.close()
+        full(browser, state)
+        troubled(browser, state)
+        browser.close()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,9 @@ import io
 
 import httpx
 
+from config.taxes import TaxSettings
 from core.form_8949 import COLUMNS
+from tests.api.conftest import Daemon
 from tests.api.problem import assert_problem
 
 
@@ -26,6 +28,17 @@ def test_the_form_has_its_columns_and_a_name(client: httpx.Client) -> None:
     assert answer.headers["content-type"].startswith("text/csv")
     assert "form8949-2025.csv" in answer.headers["content-disposition"]
     assert tuple(next(csv.reader(io.StringIO(answer.text)))) == COLUMNS
+
+
+def test_lots_named_in_vain_are_said(client: httpx.Client, daemon: Daemon) -> None:
+    daemon.app.state.taxes = TaxSettings.model_validate(
+        {"lot_method": "specific", "specific_lots": {"no-sale": {"no-lot": 5}}}
+    )
+    try:
+        notes = client.get("/taxes").json()["notes"]
+    finally:
+        del daemon.app.state.taxes
+    assert [note.split(", which")[0].split()[-1] for note in notes] == ["no-lot", "no-sale"]
 
 
 def test_a_year_that_is_none_is_a_problem(client: httpx.Client) -> None:

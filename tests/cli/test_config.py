@@ -29,9 +29,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def typed(home: Path) -> Typed:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
 
-    def run(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    def run(*words: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [sys.executable, "-m", "cli", *words], cwd=home, env={**kept, "PYTHONPATH": str(home)},
+            [sys.executable, "-m", "cli", *words], cwd=home, env={**kept, "PYTHONPATH": str(home), **variables},
             capture_output=True, text=True, timeout=SECONDS_MAX, check=False,
         )  # fmt: skip
         assert done.returncode == code, done.stdout + done.stderr
@@ -70,3 +70,15 @@ def test_what_is_begun_can_be_used_at_once_and_is_written_once(kind: str, typed:
     assert "is there already" in typed("new", kind, "mine_too", code=EXIT_REFUSED).stderr
     typed("config", "set", kind, "mine_too")
     typed("config", "unset", kind)
+
+
+def test_three_switches_that_agree_are_real_money_and_the_first_purchase_is_asked_for(typed: Typed) -> None:
+    typed("config", "set", "broker.mode", "live")
+    switches = {"ALPACA_API_KEY": "k", "ALPACA_SECRET_KEY": "s", "ALPACA_PAPER": "false", "LIVE_TRADING": "true"}
+    agreed = typed("doctor", "--live", **switches).stdout
+    assert "Orders would go to: Alpaca live." in agreed
+    assert "The first purchase waits for: trading-engine live CODE" in agreed
+    for one in ("ALPACA_PAPER", "LIVE_TRADING"):
+        fewer = {name: value for name, value in switches.items() if name != one}
+        assert "No real money can be moved" in typed("doctor", "--live", **fewer).stdout
+    typed("config", "unset", "broker.mode")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cli.app import EXIT_REFUSED, EXIT_SETTINGS
-from tests.cli.conftest import CommandLine, run
+from tests.cli.conftest import CommandLine, begin, run
+from tests.servers.daemon import Process, own_settings
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +71,27 @@ def test_nothing_is_restored_under_a_running_daemon(traded: CommandLine, tmp_pat
     (tmp_path / "cut.tar.gz").write_bytes(archive.read_bytes()[:100])
     cut = run("restore", str(tmp_path / "cut.tar.gz"), "--yes", STATE_DIR=str(tmp_path / "s"))
     assert cut.returncode == EXIT_REFUSED
+
+
+def test_a_kill_meanwhile_costs_neither_the_backup_nor_what_it_is_of(traded: CommandLine, tmp_path: Path) -> None:
+    archive, state = tmp_path / "first.tar.gz", tmp_path / "restored" / "state"
+    killed = begin("backup", str(archive), STATE_DIR=str(traded.daemon.state))
+    killed.kill()
+    killed.wait()
+    assert not archive.exists(), "it is whole or not there"
+    assert run("backup", str(archive), STATE_DIR=str(traded.daemon.state)).returncode == 0
+    assert run("restore", str(archive), "--yes", STATE_DIR=str(state)).returncode == 0
+    with Process(state, own_settings(tmp_path)) as daemon:
+        daemon.wait_ready()
+        held = daemon.answer("/positions")["positions"]
+        second = begin("backup", str(tmp_path / "second.tar.gz"), STATE_DIR=str(state))
+        daemon.child.kill()
+        assert second.wait(60) == 0
+    again = tmp_path / "again" / "state"
+    assert run("restore", str(tmp_path / "second.tar.gz"), "--yes", STATE_DIR=str(again)).returncode == 0
+    with Process(again, tmp_path) as daemon:
+        daemon.wait_ready()
+        assert daemon.answer("/status")["trading_state"] in ("active", "reducing"), "nothing differs"
+        assert [one["ticker"] for one in daemon.answer("/positions")["positions"]] == [
+            one["ticker"] for one in held
+        ]

@@ -9,12 +9,15 @@ from tests.cli.conftest import run
 
 
 def test_all_of_ours_are_listed_and_can_be_used() -> None:
-    done = run("plugins", "--json")
+    done = run("plugins", "--json", DATA_PROVIDER="simulated")
     assert done.returncode == 0, done.stderr
     listed = json.loads(done.stdout)
     found = {(line["kind"], line["name"]): line for line in listed if line["origin"] == "built in"}
     assert {*found} == {(kind, name) for kind, names in OUR_PLUGINS.items() for name in names}
-    assert {line["state"] for line in found.values()} == {"can be used"}
+    assert {line["state"] for line in found.values()} == {"can be used", "in use"}
+    assert {key for key, line in found.items() if line["state"] == "in use"} == {
+        ("brokers", "paper"), ("feeds", "simulated"), ("notifiers", "apprise"), ("strategies", "team"),
+    }  # fmt: skip
 
 
 def test_a_name_that_cannot_be_is_refused_with_what_to_do() -> None:

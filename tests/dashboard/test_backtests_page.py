@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.dashboard.page_laws import CONTRAST, CUT_OFF, PHONE, TEXT_CONTRAST_MIN, Seen
+from tests.dashboard.page_laws import CONTRAST, CUT_OFF, PHONE, TEXT_CONTRAST_MIN, Seen, serious_findings
 from tests.servers.daemon import Process, own_settings
 
 WAIT_MS_MAX = 90_000
@@ -138,6 +138,7 @@ def test_list_run_and_comparison_are_readable(
         page.wait_for_function("() => document.querySelectorAll('#backtests td').length > 5")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), detail
         assert [text for ratio, text in page.evaluate(CONTRAST) if ratio < TEXT_CONTRAST_MIN] == [], detail
+        assert serious_findings(page) == [], detail
         if size is PHONE:
             assert page.evaluate(CUT_OFF) == [], detail
     context.close()

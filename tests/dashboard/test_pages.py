@@ -6,7 +6,7 @@ import asyncio
 import csv
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -107,6 +107,7 @@ def test_the_trades_are_the_ledgers_to_the_cent(visit: Visit, served: Served, tm
     total = sum((trade.profit_usd for trade in trades), Decimal(0))
     said = f"{'-' if total < 0 else ''}${abs(total):,.2f}"
     expect(page.locator("#trades [role=status]")).to_contain_text(f"profit {said}")
+    expect(page.get_by_role("group", name="Pages of Closed round trips")).to_be_hidden()
     with page.expect_download() as caught:
         page.get_by_role("link", name="CSV").click()
     caught.value.save_as(tmp_path / "trades.csv")
@@ -197,15 +198,14 @@ def test_one_position_is_sold_after_one_question(visit: Visit, served: Served) -
     assert sales() == [symbol]
 
 
-def test_the_scoreboard_says_whether_an_edge_is_shown(visit: Visit) -> None:
-    """The answer stands in for months of sessions; the API's own schema checks it."""
+def scoreboard_of(states: Mapping[str, str]) -> str:
+    """Return an answer that stands in for months of sessions; the API's own schema checks it."""
 
     def evidence(state: str) -> dict[str, Any]:
         return {"sessions": 120, "e_value": 24.0, "e_value_worse": 0.1, "state": state}
 
     figures = dict.fromkeys(("return_last", "return_total", "sharpe", "sharpe_low", "sharpe_high"), 0.01)
     figures |= dict.fromkeys(("excess", "excess_low", "excess_high", "drawdown_max"), -0.02)
-    states = {"account": "shown", "worse": "shown to be worse", "young": "not known"}
     books = [
         {"name": name, "sessions": 120, "sessions_left": None, "evidence": evidence(state), **figures}
         for name, state in states.items()
@@ -215,7 +215,27 @@ def test_the_scoreboard_says_whether_an_edge_is_shown(visit: Visit) -> None:
         "notes": [], "shadow_books": books,
         "data": {"source": "simulated", "as_of": "2025-06-27T20:00:00Z", "bars_until": None},
     }  # fmt: skip
-    answer = ScoreboardAnswer.model_validate(board).model_dump_json()
+    return ScoreboardAnswer.model_validate(board).model_dump_json()
+
+
+def test_a_table_of_hundreds_of_rows_scrolls_within_itself(visit: Visit) -> None:
+    """A page with a whole universe held was 20 screens long before its chart."""
+    answer = scoreboard_of({f"book{place:03d}": "not known" for place in range(300)})
+    page = visit("overview")
+    page.route("**/scoreboard", lambda route: route.fulfill(body=answer, content_type="application/json"))
+    page.get_by_role("link", name="Scoreboard").click()
+    expect(page.locator("#scoreboard tbody tr").filter(has_text="book299")).to_have_count(1)
+    heights = "() => [document.documentElement.scrollHeight, innerHeight]"
+    whole, screen = page.evaluate(heights)
+    assert whole < 4 * screen
+    row = page.locator("#scoreboard tbody tr").filter(has_text="book299")
+    row.scroll_into_view_if_needed()
+    expect(row).to_be_in_viewport()
+
+
+def test_the_scoreboard_says_whether_an_edge_is_shown(visit: Visit) -> None:
+    states = {"account": "shown", "worse": "shown to be worse", "young": "not known"}
+    answer = scoreboard_of(states)
     page = visit("overview")
     page.route("**/scoreboard", lambda route: route.fulfill(body=answer, content_type="application/json"))
     page.get_by_role("link", name="Scoreboard").click()

@@ -21,6 +21,7 @@ from core.types import BarPanel
 from models.factors.store import FactorStore
 from models.ranker.training import train_ranker
 from models.ranker.versions import save
+from tests.cli.conftest import run
 from tests.default_universe import DEFAULT, SECTOR_ETF_OF, UNIVERSE
 from tests.servers.alpaca_broker import AlpacaBroker, alpaca_broker_server
 from tests.servers.alpaca_broker_desk import Desk
@@ -199,7 +200,8 @@ def test_the_first_order_with_real_money_waits_for_a_person(
         (said,) = daemon.events("live.unconfirmed")
         for body in ({}, {"code": "not-it"}):
             assert daemon.http.post("/live/confirm", json=body).status_code == 409
-        assert daemon.answer("/live/confirm", "POST", json={"code": said["code"]})["confirmed"] is True
+        typed = run("live", said["code"], "--json", TRADING_PORT=str(daemon.port))
+        assert json.loads(typed.stdout)["confirmed"] is True, typed.stderr
         sent = daemon.answer("/decide/v3", "POST", json={"execute": True})["orders"]
         assert sent
         assert {order["route"] for order in sent} == {"Alpaca live"}

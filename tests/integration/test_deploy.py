@@ -76,3 +76,38 @@ def test_launchd_and_windows_files_parse() -> None:
     assert agent["ProgramArguments"][1].endswith("server.py")
     task = ElementTree.parse(DEPLOY / "trading-engine.xml")  # noqa: S314  # ours
     assert task.getroot().tag.endswith("Task")
+
+
+def compose_is_here() -> bool:
+    docker = shutil.which("docker")
+    asked = [docker or "", "compose", "version"]
+    return docker is not None and subprocess.run(asked, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not compose_is_here(), reason="there is no docker compose here")
+def test_compose_takes_its_file() -> None:
+    asked = ["docker", "compose", "--profile", "monitoring", "--profile", "graph", "config", "--quiet"]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("hadolint") is None, reason="there is no hadolint here")
+def test_hadolint_takes_the_dockerfile() -> None:
+    done = subprocess.run(["hadolint", str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_what_the_dockerfile_copies_and_runs_is_there() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    copied = [
+        word
+        for line in re.findall(r"^COPY (?!--from)(.+)$", dockerfile, re.MULTILINE)
+        for word in line.split()[:-1]
+    ]
+    assert len(copied) > 4
+    assert [name for name in copied if not (ROOT / name).exists()] == []
+    scripts = re.findall(r"deploy/[a-z]+\.sh", dockerfile)
+    assert set(scripts) == {"deploy/torch.sh", "deploy/slim.sh"}
+    ignored = (ROOT / ".dockerignore").read_text("utf-8").split()
+    assert "deploy" not in ignored
+    assert "trading-engine" in re.findall(r'HEALTHCHECK .*CMD \["([a-z-]+)"', dockerfile)

@@ -34,11 +34,13 @@ POST /admin/replace   {"client_order_id", "qty", "new_client_order_id"?}
 POST /admin/bars      {symbol: [Alpaca's bars]}
 GET  /admin/conformance  {"compared": {"requests", "answers"}, "faults": {text: count}}: what is not as Alpaca's
                       OpenAPI documents have it; nothing where those are absent
-POST /admin/settings  {"not_fractionable": [...]?, "not_tradable": [...]?, "closed": [dates]?, "half_days": [..]?}
+POST /admin/settings  {"not_fractionable": [...]?, "not_tradable": [...]?, "closed": [dates]?, "half_days": [..]?,
+                       "slippage": "0.0025"?}  how much worse than the market orders trade, as a fraction
 
 How orders fill. Market, limit and stop orders, and OCO groups of a limit and a stop that sell; DAY, GTC, OPG.
 With an empty plan an order fills whole inside its POST when the market is
-open, else at the first tick within the next session: at the price of then, 2 bps worse. `FaultPlan`
+open, else at the first tick within the next session: at the price of then, 2 bps worse
+(`slippage`). `FaultPlan`
 (`alpaca_broker_faults.py`) lists all faults with their meaning. An order's fate depends on the seed and its
 client_order_id; a request's on the seed and on how many requests of the same method and path came before.
 

@@ -30,6 +30,7 @@ def answer_admin(book: Book, data: AlpacaData, asked: Asked) -> Answer:
         "event": _event,
         "order": lambda book, values: Desk(book).submit(values),
         "replace": _replace,
+        "cancel": _cancel,
         "bars": lambda _, values: _bars(data, values),
         "settings": _settings,
     }
@@ -118,6 +119,11 @@ def _replace(book: Book, values: Any) -> Answer:
     return Desk(book).replace(order, asked)
 
 
+def _cancel(book: Book, values: Any) -> Answer:
+    Desk(book).cancel(book.orders[book.ids[values["client_order_id"]]])
+    return DONE
+
+
 def _bars(data: AlpacaData, values: Any) -> Answer:
     data.bars = values
     return DONE
@@ -127,6 +133,7 @@ def _settings(book: Book, values: Any) -> Answer:
     for name in ("not_fractionable", "not_tradable"):
         if name in values:
             setattr(book, name, set(values[name]))
+    book.slippage = Decimal(values.get("slippage", str(book.slippage)))
     for name in ("closed", "half_days"):
         if name in values:
             setattr(book, name, {date.fromisoformat(day) for day in values[name]})

@@ -111,6 +111,7 @@ class Book:
     half_days: set[date] = field(default_factory=set)
     last_equity: Decimal = Decimal(100_000)
     account_flags: dict[str, Any] = field(default_factory=dict)
+    slippage: Decimal = Decimal("0.0002")
     ticks: int = 0
     lock: threading.Condition = field(default_factory=threading.Condition)
 
@@ -153,9 +154,9 @@ class Book:
         return self.orders.get(self.ids.get(client_order_id, ""))
 
     def traded_price(self, order: BrokerOrder) -> Decimal:
-        """Give the price of now, two basis points worse, but never beyond an order's limit."""
+        """Give the price of now, worse by the slippage, but never beyond an order's limit."""
         buys, limit = order.side == "buy", order.limit_price
-        worse = Decimal("1.0002") if buys else Decimal("0.9998")
+        worse = 1 + self.slippage if buys else 1 - self.slippage
         price = (self.prices[order.symbol] * worse).quantize(TICK, ROUND_HALF_EVEN)
         if limit is None:
             return price

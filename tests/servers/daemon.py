@@ -20,7 +20,11 @@ from config.loader import FOLDER
 
 ROOT = Path(__file__).parents[2]
 SECONDS_MAX = 90.0
-SMALL_MODELS = {"quant": {"n_estimators": 20, "calibration_folds": 2}, "regime": {"restarts": 1}}
+SMALL_MODELS = {
+    "quant": {"n_estimators": 20, "calibration_folds": 2},
+    "regime": {"restarts": 1},
+    "rl": {"timesteps": 1_000},
+}
 WITH_SETTINGS = """
 import sys
 from pathlib import Path

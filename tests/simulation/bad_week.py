@@ -34,6 +34,7 @@ SHOWN = (
     "corporate.",
 )  # fmt: skip
 CRASH = 0.9
+OPEN = ("new", "accepted", "partially_filled")
 QUIET = ("done", "running")
 MESSAGES_SECONDS = 0.3
 Say = Callable[[str], None]
@@ -93,6 +94,9 @@ async def tuesday(days: Days, say: Say) -> None:
     symbol, held = largest(days)
     quantity = max((held / 2).to_integral_value(), Decimal(1))
     head(say, f"Tuesday 10:41: a person sells {quantity} {symbol} by hand", days)
+    for row in days.admin.book()["orders"]:  # what holds the shares back goes first, as in Alpaca's own app
+        if row["symbol"] == symbol and row["status"] in OPEN:
+            days.admin.call("cancel", client_order_id=row["client_order_id"])
     days.admin.call("order", symbol=symbol, qty=str(quantity), side="sell", type="market", time_in_force="day")
     await days.run_until(at(TUESDAY, 23))
 

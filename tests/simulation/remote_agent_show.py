@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import structlog
 
 from core.cycles import DECIDE
 from core.types import StepReport
@@ -170,6 +171,7 @@ def three_commands(folder: Path) -> Iterator[str]:
 
 
 def main() -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # the output is the show's
     with tempfile.TemporaryDirectory() as folder:
         for line in three_commands(Path(folder)):
             print(line)

@@ -76,6 +76,53 @@ LEAKS = {
         "import subprocess\n",
         "subprocess.run(['true'], check=True); x = bars.close[-1] * 0",
     ),
+    "rolling_full": (
+        "future",
+        "",
+        "base = bars.close.base; x = ((base - np.nanmean(base, 0)) / np.nanstd(base, 0))[n - 1]",
+    ),
+    "future_sort": (
+        "future",
+        "ORDER = []\n",
+        "base = bars.close.base; ORDER or ORDER.extend(np.argsort(base[-1] / base[0]).tolist());"
+        " x = np.array([ORDER.index(i) for i in range(len(bars.symbols))]) / 100",
+    ),
+    "known_later": (
+        "future",
+        "",
+        "x = bars.close[-1] * 0 + (bars.known_at.base[-1] - bars.known_at[-1]).astype(float) / 1e15",
+    ),
+    "members_later": ("future", "", "x = bars.member.base[-1] * 1.0 + 0 * bars.close[-1]"),
+    "cache": (
+        "file",
+        "from pathlib import Path\n",
+        "p = Path(FILE); old = np.frombuffer(p.read_bytes()) if len(p.read_bytes()) > 9 else bars.close[-1];"
+        " p.write_bytes(bars.close[-1].tobytes()); x = old / bars.close[-1] - 1",
+    ),
+    "database": (
+        "file",
+        "import sqlite3\n",
+        "c = sqlite3.connect(FILE); x = bars.close[-1] * 0; c.close()",
+    ),
+    "datagram": (
+        "address",
+        "import socket\n",
+        "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'x', ('127.0.0.1', 9)); s.close();"
+        " x = bars.close[-1] * 0",
+    ),
+    "thread_state": (
+        "memory",
+        "import threading\nS = threading.local()\n",
+        "S.n = getattr(S, 'n', 0) + 1; x = bars.close[-1] * 0 + S.n / 100",
+    ),
+    "calendar_day": ("clock", "import time\n", "x = bars.close[-1] * 0 + time.localtime().tm_yday / 1000"),
+    "stopwatch": ("random", "import time\n", "x = bars.close[-1] * 0 + time.perf_counter() % 1"),
+    "entropy": ("random", "import os\n", "x = bars.close[-1] * 0 + os.urandom(2)[0] / 255"),
+    "places": (
+        "order",
+        "",
+        "x = np.zeros(len(bars.symbols)); x[[bars.column[s] for s in symbols]] = np.arange(len(symbols)) / 100",
+    ),
     "random": ("random", "", "x = np.random.default_rng().normal(size=len(bars.symbols))"),
     "clock": (
         "clock",

@@ -15,7 +15,7 @@ from tests.chaos.hosts import AccountSnapshot
 from tests.chaos.watches import BareWatch, FlattenWatch
 
 ROOT = Path(__file__).parents[2]
-FIRST, RUNS = 8, 5
+FIRST, RUNS = 8, 3
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")

@@ -51,7 +51,7 @@ from tests.simulation.desk import (
 )
 
 ROOT = Path(__file__).parents[2]
-KILLS = 6
+KILLS = 4
 
 
 # --- an orderly stop -------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from models.rl.child import TrainingSpec, train_ensemble
 from tests.panels import make_panel
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
-SECONDS_MAX = 90.0
+SECONDS_MAX = 300.0  # on a machine that does much else
 
 
 def descendants(of: int) -> set[int]:

@@ -18,6 +18,7 @@ from core.types import BarPanel, Floats
 
 CUTS = 6
 LATER_DAYS = 500
+ROUNDING = 1e-9  # of sums over the symbols in another order
 
 
 def cut_short(panel: BarPanel, row: int, seed: int) -> BarPanel:
@@ -92,9 +93,11 @@ def examine(
     fresh = tuple(Question(panel=body, rows=(cut,)) for cut in cuts)
     tasks = {
         "whole": replace(base, questions=(Question(panel=body, rows=tuple(rows)),), seconds_max=seconds_max),
-        "again": replace(base, questions=fresh + fresh),
+        "first": replace(base, questions=fresh),
+        "again": replace(base, questions=fresh),
         "backwards": replace(base, questions=(Question(panel=body, rows=cuts[::-1]),)),
         "later": replace(base, questions=fresh, later_days=LATER_DAYS),
+        "reversed": replace(base, questions=fresh, symbols=asked[::-1]),
     }
     for name, future in FUTURES.items():
         changed = tuple(Question(panel=pickle.dumps(future(panel, cut, SEED)), rows=(cut,)) for cut in cuts)
@@ -106,7 +109,7 @@ def examine(
         findings=tuple(comparing.findings()),
         whole=found["whole"],
         cuts=cuts,
-        comparisons=len(cuts) * (len(FUTURES) + 4),
+        comparisons=len(cuts) * (len(FUTURES) + 5),
     )
 
 
@@ -117,12 +120,12 @@ class _Comparison:
         self, panel: BarPanel, symbols: Sequence[str], cuts: Sequence[int], found: dict[str, Answers]
     ) -> None:
         self._panel, self._symbols, self._cuts, self._found = panel, symbols, cuts, found
-        self._true = _fresh(found["again"])[: len(cuts)]
+        self._true = _fresh(found["first"])
 
     def findings(self) -> Iterator[Finding]:
         """Yield each kind of leak once."""
         yield from self._touched()
-        again = self._differs("random", "asked twice", _fresh(self._found["again"])[len(self._cuts) :])
+        again = self._differs("random", "asked again, in another process", _fresh(self._found["again"]))
         if again is not None:
             yield again
             return  # nothing can be compared with what is never the same
@@ -130,11 +133,16 @@ class _Comparison:
         futures = [self._differs("future", name, _fresh(self._found[name])) for name in FUTURES]
         backwards = self._found["backwards"].scores[0][::-1]
         memory = self._differs("memory", "it was asked of later days before", backwards)
-        yield from (one for one in (later, next((f for f in futures if f is not None), None), memory) if one)
+        turned = _fresh(self._found["reversed"])[:, ::-1]
+        near = np.where(np.abs(turned - self._true) <= ROUNDING, self._true, turned)
+        order = self._differs("order", "the symbols are asked for in another order", near)
+        yield from (
+            one for one in (later, next((f for f in futures if f is not None), None), memory, order) if one
+        )
         if not any(futures) and memory is None:
-            order = self._differs("memory", "it was asked of the days before first", self._in_order())
-            if order is not None:
-                yield order
+            earlier = self._differs("memory", "it was asked of the days before first", self._in_order())
+            if earlier is not None:
+                yield earlier
 
     def _touched(self) -> Iterator[Finding]:
         for what in dict.fromkeys(text for answers in self._found.values() for text in answers.touched):

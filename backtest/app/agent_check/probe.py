@@ -29,9 +29,14 @@ WATCHED = (
     "open",
     "socket.connect",
     "socket.getaddrinfo",
+    "socket.sendto",
+    "sqlite3.connect",
     "subprocess.Popen",
     "os.system",
     "os.exec",
+    "os.fork",
+    "os.posix_spawn",
+    "os.spawn",
 )
 CODE = (".py", ".pyc", ".so", ".pyd", ".dylib", ".pth", ".zip")
 SYSTEM = ("/dev/", "/proc/", "/sys/", "/etc/", "/usr/", "/lib")
@@ -201,14 +206,16 @@ class Watch:
         """Note what the agent reached for."""
         if not self._is_on or self._touched is None or event not in WATCHED:
             return
-        if event == "open":
+        if event in ("open", "sqlite3.connect"):
             path = os.fsdecode(arguments[0]) if isinstance(arguments[0], str | bytes) else ""
-            if path and not self._is_code(path):
+            if path and path != ":memory:" and not self._is_code(path):
                 _once(self._touched, f"the file {path}")
         elif event.startswith("socket"):
-            _once(self._touched, f"the address {arguments[-1] if event == 'socket.connect' else arguments[0]}")
+            _once(
+                self._touched, f"the address {arguments[0] if event == 'socket.getaddrinfo' else arguments[-1]}"
+            )
         else:
-            _once(self._touched, f"the program {arguments[0]}")
+            _once(self._touched, f"the program {arguments[0] if arguments else 'of its own: it forks'}")
 
     def _is_code(self, path: str) -> bool:
         if path.endswith(CODE) or "__pycache__" in path or path.startswith(SYSTEM) or path in sys.path:
@@ -231,8 +238,9 @@ def _clock_ahead(days: int) -> Iterator[None]:
     if not days:
         yield
         return
-    ahead, real = dt.timedelta(days=days), (dt.datetime, dt.date, time.time, time.time_ns)
-    real_datetime, _, real_time, real_time_ns = real
+    names = ("time", "time_ns", "gmtime", "localtime", "ctime", "strftime", "clock_gettime")
+    ahead, real = dt.timedelta(days=days), (dt.datetime, dt.date, *(getattr(time, name) for name in names))
+    real_datetime, _, real_time, real_time_ns, gmtime, localtime, ctime, strftime, clock_gettime = real
 
     class Ahead(dt.datetime):
         @classmethod
@@ -255,7 +263,14 @@ def _clock_ahead(days: int) -> Iterator[None]:
     dt.datetime, dt.date = Ahead, AheadDate  # type: ignore[misc]
     time.time = lambda: real_time() + days * DAY_SECONDS
     time.time_ns = lambda: real_time_ns() + int(days * DAY_SECONDS * 1e9)
+    time.gmtime = lambda at=None: gmtime(time.time() if at is None else at)
+    time.localtime = lambda at=None: localtime(time.time() if at is None else at)
+    time.ctime = lambda at=None: ctime(time.time() if at is None else at)
+    time.strftime = lambda form, at=None: strftime(form, time.localtime() if at is None else at)
+    time.clock_gettime = lambda which: clock_gettime(which) + days * DAY_SECONDS
     try:
         yield
     finally:
-        dt.datetime, dt.date, time.time, time.time_ns = real  # type: ignore[misc]
+        dt.datetime, dt.date = real[:2]  # type: ignore[misc]
+        for name, function in zip(names, real[2:], strict=True):
+            setattr(time, name, function)

@@ -83,3 +83,29 @@ def test_what_goes_wrong_is_no_decision_and_says_so_and_the_next_step_tries_agai
 def test_one_that_cannot_be_made_stops_the_start(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         strategy(tmp_path, name)
+
+
+def given(score: str, rule: str, times: int = 1) -> str:
+    made = f"Decision(symbol='AAPL', action=Action.EXIT, score={score}, confidence=1.0, rule={rule})"
+    return f"return {times} * ({made},)"
+
+
+@pytest.mark.parametrize(
+    ("decide", "why"),
+    [
+        (given("float('nan')", "'x'"), "Expected `float`, got `null`"),
+        (given("0.0", "chr(0xd800)"), "surrogates not allowed"),
+        ("return ('AAPL',)", "Expected `object`, got `str`"),
+        (given("0.0", "'x'", times=2), "it decided twice on one symbol"),
+    ],
+)
+def test_a_decision_that_cannot_be_recorded_is_none(tmp_path: Path, decide: str, why: str) -> None:
+    decisions, reasons = outcome(strategy(tmp_path, decide=decide))
+    assert decisions == []
+    assert why in reasons["hold_one"]
+
+
+def test_an_analysis_that_cannot_be_recorded_is_none(tmp_path: Path) -> None:
+    decisions, reasons = outcome(strategy(tmp_path, analyse="return MarketAnalysis(atr={'AAPL': 'much'})"))
+    assert decisions == []
+    assert "what it gave cannot be recorded" in reasons["hold_one"]

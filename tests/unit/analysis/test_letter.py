@@ -1,4 +1,4 @@
-"""The letter's figures: costs, causes that sum to the difference, and what was missed."""
+"""The letter's figures: costs, what was sent and refused, and what was missed."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from analysis.letter import (
-    Activity,
     Execution,
-    causes_of,
     costs,
+    doubts,
     fill_lines,
     missed_stretches,
     refused_lines,
-    returns_to_date,
+    stale_steps,
     tomorrow_lines,
 )
-from core.corporate_actions import CashKind, CashMovement
 from core.cycles import DECIDE_AND_SEND
 from core.orders import SPLIT
 from core.types import Fill, Side, StepReport
@@ -47,28 +44,9 @@ def test_a_worse_price_costs_on_both_sides_and_splits_are_no_trades() -> None:
     assert found.fills == 2
     assert found.seen_bps == pytest.approx(10.0)
     assert found.cost_usd == pytest.approx(2.0)
-    assert [line.cost_bps for line in fill_lines(paid)] == pytest.approx([10.0, 10.0])
+    assert [line.cost_bps for line in fill_lines(paid, 3.5)] == pytest.approx([10.0, 10.0])
+    assert [line.over_assumed_bps for line in fill_lines(paid, 3.5)] == pytest.approx([6.5, 6.5])
     assert costs([], 3.5).seen_bps is None
-
-
-@given(st.lists(st.tuples(st.sampled_from(Side), PRICES, PRICES), min_size=1, max_size=20), st.floats(-1e5, 1e5))
-def test_the_causes_sum_to_the_difference(trades: list[tuple[Side, Decimal, Decimal]], difference: float) -> None:
-    account = Activity([execution(side, str(price), str(at), "1") for side, price, at in trades], ())
-    other = Activity([execution(side, str(at), str(at)) for side, _, at in trades], ())
-    causes = causes_of(account, other, difference, failed=2, missed=1)
-    assert sum(cause.usd for cause in causes if cause.usd is not None) == pytest.approx(difference, abs=1e-6)
-    told = {cause.name: cause.usd for cause in causes}
-    assert told["fees"] == -len(trades)
-    assert told["slippage"] == pytest.approx(-costs(account.executions, 0).cost_usd, abs=1e-6)
-
-
-def test_a_dividend_that_one_of_both_got_is_named() -> None:
-    paid = CashMovement(movement_id="d", kind=CashKind.DIVIDEND, symbol="AAPL", amount=Decimal("12.5"), at=AT)
-    deposit = CashMovement(movement_id="e", kind=CashKind.DEPOSIT, symbol=None, amount=Decimal(500), at=AT)
-    causes = causes_of(Activity((), (paid, deposit)), Activity((), ()), 12.5, failed=0, missed=0)
-    told = {cause.name: cause.usd for cause in causes}
-    assert told["dividends and other cash"] == 12.5
-    assert told["rest"] == 0.0
 
 
 def steps(*moments: datetime) -> list[StepReport]:
@@ -86,7 +64,12 @@ def test_stretches_without_a_step_are_named_in_new_yorks_time() -> None:
     assert list(missed_stretches(steps(*gap), opens, closes)) == ["no step from 11:00 to 12:00 New York"]
     assert list(missed_stretches([], opens, closes)) == ["no step from 10:00 to 13:00 New York"]
     faulty = [replace(step, feed_fault="no bars") for step in steps(*every)]
-    assert "no bars" in next(missed_stretches(faulty, opens, closes))
+    assert not list(missed_stretches(faulty, opens, closes))
+    assert "no bars" in next(doubts(faulty, opens, closes))
+    stale = [replace(steps(opens)[0], as_of=opens + timedelta(minutes=5), stale={"AAPL": "old"})]
+    assert list(doubts(stale, opens, closes)) == ["left out as stale, with the number of steps: AAPL (1)"]
+    assert (stale_steps(faulty, opens, closes), stale_steps(stale, opens, closes)) == (len(every), 1)
+    assert stale_steps(steps(*every), opens, closes) == 0
 
 
 def test_refusals_are_counted_and_tomorrow_is_the_last_decision_after_the_close() -> None:
@@ -98,10 +81,3 @@ def test_refusals_are_counted_and_tomorrow_is_the_last_decision_after_the_close(
     orders = [approved.order for approved in found[0].plan.approved]
     assert [line.symbol for line in tomorrow_lines(found, at_close(1))] == [order.symbol for order in orders]
     assert not tomorrow_lines(found, at_close(2))
-
-
-def test_returns_to_date_are_over_the_closes_in_common_and_know_no_deposit() -> None:
-    account = {"a": (90.0, 0.0), "b": (100.0, 0.0), "c": (160.0, 50.0), "d": (176.0, 0.0)}
-    other = {"b": (10.0, 0.0), "c": (10.5, 0.0), "d": (11.0, 0.0)}
-    assert returns_to_date(account, other) == pytest.approx((1.1 * 1.1 - 1, 0.1, 100.0))
-    assert returns_to_date(account, {"a": (1.0, 0.0)}) is None

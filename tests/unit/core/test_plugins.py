@@ -104,3 +104,15 @@ def test_an_installed_package_registers_by_its_entry_point(
 def test_a_file_that_leaves_the_process_is_told_too(tmp_path: Path) -> None:
     with pytest.raises(PluginError, match="SystemExit"):
         load_file(write(tmp_path, "mine", "raise SystemExit(3)"), "user.agents.mine")
+
+
+def test_what_is_no_file_or_has_no_name_is_a_fault_and_the_rest_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / "agents"
+    (folder / "folder.py").mkdir(parents=True)
+    (folder / "gone.py").symlink_to(folder / "nowhere.py")
+    for name in ("mine", "a b", "a.b", "été"):
+        (folder / f"{name}.py").write_text("")
+    found = find_plugins("agents", {}, tmp_path)
+    assert found.registry.names == ("mine", "été")
+    assert len(found.faults) == 4
+    assert all(f"{name}.py is left out" in "".join(found.faults) for name in ("folder", "gone", "a b", "a.b"))

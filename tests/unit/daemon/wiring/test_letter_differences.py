@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from core.cycles import DECIDE, DECIDE_AND_SEND
 from core.types import StepReport
-from daemon.wiring.letter_differences import difference, same
+from daemon.wiring.letter_differences import alike, difference, same
 from tests.small_engine import SmallEngine, at_close, enter, small_engine
 
 
@@ -36,6 +36,9 @@ def test_a_planted_difference_is_named_and_so_is_a_step_that_is_missing() -> Non
     assert not same(step, planted)
     named = difference(step, planted)
     assert "quantity" in named
+    assert alike(step, planted)
+    assert not alike(step, replace(step, plan=replace(step.plan, approved=())))
+    assert not alike(step, None)
     assert str(approved.order.quantity) in named
     assert str(larger.order.quantity) in named
     assert "no such step" in difference(step, None)
