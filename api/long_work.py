@@ -27,7 +27,7 @@ Made = TypeVar("Made", bound=BaseModel)
 STARTED_OR_DONE = {**SERVICE_CALL, 202: {"model": JobAnswer, "description": "Started; it goes on by itself."}}
 
 
-QUIET_SECONDS_MAX = 1.0
+QUIET_SECONDS_MAX = 3.0  # what fails sooner is still answered as a problem
 HINT = (
     "It goes on by itself, for minutes: trading-engine jobs {job_id} (GET /jobs/{job_id}) shows its progress. "
     "With ?wait=false the call answers at once."
