@@ -64,7 +64,7 @@ def test_an_account_that_may_not_trade_is_a_fault(account: Answer, said: str) ->
 def test_a_clock_that_is_off_is_a_fault(seconds: int) -> None:
     clock = examined(Answer(body=ACCOUNT), timedelta(seconds=-seconds))["clock"]
     assert clock.verdict is Verdict.FAULT
-    assert f"{'+' if seconds > 0 else '-'}30." in clock.found or f"{seconds:+d}" in clock.found
+    assert float(clock.found.split()[0]) == pytest.approx(seconds, abs=15)  # the call itself takes a while
 
 
 def test_exchange_hours_that_contradict_the_calendar_are_said() -> None:
