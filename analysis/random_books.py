@@ -141,7 +141,8 @@ def dealt_targets(
 
     A name that the strategy enters is dealt, in each book, to a name drawn from those that can be traded then
     and that the book does not hold; it stands for it until the strategy has sold. What the strategy does not
-    trade, the books do not trade.
+    trade, the books do not trade. Where the strategy sells what has left the universe, a book that holds it sells
+    it too, and not the name that stands for it: else the books alone would go on with what left.
     """
     stands = np.full((books, close.shape[1]), NOBODY, dtype=np.intp)
     for session in (np.flatnonzero(holdings.traded[1:].any(axis=1)) + 1).tolist():
@@ -149,6 +150,8 @@ def dealt_targets(
         moved = np.flatnonzero(holdings.traded[session])
         wanted = np.full((books, close.shape[1]), np.nan)
         for name in moved[~kept[moved]]:
+            if member is not None and not member[row - 1, name]:
+                _stand_for_itself(stands, name)
             _set(wanted, stands[:, name], np.zeros(books))
             stands[:, name] = NOBODY
         tradable = np.isfinite(open_[row]) & np.isfinite(close[row - 1])
@@ -236,6 +239,14 @@ def _drawn(stands: NDArray[np.intp], tradable: NDArray[np.bool_], rng: np.random
     lots = np.where(free, rng.random(free.shape), -1.0)
     chosen = lots.argmax(axis=1)
     return np.where(free.any(axis=1), chosen, NOBODY)
+
+
+def _stand_for_itself(stands: NDArray[np.intp], name: int) -> None:
+    """Let a name stand for itself where a book holds it for another, which what stood for it stands for now."""
+    book, other = np.nonzero(stands == name)
+    both = stands[book, name] != NOBODY
+    stands[book[both], other[both]] = stands[book[both], name]
+    stands[book[both], name] = name
 
 
 def _set(wanted: Floats, standing: NDArray[np.intp], values: Floats) -> None:

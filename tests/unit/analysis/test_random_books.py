@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from analysis.holding import Target, filled_forward, hold, month_ends
 from analysis.random_books import (
     Holdings,
     RandomBooks,
+    Sizes,
     dealt_targets,
     equal_shares,
     equal_weight,
@@ -305,3 +307,28 @@ def test_the_null_and_the_equal_weights_take_in_members_of_the_day_alone() -> No
         entered += int(enters.sum())
         holds = np.where(np.isfinite(weights), weights > 0, holds)
     assert entered > 50
+
+
+@pytest.mark.parametrize("sizes_of", [lambda close: own_shares, lambda close: equal_shares(close, 1.0)])
+def test_dealt_to_members_of_the_day_a_book_of_all_members_has_nothing_to_choose(
+    sizes_of: Callable[[Floats], Sizes],
+) -> None:
+    """Members come and go: whoever holds what left sells it, so that every book is the strategy again."""
+    data = market(11, names=24)
+    rows, names = data.close.shape
+    first, rng = 70, np.random.default_rng(1)
+    began, ended = rng.integers(-90, 90, names), rng.integers(80, 200, names)
+    day = np.arange(rows)[:, None]
+    member = (began <= day) & (day < ended)
+    assert (member[first:-1] != member[first + 1 :]).any(axis=1).sum() > 10, "nobody comes or goes"
+    at_open = (member / np.maximum(member.sum(axis=1, keepdims=True), 1))[first - 1 : -1] * 0.9
+    at_close = at_open * data.close[first:] / data.open_[first:]
+    held = np.zeros((rows - first + 1, names))
+    held[1:] = at_close / (0.1 + at_close.sum(axis=1, keepdims=True))
+    changed = np.zeros(held.shape, dtype=bool)
+    changed[1:] = ((held[1:] > 0) != (held[:-1] > 0)).any(axis=1)[:, None] & ((held[1:] > 0) | (held[:-1] > 0))
+    books = random_books(
+        data.open_, data.close, Holdings(held=held, traded=changed), sizes_of(data.close),
+        np.random.default_rng(2), first=first, books=25, cost_bps=3.5, member=member,
+    )  # fmt: skip
+    assert np.ptp(books.returns, axis=0).max() < 1e-9
