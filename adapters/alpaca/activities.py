@@ -8,7 +8,7 @@ neither profit nor loss. Times are those of the posting; an activity is booked o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -16,6 +16,7 @@ from adapters.alpaca.capital import Capital
 from adapters.alpaca.orders import number, timestamp
 from adapters.alpaca.share_activities import (
     SHARE_KINDS,
+    SPLITS,
     Holdings,
     ShareChanges,
     close_before,
@@ -93,7 +94,9 @@ def read_activities(
     booked = Booked()
     fresh = sorted((row for row in rows if created(row) > since), key=lambda row: (created(row), str(row["id"])))
     moved = [row for row in fresh if _moves_shares(row)]
-    for group in grouped(row for row in moved if row.get("status") != CANCELED):
+    stands = [row for row in moved if row.get("status") != CANCELED]
+    holdings = _with_splits(holdings, stands)
+    for group in grouped(stands):
         _read_shares(booked, group, view, holdings)
     for row in fresh:
         kind = str(row["activity_type"])
@@ -108,6 +111,12 @@ def read_activities(
         booked.movements += _movements(booked, row, holdings, capital)
     booked.actions += _dividend_actions(rows, view, holdings, since)
     return booked
+
+
+def _with_splits(holdings: Holdings, rows: Sequence[JsonObject]) -> Holdings:
+    """Return the holdings with shares to come of what is split: an exchange listed with it is booked after it."""
+    split = {str(row.get("symbol")) for row in rows if row["activity_type"] in SPLITS}
+    return replace(holdings, coming=holdings.coming | split)
 
 
 def _moves_shares(row: JsonObject) -> bool:

@@ -37,7 +37,7 @@ class Holdings:
     Attributes
     ----------
     coming : frozenset of str
-        Symbols with an order of the engine's of which fills may be listed late.
+        Symbols of which shares may be on their way: an order's fills that are listed late, or a split's.
     """
 
     ours: Mapping[str, Position] = field(default_factory=dict)
@@ -158,7 +158,7 @@ def _exchange(group: Group, view: MarketView, holdings: Holdings) -> ShareChange
 
 
 def _waits_for_fills(symbol: str, removed: Decimal, holdings: Holdings) -> bool:
-    """Tell whether more went than is known to be held: fills of our own are listed late, and booked first."""
+    """Tell whether more went than is known to be held: late fills of our own, or a split, are booked first."""
     return symbol in holdings.coming and removed > holdings.held(symbol) + holdings.others.get(symbol, ZERO)
 
 

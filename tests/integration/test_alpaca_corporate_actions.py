@@ -188,3 +188,26 @@ def test_a_second_merger_of_the_same_symbol_and_day_is_told_and_left_to_a_person
         assert set(take_over_named(made.engine, ["AAPL", "cash"])) == {"AAPL", "cash"}
         assert made.engine.portfolio.cash == made.stand_in.book.cash
         assert not made.engine.portfolio.positions and not made.engine.portfolio.account.frozen
+
+
+@pytest.mark.parametrize("ratio", [Decimal(4), Decimal("0.5")])
+def test_a_merger_listed_together_with_a_split_of_its_day_is_booked_whole(ratio: Decimal, tmp_path: Path) -> None:
+    split = CorporateAction(symbol="AAPL", kind=ActionKind.SPLIT, ex_date=MONDAY.date(), ratio=ratio)
+    bought = CorporateAction(
+        symbol="AAPL", kind=ActionKind.MERGER, ex_date=MONDAY.date(), cash_per_share=Decimal("112.35")
+    )
+    with account_engine(tmp_path) as made:
+        made.step(enter("AAPL", 0.1))
+        made.tick(minutes=5)
+        made.step()
+        assert made.held("AAPL") == 100
+        at_alpaca(made, split)
+        made.tick(minutes=5)  # no step comes between the two
+        at_alpaca(made, bought)
+        actions = []
+        for _ in range(3):
+            made.tick(minutes=5)
+            actions += [action.kind for action in made.step().actions]
+        assert actions == [ActionKind.SPLIT, ActionKind.MERGER]
+        assert made.engine.portfolio.cash == made.stand_in.book.cash
+        assert not made.engine.portfolio.positions and not made.engine.portfolio.account.frozen
