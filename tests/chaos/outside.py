@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, datetime
 from decimal import Decimal
 from random import Random
 from typing import Any, Protocol
 
+from core.times import market_date
 from tests.chaos.market import SYMBOLS
 
 RATE_A_MOMENT = 0.02
@@ -45,6 +47,7 @@ class Outside:
         self._enabled = enabled
         self._blocked_for = 0
         self._orders = 0
+        self._merged: set[tuple[str, date]] = set()
         self._makers: dict[str, Callable[[], bool]] = {
             "deposit": lambda: self._cash("CSD", 100, 5_000),
             "withdrawal": lambda: self._cash("CSW", -2_000, -100),
@@ -112,12 +115,18 @@ class Outside:
         return self._order(symbol, "1", side="buy", type="limit", time_in_force="gtc", limit_price=price)
 
     def _merger(self) -> bool:
-        """A company is bought for cash; fills of the day may be listed later."""
+        """A company is bought for cash, at most once a day; fills of the day may be listed later.
+
+        An action is known by its kind, symbol and day, so a second of that day is told and not booked.
+        """
         symbol, book = self._held(), self._admin.book()
-        if symbol:
-            each = book["prices"][symbol]
-            self._admin.call("event", event="merger", symbol=symbol, into=symbol, ratio="0", each=each)
-        return bool(symbol)
+        merger = (symbol, market_date(datetime.fromisoformat(book["now"])))
+        if not symbol or merger in self._merged:
+            return False
+        self._merged.add(merger)
+        each = book["prices"][symbol]
+        self._admin.call("event", event="merger", symbol=symbol, into=symbol, ratio="0", each=each)
+        return True
 
     def _block(self) -> bool:
         """Alpaca closes the account to trading for a while."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
-from adapters.alpaca.orders import ENDED
+from adapters.alpaca.orders import ENDED, timestamp
 from adapters.alpaca.tracked_order import TrackedOrder
 from adapters.ledger import SqliteLedger
 from config.environment import OrderRoute
@@ -19,6 +20,8 @@ from core.types import Fill, OrderStatus
 from tests.chaos.outside import BY_HAND_PREFIX
 
 ALL = 1_000_000
+DRIFT_MAX = Decimal("1.1")
+"""How much more a moment that is repeated may want than at first: what is booked meanwhile moves equity."""
 OPEN = ("new", "accepted", "partially_filled")
 
 
@@ -32,7 +35,7 @@ def broken_laws(home: Path, book: Any) -> list[str]:
     """
     ledger = SqliteLedger(home / "ledger.sqlite", route=OrderRoute.ALPACA_PAPER)
     try:
-        orders = {order.client_order_id: order for order in ledger.orders(ALL)}
+        orders = {order.client_order_id: order for order in reversed(ledger.orders(ALL))}
         fills = ledger.fills(ALL)
         portfolio = ledger.portfolio()
         assert portfolio is not None
@@ -42,7 +45,7 @@ def broken_laws(home: Path, book: Any) -> list[str]:
         ledger.close()
     theirs = {name: Decimal(quantity) for name, quantity in book["positions"].items()}
     return [
-        *_sent_twice(book, orders),
+        *sent_twice(book, orders),
         *_orders_differ(book, {name: order.status for name, order in orders.items()}),
         *_fills_differ(book, fills),
         *_bare(book),
@@ -58,24 +61,64 @@ def by_hand(row: Any) -> bool:
     return str(row["client_order_id"]).startswith(BY_HAND_PREFIX)
 
 
-def _sent_twice(book: Any, recorded: Mapping[str, OrderRecord]) -> Iterator[str]:
-    """Each name is POSTed once; no decision and no moment of deciding has two orders of one symbol and side.
+def sent_twice(book: Any, recorded: Mapping[str, OrderRecord]) -> Iterator[str]:
+    """Each name is POSTed once; no decision has two orders of one symbol and side, no moment more than it wanted.
 
     The moment is the ledger's: a POST that arrives late stands in the broker's book at a later decision's.
+
+    Parameters
+    ----------
+    recorded : mapping of str to OrderRecord
+        By client_order_id, oldest first.
     """
     for name, attempts in book["post_attempts"].items():
         if attempts > 1:
             yield f"POSTed {attempts} times: {name}"
-    sent = [
-        row for row in book["orders"]
+    sent = {
+        row["client_order_id"]: row for row in book["orders"]
         if not (row["replaces"] or by_hand(row) or is_protective(row["client_order_id"]))
-    ]  # fmt: skip
-    records = [recorded[row["client_order_id"]] for row in sent if row["client_order_id"] in recorded]
-    intents = Counter((one.decision_id, one.symbol, one.side.value) for one in records)
-    moments = Counter((f"{one.created_at:%m-%d %H:%M:%S}", one.symbol, one.side.value) for one in records)
-    for intent, count in (intents + moments).items():
+    }  # fmt: skip
+    records = [one for name, one in recorded.items() if name in sent]
+    for intent, count in Counter((one.decision_id, one.symbol, one.side.value) for one in records).items():
         if count > 1:
             yield f"{count} orders accepted of one intent: {intent}"
+    rows = {row["id"]: row for row in book["orders"]}
+    for moment, orders in groupby(sorted(records, key=_moment), key=_moment):
+        wanted = [sent[one.client_order_id] for one in orders]
+        if not _is_one_intent(wanted, rows):
+            yield f"{len(wanted)} orders accepted of one intent: {moment}"
+
+
+def _moment(one: OrderRecord) -> tuple[str, str, str]:
+    return f"{one.created_at:%m-%d %H:%M:%S}", one.symbol, one.side.value
+
+
+def _is_one_intent(orders: Sequence[Any], rows: Mapping[str, Any]) -> bool:
+    """Say whether the orders of a moment, in the order they were decided, come to what the first was for.
+
+    A start that repeats the moment may send what is left of an order that has ended.
+    """
+    done, most = Decimal(0), Decimal(orders[0]["qty"]) * DRIFT_MAX
+    for earlier, later in pairwise(orders):
+        last, filled = _outcome(earlier, rows)
+        ended, done = _ended_at(last), done + filled
+        if not ended or timestamp(ended) > timestamp(later["created_at"]) or done + Decimal(later["qty"]) > most:
+            return False
+    return True
+
+
+def _outcome(row: Any, rows: Mapping[str, Any]) -> tuple[Any, Decimal]:
+    """Give the last of what replaced an order, and the shares that all of them filled."""
+    filled = _filled(row)
+    while row["replaced_by"]:
+        row = rows[row["replaced_by"]]
+        filled += _filled(row)
+    return row, filled
+
+
+def _ended_at(row: Any) -> str | None:
+    ended = (row[name] for name in ("filled_at", "canceled_at", "expired_at", "failed_at"))
+    return next((at for at in ended if at), None)
 
 
 def _orders_differ(book: Any, statuses: Mapping[str, OrderStatus]) -> Iterator[str]:
@@ -85,10 +128,7 @@ def _orders_differ(book: Any, statuses: Mapping[str, OrderStatus]) -> Iterator[s
     for row in book["orders"]:
         if row["replaces"] or by_hand(row):
             continue
-        name, last, filled = row["client_order_id"], row, _filled(row)
-        while last["replaced_by"]:
-            last = rows[last["replaced_by"]]
-            filled += _filled(last)
+        name, (last, filled) = row["client_order_id"], _outcome(row, rows)
         seen.add(name)
         theirs, ours = TrackedOrder(row=last, filled=filled).status, statuses.get(name)
         if is_protective(name) and theirs not in ENDED:

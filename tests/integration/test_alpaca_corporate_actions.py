@@ -13,6 +13,7 @@ import pytest
 from core.cycles import DECIDE_AND_SEND, SETTLE
 from core.types import ActionKind, CorporateAction, Portfolio, StepReport, TradingState
 from pipeline.engine import Engine
+from pipeline.reconciliation import take_over_named
 from tests.account_engine import MONDAY, AccountEngine, account_engine
 from tests.servers.alpaca_broker_desk import Desk as StandInDesk
 from tests.servers.alpaca_broker_faults import FaultPlan
@@ -164,3 +165,26 @@ def test_a_merger_waits_for_the_fills_of_our_own_that_are_listed_late(tmp_path: 
         assert made.engine.portfolio.cash == made.stand_in.book.cash
         assert not made.engine.portfolio.positions and not made.engine.portfolio.account.frozen
         assert made.engine.state is TradingState.ACTIVE
+
+
+def test_a_second_merger_of_the_same_symbol_and_day_is_told_and_left_to_a_person(tmp_path: Path) -> None:
+    bought = CorporateAction(
+        symbol="AAPL", kind=ActionKind.MERGER, ex_date=MONDAY.date(), cash_per_share=Decimal("112.35")
+    )
+    with account_engine(tmp_path) as made:
+        for _ in range(2):
+            made.step(enter("AAPL", 0.1))
+            made.tick(minutes=5)
+            made.step()
+            assert made.held("AAPL") > 0
+            at_alpaca(made, bought)
+            made.tick(minutes=5)
+            told = made.step()
+        assert made.stand_in.book.holdings.get("AAPL") is None
+        assert not told.actions and not told.fills
+        conditions = made.engine.portfolio.account
+        assert conditions.frozen["AAPL"].observed == 0 and conditions.cash_difference > 0
+        assert any("AAPL is frozen" in note for note in told.notes), told.notes
+        assert set(take_over_named(made.engine, ["AAPL", "cash"])) == {"AAPL", "cash"}
+        assert made.engine.portfolio.cash == made.stand_in.book.cash
+        assert not made.engine.portfolio.positions and not made.engine.portfolio.account.frozen

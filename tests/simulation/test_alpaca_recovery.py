@@ -10,20 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from adapters.events.hub import EventHub
 from core.cycles import FLATTEN, SETTLE
 from core.events import Event
 from core.orders import SPLIT
-from core.types import Fill, OrderStatus, Side, TradingState
+from core.types import Action, Fill, OrderStatus, Side, TradingState
 from pipeline.engine import Engine
 from pipeline.fills import apply_fills, drop_foreign_fills
 from pipeline.reconciliation import recover
+from tests.account_engine import account_engine
 from tests.servers.alpaca_broker_desk import Desk as StandInDesk
 from tests.servers.alpaca_broker_faults import FaultPlan, Scripted
 from tests.simulation.alpaca_desk import World, week, world
 from tests.simulation.desk import SUBMIT
 from tests.simulation.test_alpaca_laws import assert_equal_to_the_brokers_book
+from tests.small_engine import enter
 
 DAYS = 2
 
@@ -201,3 +204,21 @@ def test_a_sale_by_hand_beside_an_unanswered_sale_of_ours_leaves_a_stop_and_is_b
     assert {name: held.quantity for name, held in after.positions.items()} == {
         name: held.quantity for name, held in book.holdings.items()
     }
+
+
+def test_a_moment_repeated_after_a_death_orders_only_what_the_first_order_left(tmp_path: Path) -> None:
+    with account_engine(tmp_path) as made:
+        made.step()
+        made.stand_in.faults.plan = FaultPlan(partial=1.0)
+        (first,) = made.step(enter("AAPL", 0.1)).plan.approved
+        made.tick()
+        made.start_again()
+        recover(made.engine)
+        bought = made.held("AAPL")
+        assert 0 < bought < first.order.quantity
+        resized = structs.replace(enter("AAPL", 0.1), action=Action.RESIZE)
+        assert not made.step(resized).plan.approved  # the rest of it is on its way
+        made.broker.cancel(first.order.client_order_id)
+        (second,) = made.step(resized).plan.approved
+        rest = first.order.quantity - bought
+        assert rest - Decimal("0.001") <= second.order.quantity <= rest  # the fills' slippage lowers equity

@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 
+from config.environment import OrderRoute
+from core.service import OrderRecord
+from core.types import OrderStatus, Side
 from tests.chaos.hosts import AccountSnapshot
+from tests.chaos.outside import Outside
+from tests.chaos.verdict import sent_twice
 from tests.chaos.watches import BareWatch, FlattenWatch
 
 ROOT = Path(__file__).parents[2]
@@ -89,3 +94,65 @@ def test_a_flatten_that_says_flat_and_is_not_is_found() -> None:
     assert watch.is_over(flat, lambda: {**_book(), "positions": {}}, late=False)
     with pytest.raises(AssertionError, match="a flatten in progress is active"):
         watch.is_over(AccountSnapshot(state="active", reason="", flattening=True), _book, late=False)
+
+
+NOON, LATER = "2024-05-06T16:00:00Z", "2024-05-06T16:05:00Z"
+
+
+def _buy(decision: str, quantity: str, filled: str = "0", ended_at: str | None = None, **more: Any) -> Any:
+    row = _order("buy", f"{decision}-AAPL-buy", quantity) | {"id": decision, "filled_qty": filled}
+    ends = dict.fromkeys(("filled_at", "expired_at", "failed_at", "replaces", "replaced_by"))
+    return row | ends | {"created_at": NOON, "canceled_at": ended_at} | more
+
+
+@pytest.mark.parametrize(
+    ("orders", "twice"),
+    [
+        ([_buy("a", "10")], 0),
+        ([_buy("a", "10", "7", NOON), _buy("b", "3")], 0),  # the rest of an order that has ended
+        ([_buy("a", "10", "0", NOON), _buy("b", "10.4")], 0),  # equity has moved
+        ([_buy("a", "10", "7", NOON), _buy("b", "10")], 1),  # what was filled is not known of
+        ([_buy("a", "10", "7", NOON), _buy("b", "3", "0", NOON), _buy("c", "5")], 1),
+        ([_buy("a", "10", "7"), _buy("b", "3")], 1),  # it is still open
+        ([_buy("a", "10", "7", LATER), _buy("b", "3")], 1),  # it was
+        ([_buy("a", "10", "10", NOON), _buy("b", "10")], 1),
+        ([_buy("a", "10", "0", NOON), _buy("a", "10", client_order_id="a-AAPL-buy-again")], 1),
+        ([_buy("a", "10", replaced_by="x"), _buy("x", "10", "7", NOON, replaces="a"), _buy("b", "3")], 0),
+        ([_buy("a", "10", replaced_by="x"), _buy("x", "10", "7", NOON, replaces="a"), _buy("b", "10")], 1),
+    ],
+)
+def test_a_repeated_moment_may_order_only_the_rest_of_what_has_ended(orders: list[Any], twice: int) -> None:
+    at = datetime(2024, 5, 6, 16, tzinfo=UTC)
+    recorded = {
+        row["client_order_id"]: OrderRecord(
+            client_order_id=row["client_order_id"], decision_id=row["id"], symbol="AAPL", side=Side.BUY,
+            quantity=row["qty"], reference_price="90", rule="dice", status=OrderStatus.SUBMITTED,
+            route=OrderRoute.ALPACA_PAPER.value, created_at=at, updated_at=at,
+        )
+        for row in orders if not row["replaces"]
+    }  # fmt: skip
+    found = list(sent_twice({"orders": orders, "post_attempts": {}}, recorded))
+    assert len(found) == twice, found
+
+
+def test_a_company_is_bought_at_most_once_a_day() -> None:
+    calls: list[str] = []
+
+    class Held:
+        now = "2024-05-06T16:00:00Z"
+
+        def book(self) -> Any:
+            return {"positions": {"AAPL": "10"}, "prices": {"AAPL": "90"}, "now": self.now}
+
+        def conformance(self) -> Any:
+            return {}
+
+        def call(self, name: str, **values: Any) -> None:
+            calls.append(values["event"])
+
+    admin = Held()
+    outside = Outside(1, admin, enabled=("merger",))
+    happened = sum(bool(outside.happen()) for _ in range(500))
+    admin.now = "2024-05-07T16:00:00Z"
+    happened += sum(bool(outside.happen()) for _ in range(500))
+    assert (happened, calls) == (2, ["merger", "merger"])
