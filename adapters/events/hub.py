@@ -30,7 +30,7 @@ class EventHub:
     Parameters
     ----------
     log_events_max : int
-        How many past events a client can ask for with `since`.
+        How many past events a client can ask for with `since`; the default is some days of all jobs.
     queue_events_max : int
         How many events wait for one subscriber; a slower one loses its oldest.
     count : callable or None
@@ -41,7 +41,7 @@ class EventHub:
 
     def __init__(
         self,
-        log_events_max: int = 10_000,
+        log_events_max: int = 2_500,
         queue_events_max: int = 1_000,
         count: Count | None = None,
         mask: SecretMask = NO_SECRETS,

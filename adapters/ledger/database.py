@@ -20,6 +20,7 @@ from core.plain_words import plain_reason
 SqlRow = tuple[Any, ...]
 Cursor = sqlite3.Cursor
 BUSY_SECONDS = 10.0
+PAGE_CACHE_KIB = 512  # SQLite's own 2 MiB a connection fill up over weeks, and a daemon has some forty of them
 CHECKED_WHOLE_BYTES_MAX = 128 * 2**20  # about a quarter of a second
 
 
@@ -178,13 +179,15 @@ def _close(*connections: sqlite3.Connection) -> None:
 
 
 def _connect(target: str) -> sqlite3.Connection:
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         target,
         timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
         uri=target.startswith("file:"),
     )
+    connection.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB}")
+    return connection
 
 
 def _prepare(path: Path, schema: Schema) -> str:
