@@ -86,6 +86,7 @@ class OrderTracker:
     resting: Mapping[str, TrackedOrder] = field(default_factory=dict)
     ended: Mapping[str, OrderStatus] = field(default_factory=dict)
     doubts: frozenset[str] = frozenset()
+    _since_next: datetime | None = None
     _learnt: bool = False
     _targets: set[str] = field(default_factory=set)
     foreign_fills: tuple[Fill, ...] = ()
@@ -123,7 +124,7 @@ class OrderTracker:
         self.ended = {name: status for name in records if (status := self._end_of(name, found[name])) is not None}
         waiting = [record for record in records.values() if not self._only_rests(record)]
         oldest = min((record.created_at for record in waiting), default=as_of)
-        self.since = max(self.since, min(oldest, as_of) - LOOK_BACK)
+        self._since_next = max(self.since, min(oldest, as_of) - LOOK_BACK)
         return fills
 
     def _end_of(self, name: str, order: TrackedOrder | None) -> OrderStatus | None:
@@ -151,8 +152,9 @@ class OrderTracker:
             self._targets.add(str(row["id"]))
 
     def acknowledge(self, fill_ids: Iterable[str]) -> None:
-        """Take note that these need not be given again."""
+        """Take note that the step is recorded: these need not be given again, nor what is older be listed."""
         self._acknowledged.update(fill_ids)
+        self.since = self._since_next or self.since
 
     def find(self, client_order_id: str, row: JsonObject | None = None) -> TrackedOrder | None:
         """Give what Alpaca has of an order, through all that replaced it; None when it has nothing."""

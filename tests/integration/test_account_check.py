@@ -316,3 +316,15 @@ def test_a_refused_exit_is_no_trade_of_the_day(made: AccountEngine) -> None:
     made.step(leave("AAPL"))
     assert made.ledger.orders(1)[0].status is OrderStatus.REJECTED
     assert made.engine.portfolio.trades_today == before
+
+
+def test_what_came_over_a_weekend_is_booked_though_the_first_step_after_it_fails(made: AccountEngine) -> None:
+    with made.stand_in.book.lock:
+        made.events.cash("CSD", Decimal("1234.56"))
+    made.tick(days=3)
+    made.stand_in.faults.scripted.append(Scripted(request="GET /v2/positions", fault="error_before", count=2))
+    assert made.fails()
+    made.tick(minutes=5)
+    movements = made.step().cash_movements
+    assert [moved.amount for moved in movements] == [Decimal("1234.56")]
+    assert standing(made) == CLEAN
