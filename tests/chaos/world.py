@@ -131,8 +131,9 @@ class World:
         ]
         if rows:
             row = self._dice.choice(rows)
-            self.came["replaced by hand"] += 1
-            self.admin.call("replace", client_order_id=row["client_order_id"], qty=row["qty"])
+            # where the engine is a process of its own, the order may have ended since the book was read
+            done = self.admin.call("replace", client_order_id=row["client_order_id"], qty=row["qty"])
+            self.came["replaced by hand"] += done["replaced"]
 
 
 def _rates(dice: Random) -> Mapping[str, Any]:

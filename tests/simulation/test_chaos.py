@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from core.service import OrderRecord
 from core.types import OrderStatus, Side
 from tests.chaos.hosts import AccountSnapshot
 from tests.chaos.outside import Outside
+from tests.chaos.runs import NearAdmin
 from tests.chaos.verdict import sent_twice
 from tests.chaos.watches import BareWatch, FlattenWatch
+from tests.servers.alpaca_broker import MONDAY, AlpacaBroker
 
 ROOT = Path(__file__).parents[2]
 FIRST, RUNS = 8, 3
@@ -156,3 +159,17 @@ def test_a_company_is_bought_at_most_once_a_day() -> None:
     admin.now = "2024-05-07T16:00:00Z"
     happened += sum(bool(outside.happen()) for _ in range(500))
     assert (happened, calls) == (2, ["merger", "merger"])
+
+
+def test_a_person_who_replaces_an_order_that_has_just_ended_is_too_late() -> None:
+    broker = AlpacaBroker(now=MONDAY, prices={"AAPL": Decimal(90)})
+    admin = NearAdmin(broker)
+    names = ("by-hand-1", "by-hand-2")
+    for name in names:
+        admin.call(
+            "order", symbol="AAPL", qty="1", side="buy", type="limit", limit_price="1",
+            time_in_force="gtc", client_order_id=name,
+        )  # fmt: skip
+    admin.call("cancel", client_order_id=names[0])
+    done = [admin.call("replace", client_order_id=name, qty="1")["replaced"] for name in names]
+    assert done == [False, True]
