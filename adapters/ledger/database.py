@@ -20,7 +20,7 @@ from core.plain_words import plain_reason
 SqlRow = tuple[Any, ...]
 Cursor = sqlite3.Cursor
 BUSY_SECONDS = 10.0
-PAGE_CACHE_KIB = 512  # SQLite's own 2 MiB a connection fill up over weeks, and a daemon has some forty of them
+PAGE_CACHE_KIB = 256  # SQLite's own 2 MiB a connection fill up over weeks, and a daemon has some forty of them
 CHECKED_WHOLE_BYTES_MAX = 128 * 2**20  # about a quarter of a second
 
 

@@ -12,6 +12,7 @@ from core.letter import LetterQueries
 from core.ports import Clock, EventSink
 from core.schedule import ScheduledJob, Timetable
 from core.service import Service
+from daemon.process_memory import release_memory
 from scheduler.timetable import JOBS, LETTER, Admission
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class JobScheduler:
         if self._letters is None:
             return "no letter: there is nobody to write it"
         letter = await asyncio.to_thread(self._letters.write_letter)
+        await asyncio.to_thread(release_memory)  # it read the whole session
         told = {"session": letter.session, "text": self._letters.text(letter)}
         self._events.publish("letter.written", self._clock.now(), told)
         return f"letter of {letter.session}: {letter.steps} steps, {len(letter.fills)} fills"
