@@ -178,12 +178,12 @@ def test_one_position_is_sold_after_one_question(visit: Visit, served: Served) -
     def sales() -> list[str]:
         return [order.symbol for order in served.desk.ledger.orders(500) if order.rule == "sell"]
 
-    page.get_by_role("button", name=f"Sell {symbol}").click()
+    page.get_by_role("button", name=f"Sell {symbol}", exact=True).click()
     asked = page.get_by_role("dialog")
     expect(asked).to_contain_text("The order goes to built-in paper broker")
     asked.get_by_role("button", name="Cancel").click()
     assert sales() == []
-    page.get_by_role("button", name=f"Sell {symbol}").click()
+    page.get_by_role("button", name=f"Sell {symbol}", exact=True).click()
     asked.get_by_role("button", name=f"Sell {symbol}").click()
     expect(page.get_by_role("status", name="Outcome")).to_contain_text(f"{symbol}: submitted")
     assert sales() == [symbol]
@@ -192,7 +192,7 @@ def test_one_position_is_sold_after_one_question(visit: Visit, served: Served) -
     expect(newest).to_contain_text(symbol)
     expect(newest).to_contain_text("sell")
     page.get_by_role("link", name="Overview").click()  # a second sale while that one is on its way is refused
-    page.get_by_role("button", name=f"Sell {symbol}").click()
+    page.get_by_role("button", name=f"Sell {symbol}", exact=True).click()
     asked.get_by_role("button", name=f"Sell {symbol}").click()
     expect(page.locator("#trouble")).to_contain_text(symbol)
     assert sales() == [symbol]
