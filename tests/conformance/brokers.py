@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 
+from config.plugins import OUR_PLUGINS
+from core.plugins import find_plugins
 from core.ports import Broker
 from core.types import Fill, Order, Settlement, Side
 
@@ -141,3 +144,13 @@ def broken_laws(make: Callable[[], BrokerUnderTest]) -> list[str]:
         except AssertionError:
             broken.append(law.__name__)
     return broken
+
+
+def registered_cases(user: Path) -> Mapping[str, Callable[[], BrokerUnderTest]]:
+    """Return, by name, how the registered brokers are tested that say it: by a static method `under_test`.
+
+    Only its author knows how the market of a broker is moved, so one without it is tested by a test of his own.
+    """
+    found = find_plugins("brokers", OUR_PLUGINS["brokers"], user).all
+    loaded = {plugin.name: plugin.load() for plugin in found if not plugin.is_built_in}
+    return {name: made.under_test for name, made in loaded.items() if hasattr(made, "under_test")}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from msgspec.structs import replace
 from adapters.paper.broker import PaperBroker
 from adapters.paper.store import InMemoryPaperStore
 from config.broker import BrokerSettings
+from config.loader import FOLDER
+from config.plugins import user_folder
 from core.types import ApprovedOrder, MarketView, Order, OrderStatus, Portfolio, Settlement
-from tests.conformance.brokers import LAWS, BrokerUnderTest, broken_laws
+from tests.conformance.brokers import LAWS, BrokerUnderTest, broken_laws, registered_cases
 from tests.integration.test_alpaca_broker import OPEN, trading_on, view
 from tests.servers.alpaca_broker import AlpacaBroker as StandIn
 from tests.servers.alpaca_broker_faults import FaultPlan
@@ -154,6 +157,40 @@ def test_a_broken_broker_fails_the_law_it_breaks(fault: type[Toy]) -> None:
         return opened.tested(fault(opened.broker))
 
     assert FAULTS[fault] in broken_laws(made)
+
+
+USERS = registered_cases(user_folder(FOLDER))
+BANK = """
+from adapters.paper.broker import PaperBroker
+
+
+class Bank(PaperBroker):
+    name = "bank"
+    is_paper = True
+
+    @staticmethod
+    def under_test():
+        from tests.conformance.test_brokers import paper
+
+        opened = paper()
+        opened.broker.__class__ = Bank
+        return opened.tested()
+"""
+
+
+@pytest.mark.parametrize("name", sorted(USERS))
+def test_a_registered_broker_that_says_how_keeps_every_law(name: str) -> None:
+    assert broken_laws(USERS[name]) == []
+
+
+def test_a_broker_in_the_users_folder_is_found_and_tested(tmp_path: Path) -> None:
+    (tmp_path / "brokers").mkdir()
+    (tmp_path / "brokers" / "bank.py").write_text(BANK)
+    (tmp_path / "brokers" / "mute.py").write_text(BANK.replace("bank", "mute").replace("under_test", "nothing"))
+    cases = registered_cases(tmp_path)
+    assert set(cases) == {"bank"}
+    assert broken_laws(cases["bank"]) == []
+    assert type(cases["bank"]().broker).__name__ == "Bank"
 
 
 @pytest.fixture
