@@ -15,7 +15,7 @@ from agents.bounded_calls import BoundedCalls, CallFault
 from agents.fitting import Fits, FitsInPlace
 from config.plugins import PluginSettings
 from config.trading import TradingSettings
-from core.plugins import Plugin
+from core.plugins import Plugin, made_with
 from core.types import Abstention, MarketAnalysis, MarketView, Signal, Signals
 from models.factors.store import FactorStore
 
@@ -88,12 +88,6 @@ class LoadedAgents:
     faults: tuple[str, ...] = ()
 
 
-def make(entry: Any, parts: PluginParts) -> Any:
-    """Make what a plug-in registers: by its `from_parts`, else without arguments."""
-    from_parts = getattr(entry, "from_parts", None)
-    return entry() if from_parts is None else from_parts(parts)
-
-
 def load_agents(plugins: Sequence[Plugin], parts: PluginParts, settings: PluginSettings) -> LoadedAgents:
     """Run each plug-in's code and make its agent; one that cannot be is named, and the rest goes on."""
     calls: BoundedCalls[UserAgent] = BoundedCalls(settings.load_seconds_max, settings.memory_mb_max)
@@ -112,7 +106,7 @@ def load_agents(plugins: Sequence[Plugin], parts: PluginParts, settings: PluginS
 
 
 def _made(plugin: Plugin, parts: PluginParts) -> UserAgent:
-    agent: UserAgent = make(plugin.load(), parts)
+    agent: UserAgent = made_with(plugin.load(), parts)
     if not callable(getattr(agent, "signals", None)):
         raise TypeError("it has no method signals(view, symbols)")
     return agent

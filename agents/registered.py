@@ -10,10 +10,10 @@ from pathlib import Path
 from agents.fitting import Fits, FitsInPlace
 from agents.plugins import LoadedAgents, NamedAgent, PluginAgents, PluginParts, load_agents
 from agents.strategy import load_strategy
-from config.plugins import OUR_PLUGINS, user_folder
+from config.plugins import registered, user_folder
 from config.trading import TradingSettings
 from core.errors import SettingsError
-from core.plugins import FoundPlugins, Plugin, find_plugins, load_file
+from core.plugins import FoundPlugins, Plugin, load_file
 from core.ports import Team
 
 USER = "user."
@@ -49,7 +49,7 @@ def registered_agents(
     remote : sequence of NamedAgent
         Those that answer over HTTP.
     """
-    found = find_plugins("agents", OUR_PLUGINS["agents"], user_folder(folder))
+    found = registered("agents", folder)
     loaded: LoadedAgents = load_agents(found.foreign, parts, trading.plugins)
     agents = (*loaded.agents, *remote)
     asked = PluginAgents(agents, trading.plugins, fits or FitsInPlace()) if agents else None
@@ -69,7 +69,7 @@ def registered_strategy(trading: TradingSettings, folder: Path, parts: PluginPar
 
 def strategy_plugin(name: str, folder: Path) -> Plugin:
     """Return the strategy of a name, or of `user.FILE:CLASS`."""
-    found: FoundPlugins = find_plugins("strategies", OUR_PLUGINS["strategies"], user_folder(folder))
+    found: FoundPlugins = registered("strategies", folder)
     module, _, attribute = name.partition(":")
     if not attribute:
         return found.registry.find(name)

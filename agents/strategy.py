@@ -10,12 +10,12 @@ import msgspec
 from msgspec.structs import replace
 
 from agents.bounded_calls import BoundedCalls, CallFault
-from agents.plugins import PluginParts, make
+from agents.plugins import PluginParts
 from agents.team import average_true_ranges
 from config.plugins import PluginSettings
 from core.errors import SettingsError
 from core.plain_words import plain_reason
-from core.plugins import Plugin
+from core.plugins import Plugin, made_with
 from core.ports import Team
 from core.types import Abstention, Cycle, Decision, MarketAnalysis, MarketView, Portfolio
 from models.factors.store import FactorStore
@@ -94,7 +94,7 @@ def load_strategy(plugin: Plugin, parts: PluginParts, settings: PluginSettings) 
         When it cannot be made: without it there is nothing that could decide.
     """
     calls: BoundedCalls[Any] = BoundedCalls(settings.load_seconds_max, settings.memory_mb_max)
-    team = calls.run({plugin.name: lambda: make(plugin.load(), parts)})[plugin.name]
+    team = calls.run({plugin.name: lambda: made_with(plugin.load(), parts)})[plugin.name]
     missing = [name for name in ("analyse", "decide", "explain") if not callable(getattr(team, name, None))]
     if isinstance(team, CallFault) or missing:
         why = team.reason if isinstance(team, CallFault) else f"it has no method {', '.join(missing)}"

@@ -36,14 +36,14 @@ class CheckedKind(StrEnum):
 def plugins(as_json: AsJson = False) -> None:
     """List every agent, strategy, broker, feed and notifier: where it comes from, and whether it can be used."""
     from config.loader import FOLDER  # noqa: PLC0415  # with the settings
-    from config.plugins import OUR_PLUGINS, user_folder  # noqa: PLC0415  # with it
+    from config.plugins import registered  # noqa: PLC0415  # with it
     from core.errors import PluginError  # noqa: PLC0415  # with it
-    from core.plugins import KINDS, find_plugins  # noqa: PLC0415  # with it
+    from core.plugins import KINDS  # noqa: PLC0415  # with it
 
     listed: list[dict[str, str]] = []
     chosen = _chosen()
     for kind in KINDS:
-        found = find_plugins(kind, OUR_PLUGINS[kind], user_folder(FOLDER))
+        found = registered(kind, FOLDER)
         for plugin in found.all:
             try:
                 plugin.load()

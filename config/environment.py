@@ -11,12 +11,11 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from config.plugins import OUR_PLUGINS, user_folder
+from config.plugins import OUR_PLUGINS, registered
 from config.trading import TradingSettings
 from config.unknown_variables import AskedFor, unknown_variables
 from core.errors import SettingsError
 from core.masking import SecretMask
-from core.plugins import find_plugins
 from core.registry import nearest_name
 
 ROOT = Path(__file__).parent.parent
@@ -274,7 +273,7 @@ def _provider(variables: Mapping[str, str], folder: Path) -> tuple[str, Path | N
         return "parquet", Path(path)
     if value in OUR_PLUGINS["feeds"] and value != "parquet":
         return value, None
-    known = find_plugins("feeds", OUR_PLUGINS["feeds"], user_folder(folder)).registry.names
+    known = registered("feeds", folder).registry.names
     if value == "parquet" or value not in known:
         named = ", ".join(name for name in known if name != "parquet")
         raise SettingsError(

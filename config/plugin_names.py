@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from config.plugins import OUR_PLUGINS, user_folder
+from config.plugins import OUR_PLUGINS, registered
 from config.trading import TradingSettings
 from core.errors import SettingsError
-from core.plugins import find_plugins
 from core.registry import nearest_name
 
 
@@ -24,7 +23,7 @@ def require_known_agents(trading: TradingSettings, folder: Path) -> None:
     core.errors.SettingsError
         With the nearest known name.
     """
-    found = find_plugins("agents", OUR_PLUGINS["agents"], user_folder(folder))
+    found = registered("agents", folder)
     taken = sorted({*found.registry.names} & {*trading.agents})
     if taken:
         raise SettingsError(
@@ -57,6 +56,6 @@ def require_known_parts(trading: TradingSettings, folder: Path) -> None:
         if not name or name in OUR_PLUGINS[kind]:
             continue
         try:
-            find_plugins(kind, OUR_PLUGINS[kind], user_folder(folder)).registry.find(name)
+            registered(kind, folder).registry.find(name)
         except SettingsError as error:
             raise SettingsError(f"trading.json: {key}: {error.message}", hint=error.hint) from error

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 
 from config.frozen import Frozen
+from core.plugins import FoundPlugins, find_plugins
 
 
 class PluginSettings(Frozen):
@@ -98,6 +99,11 @@ OUR_PLUGINS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     }
 )
 """The plug-ins that come with the engine: `module:attribute` by name, of each kind in `core.plugins.KINDS`."""
+
+
+def registered(kind: str, folder: Path) -> FoundPlugins:
+    """List a kind's plug-ins: ours, installed packages', and the user's beside the settings' folder."""
+    return find_plugins(kind, OUR_PLUGINS[kind], user_folder(folder))
 
 
 def user_folder(folder: Path) -> Path:

@@ -104,6 +104,12 @@ def find_plugins(kind: str, built_in: Mapping[str, str], user: Path) -> FoundPlu
     return FoundPlugins(registry=registry, faults=tuple(faults))
 
 
+def made_with(entry: Any, parts: Any) -> Any:
+    """Make what a plug-in registers: by its `from_parts`, else without arguments."""
+    from_parts = getattr(entry, "from_parts", None)
+    return entry() if from_parts is None else from_parts(parts)
+
+
 def load_file(path: Path, module: str) -> ModuleType:
     """Run a user's file as a module, which is then known by this name.
 

@@ -8,8 +8,7 @@ from decimal import Decimal
 from config.risk import RiskSettings
 from core.settings_access import LimitStanding
 from core.types import Portfolio, Side
-
-UNCLASSIFIED = "unclassified"
+from risk.budget import UNCLASSIFIED
 
 
 def standings(

@@ -20,6 +20,7 @@ from config.broker import BrokerSettings
 from config.environment import OrderRoute
 from config.risk import RiskSettings
 from config.trading import TradingSettings
+from core.cycles import DECIDE_AND_SEND
 from core.types import (
     Action,
     BarPanel,
@@ -29,6 +30,7 @@ from core.types import (
     MarketAnalysis,
     MarketView,
     Portfolio,
+    StepReport,
 )
 from pipeline.dependencies import EngineDependencies
 from pipeline.engine import Engine
@@ -154,3 +156,14 @@ def small_engine(
     return SmallEngine(
         engine=engine, clock=clock, broker=broker, ledger=ledger, published=published, team=team, limits=limits
     )
+
+
+def lived() -> tuple[SmallEngine, list[StepReport]]:
+    """Take three deciding steps, in which a purchase is decided and filled."""
+    small, steps = small_engine(), []
+    small.team.decisions = (enter("AAPL"),)
+    for row in range(3):
+        small.clock.set(at_close(row))
+        steps.append(small.engine.step(DECIDE_AND_SEND))
+    assert any(step.fills for step in steps)
+    return small, steps

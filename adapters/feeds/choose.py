@@ -13,11 +13,11 @@ from adapters.feeds.source import Source
 from adapters.feeds.universe_source import UniverseSource
 from adapters.feeds.views import HeadlineFeed
 from config.environment import FOLDER, Environment
-from config.plugins import OUR_PLUGINS, user_folder
+from config.plugins import registered
 from config.trading import DataSettings
 from core.errors import DataError, EngineError, SettingsError
 from core.plain_words import plain_reason
-from core.plugins import Plugin, find_plugins
+from core.plugins import Plugin, made_with
 from core.ports import Calendar
 from core.types import CorporateAction
 from core.universe import Universe
@@ -70,7 +70,7 @@ def choose_source(request: SourceRequest) -> ChosenSource:
         When a feed of one's own cannot be made.
     """
     name = request.environment.provider
-    plugin = find_plugins("feeds", OUR_PLUGINS["feeds"], user_folder(request.folder)).registry.find(name)
+    plugin = registered("feeds", request.folder).registry.find(name)
     entry = plugin.load()
     if not (getattr(entry, "gives_market_prices", True) is True or request.route_is_builtin):
         raise SettingsError(
@@ -86,9 +86,8 @@ def choose_source(request: SourceRequest) -> ChosenSource:
 
 def _own(plugin: Plugin, entry: Any, request: SourceRequest) -> ChosenSource:
     """Make a feed that is not ours: by its `from_parts`, else without arguments."""
-    from_parts = getattr(entry, "from_parts", None)
     try:
-        made = entry() if from_parts is None else from_parts(request)
+        made = made_with(entry, request)
     except EngineError:
         raise
     except (Exception, SystemExit) as error:

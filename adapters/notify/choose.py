@@ -11,10 +11,10 @@ from typing import Any
 from adapters.notify.digest import Message
 from adapters.notify.receivers import Receiver
 from config.notify import NotifySettings
-from config.plugins import OUR_PLUGINS, user_folder
+from config.plugins import registered
 from core.errors import PluginError, SettingsError
 from core.plain_words import plain_reason
-from core.plugins import Plugin, find_plugins
+from core.plugins import Plugin, made_with
 
 SEND_SECONDS_MAX = 20.0
 
@@ -52,7 +52,7 @@ def choose_receivers(settings: NotifySettings, urls: Sequence[str], folder: Path
         For a name that is not registered, or an address that is none.
     """
     parts = NotifierParts(urls=tuple(urls), settings=settings)
-    known = find_plugins("notifiers", OUR_PLUGINS["notifiers"], user_folder(folder)).registry
+    known = registered("notifiers", folder).registry
     receivers: list[Receiver] = []
     faults = []
     for name in dict.fromkeys(settings.notifiers):
@@ -66,9 +66,8 @@ def choose_receivers(settings: NotifySettings, urls: Sequence[str], folder: Path
 
 def _own(plugin: Plugin, parts: NotifierParts) -> Receiver:
     entry = plugin.load()
-    from_parts = getattr(entry, "from_parts", None)
     try:
-        made = entry() if from_parts is None else from_parts(parts)
+        made = made_with(entry, parts)
     except SettingsError:
         raise
     except (Exception, SystemExit) as error:

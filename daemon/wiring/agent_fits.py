@@ -11,12 +11,12 @@ from typing import Any, cast
 import structlog
 
 from agents.fitting import Fitted, FittingAgent, due_row, fit_sessions, has_fit
-from agents.plugins import NamedAgent, PluginParts, make
+from agents.plugins import NamedAgent, PluginParts
 from config.plugins import PluginSettings
 from config.trading import TradingSettings
 from core.errors import RequestError
 from core.long_jobs import JobStatus
-from core.plugins import Plugin
+from core.plugins import Plugin, made_with
 from core.ports import Clock, EventSink
 from core.types import BarPanel
 from daemon.child_jobs import JobRunner, ReportProgress
@@ -83,6 +83,8 @@ class FitsInChildren:
 def fit_agent(report: ReportProgress, plugin: Plugin, history: BarPanel, trading: TradingSettings) -> bytes:
     """Fit an agent in this process; return what it learnt, its attributes, as bytes."""
     report(0.0, f"fits {plugin.name}")
-    agent = make(plugin.load(), PluginParts(factors=FactorStore(trading.universe.sector_etf_of), trading=trading))
+    agent = made_with(
+        plugin.load(), PluginParts(factors=FactorStore(trading.universe.sector_etf_of), trading=trading)
+    )
     cast(FittingAgent, agent).fit(history)
     return pickle.dumps(vars(agent))

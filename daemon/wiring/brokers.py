@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from adapters.alpaca.capital import Capital, capital_of
 from adapters.clock_offset import ClockOffset
 from config.environment import Environment, OrderRoute
-from config.plugins import OUR_PLUGINS, user_folder
+from config.plugins import registered
 from config.trading import TradingSettings
-from core.plugins import find_plugins
 from core.ports import Broker, Clock, EventSink
 from core.protection import StopSupervisor
 from core.types import Cycle
@@ -64,7 +63,7 @@ class BrokerFactory:
         self._opened: OpenBroker | None = None
         self._offset: ClockOffset | None = None
         name = NAMES.get(route) or trading.broker.name
-        brokers = find_plugins("brokers", OUR_PLUGINS["brokers"], user_folder(folder)).registry
+        brokers = registered("brokers", folder).registry
         self._plugin = brokers.find(name)
         self._own = load_own_broker(self._plugin, environment, trading) if route is OrderRoute.OWN else None
         self.live: LiveConfirmation | None = None

@@ -9,7 +9,7 @@ from config.environment import Environment
 from config.trading import TradingSettings
 from core.errors import BrokerError, EngineError, PluginError, SettingsError
 from core.plain_words import plain_reason
-from core.plugins import Plugin
+from core.plugins import Plugin, made_with
 from core.ports import Broker
 from core.types import Portfolio, Settlement
 from daemon.wiring.our_brokers import BrokerParts, OpenBroker
@@ -105,9 +105,8 @@ def open_own_broker(name: str, entry: Any, parts: BrokerParts) -> OpenBroker:
     core.errors.BrokerError
         When it cannot be made, or lacks a method: nothing is sent, and the start is tried again.
     """
-    from_parts = getattr(entry, "from_parts", None)
     try:
-        made = entry() if from_parts is None else from_parts(parts)
+        made = made_with(entry, parts)
     except EngineError:
         raise
     except (Exception, SystemExit) as error:

@@ -21,9 +21,9 @@ from backtest.app.agent_check.skill import (
 from backtest.app.settings import BacktestSpec, one_way_cost_bps, settings_of, with_changes
 from backtest.app.strategies import decision_rows, run_under, train
 from backtest.runner import Run
-from config.plugins import OUR_PLUGINS, user_folder
+from config.plugins import registered
 from core.errors import RequestError
-from core.plugins import Plugin, find_plugins
+from core.plugins import Plugin
 from core.statistics import sharpe_ratio
 from core.types import BarPanel
 
@@ -106,7 +106,7 @@ def find_agent(name: str, spec: BacktestSpec) -> Plugin:
             hint="GET /scoreboard shows what it was worth since its registration.",
             status=422,
         )
-    return find_plugins("agents", OUR_PLUGINS["agents"], user_folder(spec.folder)).registry.find(name)
+    return registered("agents", spec.folder).registry.find(name)
 
 
 def check_agent(

@@ -7,19 +7,8 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from core.cycles import DECIDE, DECIDE_AND_SEND
-from core.types import StepReport
 from daemon.wiring.letter_differences import alike, difference, same
-from tests.small_engine import SmallEngine, at_close, enter, small_engine
-
-
-def lived() -> tuple[SmallEngine, list[StepReport]]:
-    small, steps = small_engine(), []
-    small.team.decisions = (enter("AAPL"),)
-    for row in range(3):
-        small.clock.set(at_close(row))
-        steps.append(small.engine.step(DECIDE_AND_SEND))
-    assert any(step.fills for step in steps)
-    return small, steps
+from tests.small_engine import at_close, enter, lived, small_engine
 
 
 def test_the_same_step_twice_is_the_same() -> None:

@@ -4,20 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from core.cycles import DECIDE_AND_SEND
-from core.types import StepReport
 from daemon.wiring.letters import unproven_steps
-from tests.small_engine import CASH, SmallEngine, at_close, enter, small_engine
-
-
-def lived() -> tuple[SmallEngine, list[StepReport]]:
-    small, steps = small_engine(), []
-    small.team.decisions = (enter("AAPL"),)
-    for row in range(3):
-        small.clock.set(at_close(row))
-        steps.append(small.engine.step(DECIDE_AND_SEND))
-    assert any(step.fills for step in steps)
-    return small, steps
+from tests.small_engine import CASH, lived
 
 
 def test_a_step_that_does_not_follow_from_the_record_is_named() -> None:
