@@ -13,6 +13,7 @@ from adapters.alpaca.orders import ENDED, timestamp
 from adapters.alpaca.tracked_order import TrackedOrder
 from adapters.ledger import SqliteLedger
 from config.environment import OrderRoute
+from core.cycles import FLATTEN
 from core.ids import is_protective
 from core.orders import BY_HAND
 from core.service import OrderRecord
@@ -96,15 +97,22 @@ def _moment(one: OrderRecord) -> tuple[str, str, str]:
 def _is_one_intent(orders: Sequence[Any], rows: Mapping[str, Any]) -> bool:
     """Say whether the orders of a moment, in the order they were decided, come to what the first was for.
 
-    A start that repeats the moment may send what is left of an order that has ended.
+    A start that repeats the moment may send what is left of an order that has ended; a person's flatten in it is
+    an intent of its own, for what a sale that has ended left.
     """
     done, most = Decimal(0), Decimal(orders[0]["qty"]) * DRIFT_MAX
     for earlier, later in pairwise(orders):
         last, filled = _outcome(earlier, rows)
-        ended, done = _ended_at(last), done + filled
-        if not ended or timestamp(ended) > timestamp(later["created_at"]) or done + Decimal(later["qty"]) > most:
+        ended, done, wanted = _ended_at(last), done + filled, Decimal(later["qty"])
+        if _is_flatten(later) and not _is_flatten(earlier):
+            done, most = Decimal(0), wanted * DRIFT_MAX
+        if not ended or timestamp(ended) > timestamp(later["created_at"]) or done + wanted > most:
             return False
     return True
+
+
+def _is_flatten(row: Any) -> bool:
+    return f"-{FLATTEN.name}-" in str(row["client_order_id"])
 
 
 def _outcome(row: Any, rows: Mapping[str, Any]) -> tuple[Any, Decimal]:

@@ -119,6 +119,9 @@ def _buy(decision: str, quantity: str, filled: str = "0", ended_at: str | None =
         ([_buy("a", "10", "7"), _buy("b", "3")], 1),  # it is still open
         ([_buy("a", "10", "7", LATER), _buy("b", "3")], 1),  # it was
         ([_buy("a", "10", "10", NOON), _buy("b", "10")], 1),
+        ([_buy("a", "10", "10", NOON), _buy("T-flatten-b", "35")], 0),  # a person's word is an intent of its own
+        ([_buy("a", "10", "7"), _buy("T-flatten-b", "35")], 1),  # but not beside one that is open
+        ([_buy("T-flatten-a", "35", "35", NOON), _buy("T-flatten-b", "35")], 1),
         ([_buy("a", "10", "0", NOON), _buy("a", "10", client_order_id="a-AAPL-buy-again")], 1),
         ([_buy("a", "10", replaced_by="x"), _buy("x", "10", "7", NOON, replaces="a"), _buy("b", "3")], 0),
         ([_buy("a", "10", replaced_by="x"), _buy("x", "10", "7", NOON, replaces="a"), _buy("b", "10")], 1),
