@@ -104,7 +104,9 @@ def test_a_run_shows_its_verdict_trades_and_chart(
 
 def test_two_runs_stand_beside_one_another(page: Page, runs: list[str]) -> None:
     page.reload()
-    for box in page.get_by_role("checkbox", name="Compare").all():
+    boxes = page.get_by_role("checkbox", name="Compare")
+    expect(boxes).to_have_count(len(runs))  # `all` does not wait
+    for box in boxes.all():
         box.check()
     page.get_by_role("button", name="Compare the two chosen").click()
     expect(page.locator("#backtest-chart")).to_have_attribute("data-drawn", "yes")
