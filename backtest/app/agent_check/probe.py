@@ -39,6 +39,11 @@ WATCHED = (
     "os.spawn",
 )
 CODE = (".py", ".pyc", ".so", ".pyd", ".dylib", ".pth", ".zip")
+METADATA = tuple(
+    f".{kind}-info{os.sep}{name}"
+    for kind in ("egg", "dist")
+    for name in ("entry_points.txt", "METADATA", "PKG-INFO")
+)
 SYSTEM = ("/dev/", "/proc/", "/sys/", "/etc/", "/usr/", "/lib")
 TOUCHED_MAX = 5
 PACE_CALLS = 8
@@ -220,6 +225,9 @@ class Watch:
     def _is_code(self, path: str) -> bool:
         if path.endswith(CODE) or "__pycache__" in path or path.startswith(SYSTEM) or path in sys.path:
             return True
+        if path.endswith(METADATA):  # a library looks for plug-ins when it is first imported
+            beside = Path(path).parent.parent
+            return str(beside) in sys.path or not beside.name  # no name: the working folder
         self._is_on = False  # what is asked of the file system here is ours
         try:
             real = os.path.realpath(path)
