@@ -583,6 +583,30 @@ def test_a_placing_without_an_answer_never_rests_twice(fault: str, trading: Trad
     assert [quantity for quantity, _ in resting(trading).values()] == ["10"]
 
 
+@pytest.mark.parametrize("given_up", [False, True])
+def test_a_stop_that_arrived_late_and_fires_in_parts_is_ours(given_up: bool, trading: Trading) -> None:
+    trading.send("buy", "10")
+    trading.broker.acknowledge([fill.fill_id for fill in trading.settle()])
+    trading.next_fault("arrives_late")
+    rest(trading, held("10"), bracket("d1"))
+    if given_up:
+        trading.ledger.update_status({"d1-AAPL-protect": OrderStatus.CANCELLED.value})
+    for number in range(2, 5):
+        trading.tick(minutes=5)
+        rest(trading, held("10"), bracket(f"d{number}"))
+    assert set(resting(trading)) & {"d1-AAPL-protect"}, "it has arrived"
+    trading.stand_in.faults.plan = FaultPlan(partial=1.0)
+    fills: dict[str, Fill] = {}
+    for minutes in range(5, 60, 5):
+        with trading.stand_in.book.lock:
+            now = trading.stand_in.book.now + timedelta(minutes=5)
+            StandInDesk(trading.stand_in.book).tick(now, {"AAPL": Decimal(170)})
+        fills |= {fill.fill_id: fill for fill in trading.settle()}
+        assert trading.broker._tracker.foreign == (), minutes
+    assert sum(fill.quantity for fill in fills.values()) == 10
+    assert {fill.client_order_id for fill in fills.values()} == {"d1-AAPL-protect"}
+
+
 @pytest.mark.parametrize("fault", ["error_before", "reject_unprocessable"])
 def test_a_decision_that_is_made_twice_places_its_stop_once(fault: str, trading: Trading) -> None:
     trading.send("buy", "10")
