@@ -584,9 +584,10 @@ def test_a_placing_without_an_answer_never_rests_twice(fault: str, trading: Trad
 
 
 @pytest.mark.parametrize("given_up", [False, True])
-def test_a_stop_that_arrived_late_and_fires_in_parts_is_ours(given_up: bool, trading: Trading) -> None:
+def test_a_stop_that_arrived_late_and_trades_long_after_it_fired_is_ours(given_up: bool, trading: Trading) -> None:
     trading.send("buy", "10")
     trading.broker.acknowledge([fill.fill_id for fill in trading.settle()])
+    trading.stand_in.faults.plan = FaultPlan(waits=1.0)
     trading.next_fault("arrives_late")
     rest(trading, held("10"), bracket("d1"))
     if given_up:
@@ -595,7 +596,6 @@ def test_a_stop_that_arrived_late_and_fires_in_parts_is_ours(given_up: bool, tra
         trading.tick(minutes=5)
         rest(trading, held("10"), bracket(f"d{number}"))
     assert set(resting(trading)) & {"d1-AAPL-protect"}, "it has arrived"
-    trading.stand_in.faults.plan = FaultPlan(partial=1.0)
     fills: dict[str, Fill] = {}
     for minutes in range(5, 60, 5):
         with trading.stand_in.book.lock:
