@@ -109,19 +109,22 @@ class OrderTracker:
         open_rows = {str(row["client_order_id"]): row for row in self.api.open_orders()}
         found = {name: self.find(name, open_rows.get(name)) for name in records}
         self.foreign = tuple(row for name, row in open_rows.items() if self._is_foreign(row, name))
-        fills = self._fills(records)
-        self.doubts = frozenset(
+        fills = self._fills({*records, *self.resting})
+        on_their_way = {
             n for n, order in found.items() if order is None and _may_arrive(records[n], as_of, self.calendar)
-        )
+        }
+        self.doubts = frozenset(n for n in on_their_way if _holds_others_up(records[n], as_of))
         pending = (self._pending(record, found[name]) for name, record in records.items())
         self.pending = tuple(order for order in pending if order is not None)
-        strays = {n: self.find(n, row) for n, row in open_rows.items() if is_protective(n) and self.recorded(n)}
+        late = {n for n in (*open_rows, *self.resting) if n not in records and is_protective(n)}
+        strays = {name: self.find(name, open_rows.get(name)) for name in late if self.recorded(name)}
         self.resting = {
             name: order
             for name, order in {**found, **strays}.items()
             if is_protective(name) and order and order.left
         }
-        self.ended = {name: status for name in records if (status := self._end_of(name, found[name])) is not None}
+        settled = records.keys() - on_their_way
+        self.ended = {name: status for name in settled if (status := self._end_of(name, found[name])) is not None}
         waiting = [record for record in records.values() if not self._only_rests(record)]
         oldest = min((record.created_at for record in waiting), default=as_of)
         self._since_next = max(self.since, min(oldest, as_of) - LOOK_BACK)
@@ -129,7 +132,7 @@ class OrderTracker:
 
     def _end_of(self, name: str, order: TrackedOrder | None) -> OrderStatus | None:
         """Give what became of an order that protects; None while it rests, and for any other order."""
-        if not is_protective(name) or name in self.doubts:
+        if not is_protective(name):
             return None
         status = OrderStatus.CANCELLED if order is None else self.status(name, order)
         return status if status in ENDED else None
@@ -262,10 +265,13 @@ class OrderTracker:
 
 def _may_arrive(record: OrderRecord, as_of: datetime, calendar: Calendar) -> bool:
     """Tell whether an order that Alpaca does not have may still reach it."""
+    return as_of < _close_after(max(record.created_at, record.updated_at), calendar)
+
+
+def _holds_others_up(record: OrderRecord, as_of: datetime) -> bool:
+    """Tell whether others of its symbol wait for an order on its way; one that protects is soon placed anew."""
     sent = max(record.created_at, record.updated_at)
-    if is_protective(record.client_order_id):  # it is put there again under another name, so none waits for it
-        return as_of - sent < GRACE
-    return as_of < _close_after(sent, calendar)
+    return not is_protective(record.client_order_id) or as_of - sent < GRACE
 
 
 def _close_after(at: datetime, calendar: Calendar) -> datetime:

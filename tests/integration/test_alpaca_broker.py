@@ -583,6 +583,34 @@ def test_a_placing_without_an_answer_never_rests_twice(fault: str, trading: Trad
     assert [quantity for quantity, _ in resting(trading).values()] == ["10"]
 
 
+def test_a_stop_that_arrives_minutes_late_and_fires_is_ours_and_nobodys_hand_sale(trading: Trading) -> None:
+    trading.stand_in.faults.plan = FaultPlan(late_ticks_max=1)
+    trading.send("buy", "10")
+    trading.next_fault("arrives_late")
+    rest(trading, held("10"), bracket("d1"))
+    assert resting(trading) == {}
+    trading.next_fault("error_before", count=9)  # no other is placed meanwhile
+    with trading.stand_in.book.lock:
+        trading.stand_in.book.now += timedelta(minutes=6)
+    rest(trading, held("10"), bracket("d2"))
+    assert trading.ledger.records["d1-AAPL-protect"].status not in ENDED, "it may still arrive"
+    trading.stand_in.faults.scripted.clear()
+    trading.tick(minutes=6)
+    assert set(resting(trading)) == {"d1-AAPL-protect"}
+    trading.settle()
+    trading.stand_in.faults.plan = FaultPlan(waits=1.0)  # the target is cancelled first, the stop fills later
+    with trading.stand_in.book.lock:
+        StandInDesk(trading.stand_in.book).tick(None, {"AAPL": Decimal(170)})
+    trading.settle()
+    assert resting(trading) == {}
+    trading.tick(minutes=5)
+    (fill,) = trading.settle()[-1:]
+    assert (fill.client_order_id, fill.side) == ("d1-AAPL-protect", Side.SELL)
+    assert trading.broker._tracker.foreign_fills == ()
+    trading.stops.rest([], Portfolio(cash=Decimal(1000)), trading.stand_in.book.now)
+    assert trading.ledger.records["d1-AAPL-protect"].status is OrderStatus.FILLED
+
+
 @pytest.mark.parametrize("fault", ["error_before", "reject_unprocessable"])
 def test_a_decision_that_is_made_twice_places_its_stop_once(fault: str, trading: Trading) -> None:
     trading.send("buy", "10")
