@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from msgspec.structs import replace
 
@@ -63,7 +63,8 @@ class OrderTracker:
     resting : mapping of str to TrackedOrder
         Orders of ours that protect what is held and may still trade, by client_order_id.
     ended : mapping of str to OrderStatus
-        Of those that protect: what became of the ones that have ended since the ledger last looked.
+        What became of those that protect and have ended, and of others that were executed, once this poll's fills
+        are booked.
     doubts : frozenset of str
         Orders of ours, by client_order_id, of which nobody knows yet whether Alpaca will ever have them.
     pending : tuple of Order
@@ -131,9 +132,15 @@ class OrderTracker:
         return fills
 
     def _end_of(self, name: str, order: TrackedOrder | None) -> OrderStatus | None:
-        """Give what became of an order that protects; None while it rests, and for any other order."""
+        """Give what became of an order that protects, and of any other that was executed; None for all others.
+
+        The ledger counts an order's fills itself, but a split or a hand at the broker may have changed what it
+        counts them against.
+        """
         if not is_protective(name):
-            return None
+            if order is None or self.is_rounded_down(name, order):
+                return None
+            return OrderStatus.FILLED if self.status(name, order) is OrderStatus.FILLED else None
         status = OrderStatus.CANCELLED if order is None else self.status(name, order)
         return status if status in ENDED else None
 
@@ -184,8 +191,10 @@ class OrderTracker:
     def is_rounded_down(self, client_order_id: str, order: TrackedOrder) -> bool:
         """Tell whether an order was sent for fewer shares than decided, since its asset trades in whole ones."""
         record = self.recorded(client_order_id)
-        replaced = order.row.get("replaces")
-        return record is not None and not replaced and number(order.row, "qty") < Decimal(record.quantity)
+        if record is None or order.row.get("replaces"):
+            return False
+        decided = Decimal(record.quantity)  # a split may have changed it since, so less is not enough to tell
+        return number(order.row, "qty") == decided.to_integral_value(ROUND_DOWN) != decided
 
     def noted(self, client_order_id: str, row: JsonObject) -> TrackedOrder:
         """Give the order of an answer to its sending, and learn its legs."""

@@ -611,6 +611,20 @@ def test_a_stop_that_arrives_minutes_late_and_fires_is_ours_and_nobodys_hand_sal
     assert trading.ledger.records["d1-AAPL-protect"].status is OrderStatus.FILLED
 
 
+def test_an_executed_buy_ends_in_the_ledger_though_a_split_doubled_what_it_counts_against(
+    trading: Trading,
+) -> None:
+    trading.send("buy", "10")
+    trading.settle()
+    records = trading.ledger.records  # a 2-for-1 split was booked before the last fill was listed
+    records["buy"] = replace(records["buy"], quantity="20", status=OrderStatus.PARTIALLY_FILLED)
+    trading.send("other", "1", symbol="MSFT")
+    rest(trading, held("20"), bracket("d1"))
+    assert {name: records[name].status for name in ("buy", "other")} == dict.fromkeys(
+        ("buy", "other"), OrderStatus.FILLED
+    )
+
+
 @pytest.mark.parametrize("fault", ["error_before", "reject_unprocessable"])
 def test_a_decision_that_is_made_twice_places_its_stop_once(fault: str, trading: Trading) -> None:
     trading.send("buy", "10")
