@@ -17,6 +17,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from msgspec.structs import replace
 
+from adapters.alpaca.late_arrivals import holds_others_up, may_arrive
 from adapters.alpaca.orders import (
     ENDED,
     OCO,
@@ -32,13 +33,10 @@ from core.ids import is_protective
 from core.orders import FOREIGN, TAKE_PROFIT
 from core.ports import Calendar
 from core.service import OrderRecord
-from core.times import market_date
 from core.trading import ZERO
 from core.types import Fill, Order, OrderStatus
 
 LOOK_BACK = timedelta(days=1)
-CLOSED_MAX = timedelta(days=14)
-GRACE = timedelta(seconds=60)
 REPLACEMENTS_MAX = 20
 RESTS = OrderStatus.SUBMITTED
 
@@ -112,9 +110,9 @@ class OrderTracker:
         self.foreign = tuple(row for name, row in open_rows.items() if self._is_foreign(row, name))
         fills = self._fills({*records, *self.resting})
         on_their_way = {
-            n for n, order in found.items() if order is None and _may_arrive(records[n], as_of, self.calendar)
+            n for n, order in found.items() if order is None and may_arrive(records[n], as_of, self.calendar)
         }
-        self.doubts = frozenset(n for n in on_their_way if _holds_others_up(records[n], as_of))
+        self.doubts = frozenset(n for n in on_their_way if holds_others_up(records[n], as_of))
         pending = (self._pending(record, found[name]) for name, record in records.items())
         self.pending = tuple(order for order in pending if order is not None)
         late = {n for n in (*open_rows, *self.resting) if n not in records and is_protective(n)}
@@ -270,24 +268,6 @@ class OrderTracker:
             order_id: name for order_id, name in self._names.items() if order_id in listed or name in unfinished
         }
         self._targets &= set(self._names)
-
-
-def _may_arrive(record: OrderRecord, as_of: datetime, calendar: Calendar) -> bool:
-    """Tell whether an order that Alpaca does not have may still reach it."""
-    return as_of < _close_after(max(record.created_at, record.updated_at), calendar)
-
-
-def _holds_others_up(record: OrderRecord, as_of: datetime) -> bool:
-    """Tell whether others of its symbol wait for an order on its way; one that protects is soon placed anew."""
-    sent = max(record.created_at, record.updated_at)
-    return not is_protective(record.client_order_id) or as_of - sent < GRACE
-
-
-def _close_after(at: datetime, calendar: Calendar) -> datetime:
-    """Give the first close of a session after a moment, half days and holidays as the exchange has them."""
-    day = market_date(at)
-    sessions = calendar.sessions(day, day + CLOSED_MAX)
-    return next(closes for _, _, closes in sessions if closes > at)
 
 
 def _iso(at: datetime) -> str:
