@@ -4,8 +4,8 @@ Account activities are the truth about fills: only they are booked, each by its 
 the order and the position show them, and in no order within a millisecond; an order whose fills are not all
 listed yet therefore counts as pending for what is missing, so that nothing is decided on half of the fills.
 
-An order that Alpaca does not have may still be on its way (`late_orders`): it is a doubt, and counts as pending.
-Orders that protect what is held rest; they are pending only for fills.
+An order that Alpaca does not have may still be on its way there: it is a doubt, and counts as pending, until the
+session it was sent in (or for) is over. Orders that protect what is held rest; they are pending only for fills.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from msgspec.structs import replace
 
-from adapters.alpaca.late_orders import is_waited_for, may_arrive
+from adapters.alpaca.late_arrivals import holds_others_up, may_arrive
 from adapters.alpaca.orders import (
     ENDED,
     OCO,
@@ -61,7 +61,8 @@ class OrderTracker:
     resting : mapping of str to TrackedOrder
         Orders of ours that protect what is held and may still trade, by client_order_id.
     ended : mapping of str to OrderStatus
-        Of those that protect: what became of the ones that have ended since the ledger last looked.
+        What became of those that protect and have ended, and of others that were executed, once this poll's fills
+        are booked.
     doubts : frozenset of str
         Orders of ours, by client_order_id, of which nobody knows yet whether Alpaca will ever have them.
     pending : tuple of Order
@@ -108,37 +109,36 @@ class OrderTracker:
         found = {name: self.find(name, open_rows.get(name)) for name in records}
         self.foreign = tuple(row for name, row in open_rows.items() if self._is_foreign(row, name))
         fills = self._fills({*records, *self.resting})
-        absent = [records[name] for name, order in found.items() if order is None]
-        coming = [record for record in absent if may_arrive(record, as_of, self.calendar)]
-        self.doubts = frozenset(r.client_order_id for r in coming if is_waited_for(r, as_of))
+        on_their_way = {
+            n for n, order in found.items() if order is None and may_arrive(records[n], as_of, self.calendar)
+        }
+        self.doubts = frozenset(n for n in on_their_way if holds_others_up(records[n], as_of))
         pending = (self._pending(record, found[name]) for name, record in records.items())
         self.pending = tuple(order for order in pending if order is not None)
-        strays = {n: self.find(n, open_rows.get(n)) for n in self._strays(open_rows.values()) if n not in found}
+        late = {n for n in (*open_rows, *self.resting) if n not in records and is_protective(n)}
+        strays = {name: self.find(name, open_rows.get(name)) for name in late if self.recorded(name)}
         self.resting = {
             name: order
             for name, order in {**found, **strays}.items()
             if is_protective(name) and order and order.left
         }
-        owed = {record.client_order_id for record in coming}
-        ends = ((name, self._end_of(name, found[name])) for name in records if name not in owed)
-        self.ended = {name: status for name, status in ends if status is not None}
+        settled = records.keys() - on_their_way
+        self.ended = {name: status for name in settled if (status := self._end_of(name, found[name])) is not None}
         waiting = [record for record in records.values() if not self._only_rests(record)]
         oldest = min((record.created_at for record in waiting), default=as_of)
         self._since_next = max(self.since, min(oldest, as_of) - LOOK_BACK)
         return fills
 
-    def _strays(self, open_rows: Iterable[JsonObject]) -> set[str]:
-        """Name the orders of ours that protect and are open, also those that the ledger had given up.
-
-        Once one leg of a group has fired, only that leg is open, under a name of Alpaca's own.
-        """
-        names = {self._name_of(row) for row in open_rows}
-        return {name for name in names if is_protective(name) and self.recorded(name) is not None}
-
     def _end_of(self, name: str, order: TrackedOrder | None) -> OrderStatus | None:
-        """Give what became of an order that protects; None while it rests, and for any other order."""
+        """Give what became of an order that protects, and of any other that was executed; None for all others.
+
+        The ledger counts an order's fills itself, but a split or a hand at the broker may have changed what it
+        counts them against.
+        """
         if not is_protective(name):
-            return None
+            if order is None or self.is_rounded_down(name, order):
+                return None
+            return OrderStatus.FILLED if self.status(name, order) is OrderStatus.FILLED else None
         status = OrderStatus.CANCELLED if order is None else self.status(name, order)
         return status if status in ENDED else None
 
@@ -191,7 +191,7 @@ class OrderTracker:
         record = self.recorded(client_order_id)
         if record is None or order.row.get("replaces"):
             return False
-        decided = Decimal(record.quantity)
+        decided = Decimal(record.quantity)  # a split may have changed it since, so less is not enough to tell
         return number(order.row, "qty") == decided.to_integral_value(ROUND_DOWN) != decided
 
     def noted(self, client_order_id: str, row: JsonObject) -> TrackedOrder:

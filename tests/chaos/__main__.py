@@ -1,8 +1,8 @@
 """`python -m tests.chaos`: seeded weeks of both jobs with faults and kills; the last line tells how they ended.
 
-One run from one number: `python -m tests.chaos --seed N`. Every eighth seed runs with real processes. A week in
-which nothing was bought, sold, killed or disturbed is named and another runs in its place; if more than one in fifty
-are so, the whole fails.
+One run from one number: `python -m tests.chaos --seed N`; every eighth seed has real processes. A week in
+which nothing was bought, sold, killed or disturbed is named and another runs in its place; more than one such in
+fifty breaks the whole.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""How long an order that was sent, and that Alpaca does not have, may still reach it. Pure.
-
-It may until the session it was sent in, or for, is over. One that protects what is held is soon put there again
-under another name, so nothing waits for it longer than a minute; when it arrives after all it is known as ours.
-"""
+"""Orders that were sent and that Alpaca does not have: how long one may still arrive. Pure."""
 
 from __future__ import annotations
 
@@ -19,16 +15,13 @@ GRACE = timedelta(seconds=60)
 
 def may_arrive(record: OrderRecord, as_of: datetime, calendar: Calendar) -> bool:
     """Tell whether an order that Alpaca does not have may still reach it."""
-    return as_of < _close_after(_sent_at(record), calendar)
+    return as_of < _close_after(max(record.created_at, record.updated_at), calendar)
 
 
-def is_waited_for(record: OrderRecord, as_of: datetime) -> bool:
-    """Tell whether the orders of its symbol wait for one that may still arrive."""
-    return not is_protective(record.client_order_id) or as_of - _sent_at(record) < GRACE
-
-
-def _sent_at(record: OrderRecord) -> datetime:
-    return max(record.created_at, record.updated_at)
+def holds_others_up(record: OrderRecord, as_of: datetime) -> bool:
+    """Tell whether others of its symbol wait for an order on its way; one that protects is soon placed anew."""
+    sent = max(record.created_at, record.updated_at)
+    return not is_protective(record.client_order_id) or as_of - sent < GRACE
 
 
 def _close_after(at: datetime, calendar: Calendar) -> datetime:
