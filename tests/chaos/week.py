@@ -79,7 +79,7 @@ class Week:
         self._end(days[self.sessions][1] - OPENS_BEFORE)
 
     def _ease(self, at: datetime) -> None:
-        """Let fewer things go wrong from the last session but one where nothing was sold: such a week shows little."""
+        """Let less go wrong in the last two sessions where nothing was sold before: such a week shows little."""
         if self._may_ease and at >= self._ease_at:
             self._may_ease = False
             if all(row["side"] == "buy" for row in self.world.admin.book()["fills"]):
