@@ -12,6 +12,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from core.account_conditions import NO_CONDITIONS, AccountConditions
+from core.loss_sales import TaxLots
 from core.reconciliation import AccountSource, AccountState, Reconciliation
 from core.times import market_date
 from core.types import CashMovement, Fill, MarketView, Portfolio, Settlement
@@ -267,7 +268,11 @@ def settle_and_check(
     more = checked.settlement
     if more.ids:
         settled = joined(settled, more)
-    losses = parts.lots.losses_after(settled.fills, market_date(view.as_of)) or UNSET
-    whole = checked.portfolio
-    taxed = whole if whole.loss_sales == losses else replace(whole, loss_sales=losses)
-    return settled, taxed, ended, checked.notes
+    return settled, _with_lots(parts.lots, checked.portfolio, settled, view), ended, checked.notes
+
+
+def _with_lots(lots: TaxLots, whole: Portfolio, settled: Settlement, view: MarketView) -> Portfolio:
+    today = market_date(view.as_of)
+    losses, replacing = lots.losses_after(settled.fills, today) or UNSET, lots.replacing_lots(today) or UNSET
+    same = whole.loss_sales == losses and whole.replacing_lots == replacing
+    return whole if same else replace(whole, loss_sales=losses, replacing_lots=replacing)
