@@ -8,26 +8,16 @@ import os
 import sys
 from functools import cache
 
-ARENAS_MAX = 2
-BLOCK_BYTES_MAX = 1 << 20
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # malloc.h
-_ARROW_POOL = "ARROW_DEFAULT_MEMORY_POOL"
+ARROW_POOL = "ARROW_DEFAULT_MEMORY_POOL"
 
 
-def keep_little() -> bool:
-    """Let the C library give freed memory back sooner (glibc); tell whether it was asked to.
+def keep_little() -> None:
+    """Let Arrow take its memory from the C library, for this process and its children; before it is imported.
 
-    By itself it makes an arena for each thread, and puts blocks of up to 32 MiB into them once one of that size
-    was freed; what is freed between two that stay cannot go back. A panel's arrays come and go each session, so
-    over a month a sixth of the process was such holes. Here a block of 1 MiB or more has pages of its own, which
-    go when it goes. Arrow, whose own pool keeps what it freed, is told to use the C library.
+    A pool of its own keeps what each thread once freed: a panel that is read or written each session left more
+    and more of it behind, and `release_memory` cannot reach it.
     """
-    os.environ.setdefault(_ARROW_POOL, "system")  # read when it is imported
-    mallopt = _of_c_library("mallopt")
-    if mallopt is None:
-        return False
-    sizes = {_M_ARENA_MAX: ARENAS_MAX, _M_MMAP_THRESHOLD: BLOCK_BYTES_MAX, _M_TRIM_THRESHOLD: BLOCK_BYTES_MAX}
-    return all(mallopt(name, value) for name, value in sizes.items())
+    os.environ.setdefault(ARROW_POOL, "system")
 
 
 def resident_mb() -> float | None:
