@@ -122,7 +122,9 @@ def web_server(environment: Environment, daemon: Daemon, clock: Clock = system_c
     app.state.settings_access = daemon.settings
     app.state.calendar = NyseCalendar()
     app.state.live_confirmation = daemon.engines.brokers.live
-    app.state.backtest_runs = FileBacktestRuns(environment.state_dir / RUNS)
+    app.state.backtest_runs = FileBacktestRuns(
+        environment.state_dir / RUNS, daemon.engines.trading.backtest.kept_max
+    )
     app.state.taxes = daemon.engines.trading.taxes
     add_mcp(app, environment, daemon.engines.trading.mcp)
     settings = configuration(app, Gate(environment).refusal, daemon.server)

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from config.bounded_file import read_bounded
-from core.backtest_runs import RunSummary
+from core.backtest_runs import PINNED, SUMMARY, RunSummary
 from core.errors import DataError
 from core.plain_words import plain_reason
 
@@ -36,15 +36,22 @@ class _Written(msgspec.Struct):
 
 
 class FileBacktestRuns:
-    """`core.backtest_runs.BacktestRuns` over a folder of runs."""
+    """`core.backtest_runs.BacktestRuns` over a folder of runs.
 
-    def __init__(self, folder: Path) -> None:
+    Parameters
+    ----------
+    kept_max : int or None
+        How many that are not pinned are kept; None without a limit.
+    """
+
+    def __init__(self, folder: Path, kept_max: int | None = None) -> None:
         self._folder = folder
+        self.kept_max = kept_max
 
     def newest(self, limit: int) -> Sequence[RunSummary]:
         """Return runs, the newest first; one that cannot be read is left out, with a warning."""
         dated: list[tuple[float, Path]] = []
-        for path in self._folder.glob("*/summary.json"):
+        for path in self._folder.glob(f"*/{SUMMARY}"):
             with suppress(OSError):  # somebody deletes it now
                 dated.append((path.stat().st_mtime, path))
         found = (self._summary(path, at) for at, path in sorted(dated, reverse=True)[:limit])
@@ -58,14 +65,33 @@ class FileBacktestRuns:
         """Return a run as one HTML page."""
         return self._read(name, "report.html")
 
+    def pin(self, name: str) -> bool:
+        """Keep a run however many follow; return whether there is one of that name."""
+        if not self._has(name):
+            return False
+        (self._folder / name / PINNED).touch()
+        return True
+
+    def unpin(self, name: str) -> bool:
+        """Let a run go in its turn; return whether there is one of that name."""
+        if not self._has(name):
+            return False
+        (self._folder / name / PINNED).unlink(missing_ok=True)
+        return True
+
+    def _has(self, name: str) -> bool:
+        return bool(NAME.fullmatch(name)) and (self._folder / name / SUMMARY).is_file()
+
     def _summary(self, path: Path, at: float) -> RunSummary | None:
         try:
             written = msgspec.json.decode(read_bounded(path, SUMMARY_BYTES_MAX, DataError), type=_Written)
         except (OSError, DataError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             LOG.warning("The backtest in %s is left out: %s.", path.parent, plain_reason(error))
             return None
-        ended_at = datetime.fromtimestamp(at, UTC)
-        return RunSummary(name=path.parent.name, ended_at=ended_at, **msgspec.structs.asdict(written))
+        ended_at, pinned = datetime.fromtimestamp(at, UTC), (path.parent / PINNED).exists()
+        return RunSummary(
+            name=path.parent.name, ended_at=ended_at, pinned=pinned, **msgspec.structs.asdict(written)
+        )
 
     def _read(self, name: str, file: str) -> bytes | None:
         if not NAME.fullmatch(name):

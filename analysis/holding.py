@@ -20,10 +20,15 @@ class Target(NamedTuple):
     ----------
     weights : ndarray of float64, shape (B, N)
         Shares of equity, summing to at most 1; a row of NaN leaves that portfolio as it is.
+    resize_min : float or None
+        None: traded to the weights at the open. A number: ordered at the close, as an engine orders, so that how
+        many shares make up a weight is fixed there; and what is held and stays is traded only where that moves
+        at least this share of the portfolio's equity.
     """
 
     row: int
     weights: Floats
+    resize_min: float | None = None
 
 
 def filled_forward(prices: Floats) -> Floats:
@@ -75,11 +80,15 @@ def hold(
     grown = np.ones(len(close)) if bills is None else np.cumprod(1.0 + bills)
     shares, cash = np.zeros((portfolios, close.shape[1])), np.ones(portfolios) / grown[first - 1]
     spans, valued = [], first - 1
-    for row, weights in targets:
+    for row, weights, resize_min in targets:
         spans.append(np.outer(cash, grown[valued : row + 1]) + shares @ known[valued : row + 1].T)
         valued = row + 1
         price = _prices(open_[valued], known[row])
-        shares, cash = _trade(shares, cash * grown[valued], weights, price, cost_bps / 1e4)
+        goal = weights
+        if resize_min is not None:
+            ordered = _ordered(shares, cash * grown[row], weights, known[row], resize_min)
+            goal = ordered * price.price / (cash * grown[valued] + shares @ price.price)[:, None]
+        shares, cash = _trade(shares, cash * grown[valued], goal, price, cost_bps / 1e4)
         cash /= grown[valued]
     spans.append(np.outer(cash, grown[valued:]) + shares @ known[valued:].T)
     equity = np.concatenate(spans, axis=1)
@@ -96,6 +105,15 @@ class _Prices(NamedTuple):
 def _prices(opens: Floats, last_close: Floats) -> _Prices:
     tradable = np.isfinite(opens)
     return _Prices(np.where(tradable, opens, last_close), tradable)
+
+
+def _ordered(shares: Floats, cash: Floats, weights: Floats, close: Floats, resize_min: float) -> Floats:
+    """Return how many shares (B, N) make up the weights at a close; NaN where too little would move."""
+    values = shares * close
+    equity = (cash + values.sum(axis=1))[:, None]
+    stays = (values > 0) & (weights > 0) & (np.abs(weights * equity - values) < resize_min * equity)
+    counts = np.divide(weights * equity, close, out=np.full(weights.shape, np.nan), where=~stays & (close > 0))
+    return np.asarray(counts)
 
 
 def _trade(shares: Floats, cash: Floats, weights: Floats, market: _Prices, cost: float) -> tuple[Floats, Floats]:

@@ -53,10 +53,17 @@ class Holdings:
         Share of equity in each name at each close, from the session of the first decision on.
     traded : ndarray of bool, shape (S, N)
         Which names had a fill in each session.
+    wanted : ndarray of float64, shape (S, N), or None
+        Share of equity that the strategy decided at each close to hold of a name from the next open on, where it
+        sizes its names itself and no limit refused it; NaN elsewhere. None for one that never does.
+    resize_min : float
+        Share of equity by which a name must be off what is wanted before the strategy trades it.
     """
 
     held: Floats
     traded: NDArray[np.bool_]
+    wanted: Floats | None = None
+    resize_min: float = 0.0
 
 
 def random_books(
@@ -140,30 +147,42 @@ def dealt_targets(
     """Return what the books trade to at the open of each session in which the strategy traded.
 
     A name that the strategy enters is dealt, in each book, to a name drawn from those that can be traded then
-    and that the book does not hold; it stands for it until the strategy has sold. What the strategy does not
-    trade, the books do not trade. Where the strategy sells what has left the universe, a book that holds it sells
-    it too, and not the name that stands for it: else the books alone would go on with what left.
+    and that the book does not hold; it stands for it until the strategy has sold. What the strategy neither
+    trades nor sizes, the books do not trade. Where it sizes what it holds, each book resizes what is off its own
+    target by as much as the strategy waits for: whoever resizes what has risen or fallen bets on what follows,
+    and the books make the same bet with their names. Where the strategy sells what has left the universe, a book
+    that holds it sells it too, and not the name that stands for it: else the books alone would go on with what
+    left.
     """
     stands = np.full((books, close.shape[1]), NOBODY, dtype=np.intp)
-    for session in (np.flatnonzero(holdings.traded[1:].any(axis=1)) + 1).tolist():
+    wanted, resize_min = _wanted(holdings), None if holdings.wanted is None else holdings.resize_min
+    for session in (np.flatnonzero((holdings.traded | np.isfinite(wanted))[1:].any(axis=1)) + 1).tolist():
         row, kept = first - 1 + session, holdings.held[session] > 0
-        moved = np.flatnonzero(holdings.traded[session])
-        wanted = np.full((books, close.shape[1]), np.nan)
-        for name in moved[~kept[moved]]:
+        moved, sized = holdings.traded[session], np.isfinite(wanted[session])
+        weights = np.full((books, close.shape[1]), np.nan)
+        for name in np.flatnonzero(moved & ~kept).tolist():
             if member is not None and not member[row - 1, name]:
                 _stand_for_itself(stands, name)
-            _set(wanted, stands[:, name], np.zeros(books))
+            _set(weights, stands[:, name], np.zeros(books))
             stands[:, name] = NOBODY
         tradable = np.isfinite(open_[row]) & np.isfinite(close[row - 1])
         if member is not None:
             tradable &= member[row - 1]
-        for name in moved[kept[moved] & (stands[:, moved] == NOBODY).all(axis=0)]:
+        for name in np.flatnonzero(moved & kept & (stands == NOBODY).all(axis=0)).tolist():
             stands[:, name] = _drawn(stands, tradable, rng)
         at_open = _shares_at_open(holdings.held[session], open_[row], close[row])
-        wished = sizes(row, stands, at_open)
-        for name in moved[kept[moved]]:
-            _set(wanted, stands[:, name], wished[:, name])
-        yield Target(row - 1, wanted)
+        wished = sizes(row, stands, np.where(sized, wanted[session], at_open))
+        for name in np.flatnonzero((moved | sized) & kept).tolist():
+            _set(weights, stands[:, name], wished[:, name])
+        yield Target(row - 1, weights, resize_min)
+
+
+def _wanted(holdings: Holdings) -> Floats:
+    """Return what the strategy wanted from each session's open on, of what it held at its close, shape (S, N)."""
+    wanted = np.full(holdings.held.shape, np.nan)
+    if holdings.wanted is not None:
+        wanted[1:] = np.where(holdings.held[1:] > 0, holdings.wanted[:-1], np.nan)
+    return wanted
 
 
 def equal_weight(

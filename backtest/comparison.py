@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,27 +53,34 @@ def comparison_of(run: Run, market: Market, ranking: Ranking, null: Null, *, sli
     )
 
 
-def holdings_of(run: Run, symbols: Sequence[str]) -> Holdings:
-    """Lay what a run held and traded out over the columns of the universe."""
+def holdings_of(run: Run, symbols: Sequence[str], null: Null) -> Holdings:
+    """Lay what a run held, wanted and traded out over the columns of the universe."""
     column = {symbol: place for place, symbol in enumerate(symbols)}
-    held = np.zeros((len(run.sessions), len(column)))
+    held = _laid_out(run.holdings, column, 0.0)
     traded = np.zeros(held.shape, dtype=np.bool_)
-    for row, shares in enumerate(run.holdings):
-        for symbol, share in shares.items():
-            if symbol in column:
-                held[row, column[symbol]] = share
     days = np.array([fill.at.date() for fill in run.fills], dtype="datetime64[D]")
     for fill, row in zip(run.fills, np.searchsorted(run.sessions, days).tolist(), strict=True):
         if fill.symbol in column and row < len(held):
             traded[row, column[fill.symbol]] = True
-    return Holdings(held=held, traded=traded)
+    wanted = np.minimum(_laid_out(run.wanted, column, np.nan), null.position_max) if any(run.wanted) else None
+    return Holdings(held=held, traded=traded, wanted=wanted, resize_min=null.resize_min)
+
+
+def _laid_out(shares: Sequence[Mapping[str, float]], column: Mapping[str, int], absent: float) -> Floats:
+    """Return shares of equity by session as an array (T, N)."""
+    out = np.full((len(shares), len(column)), absent)
+    for row, named in enumerate(shares):
+        for symbol, share in named.items():
+            if symbol in column:
+                out[row, column[symbol]] = share
+    return out
 
 
 def _books(run: Run, market: Market, null: Null, sizes: Sizes) -> RandomBooks:
     return random_books(
         market.open,
         market.close,
-        holdings_of(run, market.symbols),
+        holdings_of(run, market.symbols, null),
         sizes,
         np.random.default_rng(null.seed),
         first=market.first,

@@ -62,11 +62,16 @@ class Null:
     exposure_max : float or None
         For a strategy that scales itself to a volatility, as the books then are, at most to this exposure; None
         where it does not: the books are invested as it is.
+    position_max, resize_min : float
+        The strategy's limits, as shares of equity: what one name may be, and by how much it must be off what is
+        wanted before it is traded.
     seed : int
     """
 
     books: int
     exposure_max: float | None
+    position_max: float
+    resize_min: float
     seed: int
 
     @property
@@ -77,8 +82,8 @@ class Null:
             invested = "scaled to the volatility that the strategy had"
         return (
             f"{self.books} books that trade when the strategy trades, as many names as it, each dealt to one "
-            f"drawn at random until it is sold, in equal parts, {invested}, at its costs; and as many that hold "
-            "its own weights, dealt in the same way"
+            f"drawn at random until it is sold, in equal parts, {invested}, resized by its rule as each drifts, "
+            "at its costs; and as many that hold its own weights, dealt in the same way"
         )
 
 

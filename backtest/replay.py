@@ -148,8 +148,11 @@ def _portfolios(recorded: Recorded, initial_cash: Decimal) -> Iterator[Portfolio
     settled = Settlement(fills=report.fills, cash_movements=report.cash_movements, actions=report.actions)
     for portfolio in (last, last.rebased()):
         whole = apply_settlement(without_missing(portfolio), settled, market_date)
-        losses = report.plan.portfolio.loss_sales
-        after = replace(under_conditions(whole, conditions), pending=pending, loss_sales=losses)
+        taxed = report.plan.portfolio
+        after = replace(
+            under_conditions(whole, conditions), pending=pending,
+            loss_sales=taxed.loss_sales, replacing_lots=taxed.replacing_lots,
+        )  # fmt: skip
         yield after
         yield replace(after, trades_today=report.plan.portfolio.trades_today - len(own))
 

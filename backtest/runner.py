@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtest.progress import Progress, no_progress
-from core.types import Cycle, Fill, Floats, StepReport, TradingState
+from core.types import Cycle, Fill, Floats, Plan, StepReport, TradingState
 from pipeline.engine import Engine
 
 ScheduledStep = tuple[datetime, Cycle]
@@ -43,6 +43,8 @@ class Run:
         Market value over equity.
     holdings : tuple of mapping of str to float, length T
         Share of equity in each symbol at its close.
+    wanted : tuple of mapping of str to float, length T
+        Share of equity decided for each symbol that the team sizes itself, where no limit refused it.
     regimes : tuple of str, length T
         Name of the regime; empty where none was known.
     fills : tuple of Fill
@@ -57,6 +59,7 @@ class Run:
     equity: Floats
     exposure: Floats
     holdings: tuple[Mapping[str, float], ...]
+    wanted: tuple[Mapping[str, float], ...]
     regimes: tuple[str, ...]
     fills: tuple[Fill, ...]
     refusals: dict[str, int]
@@ -71,6 +74,7 @@ class Notes:
         self.equity: list[float] = []
         self.exposure: list[float] = []
         self.holdings: list[Mapping[str, float]] = []
+        self.wanted: list[Mapping[str, float]] = []
         self.regimes: list[str] = []
         self.fills: list[Fill] = []
         self.refusals: Counter[str] = Counter()
@@ -87,6 +91,7 @@ class Notes:
             self.equity.append(total)
             self.exposure.append(1.0 - float(portfolio.cash) / total)
             self.holdings.append({name: float(p.value) / total for name, p in portfolio.positions.items()})
+            self.wanted.append(_wanted(report.plan))
             self.regimes.append(regime.name if regime else "")
 
     def as_run(self, resumed_at: Sequence[np.datetime64]) -> Run:
@@ -96,11 +101,21 @@ class Notes:
             equity=np.array(self.equity),
             exposure=np.array(self.exposure),
             holdings=tuple(self.holdings),
+            wanted=tuple(self.wanted),
             regimes=tuple(self.regimes),
             fills=tuple(self.fills),
             refusals=dict(self.refusals),
             resumed_at=tuple(resumed_at),
         )
+
+
+def _wanted(plan: Plan) -> Mapping[str, float]:
+    refused = {order.symbol for order in plan.refused}
+    return {
+        decision.symbol: decision.target_weight
+        for decision in plan.decisions
+        if decision.target_weight is not None and decision.symbol not in refused
+    }
 
 
 class Operator:

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.performance import Performance
+from analysis.random_books import SHARPE_TIE
 from backtest.attribution import Contribution
 from backtest.report import Report
 from backtest.windows import Luck, Window
@@ -110,10 +111,12 @@ def _luck(window: Window) -> Text:
 
 
 def _placed(books: str, luck: Luck) -> str:
+    alike = luck.sharpe_p95 - luck.sharpe_p05 <= 2 * SHARPE_TIE
     return (
         f"Among {luck.books} {books}: percentile {show(luck.percentile, '{:.0f}')}, equal weight at 12 % "
         f"{show(luck.yardstick_percentile, '{:.0f}')} (their Sharpe 5 % {luck.sharpe_p05:.2f}, median "
-        f"{luck.sharpe_median:.2f}, 95 % {luck.sharpe_p95:.2f})"
+        f"{luck.sharpe_median:.2f}, 95 % {luck.sharpe_p95:.2f}"
+        f"{'; so alike that a place among them says nothing' if alike else ''})"
     )
 
 

@@ -31,8 +31,9 @@ class TaxSettings(Frozen):
     specific_lots : dict of str to dict of str to Decimal
         Shares by `fill_id` of the purchase, by `fill_id` of the sale.
     wash_sales : str
-        A purchase within 30 days of a sale at a loss: `warn` says in the decision how much of the loss it
-        disallows, `refuse` refuses it, `off` says nothing.
+        A purchase within 30 days of a sale at a loss, and the sale of a part at a loss while shares bought
+        within 30 days stay: `warn` says in the decision how much of the loss is disallowed, `refuse` refuses it,
+        `off` says nothing. What is sold whole (by a stop, a flatten) is never refused.
     """
 
     lot_method: Literal["fifo", "hifo", "specific"] = "fifo"

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from config.allocation import BaselineSettings, DiversifiedSettings
+from config.backtests import BacktestSettings
 from config.broker import BrokerSettings
 from config.clock import ClockSettings
 from config.corporate_actions import SaidAction
@@ -229,6 +230,7 @@ class TradingSettings(Frozen):
     shadow: ShadowSettings = ShadowSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     taxes: TaxSettings = TaxSettings()
+    backtest: BacktestSettings = BacktestSettings()
 
     @model_validator(mode="after")
     def of_own_stocks(self) -> TradingSettings:

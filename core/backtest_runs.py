@@ -8,6 +8,9 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+SUMMARY, PINNED = "summary.json", "pinned"
+"""Files of a run's folder: it in a line; and, where it is never deleted, an empty one."""
+
 
 class RunSummary(Struct, frozen=True, kw_only=True):
     """One kept run in a line.
@@ -22,6 +25,8 @@ class RunSummary(Struct, frozen=True, kw_only=True):
         ISO dates of its sessions.
     figures : dict of str to object
         Of the strategy over the whole span, as the report has them.
+    pinned : bool
+        Whether it is kept however many runs follow.
     """
 
     name: str
@@ -35,10 +40,19 @@ class RunSummary(Struct, frozen=True, kw_only=True):
     config_digest: str
     verdict: str
     figures: dict[str, Any]
+    pinned: bool
 
 
 class BacktestRuns(Protocol):
-    """The runs that were kept; safe from any thread."""
+    """The runs that were kept; safe from any thread.
+
+    Attributes
+    ----------
+    kept_max : int or None
+        How many that are not pinned are kept; None without a limit.
+    """
+
+    kept_max: int | None
 
     def newest(self, limit: int) -> Sequence[RunSummary]:
         """Return runs, the newest first; one that cannot be read is left out."""
@@ -52,9 +66,19 @@ class BacktestRuns(Protocol):
         """Return a run as one HTML page; None when there is none."""
         ...
 
+    def pin(self, name: str) -> bool:
+        """Keep a run however many follow; return whether there is one of that name."""
+        ...
+
+    def unpin(self, name: str) -> bool:
+        """Let a run go in its turn; return whether there is one of that name."""
+        ...
+
 
 class NoRuns:
     """Where no runs are kept."""
+
+    kept_max: int | None = None
 
     def newest(self, limit: int) -> Sequence[RunSummary]:  # noqa: ARG002  nothing depends on it
         """Return nothing."""
@@ -67,3 +91,11 @@ class NoRuns:
     def page(self, name: str) -> bytes | None:  # noqa: ARG002  nothing depends on it
         """Return nothing."""
         return None
+
+    def pin(self, name: str) -> bool:  # noqa: ARG002  nothing depends on it
+        """Return that there is none."""
+        return False
+
+    def unpin(self, name: str) -> bool:  # noqa: ARG002  nothing depends on it
+        """Return that there is none."""
+        return False

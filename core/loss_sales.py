@@ -34,11 +34,37 @@ class LossSale(Struct, frozen=True, kw_only=True, gc=False):
     loss_usd: Decimal
 
 
+class HeldLot(Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """Shares of one purchase that are held, as far as the sale of others has to know.
+
+    Attributes
+    ----------
+    purchase : int
+        Number of the purchase among those of the symbol: its own shares do not replace each other.
+    quantity : Decimal
+        Shares, in today's size.
+    basis_usd : Decimal
+        US dollars to the cent.
+    replaces : bool
+        Whether they have replaced shares sold at a loss: each share does so once.
+    """
+
+    purchase: int
+    acquired: date
+    quantity: Decimal
+    basis_usd: Decimal
+    replaces: bool
+
+
 class TaxLots(Protocol):
     """Keeps the tax lots of what is bought and sold."""
 
     def losses_after(self, fills: Sequence[Fill], today: date) -> Mapping[str, tuple[LossSale, ...]]:
         """Take new fills; return the losses that a purchase today would disallow, by symbol."""
+        ...
+
+    def replacing_lots(self, today: date) -> Mapping[str, tuple[HeldLot, ...]]:
+        """Return the lots of each symbol of which a part, sold at a loss today, would be replaced by the rest."""
         ...
 
 

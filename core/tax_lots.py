@@ -14,7 +14,7 @@ from datetime import date
 from decimal import Decimal
 
 from core.corporate_actions import ActionKind
-from core.loss_sales import LossSale, in_window, loss_of
+from core.loss_sales import HeldLot, LossSale, in_window, loss_of
 from core.lots import ZERO, Lot, LotSale, PickLots, first_in_first_out
 from core.money import SHARE_TICK, to_cents
 from core.orders import SPLIT, Fill, Side
@@ -92,6 +92,18 @@ class LotTracker:
             for symbol, losses in sorted(self._losses.items())
         }
 
+    def replacing_lots(self, today: date) -> Mapping[str, tuple[HeldLot, ...]]:
+        """Return the lots of each symbol of which a part, sold at a loss today, would be replaced by the rest.
+
+        That takes two purchases, one of them within the window.
+        """
+        return {
+            symbol: _held(lots)
+            for symbol, lots in sorted(self.lots.items())
+            if len({lot.purchase for lot in lots}) > 1
+            and any(not lot.replaces and in_window(today, lot.acquired) for lot in lots)
+        }
+
     def _buy(self, fill: Fill) -> None:
         day = market_date(fill.at)
         lot = Lot(
@@ -167,6 +179,20 @@ def tracked_lots(newest_first: Sequence[Fill], pick: PickLots) -> LotTracker:
     for fill in reversed(newest_first):
         lots.add(fill)
     return lots
+
+
+def _held(lots: Sequence[Lot]) -> tuple[HeldLot, ...]:
+    numbers: dict[str, int] = {}
+    return tuple(
+        HeldLot(
+            purchase=numbers.setdefault(lot.purchase, len(numbers)),
+            acquired=lot.acquired,
+            quantity=lot.quantity,
+            basis_usd=lot.basis_usd,
+            replaces=lot.replaces,
+        )
+        for lot in lots
+    )
 
 
 def _resize(lots: Sequence[Lot], losses: Sequence[_OpenLoss], after: Decimal) -> None:

@@ -15,7 +15,7 @@ from core.account_conditions import NO_CONDITIONS, AccountConditions
 from core.brackets import Bracket
 from core.corporate_actions import CashMovement, CorporateAction
 from core.cycles import Cycle
-from core.loss_sales import LossSale
+from core.loss_sales import HeldLot, LossSale
 from core.market_analysis import MarketAnalysis, Signal
 from core.orders import ApprovedOrder, Fill, Order, RefusedOrder
 from core.positions import Position
@@ -111,6 +111,9 @@ class Portfolio(Struct, frozen=True, kw_only=True, dict=True):
     loss_sales : mapping of str to tuple of LossSale, or UNSET
         Losses of the last 30 days that buying the symbol back would disallow; UNSET (left out of the JSON)
         without any.
+    replacing_lots : mapping of str to tuple of HeldLot, or UNSET
+        Lots of what was bought more than once and within 30 days: of a part of it, sold at a loss, the rest would
+        take the place; UNSET (left out of the JSON) without any.
     """
 
     cash: Decimal
@@ -126,6 +129,7 @@ class Portfolio(Struct, frozen=True, kw_only=True, dict=True):
     conditions: AccountConditions | UnsetType = UNSET
     risk_exits: Mapping[str, date] | UnsetType = UNSET
     loss_sales: Mapping[str, tuple[LossSale, ...]] | UnsetType = UNSET
+    replacing_lots: Mapping[str, tuple[HeldLot, ...]] | UnsetType = UNSET
 
     @property
     def account(self) -> AccountConditions:

@@ -12,6 +12,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from core.account_conditions import NO_CONDITIONS, AccountConditions
+from core.loss_sales import TaxLots
 from core.reconciliation import AccountSource, AccountState, Reconciliation
 from core.times import market_date
 from core.types import CashMovement, Fill, MarketView, Portfolio, Settlement
@@ -30,6 +31,8 @@ WHILE_HELD = timedelta(minutes=5) - timedelta(seconds=10)
 """A little less than the job's five minutes, so that a job which is a moment early does not wait for the next."""
 WHILE_FLAT = timedelta(hours=1) - timedelta(seconds=10)
 AN_HOUR_MAX = 12
+PUT_OFF_MAX = 3
+"""So often in a row an account whose shares do not add up is asked again before what it says is believed."""
 MESSAGES_KEPT_MAX = 1000
 
 
@@ -122,6 +125,7 @@ class AccountCheck:
         self._hour: tuple[datetime, int] = (since, 0)
         self._published: dict[str, None] = {}
         self._waiting: dict[str, str] = {}
+        self._put_off = 0
 
     @property
     def is_clean(self) -> bool:
@@ -155,6 +159,14 @@ class AccountCheck:
         self._count(as_of)
         self._in_doubt = True  # until it is done
         account = self._source.account_state()
+        if account.incomplete and self._put_off < PUT_OFF_MAX:
+            self._put_off += 1
+            told = (
+                f"{account.incomplete}: nothing is concluded from it, and it is asked again with the next step."
+            )
+            notes = (told,) if self._put_off == 1 else ()
+            return Checked(portfolio=under_conditions(portfolio, portfolio.account), notes=notes)
+        self._put_off = 0
         done = self._compared(portfolio, account, view)
         self._signs, self._day = self._source.signs(), market_date(as_of)
         self._in_doubt = bool(self._waiting or (self.last and self.last.differences))
@@ -267,7 +279,11 @@ def settle_and_check(
     more = checked.settlement
     if more.ids:
         settled = joined(settled, more)
-    losses = parts.lots.losses_after(settled.fills, market_date(view.as_of)) or UNSET
-    whole = checked.portfolio
-    taxed = whole if whole.loss_sales == losses else replace(whole, loss_sales=losses)
-    return settled, taxed, ended, checked.notes
+    return settled, _with_lots(parts.lots, checked.portfolio, settled, view), ended, checked.notes
+
+
+def _with_lots(lots: TaxLots, whole: Portfolio, settled: Settlement, view: MarketView) -> Portfolio:
+    today = market_date(view.as_of)
+    losses, replacing = lots.losses_after(settled.fills, today) or UNSET, lots.replacing_lots(today) or UNSET
+    same = whole.loss_sales == losses and whole.replacing_lots == replacing
+    return whole if same else replace(whole, loss_sales=losses, replacing_lots=replacing)

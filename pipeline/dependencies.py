@@ -38,7 +38,7 @@ class EngineDependencies:
     account_check : AccountCheck or NoAccountCheck
         Compares the ledger with an account that others change too.
     lots : TaxLots
-        Says which losses a purchase would disallow for the tax.
+        Says which losses a purchase, or the sale of a part, would disallow for the tax.
     admit : callable
         Returns a cycle as it may run now: without entries where a person has to confirm them first.
     """

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime
 from typing import Any
 
-from core.loss_sales import LossSale
+from core.loss_sales import HeldLot, LossSale
 from core.protection import PositionProtection
 from core.types import Event, Fill, MarketAnalysis, Order, Portfolio, StepReport, TradingState
 
@@ -42,6 +42,10 @@ class NullLots:
     """The tax lots of an engine that pays no tax."""
 
     def losses_after(self, fills: Sequence[Fill], today: date) -> Mapping[str, tuple[LossSale, ...]]:  # noqa: ARG002  nothing depends on them
+        """Return nothing."""
+        return {}
+
+    def replacing_lots(self, today: date) -> Mapping[str, tuple[HeldLot, ...]]:  # noqa: ARG002  nothing depends on it
         """Return nothing."""
         return {}
 

@@ -50,4 +50,5 @@ def assemble_risk(
         cost_bps=broker.spread_bps / 2 + broker.slippage_bps + broker.fee_bps,
         exit_settings_of=lambda settings: exits or settings,
         wash_sales=trading.taxes.wash_sales,
+        pick_lots=trading.taxes.pick_lots,
     )

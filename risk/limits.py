@@ -12,10 +12,12 @@ from msgspec import UNSET
 
 from config.risk import DailyLimits, PortfolioLimits, PositionSizing
 from core.money import to_cents
+from core.replaced_sales import ReplacedSale
 from core.types import Check, Cycle, MarketView, Portfolio, Position, Side, TradingState
 from risk.budget import Budget, Cap, Caps
 
 OFF = "off"
+WARN = "warn"
 WASH_SALE = "wash_sale"
 _ALLOWED = {
     TradingState.ACTIVE: (Side.BUY, Side.SELL),
@@ -188,7 +190,7 @@ def min_order(quantity: Decimal, notional: Decimal, limits: PortfolioLimits) -> 
 def wash_sale(symbol: str, disallowed_usd: Decimal, mode: str) -> Iterator[Check]:
     """Buy nothing back within 30 days of a sale at a loss, or say what it costs: that loss does not count now.
 
-    Nothing is yielded where nothing is disallowed. A sale is never checked: what is to be sold is sold.
+    Nothing is yielded where nothing is disallowed.
 
     Parameters
     ----------
@@ -199,7 +201,30 @@ def wash_sale(symbol: str, disallowed_usd: Decimal, mode: str) -> Iterator[Check
         return
     observed = f"buying back {symbol} within 30 days disallows {disallowed_usd:,.2f} USD of tax loss"
     limit = "no purchase within 30 days of a sale at a loss"
-    yield Check(rule=WASH_SALE, limit=limit, observed=observed, passed=mode == "warn")
+    yield Check(rule=WASH_SALE, limit=limit, observed=observed, passed=mode == WARN)
+
+
+def replaced_sale(symbol: str, quantity: Decimal, sale: ReplacedSale | None, mode: str) -> Iterator[Check]:
+    """Sell no part at a loss while shares bought within 30 days stay, or say what it costs.
+
+    Nothing is yielded where nothing is disallowed. The prices are the decision's, before fees.
+
+    Parameters
+    ----------
+    sale : ReplacedSale or None
+        What the sale would lose for the tax.
+    mode : str
+        `off`, `warn` or `refuse`.
+    """
+    if mode == OFF or sale is None:
+        return
+    observed = (
+        f"selling {quantity.normalize():f} {symbol} at a loss of {sale.loss_usd:,.2f} USD while "
+        f"{sale.staying.normalize():f} bought on {sale.bought} stay: {sale.disallowed_usd:,.2f} USD of tax loss "
+        "is disallowed"
+    )
+    limit = "no sale of a part at a loss within 30 days of a purchase that stays"
+    yield Check(rule=WASH_SALE, limit=limit, observed=observed, passed=mode == WARN)
 
 
 def _at_most(rule: str, count: int, limit: int | None) -> Check:

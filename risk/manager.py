@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from config.risk import RiskSettings
 from core.brackets import Bracket
+from core.lots import PickLots, first_in_first_out
 from core.money import to_decimal
 from core.types import (
     Action,
@@ -53,7 +54,10 @@ class RuleBasedRiskManager:
         Gives, for the settings in force, those that exits and brackets follow. Others switch an exit rule off and
         leave the sizes: Kelly's bet follows from the swing exit's target over its stop.
     wash_sales : str
-        `off`, `warn` or `refuse`: what becomes of a purchase that disallows a loss for the tax.
+        `off`, `warn` or `refuse`: what becomes of a purchase, or the sale of a part, that disallows a loss for
+        the tax.
+    pick_lots : callable
+        Chooses which shares a sale takes.
     """
 
     settings_of: Callable[[], RiskSettings]
@@ -62,6 +66,7 @@ class RuleBasedRiskManager:
     cost_bps: float
     exit_settings_of: Callable[[RiskSettings], RiskSettings] = lambda settings: settings
     wash_sales: str = limits.OFF
+    pick_lots: PickLots = first_in_first_out
 
     def mark_to_market(
         self, view: MarketView, portfolio: Portfolio, analysis: MarketAnalysis, cycle: Cycle
@@ -162,6 +167,7 @@ class RuleBasedRiskManager:
             entry_gates=entry_gates(state, cycle, view, portfolio, settings),
             payoff=payoff_ratio(settings.swing_exit),
             wash_sales=self.wash_sales,
+            pick_lots=self.pick_lots,
         )
 
 

@@ -11,6 +11,8 @@ from msgspec import UNSET
 from config.risk import RiskSettings
 from core.ids import client_order_id
 from core.loss_sales import disallowed_usd
+from core.lots import PickLots
+from core.replaced_sales import replaced_sale
 from core.times import market_date
 from core.trading import ZERO
 from core.types import (
@@ -19,6 +21,7 @@ from core.types import (
     Check,
     Cycle,
     Decision,
+    Fill,
     MarketView,
     Order,
     Portfolio,
@@ -60,6 +63,7 @@ class OrderReviewer:
     entry_gates: tuple[Check, ...]
     payoff: float | None
     wash_sales: str
+    pick_lots: PickLots
 
     def review(self, decision: Decision) -> ReviewedOrder | None:
         """Approve or refuse the order of a decision; None where the change is too small to trade."""
@@ -90,10 +94,8 @@ class OrderReviewer:
         side = Side.BUY if gap > 0 else Side.SELL
         if failed:
             return _refused(decision, side, failed)
-        sellable = self.portfolio.sellable(decision.symbol)
-        return self._approved(
-            decision, side, min(size.quantity, sellable) if gap < 0 else size.quantity, price, checks
-        )
+        quantity = size.quantity if gap > 0 else self._free_of(decision.symbol, size.quantity)
+        return self._approved(decision, side, quantity, price, checks)
 
     def _resize_checks(self, position: Position, price: Decimal, size: Size, *, buys: bool) -> Iterator[Check]:
         yield from limits.account_allows(self.portfolio, position.symbol, Side.BUY if buys else Side.SELL)
@@ -110,6 +112,9 @@ class OrderReviewer:
         yield limits.min_order(size.quantity, size.quantity * price, self.settings.portfolio_limits)
         if buys:
             yield from self._wash_sale(position.symbol, size)
+        else:
+            quantity = self._free_of(position.symbol, size.quantity)
+            yield from self._replaced_sale(position.symbol, quantity, price, self.wash_sales)
 
     def review_sell(self, decision: Decision) -> ReviewedOrder:
         """Approve the sale of a whole position (of what is free of it), or refuse it with the failed check."""
@@ -117,14 +122,23 @@ class OrderReviewer:
         if position is None:
             return _refused(decision, Side.SELL, limits.position_held(None))
         price = live_price(self.view, decision.symbol)
-        checks, failed = _run_checks(self._sell_checks(position, price))
+        reference = price or position.last_price or position.average_price
+        part = None if decision.quantity is UNSET else decision.quantity
+        quantity = self._free_of(decision.symbol, position.quantity if part is None else part)
+        # What a rule or a person sells whole is sold, whatever it costs in taxes; a part that is named may wait.
+        mode = limits.WARN if part is None and self.wash_sales != limits.OFF else self.wash_sales
+        checks, failed = _run_checks(
+            (
+                *self._sell_checks(position, price),
+                *self._replaced_sale(decision.symbol, quantity, reference, mode),
+            )
+        )
         if failed:
             return _refused(decision, Side.SELL, failed)
-        reference = price or position.last_price or position.average_price
-        quantity = self.portfolio.sellable(decision.symbol)
-        if decision.quantity is not UNSET:
-            quantity = min(quantity, decision.quantity)
         return self._approved(decision, Side.SELL, quantity, reference, checks)
+
+    def _free_of(self, symbol: str, quantity: Decimal) -> Decimal:
+        return min(quantity, self.portfolio.sellable(symbol))
 
     def _sell_checks(self, position: Position, price: Decimal | None) -> Iterator[Check]:
         """Yield the checks of a sale. Where a person asked for it, neither state nor live price is needed."""
@@ -191,6 +205,16 @@ class OrderReviewer:
         losses = (self.portfolio.loss_sales or {}).get(symbol, ())
         today = market_date(self.view.as_of)
         return limits.wash_sale(symbol, disallowed_usd(losses, today, size.quantity), self.wash_sales)
+
+    def _replaced_sale(self, symbol: str, quantity: Decimal, price: Decimal, mode: str) -> Iterator[Check]:
+        lots = (self.portfolio.replacing_lots or {}).get(symbol, ())
+        if not lots or quantity <= 0:
+            return
+        sale = Fill(
+            fill_id="", client_order_id="", symbol=symbol, side=Side.SELL, quantity=quantity, price=price,
+            fee=ZERO, at=self.view.as_of,
+        )  # fmt: skip
+        yield from limits.replaced_sale(symbol, quantity, replaced_sale(lots, sale, self.pick_lots), mode)
 
     def _sessions_since_risk_exit(self, symbol: str) -> int | None:
         """Return the sessions between a rule's sale and this buy; after the close it trades in the next one."""

@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from msgspec.structs import replace
 
+from adapters.alpaca.late_arrivals import holds_others_up, may_arrive
 from adapters.alpaca.orders import (
     ENDED,
     OCO,
@@ -32,13 +33,10 @@ from core.ids import is_protective
 from core.orders import FOREIGN, TAKE_PROFIT
 from core.ports import Calendar
 from core.service import OrderRecord
-from core.times import market_date
 from core.trading import ZERO
 from core.types import Fill, Order, OrderStatus
 
 LOOK_BACK = timedelta(days=1)
-CLOSED_MAX = timedelta(days=14)
-GRACE = timedelta(seconds=60)
 REPLACEMENTS_MAX = 20
 RESTS = OrderStatus.SUBMITTED
 
@@ -63,7 +61,8 @@ class OrderTracker:
     resting : mapping of str to TrackedOrder
         Orders of ours that protect what is held and may still trade, by client_order_id.
     ended : mapping of str to OrderStatus
-        Of those that protect: what became of the ones that have ended since the ledger last looked.
+        What became of those that protect and have ended, and of others that were executed, once this poll's fills
+        are booked.
     doubts : frozenset of str
         Orders of ours, by client_order_id, of which nobody knows yet whether Alpaca will ever have them.
     pending : tuple of Order
@@ -109,28 +108,37 @@ class OrderTracker:
         open_rows = {str(row["client_order_id"]): row for row in self.api.open_orders()}
         found = {name: self.find(name, open_rows.get(name)) for name in records}
         self.foreign = tuple(row for name, row in open_rows.items() if self._is_foreign(row, name))
-        fills = self._fills(records)
-        self.doubts = frozenset(
-            n for n, order in found.items() if order is None and _may_arrive(records[n], as_of, self.calendar)
-        )
+        fills = self._fills({*records, *self.resting})
+        on_their_way = {
+            n for n, order in found.items() if order is None and may_arrive(records[n], as_of, self.calendar)
+        }
+        self.doubts = frozenset(n for n in on_their_way if holds_others_up(records[n], as_of))
         pending = (self._pending(record, found[name]) for name, record in records.items())
         self.pending = tuple(order for order in pending if order is not None)
-        strays = {n: self.find(n, row) for n, row in open_rows.items() if is_protective(n) and self.recorded(n)}
+        late = {n for n in (*open_rows, *self.resting) if n not in records and is_protective(n)}
+        strays = {name: self.find(name, open_rows.get(name)) for name in late if self.recorded(name)}
         self.resting = {
             name: order
             for name, order in {**found, **strays}.items()
             if is_protective(name) and order and order.left
         }
-        self.ended = {name: status for name in records if (status := self._end_of(name, found[name])) is not None}
+        settled = records.keys() - on_their_way
+        self.ended = {name: status for name in settled if (status := self._end_of(name, found[name])) is not None}
         waiting = [record for record in records.values() if not self._only_rests(record)]
         oldest = min((record.created_at for record in waiting), default=as_of)
         self._since_next = max(self.since, min(oldest, as_of) - LOOK_BACK)
         return fills
 
     def _end_of(self, name: str, order: TrackedOrder | None) -> OrderStatus | None:
-        """Give what became of an order that protects; None while it rests, and for any other order."""
-        if not is_protective(name) or name in self.doubts:
-            return None
+        """Give what became of an order that protects, and of any other that was executed; None for all others.
+
+        The ledger counts an order's fills itself, but a split or a hand at the broker may have changed what it
+        counts them against.
+        """
+        if not is_protective(name):
+            if order is None or self.is_rounded_down(name, order):
+                return None
+            return OrderStatus.FILLED if self.status(name, order) is OrderStatus.FILLED else None
         status = OrderStatus.CANCELLED if order is None else self.status(name, order)
         return status if status in ENDED else None
 
@@ -181,8 +189,10 @@ class OrderTracker:
     def is_rounded_down(self, client_order_id: str, order: TrackedOrder) -> bool:
         """Tell whether an order was sent for fewer shares than decided, since its asset trades in whole ones."""
         record = self.recorded(client_order_id)
-        replaced = order.row.get("replaces")
-        return record is not None and not replaced and number(order.row, "qty") < Decimal(record.quantity)
+        if record is None or order.row.get("replaces"):
+            return False
+        decided = Decimal(record.quantity)  # a split may have changed it since, so less is not enough to tell
+        return number(order.row, "qty") == decided.to_integral_value(ROUND_DOWN) != decided
 
     def noted(self, client_order_id: str, row: JsonObject) -> TrackedOrder:
         """Give the order of an answer to its sending, and learn its legs."""
@@ -258,21 +268,6 @@ class OrderTracker:
             order_id: name for order_id, name in self._names.items() if order_id in listed or name in unfinished
         }
         self._targets &= set(self._names)
-
-
-def _may_arrive(record: OrderRecord, as_of: datetime, calendar: Calendar) -> bool:
-    """Tell whether an order that Alpaca does not have may still reach it."""
-    sent = max(record.created_at, record.updated_at)
-    if is_protective(record.client_order_id):  # it is put there again under another name, so none waits for it
-        return as_of - sent < GRACE
-    return as_of < _close_after(sent, calendar)
-
-
-def _close_after(at: datetime, calendar: Calendar) -> datetime:
-    """Give the first close of a session after a moment, half days and holidays as the exchange has them."""
-    day = market_date(at)
-    sessions = calendar.sessions(day, day + CLOSED_MAX)
-    return next(closes for _, _, closes in sessions if closes > at)
 
 
 def _iso(at: datetime) -> str:

@@ -3,11 +3,11 @@
 import { ask } from "./ask.js";
 import * as run from "./backtest_run.js";
 import { by, fill, made } from "./dom.js";
-import { moment, percent, signed, tone, words } from "./format.js";
+import { known, moment, percent, signed, tone, words } from "./format.js";
 import { current } from "./route.js";
 import { sortable } from "./sortable.js";
 
-const POLL_MS = 1_500;
+const POLL_MS = 1_500, RUNS_MAX = 500;
 const PROFILES = ["", "runbook", "baseline", "diversified", "evidence"];
 const STRATEGIES = [["pipeline", "whole pipeline"], ["quant_v8", "ranker alone"]];
 const chosen = new Set();
@@ -17,9 +17,9 @@ let polling = "";
 export async function load(failed, detail) {
   run.close();
   if (detail) return run.load(failed, decodeURIComponent(detail).split(","));
-  const [{ runs }, { jobs }] = await Promise.all([ask("/backtests"), ask("/jobs")]);
+  const [kept, { jobs }] = await Promise.all([ask(`/backtests?limit=${RUNS_MAX}`), ask("/jobs")]);
   chosen.clear();
-  fill(by("backtests"), form(failed), made("p", { id: "backtest-job", class: "said", role: "status", "aria-label": "Backtest" }), list(runs));
+  fill(by("backtests"), form(failed), made("p", { id: "backtest-job", class: "said", role: "status", "aria-label": "Backtest" }), list(kept, failed));
   const running = jobs.find(({ kind, status }) => kind === "backtest" && status === "running");
   if (running) watch(running.job_id, failed).catch(failed);
 }
@@ -78,7 +78,22 @@ async function watch(job_id, failed) {
 
 const figure = (heading, name, format) => [heading, ({ figures }) => made("span", { class: tone(figures[name]) }, format(figures[name])), "number", ({ figures }) => figures[name]];
 
-function list(runs) {
+/** A button that keeps a run however many follow, or no longer. */
+function pin(run, failed) {
+  const button = made("button", { class: "small", "aria-label": `Pin ${run.name}`, onclick: () => turn().catch(failed) });
+  const show = () => {
+    button.setAttribute("aria-pressed", String(run.pinned));
+    button.textContent = run.pinned ? "pinned" : "pin";
+  };
+  const turn = async () => {
+    run.pinned = (await ask(`/backtests/${encodeURIComponent(run.name)}/${run.pinned ? "unpin" : "pin"}`, "POST")).pinned;
+    show();
+  };
+  show();
+  return button;
+}
+
+function list({ runs, kept_max: most }, failed) {
   if (!runs.length) return made("p", { class: "empty" }, "No backtest has been kept yet. Run one above, or python backtest_pipeline.py; each is kept in a folder of its own.");
   const compare = made("button", { class: "small", disabled: "disabled", onclick: () => (location.hash = `#/backtests/${[...chosen].map(encodeURIComponent).join(",")}`) }, "Compare the two chosen");
   const box = ({ name }) => made("input", { type: "checkbox", "aria-label": `Compare ${name}`, onchange: ({ target }) => {
@@ -86,13 +101,14 @@ function list(runs) {
     else chosen.delete(name);
     compare.disabled = chosen.size !== 2;
   } });
-  return made("div", {}, sortable({ caption: "Backtests", file: "backtests.csv", rows: runs, columns: [
+  const rule = known(most) ? `The newest ${most} are kept, and what is pinned; after a run the oldest beyond that are deleted (backtest.kept_max).` : "All are kept (backtest.kept_max is null).";
+  return made("div", {}, made("p", { class: "said" }, rule), sortable({ caption: "Backtests", file: "backtests.csv", rows: runs, columns: [
     ["Ended", ({ name, ended_at }) => made("a", { href: `#/backtests/${encodeURIComponent(name)}` }, moment(ended_at)), "", ({ ended_at }) => ended_at],
     ["What", ({ strategy, profile }) => `${words(strategy)}, ${profile}`, "", ({ strategy, profile }) => `${words(strategy)}, ${profile}`],
     ["Sessions", ({ first, last }) => `${first} to ${last}`, "", ({ first }) => first],
     figure("Return", "total_return", percent), figure("Sharpe", "sharpe", signed), figure("Worst fall", "drawdown_max", percent),
     ["Verdict", ({ verdict }) => verdict.split(":")[0], "text", ({ verdict }) => verdict],
     ["Settings", ({ config_digest, seed }) => `${config_digest.slice(0, 12)}, seed ${seed}`, "", ({ config_digest }) => config_digest],
-    ["Compare", box],
+    ["Compare", box], ["Keep", (one) => pin(one, failed)],
   ] }), compare);
 }

@@ -6,6 +6,7 @@ const clock = new Intl.DateTimeFormat("en-GB", { ...DAY, hour: "2-digit", minute
 const days = new Intl.DateTimeFormat("en-GB", { ...DAY, timeZone: "America/New_York" });
 const hours = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 const exchange = new Intl.DateTimeFormat("en-US", { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: "America/New_York", timeZoneName: "short" });
+const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 2 });
 const NOTHING = "–";
 
 export const known = (value) => value !== null && value !== undefined && value !== "";
@@ -20,7 +21,7 @@ export const hour = (iso) => (iso ? hours.format(new Date(iso)) : NOTHING);
 /** Say in which zones the page's times are, and what time it is at the exchange. */
 export const zones = (now = new Date()) =>
   `Times are in your zone, ${new Intl.DateTimeFormat().resolvedOptions().timeZone}; sessions and days are the exchange's (New York, ${exchange.format(now)} there now).`;
-export const shares = (quantity) => Number(quantity).toLocaleString("en-US", { maximumFractionDigits: 2 });
+export const shares = (quantity) => count.format(Number(quantity));
 export const tone = (value) => (value > 0 ? "good" : value < 0 ? "bad" : "");
 export const words = (name) => String(name).replaceAll("_", " ");
 

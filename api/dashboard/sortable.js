@@ -2,7 +2,7 @@
 
 import { fill, made, table, tableRow } from "./dom.js";
 
-const PAGE_ROWS = 50; // however long the list, so many rows are drawn
+const PAGE_ROWS = 25; // however long the list, so many rows are drawn
 
 /** Make the list. Columns are [heading, cell of row, class, value of row]; the value sorts, filters and goes into the CSV. */
 export function sortable({ caption, file, columns, rows, summary, first = "newest first" }) {
@@ -16,18 +16,19 @@ export function sortable({ caption, file, columns, rows, summary, first = "newes
   const on = made("button", { class: "small", onclick: () => turn(1) }, "Next");
   const pager = made("p", { class: "filter", role: "group", "aria-label": `Pages of ${caption}` }, back, on, place);
   const valued = columns.filter(([, , , value]) => value);
-  const text = new Map(); // of each row, made once
+  const places = rows.map((_, place) => place), prepared = new Map(); // each column's values, and the text, made once
   const whole = table(caption, columns, []), heads = [...whole.querySelectorAll("thead th")], body = whole.querySelector("tbody");
   let shown = rows;
 
-  const textOf = (row) => {
-    if (!text.has(row)) text.set(row, valued.map(([, , , value]) => value(row) ?? "").join("\n").toLowerCase());
-    return text.get(row);
+  const prepare = (value) => {
+    if (!prepared.has(value)) prepared.set(value, rows.map((row) => value(row) ?? null));
+    return prepared.get(value);
   };
+  const text = (row) => valued.map(([, , , value]) => value(row) ?? "").join("\n").toLowerCase();
 
   const choose = () => {
-    shown = state.word ? rows.filter((row) => textOf(row).includes(state.word)) : rows;
-    if (state.by) shown = sorted(shown, state.by, state.falling ? -1 : 1);
+    const found = state.word ? places.filter((place) => prepare(text)[place].includes(state.word)) : places;
+    shown = (state.by ? sorted(found, prepare(state.by), state.falling ? -1 : 1) : found).map((place) => rows[place]);
     state.page = 0;
     said.textContent = `${shown.length} of ${rows.length}${summary ? ` · ${summary(shown)}` : ""}`;
     heads.forEach((head, index) => mark(head, columns[index]));
@@ -87,10 +88,8 @@ export function sortable({ caption, file, columns, rows, summary, first = "newes
   return made("div", {}, made("p", { class: "filter" }, search, order, link), said, whole, pager);
 }
 
-/** Sort by a value that is asked once of each row; what has none is least. */
-function sorted(rows, value, sign) {
-  return rows.map((row) => [value(row) ?? null, row]).sort(([a], [b]) => sign * compare(a, b)).map(([, row]) => row);
-}
+/** Sort places by what stands there, equals as they were; what has none is least. */
+const sorted = (places, values, sign) => [...places].sort((a, b) => sign * compare(values[a], values[b]));
 
 function compare(a, b) {
   if (a === null || b === null) return (a !== null) - (b !== null);

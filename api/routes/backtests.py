@@ -37,12 +37,21 @@ class RunAnswer(ResponseSchema):
     config_digest: str
     verdict: str = Field(description="What the figures show, and what they do not.")
     figures: dict[str, Any] = Field(description="Of the strategy over the whole span.")
+    pinned: bool = Field(description="Whether it is kept however many runs follow.")
 
 
 class RunsAnswer(ResponseSchema):
     """Kept runs, newest first."""
 
     runs: list[RunAnswer]
+    kept_max: int | None = Field(description="How many that are not pinned are kept; the oldest go first.")
+
+
+class PinAnswer(ResponseSchema):
+    """Whether a run is kept however many follow."""
+
+    name: str
+    pinned: bool
 
 
 async def _runs(request: Request) -> BacktestRuns:
@@ -56,7 +65,7 @@ Name = Annotated[str, Path(max_length=200, description="Of a run, as the list ha
 @router.get("/backtests", responses=problems(422))
 def backtests(runs: Runs, limit: Limit = 50) -> RunsAnswer:
     """List the backtests that were run and kept, newest first."""
-    return RunsAnswer.model_validate({"runs": runs.newest(limit)})
+    return RunsAnswer.model_validate({"runs": runs.newest(limit), "kept_max": runs.kept_max})
 
 
 @router.get("/backtests/{name}", response_class=Response, responses={**JSON, **problems(404, 422)})
@@ -77,7 +86,29 @@ def backtest_page(runs: Runs, name: Name) -> Response:
     return Response(page, media_type="text/html", headers=headers)
 
 
+@router.post("/backtests/{name}/pin", responses=problems(404, 422))
+def pin_backtest(runs: Runs, name: Name) -> PinAnswer:
+    """Keep a run however many follow it."""
+    return _pinned(name, pinned=True, known=runs.pin(name))
+
+
+@router.post("/backtests/{name}/unpin", responses=problems(404, 422))
+def unpin_backtest(runs: Runs, name: Name) -> PinAnswer:
+    """Let a run be deleted in its turn, once `backtest.kept_max` newer ones are kept."""
+    return _pinned(name, pinned=False, known=runs.unpin(name))
+
+
+def _pinned(name: str, *, pinned: bool, known: bool) -> PinAnswer:
+    if not known:
+        raise _missing(name)
+    return PinAnswer(name=name, pinned=pinned)
+
+
 def _found(content: bytes | None, name: str) -> bytes:
     if content is None:
-        raise RequestError(f"There is no backtest {name}.", hint="GET /backtests lists them.", status=404)
+        raise _missing(name)
     return content
+
+
+def _missing(name: str) -> RequestError:
+    return RequestError(f"There is no backtest {name}.", hint="GET /backtests lists them.", status=404)

@@ -58,6 +58,7 @@ class BacktestAnswer(Figures):
         return {**(table["strategy"] if table else {}), **report}
 
     run: str = Field("", description="Its name for `GET /backtests/NAME`, where it is kept with its curves.")
+    deleted: list[str] = Field([], description="Older runs that were deleted for it: `backtest.kept_max`.")
     total_return: float
     alpha: float | None = Field(description="A year, against SPY.")
     sharpe: float | None

@@ -17,6 +17,7 @@ from typing import Any
 from backtest.app.cli_tools import add_tools, run_tool, wants_tool
 from backtest.app.executors import executor_of
 from backtest.app.intraday import read_five_minute_bars
+from backtest.app.kept_runs import forget_oldest
 from backtest.app.output import CHARTS, progress_bars, save, show, to_json
 from backtest.app.run_folder import keep_run
 from backtest.app.run_page import write_page
@@ -87,6 +88,8 @@ def run(strategy: Strategy, arguments: argparse.Namespace, spec: BacktestSpec, e
     said = [verdict(study.report), f"kept in {kept}"]
     if arguments.html:
         said.append(f"page: {write_page(kept)}")
+    if usual and (gone := forget_oldest(kept.parent, settings_of(spec).trading.backtest.kept_max, kept)):
+        said.append(f"deleted, the oldest beyond backtest.kept_max: {', '.join(gone)}")
     print("\n".join(said), file=sys.stderr)  # noqa: T201  # beside the figures, which stay as they are
     return 0
 

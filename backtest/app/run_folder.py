@@ -23,6 +23,7 @@ from backtest.verdict import verdict
 from charts.backtest_chart import draw_backtest
 from charts.fan_chart import draw_null
 from config.loader import as_text
+from core.backtest_runs import SUMMARY
 from core.errors import DataError
 from core.plain_words import plain_reason
 from core.round_trips import RoundTrip
@@ -30,6 +31,10 @@ from core.round_trips import RoundTrip
 DIGEST_CHARACTERS = 12
 DRAWDOWNS_SHOWN = 10
 STRATEGY = "strategy"
+FILES = (
+    "run.json", "trades.csv", "trades.parquet", "equity.csv", "equity.parquet", "equity.png", "random_books.png",
+)  # fmt: skip
+"""Of a run beside its summary and its page."""
 TRADE_COLUMNS = (
     "ticker", "entry", "exit", "quantity", "entry_price", "exit_price", "cost_usd", "proceeds_usd",
     "dividends_usd", "profit_usd", "profit_pct", "exit_rule",
@@ -69,7 +74,7 @@ def _write(study: Study, content: bytes, folder: Path) -> None:
         arrow_csv.write_csv(table, folder / f"{name}.csv")
         parquet.write_table(table, folder / f"{name}.parquet")
     _draw(study.report, folder)
-    (folder / "summary.json").write_bytes(to_json(summary_of(study.report)))  # last: only a whole run is listed
+    (folder / SUMMARY).write_bytes(to_json(summary_of(study.report)))  # last: only a whole run is listed
 
 
 def summary_of(report: Report) -> Mapping[str, Any]:

@@ -146,13 +146,13 @@ def measure(
             config_digest=digest(chosen.trading, chosen.risk),
             seen=seen_span(spec, chosen.trading.profile),
             universe=coverage_of(chosen.trading.universe.name, chosen.trading.universe.is_dated, market),
-            caveats=caveats_of(spec, chosen.trading, panel, first),
+            caveats=caveats_of(spec, chosen.trading, panel, (first, last), len(artefacts)),
             intraday_coverage=_coverage(spec, panel, chosen, first, last),
         ),
         run,
         market,
         ranking,
-        Null(books=spec.books, exposure_max=_scaled_up_to(strategy, chosen), seed=seed),
+        _null_of(strategy, spec, chosen),
         recorded_trials(spec),
         slippage_bps=slippage_bps(chosen.trading),
         orders=backtest_engine.ledger.order_counts(),
@@ -257,6 +257,16 @@ def seen_span(spec: BacktestSpec, profile: str) -> SeenSpan:
             f"config/profiles/{profile}.json: unseen_before and unseen_after are ISO days."
         ) from error
     return SeenSpan(first, spec.unseen_after or last)
+
+
+def _null_of(strategy: Strategy, spec: BacktestSpec, settings: Settings) -> Null:
+    return Null(
+        books=spec.books,
+        exposure_max=_scaled_up_to(strategy, settings),
+        position_max=settings.risk.position_sizing.max_position_pct,
+        resize_min=settings.risk.portfolio_limits.min_resize_pct or 0.0,
+        seed=settings.trading.quant.seed,
+    )
 
 
 def _scaled_up_to(strategy: Strategy, settings: Settings) -> float | None:

@@ -75,8 +75,10 @@ def backtest(
     runs: Path,
 ) -> Mapping[str, Any]:
     """Run a backtest and keep it; return its figures without the curves. Runs in the child process."""
+    from backtest.app.kept_runs import forget_oldest  # noqa: PLC0415  # with the first backtest
     from backtest.app.run_folder import keep_run  # noqa: PLC0415  # with the first backtest
     from backtest.app.run_page import write_page  # noqa: PLC0415  # with the first backtest
+    from backtest.app.settings import settings_of  # noqa: PLC0415  # heavy: at first use
     from backtest.app.study import run_study  # noqa: PLC0415  # heavy: imported at first use
     from backtest.to_json import figures  # noqa: PLC0415  # with the first backtest
 
@@ -97,9 +99,10 @@ def backtest(
     try:
         kept = keep_run(study, spec, runs)
         write_page(kept)
+        gone = forget_oldest(runs, settings_of(spec).trading.backtest.kept_max, kept)
     except (DataError, OSError) as error:  # a full disk costs the run's folder, not its figures
         return {**figures(study.report), "run": "", "run_fault": f"The run was not kept: {plain_reason(error)}"}
-    return {**figures(study.report), "run": kept.name}
+    return {**figures(study.report), "run": kept.name, "deleted": gone}
 
 
 def scan(progress: ReportProgress, bars: BarPanel, source: str, spec: BacktestSpec) -> Mapping[str, Any]:

@@ -190,7 +190,7 @@ def _service_dependencies(
     def build(settle_soon: Callable[[], None]) -> Engine:
         engine = engines.build(settle_soon)
         notifications.catch_up(engines.open_ledger())
-        log_built(engine, engines, degraded(engines, scheduler, notifications))
+        log_built(engine, engines, degraded(engines, scheduler, notifications, engine))
         return engine
 
     def on_step(engine: Engine, report: StepReport, seconds: float) -> None:

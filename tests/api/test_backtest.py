@@ -77,3 +77,5 @@ def test_a_span_that_the_bars_do_not_cover_is_refused(client: httpx.Client, path
 @pytest.mark.parametrize("name", ["nothing", "..%2f..%2fledger.sqlite", "%2e%2e", ".hidden", "a" * 100])
 def test_a_run_that_there_is_not_is_a_problem(client: httpx.Client, name: str) -> None:
     assert_problem(client.get(f"/backtests/{name}"), 404)
+    assert_problem(client.post(f"/backtests/{name}/pin"), 404)
+    assert_problem(client.post(f"/backtests/{name}/unpin"), 404)

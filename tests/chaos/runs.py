@@ -28,11 +28,20 @@ LATENCY_MS_MAX = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of a run; `broken` names every law that does not hold."""
+    """What came of a run.
+
+    Attributes
+    ----------
+    broken : tuple of str
+        Every law that does not hold.
+    idle : tuple of str
+        What did not happen in it, so that its laws prove less than they should; another week runs in its place.
+    """
 
     seed: int
     processes: bool
     broken: tuple[str, ...]
+    idle: tuple[str, ...] = ()
     figures: dict[str, Any] = field(default_factory=dict)
 
 
@@ -117,13 +126,13 @@ def judged(week: Week, home: Path, *, processes: bool, began: float) -> Outcome:
     book = week.world.admin.book()
     if not broken:
         broken = [*week.bare.broken, *broken_laws(home, book)]
-        broken += idle(book, week.kills.total(), week.world.came.total())
     held = week.world.admin.conformance()
     broken += [
         f"not as Alpaca's document has it ({count} times): {what}" for what, count in held["faults"].items()
     ]
     figures = _figures(week, book, began) | {"compared": held["compared"].get("requests", 0)}
-    return Outcome(seed=week.seed, processes=processes, broken=tuple(broken), figures=figures)
+    lacks = tuple(idle(book, week.kills.total(), week.world.came.total()))
+    return Outcome(seed=week.seed, processes=processes, broken=tuple(broken), idle=lacks, figures=figures)
 
 
 def _figures(week: Week, book: Any, began: float) -> dict[str, Any]:

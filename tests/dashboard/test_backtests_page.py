@@ -117,6 +117,16 @@ def test_two_runs_stand_beside_one_another(page: Page, runs: list[str]) -> None:
     expect(page.locator("#backtest-form")).to_be_visible()
 
 
+def test_a_run_is_pinned_by_keyboard_and_let_go(page: Page, daemon: Process, runs: list[str]) -> None:
+    page.reload()
+    expect(page.locator("#backtests")).to_contain_text("The newest 100 are kept")
+    button = page.get_by_role("button", name=f"Pin {runs[0]}")
+    for pinned in (True, False):
+        button.press("Enter")
+        expect(button).to_have_attribute("aria-pressed", str(pinned).lower())
+        assert newest(daemon)["pinned"] is pinned
+
+
 def test_what_cannot_be_run_says_why(page: Page, runs: list[str]) -> None:
     del runs  # there is a list
     page.get_by_label("First session").fill("2001-01-02")

@@ -583,6 +583,74 @@ def test_a_placing_without_an_answer_never_rests_twice(fault: str, trading: Trad
     assert [quantity for quantity, _ in resting(trading).values()] == ["10"]
 
 
+@pytest.mark.parametrize("given_up", [False, True])
+def test_a_stop_that_arrived_late_and_trades_long_after_it_fired_is_ours(
+    given_up: bool, trading: Trading
+) -> None:
+    trading.send("buy", "10")
+    trading.broker.acknowledge([fill.fill_id for fill in trading.settle()])
+    trading.stand_in.faults.plan = FaultPlan(waits=1.0)
+    trading.next_fault("arrives_late")
+    rest(trading, held("10"), bracket("d1"))
+    if given_up:
+        trading.ledger.update_status({"d1-AAPL-protect": OrderStatus.CANCELLED.value})
+    for number in range(2, 5):
+        trading.tick(minutes=5)
+        rest(trading, held("10"), bracket(f"d{number}"))
+    assert set(resting(trading)) & {"d1-AAPL-protect"}, "it has arrived"
+    fills: dict[str, Fill] = {}
+    for minutes in range(5, 60, 5):
+        with trading.stand_in.book.lock:
+            now = trading.stand_in.book.now + timedelta(minutes=5)
+            StandInDesk(trading.stand_in.book).tick(now, {"AAPL": Decimal(170)})
+        fills |= {fill.fill_id: fill for fill in trading.settle()}
+        assert trading.broker._tracker.foreign == (), minutes
+    assert sum(fill.quantity for fill in fills.values()) == 10
+    assert {fill.client_order_id for fill in fills.values()} == {"d1-AAPL-protect"}
+
+
+def test_a_stop_that_arrives_minutes_late_and_fires_is_ours_and_nobodys_hand_sale(trading: Trading) -> None:
+    trading.stand_in.faults.plan = FaultPlan(late_ticks_max=1)
+    trading.send("buy", "10")
+    trading.next_fault("arrives_late")
+    rest(trading, held("10"), bracket("d1"))
+    assert resting(trading) == {}
+    trading.next_fault("error_before", count=9)  # no other is placed meanwhile
+    with trading.stand_in.book.lock:
+        trading.stand_in.book.now += timedelta(minutes=6)
+    rest(trading, held("10"), bracket("d2"))
+    assert trading.ledger.records["d1-AAPL-protect"].status not in ENDED, "it may still arrive"
+    trading.stand_in.faults.scripted.clear()
+    trading.tick(minutes=6)
+    assert set(resting(trading)) == {"d1-AAPL-protect"}
+    trading.settle()
+    trading.stand_in.faults.plan = FaultPlan(waits=1.0)  # the target is cancelled first, the stop fills later
+    with trading.stand_in.book.lock:
+        StandInDesk(trading.stand_in.book).tick(None, {"AAPL": Decimal(170)})
+    trading.settle()
+    assert resting(trading) == {}
+    trading.tick(minutes=5)
+    (fill,) = trading.settle()[-1:]
+    assert (fill.client_order_id, fill.side) == ("d1-AAPL-protect", Side.SELL)
+    assert trading.broker._tracker.foreign_fills == ()
+    trading.stops.rest([], Portfolio(cash=Decimal(1000)), trading.stand_in.book.now)
+    assert trading.ledger.records["d1-AAPL-protect"].status is OrderStatus.FILLED
+
+
+def test_an_executed_buy_ends_in_the_ledger_though_a_split_doubled_what_it_counts_against(
+    trading: Trading,
+) -> None:
+    trading.send("buy", "10")
+    trading.settle()
+    records = trading.ledger.records  # a 2-for-1 split was booked before the last fill was listed
+    records["buy"] = replace(records["buy"], quantity="20", status=OrderStatus.PARTIALLY_FILLED)
+    trading.send("other", "1", symbol="MSFT")
+    rest(trading, held("20"), bracket("d1"))
+    assert {name: records[name].status for name in ("buy", "other")} == dict.fromkeys(
+        ("buy", "other"), OrderStatus.FILLED
+    )
+
+
 @pytest.mark.parametrize("fault", ["error_before", "reject_unprocessable"])
 def test_a_decision_that_is_made_twice_places_its_stop_once(fault: str, trading: Trading) -> None:
     trading.send("buy", "10")

@@ -127,13 +127,18 @@ def test_the_books_know_nothing_of_the_future(seed: int, cut: int) -> None:
     poisoned_close[cut:] = np.nan
     held = np.random.default_rng(seed).random((len(close) - 69, 8)) < 0.4
     traded = np.vstack([np.zeros((1, 8), dtype=bool), held[1:] != held[:-1]])
+    wanted = np.where(np.random.default_rng(seed).random(held.shape) < 0.8, 0.11, np.nan)
     runs = []
     for o, c in ((open_, close), (poisoned_open, poisoned_close), (open_[:cut], close[:cut])):
-        mine = Holdings(held=np.where(held[: len(c) - 69], 0.1, 0.0), traded=traded[: len(c) - 69])
+        rows = slice(0, len(c) - 69)
+        mine = Holdings(held=np.where(held[rows], 0.1, 0.0), traded=traded[rows])
+        sizing = Holdings(held=mine.held, traded=mine.traded, wanted=wanted[rows], resize_min=0.002)
         books = [
-            random_books(o, c, mine, sizes, np.random.default_rng(1), first=70, books=6, cost_bps=10).returns
+            random_books(o, c, one, sizes, np.random.default_rng(1), first=70, books=6, cost_bps=10).returns
+            for one in (mine, sizing)
             for sizes in (own_shares, equal_shares(c, 1.0))
         ]
+        assert not np.array_equal(books[0], books[2]), "nothing was resized"
         scaled = equal_weight(o, c, first=70, target_volatility=0.12)
         runs.append(np.vstack([*books, scaled, equal_weight(o, c, first=70)])[:, : cut - 70])
     assert (runs[0] != 0).any()

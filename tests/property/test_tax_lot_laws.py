@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.loss_sales import WINDOW, disallowed_usd
 from core.lots import ZERO, PickLots, first_in_first_out, highest_in_first_out, specific_lots
 from core.orders import SPLIT, Fill, Side
+from core.replaced_sales import replaced_sale
 from core.tax_lots import LotTracker
 from core.times import market_date
 
@@ -123,6 +124,30 @@ def test_a_purchase_disallows_what_was_foretold(moves: list[Move], shares: int, 
     )
     assert sum((sale.disallowed_usd for sale in tracked.sales), ZERO) - before == foretold
     event(f"something: {foretold > 0}")
+
+
+@pytest.mark.parametrize("pick", PICKS[:2], ids=("fifo", "hifo"))
+@given(moves=MOVES, shares=st.integers(1, 60), cents=st.integers(100, 5000), days=st.integers(0, 40))
+def test_the_sale_of_a_part_disallows_what_was_foretold(
+    pick: PickLots, moves: list[Move], shares: int, cents: int, days: int
+) -> None:
+    fills, tracked = fills_of(moves), LotTracker(pick=pick)
+    at = (fills[-1].at if fills else START) + timedelta(days=days)
+    for fill in fills:
+        tracked.add(fill)
+    sale = Fill(
+        fill_id="new", client_order_id="new", symbol="A", side=Side.SELL, quantity=Decimal(shares),
+        price=Decimal(cents) / 100, fee=ZERO, at=at,
+    )  # fmt: skip
+    foretold = replaced_sale(tracked.replacing_lots(market_date(at)).get("A", ()), sale, pick)
+    before = sum((one.disallowed_usd for one in tracked.sales), ZERO)
+    tracked.add(sale)
+    disallowed = sum((one.disallowed_usd for one in tracked.sales), ZERO) - before
+    assert disallowed == (foretold.disallowed_usd if foretold else ZERO)
+    if foretold:
+        assert foretold.disallowed_usd <= foretold.loss_usd and foretold.staying > 0
+        assert 0 <= (market_date(at) - foretold.bought).days <= WINDOW.days
+    event(f"something: {disallowed > 0}")
 
 
 @given(moves=MOVES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -9,10 +10,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 
 from backtest.app.strategies import run_pipeline
 from backtest.app.study import run_study
+from backtest.report import Report
 from backtest.runner import Run
+from backtest.tables import render
 from core.types import BarPanel
 from tests.simulation.backtests import folds, panel, spec
 
@@ -78,8 +82,19 @@ def test_where_votes_are_earned_nothing_is_bought_before_one_is() -> None:
 
 
 def test_its_report_is_made() -> None:
-    asked = replace(spec(), end=END, profile="evidence")
+    asked = replace(
+        spec(), end=END, profile="evidence", changes={"trading.synthesizer.baseline.target_volatility_pct": 0.06}
+    )
     report = run_study("pipeline", asked, panel(), "made up", artefacts=folds()).report
     assert report.traded.buys > 50
     assert "challengers" in report.about.title
-    assert report.windows[0].luck.percentile is not None
+    assert "so alike that a place among them says nothing" in text_of(report)
+    for found in (report.windows[0].luck, report.windows[0].dealt):
+        assert found.percentile == 50, "a book of all names is its own null"
+        assert found.sharpe_p95 - found.sharpe_p05 < 0.04
+
+
+def text_of(report: Report) -> str:
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(render(report))
+    return " ".join(console.export_text().split())

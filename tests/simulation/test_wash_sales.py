@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 
+import numpy as np
 import pytest
 
 from backtest.app.engine import BacktestEngine
@@ -15,10 +17,10 @@ from config.trading import TradingSettings
 from core.loss_sales import in_window
 from core.lots import ZERO, first_in_first_out
 from core.tax_lots import ALL_FILLS, LotTracker, tracked_lots
-from core.types import Check, StepReport
+from core.types import Action, Check, Cycle, Decision, MarketAnalysis, MarketView, Portfolio, Signal, StepReport
 from risk.limits import WASH_SALE
 from tests.panels import make_panel
-from tests.simulation.rules import WATCHED, assert_it_did_something, backtest_engine, run
+from tests.simulation.rules import UNWATCHED, WATCHED, assert_it_did_something, backtest_engine, run
 
 SESSIONS = 180
 
@@ -117,3 +119,66 @@ def test_no_loss_older_than_thirty_days_is_carried(mode: str) -> None:
     for report in reports(mode):
         for losses in (report.plan.portfolio.loss_sales or {}).values():
             assert losses and all(in_window(loss.sold, report.as_of.date()) for loss in losses)
+
+
+class Wanted:
+    """A team that wants this share of NVDA from these sessions on."""
+
+    def __init__(self, weights: dict[int, float]) -> None:
+        self._weights = weights
+
+    def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
+        del portfolio, cycle
+        weight = self._weights.get(view.row)
+        if weight is None:
+            return MarketAnalysis()
+        wanted = Signal(agent="rule", symbol="NVDA", score=weight, confidence=1.0, reason="as wanted")
+        return MarketAnalysis(candidates=("NVDA",), signals=(wanted,))
+
+    def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
+        del cycle
+        action = Action.RESIZE if portfolio.positions else Action.ENTER
+        return tuple(
+            Decision(
+                symbol=one.symbol, action=action, score=1.0, confidence=1.0, rule="rebalance",
+                target_weight=one.score,
+            )
+            for one in analysis.signals
+        )  # fmt: skip
+
+    def explain(self, view: MarketView, analysis: MarketAnalysis, symbols: Collection[str]) -> MarketAnalysis:
+        del view, symbols
+        return analysis
+
+
+@cache
+def falling(mode: str) -> tuple[BacktestEngine, Run]:
+    """NVDA falls a dollar a session from 100: a tenth is bought, a week later as much again, then half sold."""
+    panel = make_panel(5, 20)
+    fields = {name: getattr(panel, name).copy() for name in ("open", "high", "low", "close")}
+    for table in fields.values():
+        table[:, panel.symbols.index("NVDA")] = 100.0 - np.arange(20)
+    settings = TradingSettings.model_validate({"taxes": {"wash_sales": mode}})
+    made = backtest_engine(replace(panel, **fields), settings, lambda _: Wanted({1: 0.1, 6: 0.2, 11: 0.1}))
+    return made, run(made, UNWATCHED)
+
+
+def test_the_sale_of_a_part_at_a_loss_is_warned_of_before_it_is_made() -> None:
+    made, took = falling("warn")
+    assert [fill.side.value for fill in took.fills] == ["buy", "buy", "sell"]
+    lots = tracked_lots(made.ledger.fills(ALL_FILLS), first_in_first_out)
+    assert sum(sale.disallowed_usd for sale in lots.sales) > 0
+    (report,) = (one for one in made.ledger.steps() if checks(one))
+    (approved,) = report.plan.approved
+    observed = checks(report)["NVDA"].observed
+    bought = took.fills[1].at.date()
+    sold = approved.order.quantity
+    assert observed.startswith(f"selling {sold.normalize():f} NVDA at a loss of ")
+    assert f"bought on {bought} stay" in observed
+    assert inputs_of(find(made.ledger, report.decision_id), made.engine.parts.initial_cash).proven
+
+
+def test_refused_the_part_is_not_sold() -> None:
+    took = falling("refuse")[1]
+    assert [fill.side.value for fill in took.fills] == ["buy", "buy"]
+    assert took.refusals[WASH_SALE] == 1

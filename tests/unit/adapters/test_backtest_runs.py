@@ -47,3 +47,18 @@ def test_nothing_outside_the_folder_is_read(tmp_path: Path, name: str) -> None:
 
 def test_without_a_folder_there_are_none(tmp_path: Path) -> None:
     assert FileBacktestRuns(tmp_path / "nowhere").newest(5) == ()
+
+
+def test_a_pinned_run_says_so_until_it_is_let_go(tmp_path: Path) -> None:
+    keep(tmp_path, "one", 1_000)
+    runs = FileBacktestRuns(tmp_path)
+    assert [one.pinned for one in runs.newest(5)] == [False]
+    for _ in range(2):  # twice is once
+        assert runs.pin("one")
+        assert [one.pinned for one in runs.newest(5)] == [True]
+    for _ in range(2):
+        assert runs.unpin("one")
+        assert [one.pinned for one in runs.newest(5)] == [False]
+    for name in ("nothing", "..", "../secret", ""):
+        assert not runs.pin(name) and not runs.unpin(name)
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]

@@ -293,13 +293,13 @@ def test_the_null_and_the_equal_weights_take_in_members_of_the_day_alone() -> No
     member = (np.arange(len(data.close)) // 30)[:, None] % 2 == np.arange(24) % 2
     even = list(even_targets(data.close, first=70, target_volatility=np.inf, member=member))
     assert len(even) > 50
-    for row, weights in even:
+    for row, weights, _ in even:
         traded = weights[np.isfinite(weights).all(axis=1)]
         assert len(traded)
         assert (traded[:, member[row]] > 0).all()
         assert not traded[:, ~member[row]].any()
     rng, holds, entered = np.random.default_rng(1), np.zeros((20, 24), dtype=bool), 0
-    for row, weights in dealt_targets(
+    for row, weights, _ in dealt_targets(
         data.open_, data.close, mine, own_shares, rng, first=70, books=20, member=member
     ):
         enters = (np.nan_to_num(weights) > 0) & ~holds

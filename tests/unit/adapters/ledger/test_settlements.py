@@ -89,6 +89,42 @@ def test_a_split_resizes_the_orders_that_were_open_when_it_took_effect(ledger: S
     assert order is not None and order.status is OrderStatus.FILLED
 
 
+REST_OLD = fill("step-1-KO", Side.BUY, "6", "100", 0)
+REST_NEW = fill("step-1-KO", Side.BUY, "1.5", "400", 2)
+
+
+@pytest.mark.parametrize("rest", [REST_OLD, REST_NEW])
+@pytest.mark.parametrize("split_is_told", [0, 1, 2])
+def test_what_traded_before_a_split_is_not_asked_for_anew(
+    ledger: SqliteLedger, split_is_told: int, rest: Fill
+) -> None:
+    """Of 10 shares 4 traded before a split of 4 into 1; the other 6 before it too, or as 1.5 after it."""
+    ledger.record(replace(report(1, DECIDES, ("KO",)), cycle=CHECKS))
+    ledger.update_status({"step-1-KO": "submitted"})
+    early = replace(fill("step-1-KO", Side.BUY, "4", "100", 0), fill_id="early")
+    for number, told in enumerate((early, rest)):
+        ledger.record(settled(2 + number, fills=(told,), actions=(SPLIT_OF,) if number == split_is_told else ()))
+        if not number:
+            order = ledger.order("step-1-KO")
+            assert order is not None and order.status is OrderStatus.PARTIALLY_FILLED
+    ledger.record(settled(4, actions=(SPLIT_OF,)))
+    order = ledger.order("step-1-KO")
+    assert order is not None and order.status is OrderStatus.FILLED
+
+
+def test_a_split_that_is_told_before_all_that_traded_leaves_the_order_whole(ledger: SqliteLedger) -> None:
+    ledger.record(replace(report(1, DECIDES, ("KO",)), cycle=CHECKS))
+    ledger.update_status({"step-1-KO": "submitted"})
+    ledger.record(settled(2, actions=(SPLIT_OF,)))
+    early = replace(fill("step-1-KO", Side.BUY, "4", "100", 0), fill_id="early")
+    for number, told in enumerate((early, REST_OLD)):
+        order = ledger.order("step-1-KO")
+        assert order is not None and order.status is not OrderStatus.FILLED
+        ledger.record(settled(3 + number, fills=(told,)))
+    order = ledger.order("step-1-KO")
+    assert order is not None and (order.status, Decimal(order.quantity)) == (OrderStatus.FILLED, Decimal(10))
+
+
 def test_a_trade_over_a_split_and_a_dividend_counts_both_in_ledger_and_memory(
     ledger: SqliteLedger,
 ) -> None:
