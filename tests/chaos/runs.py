@@ -139,7 +139,7 @@ def judged(week: Week, home: Path, *, processes: bool, began: float) -> Outcome:
 
 
 def _kept(home: Path, book: Any, seed: int) -> Path:
-    """Keep the state directory and the broker's book of a week in which a law is broken: few come twice the same."""
+    """Keep the state directory and the broker's book of a week that breaks a law: few come twice the same."""
     kept = Path(tempfile.gettempdir()) / f"chaos-broken-{seed}"
     shutil.copytree(home, kept, dirs_exist_ok=True)
     (kept / "book.json").write_text(json.dumps(book), "utf-8")
