@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from core.types import Abstention, Floats, MarketAnalysis, MarketView, Signal
+
+NO_MEMBER = "it does not belong to the universe today, so it is not ranked"
+NOT_RANKED = "it is not on the watchlist, so it is not ranked"
 
 
 class Agent(Protocol):
@@ -56,21 +59,43 @@ def centred_ranks(values: Floats) -> Floats:
     return out
 
 
+def why_missing(view: MarketView, ranked: Collection[str], otherwise: str) -> Callable[[str], str]:
+    """Return what says why a symbol has no score: it is not ranked, did not belong that day, or `otherwise`.
+
+    Parameters
+    ----------
+    ranked : collection of str
+        The stocks that the agent compares.
+    """
+    stocks = set(ranked)
+
+    def reason(symbol: str) -> str:
+        if symbol not in stocks:
+            return NOT_RANKED
+        return otherwise if symbol in view.stale or view.eligible((symbol,)) else NO_MEMBER
+
+    return reason
+
+
 def signals_of(
     agent: str,
     scores: Mapping[str, tuple[float, str]],
     symbols: Sequence[str],
     *,
     confidence: float,
-    missing: str,
+    missing: str | Callable[[str], str],
     model_id: str = "",
 ) -> MarketAnalysis:
-    """Turn (score, reason) by symbol into signals; a symbol without a score abstains with `missing`."""
+    """Turn (score, reason) by symbol into signals; a symbol without a score abstains with `missing`, its reason.
+
+    Where the reasons differ by symbol, `missing` gives each one's.
+    """
     signals, abstentions = [], []
     for symbol in symbols:
         scored = scores.get(symbol)
         if scored is None or not np.isfinite(scored[0]):
-            abstentions.append(Abstention(agent=agent, symbol=symbol, reason=missing))
+            reason = missing if isinstance(missing, str) else missing(symbol)
+            abstentions.append(Abstention(agent=agent, symbol=symbol, reason=reason))
             continue
         score = float(min(1.0, max(-1.0, scored[0])))
         signals.append(

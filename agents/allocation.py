@@ -14,6 +14,7 @@ from agents.evidence import EvidenceAgent, EvidenceProvider, NoEvidence
 from config.trading import SynthesizerSettings
 from core.types import Abstention, Floats, MarketAnalysis, MarketView
 
+NOBODY_TO_HOLD = "no stock of the universe belongs to it today and has bars to go by; what is held stays"
 Weights = Callable[[Floats], Floats]
 
 
@@ -39,7 +40,7 @@ class AllocationAgent:
         """Return the targets, and each as a signal."""
         stocks = view.eligible(self._stocks)
         if view.row < self._sessions or not stocks:
-            reason = f"it needs {self._sessions} sessions of returns"
+            reason = f"it needs {self._sessions} sessions of returns" if stocks else NOBODY_TO_HOLD
             return MarketAnalysis(abstentions=(Abstention(agent=self.name, reason=reason),))
         weights = self._weights_of(view, stocks)
         targets = {s: float(w) for s, w in zip(stocks, weights, strict=True) if w > 0}

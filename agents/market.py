@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from msgspec.structs import replace
 
-from agents.agent import centred_ranks, signals_of
+from agents.agent import centred_ranks, signals_of, why_missing
 from config.trading import SectorScanSettings
 from core.types import Abstention, BarPanel, Floats, MarketAnalysis, MarketView, SectorScore
 from core.universe import BENCHMARK, Sector
@@ -135,7 +135,7 @@ class MomentumAgent:
             stock: (float(place), f"{value:+.1%} in {self._days} sessions")
             for (stock, _), place, value in zip(columns, places, values, strict=True)
         }
-        missing = f"no bar {self._days} sessions ago"
+        missing = why_missing(view, self._stocks, f"no bar {self._days} sessions ago")
         return signals_of(self.name, scores, symbols, confidence=0.5, missing=missing)
 
 

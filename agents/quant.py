@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from msgspec.structs import replace
 
-from agents.agent import signals_of
+from agents.agent import signals_of, why_missing
 from core.types import Abstention, Floats, MarketAnalysis, MarketView, RankedStock
 from models.factors.store import FactorStore
 from models.factors.table import FACTOR_NAMES
@@ -66,7 +66,7 @@ class QuantAgent:
             said,
             symbols,
             confidence=skill,
-            missing="its factors are missing",
+            missing=why_missing(view, self._stocks, "its factors are missing"),
             model_id=ranker.artefact.model_id,
         )
         candidates = {s.symbol for s in ranking if s.p_outperform > self._candidate_min}

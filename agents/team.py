@@ -99,8 +99,11 @@ class Agents:
         )
 
     def say(self, view: MarketView) -> tuple[Signal, ...]:
-        """Return what every agent, with a vote or without, says of the watchlist."""
-        symbols = [s for s in self._stocks if s not in view.stale and s in view.bars.column]
+        """Return what every agent, with a vote or without, says of the watchlist's members of the day.
+
+        Of what joins the universe later nothing counts: it joined since it had risen.
+        """
+        symbols = view.eligible(sorted(self._stocks))
         agents = [*self._agents.values(), *([self._plugins] if self._plugins else [])]
         parts = (self._shared.signals(agent, view, symbols) for agent in agents)
         return tuple(chain.from_iterable(part.signals for part in parts))

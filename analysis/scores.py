@@ -47,7 +47,7 @@ def scoreboard(
     returns, taught = returns_by_name(closes), defaultdict(list)
     for outcome in agent_outcomes:
         taught[outcome.name].append(outcome.excess_return)
-    yardstick = returns.get(YARDSTICK, {})
+    excess = excess_by_name(closes)
     shown = state.shown_agents()
     agents = dict.fromkeys(heard, Evidence()) | dict(state.agents)
     notes = () if YARDSTICK in state.books else (f"without the book {YARDSTICK} nothing can be judged",)
@@ -56,7 +56,7 @@ def scoreboard(
         yardstick=YARDSTICK,
         shown_min=SHOWN_MIN,
         votes=votes,
-        shadow_books=tuple(_score(name, state, returns[name], yardstick) for name in sorted(returns)),
+        shadow_books=tuple(_score(name, state, returns[name], excess[name]) for name in sorted(returns)),
         agents=tuple(
             _agent(name, agents[name], taught[name], weights, counts=votes != "earned" or name in shown)
             for name in sorted(agents)
@@ -75,6 +75,28 @@ def returns_by_name(closes: Sequence[SessionClose]) -> dict[str, dict[str, float
             of_one[close.session] = (close.equity - close.paid_in) / last[close.name] - 1.0
         last[close.name] = close.equity
     return returns
+
+
+def excess_by_name(closes: Sequence[SessionClose]) -> dict[str, Floats]:
+    """Return each book's returns less the yardstick's over the same span, oldest first.
+
+    A book that missed sessions has a return over several at its next close: so has the yardstick it is held to.
+    """
+    yardstick = {close.session: close.equity for close in closes if close.name == YARDSTICK}
+    last: dict[str, SessionClose] = {}
+    excess: dict[str, list[float]] = defaultdict(list)
+    for close in closes:
+        before = last.get(close.name)
+        if (
+            before is not None
+            and before.equity > 0
+            and before.session in yardstick
+            and close.session in yardstick
+        ):
+            own = (close.equity - close.paid_in) / before.equity
+            excess[close.name].append(own - yardstick[close.session] / yardstick[before.session])
+        last[close.name] = close
+    return defaultdict(lambda: np.empty(0), {name: np.array(values) for name, values in excess.items()})
 
 
 def sharpe_with_interval(returns: Floats) -> Interval:
@@ -105,12 +127,8 @@ def sessions_until_known(excess: Floats) -> int | None:
     return None if needed is None else max(0, needed - len(excess))
 
 
-def _score(
-    name: str, state: ScoreState, returns: Mapping[str, float], yardstick: Mapping[str, float]
-) -> ShadowBookScore:
+def _score(name: str, state: ScoreState, returns: Mapping[str, float], excess: Floats) -> ShadowBookScore:
     own = np.array(list(returns.values()))
-    both = [session for session in returns if session in yardstick]
-    excess = np.array([returns[session] - yardstick[session] for session in both])
     judged = name in state.books and name != YARDSTICK
     sharpe, mean = sharpe_with_interval(own), mean_with_interval(excess) if judged else UNKNOWN
     curve = np.concatenate([[1.0], np.cumprod(1.0 + own)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -22,6 +23,7 @@ from core.universe import Universe
 FOLDER = Path(__file__).parent
 DEFAULT_NAME = "default"
 DEFAULT_FILE = "universe.default.json"
+NAME = re.compile(r"[\w][\w.\- ]{0,99}")
 SUFFIXES = (".json", ".csv")
 
 
@@ -45,6 +47,7 @@ def read_universe(name: str, folder: Path = FOLDER) -> Universe:
     """Read a universe by name: the user's `user/universes/NAME.json` or `.csv` before one of the engine's.
 
     `NAME@2024-12-31` are the members of that day, without dates: as if one had always known who would belong.
+    Only a universe with dates has them.
 
     Raises
     ------
@@ -55,6 +58,10 @@ def read_universe(name: str, folder: Path = FOLDER) -> Universe:
     if day:
         return _on_day(read_universe(plain, folder), name, day)
     own = user_folder(folder)
+    if not NAME.fullmatch(name):
+        raise SettingsError(
+            f"universe: {name!r:.80} is no name of a universe.", hint="Letters, digits, _ and -: my-stocks."
+        )
     found = [path for path in (own / f"{name}.json", own / f"{name}.csv") if path.is_file()]
     if len(found) > 1:
         raise SettingsError(
@@ -78,6 +85,11 @@ def read_universe(name: str, folder: Path = FOLDER) -> Universe:
 
 
 def _on_day(universe: Universe, name: str, day: str) -> Universe:
+    if not universe.is_dated:
+        raise SettingsError(
+            f"universe: {name}: {universe.name} has no dates, so who belonged on that day is not known.",
+            hint="Give it a file with dates: docs/howto/universe.md.",
+        )
     try:
         members = universe.members(np.array([date.fromisoformat(day)], dtype="datetime64[D]"), universe.stocks)[0]
     except ValueError as error:

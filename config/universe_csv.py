@@ -38,6 +38,8 @@ def read_csv(path: Path) -> Listing:
         rows = [(f"line {reader.line_num}", _fields(row, reader.line_num, path)) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise SettingsError(f"{path} is not CSV in UTF-8: {plain_reason(error)}.", hint=HINT) from error
+    if len(set(columns)) < len(columns):
+        raise SettingsError(f"{path} has a column twice: {', '.join(columns)}.", hint=HINT)
     if set(columns) == {"date", "ticker"}:
         return Listing(path=path, stocks=_by_date(rows, path))
     if "ticker" in columns and set(columns) <= SPAN_COLUMNS:

@@ -94,8 +94,12 @@ def read_listing(content: Mapping[str, Any], path: Path) -> Listing:
         for place, stock in enumerate(sector.stocks)
     ]
     stocks += [_listed(stock, f"stocks.{place}", None, None) for place, stock in enumerate(read.stocks)]
-    aliases = tuple(Alias(spelt(one.old), spelt(one.new), one.date) for one in read.aliases)
+    aliases = tuple(_alias(one, f"aliases.{place}", path) for place, one in enumerate(read.aliases))
     return Listing(path=path, stocks=stocks, aliases=aliases)
+
+
+def _alias(said: _Alias, place: str, path: Path) -> Alias:
+    return Alias(_ticker(said.old, f"{place}.old", path), _ticker(said.new, f"{place}.new", path), said.date)
 
 
 def _listed(stock: str | _Stock, place: str, sector: str | None, etf: str | None) -> Listed:
@@ -134,13 +138,13 @@ def universe_of(name: str, source: str, listing: Listing) -> Universe:
     renamed = {alias.old: alias.new for alias in listing.aliases}
     lines: dict[str, list[Listed]] = {}
     for line in listing.stocks:
-        lines.setdefault(_current(_checked(line, listing.path), renamed), []).append(line)
+        lines.setdefault(_current(_ticker(line.ticker, line.place, listing.path), renamed), []).append(line)
     etfs: dict[str, str] = {}
     by_sector: dict[str, list[str]] = {}
     for ticker, found in lines.items():
         sector = _sector(ticker, found, listing.path)
-        etf = next((line.etf for line in found if line.etf), None)
-        if etf is not None and etfs.setdefault(sector, spelt(etf)) != spelt(etf):
+        etf = next((_ticker(line.etf, line.place, listing.path) for line in found if line.etf), None)
+        if etf is not None and etfs.setdefault(sector, etf) != etf:
             _refuse(listing.path, found[0].place, f"{sector} has two ETFs, {etfs[sector]} and {etf}")
         by_sector.setdefault(sector, []).append(ticker)
     sectors = {
@@ -165,11 +169,11 @@ def own_universe(universe: Universe, tickers: Sequence[str]) -> Universe:
     return replace(own, notes=(*universe.notes, what, *_without_sector(universe.name, own.sectors)))
 
 
-def _checked(line: Listed, path: Path) -> str:
+def _ticker(text: str, place: str, path: Path) -> str:
     try:
-        return checked_ticker(line.ticker)
+        return checked_ticker(text)
     except ValueError as error:
-        _refuse(path, line.place, plain_reason(error))
+        _refuse(path, place, plain_reason(error))
 
 
 def _current(ticker: str, renamed: Mapping[str, str]) -> str:

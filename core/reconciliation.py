@@ -30,6 +30,8 @@ class AccountState(Struct, frozen=True, kw_only=True):
         Shares that stops and targets of the engine's have sold since the last `settle`, at most, by symbol.
     notices : mapping of str to str
         What the broker lists that books nothing or is not understood, by its id.
+    incomplete : str
+        Why `shares` may lack some, with both figures; empty when they add up to what the account says of itself.
     """
 
     cash: Decimal
@@ -39,6 +41,7 @@ class AccountState(Struct, frozen=True, kw_only=True):
     restricted: str = ""
     fired: Mapping[str, Decimal] = field(default_factory=dict)
     notices: Mapping[str, str] = field(default_factory=dict)
+    incomplete: str = ""
 
 
 class Reconciliation(Struct, frozen=True, kw_only=True):

@@ -115,6 +115,10 @@ class Universe:
                     out[first:stop, column] = True
         return out
 
+    def strangers(self, symbols: Iterable[str]) -> tuple[str, ...]:
+        """Return those of the symbols that are not watched for the universe, in order."""
+        return tuple(sorted(set(symbols).difference(self.symbols)))
+
     def only(self, stocks: Iterable[str]) -> Universe:
         """Return the universe of these stocks alone, those without a sector in `Other`."""
         wanted = dict.fromkeys(stocks)

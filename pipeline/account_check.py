@@ -31,6 +31,8 @@ WHILE_HELD = timedelta(minutes=5) - timedelta(seconds=10)
 """A little less than the job's five minutes, so that a job which is a moment early does not wait for the next."""
 WHILE_FLAT = timedelta(hours=1) - timedelta(seconds=10)
 AN_HOUR_MAX = 12
+PUT_OFF_MAX = 3
+"""So often in a row an account whose shares do not add up is asked again before what it says is believed."""
 MESSAGES_KEPT_MAX = 1000
 
 
@@ -123,6 +125,7 @@ class AccountCheck:
         self._hour: tuple[datetime, int] = (since, 0)
         self._published: dict[str, None] = {}
         self._waiting: dict[str, str] = {}
+        self._put_off = 0
 
     @property
     def is_clean(self) -> bool:
@@ -156,6 +159,14 @@ class AccountCheck:
         self._count(as_of)
         self._in_doubt = True  # until it is done
         account = self._source.account_state()
+        if account.incomplete and self._put_off < PUT_OFF_MAX:
+            self._put_off += 1
+            told = (
+                f"{account.incomplete}: nothing is concluded from it, and it is asked again with the next step."
+            )
+            notes = (told,) if self._put_off == 1 else ()
+            return Checked(portfolio=under_conditions(portfolio, portfolio.account), notes=notes)
+        self._put_off = 0
         done = self._compared(portfolio, account, view)
         self._signs, self._day = self._source.signs(), market_date(as_of)
         self._in_doubt = bool(self._waiting or (self.last and self.last.differences))

@@ -12,8 +12,12 @@ from adapters.alpaca.orders import foreign_order, number, readable
 from adapters.alpaca.pre_trade_rules import restriction_of
 from adapters.alpaca.shares_there import fired_shares
 from adapters.alpaca.trade_updates import TradeUpdates
-from adapters.alpaca.trading_client import AlpacaApi
+from adapters.alpaca.trading_client import AlpacaApi, JsonObject, JsonObjects
 from core.reconciliation import AccountState
+from core.trading import ZERO
+
+UNLISTED_MAX = Decimal("0.05")
+"""Share of what an account says it holds that may be missing of its list: prices move between two requests."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,7 @@ class AlpacaAccount:
             restricted=restriction_of(account),
             fired=fired_shares(self.api, self.tracker),
             notices=self.activities.notices,
+            incomplete=_incomplete(account, rows),
         )
 
     def signs(self) -> Hashable:
@@ -47,3 +52,12 @@ class AlpacaAccount:
             tuple(self.activities.notices),
             self.stream is not None and self.stream.connected,
         )
+
+
+def _incomplete(account: JsonObject, rows: JsonObjects) -> str:
+    """Return why a list of positions may lack some; empty when it adds up to what the account says it holds."""
+    worth = number(account, "long_market_value")
+    listed = sum((max(number(row, "market_value"), ZERO) for row in rows), ZERO)
+    if worth - listed <= UNLISTED_MAX * worth:
+        return ""
+    return f"Alpaca's account says that it holds {worth:.2f} USD in shares and lists {listed:.2f} USD of them"

@@ -33,6 +33,8 @@ class SourceRequest:
         Whether orders go to the built-in paper broker: only that one may see simulated or recorded prices.
     said_actions : sequence of CorporateAction
         What a person said of corporate actions.
+    watched : sequence of str
+        Symbols outside the universe that are held: their bars and prices are wanted, and they never belong.
     session : requests.Session or None
         For tests only: what yfinance asks through.
     folder : Path
@@ -46,8 +48,14 @@ class SourceRequest:
     route_is_builtin: bool
     now: datetime
     said_actions: Sequence[CorporateAction] = ()
+    watched: Sequence[str] = ()
     session: Any = field(default=None, repr=False)
     folder: Path = FOLDER
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """All that bars are wanted of, each once."""
+        return tuple(dict.fromkeys((*self.universe.symbols, *self.watched)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +87,7 @@ def choose_source(request: SourceRequest) -> ChosenSource:
         )
     made = entry.from_parts(request) if plugin.is_built_in else _own(plugin, entry, request)
     chosen = made if isinstance(made, ChosenSource) else ChosenSource(source=made)
-    if not (request.universe.is_dated or request.universe.aliases):
+    if not (request.universe.is_dated or request.universe.aliases or request.watched):
         return chosen
     return replace(chosen, source=UniverseSource(chosen.source, request.universe))
 

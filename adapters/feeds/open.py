@@ -75,7 +75,7 @@ def open_feed(
         feed = DailyFeed(
             source,
             calendar,
-            request.universe.symbols,
+            request.symbols,
             settings,
             headlines=headlines(chosen, clock),
             said_actions=request.said_actions,
@@ -84,7 +84,7 @@ def open_feed(
         return OpenFeed(feed=feed, clock=clock, notes=chosen.notes)
     clock = ManualClock(end.closes_at) if clock.is_real_time else clock
     news = headlines(chosen, clock)
-    panel = source.bars(request.universe.symbols, FIRST_DAY, end.session)
+    panel = source.bars(request.symbols, FIRST_DAY, end.session)
     fixed = PanelFeed(
         panel, settings, calendar, source=source.name, headlines=news, source_notes=source_notes(source)
     )
@@ -110,7 +110,7 @@ def read_panel(request: SourceRequest, first: date, last: date | None) -> tuple[
     recorded = source.recorded_end()
     newest = recorded.session if recorded else request.now.date()
     last = min(newest, last or newest)
-    panel = source.bars(request.universe.symbols, first, last)
+    panel = source.bars(request.symbols, first, last)
     if not len(panel.sessions):
         raise RequestError(f"{source.name} has no bars from {first} to {last}.", status=422)
     feed = PanelFeed(

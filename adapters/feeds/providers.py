@@ -120,7 +120,7 @@ def _without_yahoo(request: SourceRequest, cached: CachedBars, error: DataError)
 def _is_fresh(cached: CachedBars, request: SourceRequest) -> bool:
     due = session_status(request.calendar, request.now, cached.publication_delay).session_due
     end: date = request.now.astimezone(UTC).date() if due is None else due.astype(object)
-    settings, symbols = request.settings, request.universe.symbols
+    settings, symbols = request.settings, request.symbols
     lacking = cached.lacking(symbols, end - timedelta(days=round(365.25 * settings.history_years)), end)
     return BENCHMARK not in lacking and not too_many_missing(len(lacking), len(symbols), settings)
 

@@ -19,7 +19,8 @@ class UniverseSource:
     """Implements `Source` for the stocks of one universe.
 
     A vendor that still has a renamed stock's past under the old ticker is asked for both: what the new one lacks
-    before the rename is read from the old.
+    before the rename is read from the old. A symbol that the universe does not know, such as one that was bought
+    under another universe and is still held, belongs in no session: it is watched and may be sold.
     """
 
     def __init__(self, source: Source, universe: Universe) -> None:
@@ -53,6 +54,8 @@ class UniverseSource:
                     array[lacking, new] = array[lacking, old]
             arrays = {name: array[:, : len(symbols)] for name, array in arrays.items()}
         member = self._universe.members(panel.sessions, symbols)
+        known = set(self._universe.symbols)
+        member[:, [symbol not in known for symbol in symbols]] = False
         return replace(panel, symbols=tuple(symbols), member=member, **arrays)
 
     def quotes(self, symbols: Sequence[str], at: datetime) -> Mapping[str, Quote]:

@@ -7,14 +7,30 @@ from backtest.app.strategies import full_window_row
 from config.loader import read_profile
 from config.trading import TradingSettings
 from core.types import BarPanel
+from models.ranker.samples import STOCKS_MIN
+from models.ranker.walk_forward import fold_rows
 
 
-def caveats_of(spec: BacktestSpec, trading: TradingSettings, panel: BarPanel, first: int) -> tuple[str, ...]:
-    """Return all that speaks against a run whose first decision lies at row `first`."""
+def caveats_of(
+    spec: BacktestSpec, trading: TradingSettings, panel: BarPanel, rows: tuple[int, int], rankers: int
+) -> tuple[str, ...]:
+    """Return all that speaks against a run whose first and last decision lie at `rows`."""
     return (
         *profile_caveats(spec, trading.profile),
         *remote_caveats(trading),
-        *window_caveats(panel, trading, first),
+        *window_caveats(panel, trading, rows[0]),
+        *ranker_caveats(len(fold_rows(panel, *rows, spec.retrain_sessions)), rankers),
+    )
+
+
+def ranker_caveats(wanted: int, trained: int) -> tuple[str, ...]:
+    """Say how many rankers of the walk-forward there are not: their windows had too little to learn from."""
+    if trained >= wanted:
+        return ()
+    return (
+        f"{wanted - trained} of {wanted} rankers were not trained: their windows had fewer than {STOCKS_MIN} "
+        "members with bars, or too few days of them. The ranker before them votes on; where there is none, the "
+        "ranker's agent abstains.",
     )
 
 

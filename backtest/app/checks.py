@@ -44,7 +44,7 @@ from core.types import BarPanel, StepReport
 from models.factors.store import FactorStore
 from models.ranker.artefact import QuantArtefact
 from models.ranker.registry import StoredRanker
-from models.ranker.walk_forward import fold_rows, fold_task, train_fold
+from models.ranker.walk_forward import fold_rows, fold_task, train_fold_if_enough
 from models.rl.ensemble import EnsembleProvider
 from models.sentiment.lexicon import Lexicon
 from models.sentiment.tone_cache import SentimentCache
@@ -118,7 +118,14 @@ def replay_recorded(decision_id: str, spec: BacktestSpec, environment: Environme
     scores, factors = _sentiment_scores(trading.sentiment), FactorStore(trading.universe.sector_etf_of)
     return replay(
         recorded,
-        feed=_feed(with_feed(environment, spec.feed, spec.folder), chosen, scores, now, spec.folder),
+        feed=_feed(
+            with_feed(environment, spec.feed, spec.folder),
+            chosen,
+            scores,
+            now,
+            spec.folder,
+            trading.universe.strangers(recorded.report.plan.portfolio.positions),
+        ),
         team=assemble_team(
             trading,
             StoredRanker(environment.artefact_dir),
@@ -156,12 +163,18 @@ def _until(
     trading = settings_of(spec).trading
     place = fold_rows(panel, row, row, spec.retrain_sessions)[0]
     table = FactorStore(trading.universe.sector_etf_of).history(panel)
-    newest = train_fold(fold_task(panel, table, trading.quant, place))
-    return backtest_engine.ledger.dump() + b"\n" + json.dumps(["models", place, newest.model_id]).encode()
+    newest = train_fold_if_enough(fold_task(panel, table, trading.quant, place))
+    made = json.dumps(["models", place, newest.model_id if newest else None])
+    return backtest_engine.ledger.dump() + b"\n" + made.encode()
 
 
 def _feed(
-    environment: Environment, chosen: Settings, scores: SentimentCache, now: datetime, folder: Path
+    environment: Environment,
+    chosen: Settings,
+    scores: SentimentCache,
+    now: datetime,
+    folder: Path,
+    watched: tuple[str, ...],
 ) -> Feed:
     """Give the daemon's feed; of news, those that the source itself invents."""
 
@@ -176,6 +189,7 @@ def _feed(
         calendar=NyseCalendar(),
         route_is_builtin=True,
         now=now,
+        watched=watched,
         folder=folder,
     )
     return open_feed(request, ManualClock(now), headlines).feed

@@ -17,6 +17,7 @@ from backtest.progress import StageProgress, no_stage_progress
 from backtest.to_json import plain
 from config.environment import Environment
 from config.loader import digest
+from config.universe import read_universe
 from models.ranker.artefact import QuantArtefact
 
 UNIVERSE, MISSING_MAX = "trading.universe", "trading.data.missing_symbols_max_pct"
@@ -60,14 +61,13 @@ def compare_universes(
         A dated universe.
     fixed_feed : str
         Where the fixed names' bars are; empty for the specification's feed.
+
+    Raises
+    ------
+    core.errors.SettingsError
+        Before any run: for a universe without dates, whose members of a day nobody knows.
     """
-    last = str(spec.end or now.date())
-    universes = (
-        ("the fixed names", "default", fixed_feed or spec.feed),
-        (f"{dated}: members of {last}", f"{dated}@{last}", spec.feed),
-        (f"{dated}: members of the day", dated, spec.feed),
-    )
-    for words, name, feed in universes:
+    for words, name, feed in _universes(spec, dated, str(spec.end or now.date()), fixed_feed):
         # the fixed names need not all be in the feed: what is there is traded, and the report says the share
         changes = {**spec.changes, UNIVERSE: name, MISSING_MAX: 1.0}
         chosen = replace(spec, feed=feed, changes=changes)
@@ -87,6 +87,17 @@ def compare_universes(
                 yield HindsightRow(
                     universe=words, strategy=YARDSTICK, performance=window.table[YARDSTICK], **span
                 )
+
+
+def _universes(spec: BacktestSpec, dated: str, last: str, fixed_feed: str) -> Sequence[tuple[str, str, str]]:
+    """Return each universe in words, by name, and the feed with its bars."""
+    of_last = f"{dated}@{last}"
+    read_universe(of_last, spec.folder)
+    return (
+        ("the fixed names", "default", fixed_feed or spec.feed),
+        (f"{dated}: members of {last}", of_last, spec.feed),
+        (f"{dated}: members of the day", dated, spec.feed),
+    )
 
 
 def as_json_object(row: HindsightRow) -> dict[str, Any]:

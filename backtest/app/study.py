@@ -146,7 +146,7 @@ def measure(
             config_digest=digest(chosen.trading, chosen.risk),
             seen=seen_span(spec, chosen.trading.profile),
             universe=coverage_of(chosen.trading.universe.name, chosen.trading.universe.is_dated, market),
-            caveats=caveats_of(spec, chosen.trading, panel, first),
+            caveats=caveats_of(spec, chosen.trading, panel, (first, last), len(artefacts)),
             intraday_coverage=_coverage(spec, panel, chosen, first, last),
         ),
         run,

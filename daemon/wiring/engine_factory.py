@@ -191,6 +191,7 @@ class EngineFactory:
             route_is_builtin=self.route is OrderRoute.PAPER_BUILTIN,
             now=self.clock.now(),
             said_actions=[said.as_action() for said in self.trading.corporate_actions],
+            watched=self._held_strangers(),
             folder=self.folder,
         )
 
@@ -207,6 +208,11 @@ class EngineFactory:
         opened = open_feed(self.source_request(), self.clock, headlines, self.brokers.clock_offset(self.clock))
         self._source_notes += [note for note in opened.notes if note not in self._source_notes]
         return opened.feed, opened.clock
+
+    def _held_strangers(self) -> tuple[str, ...]:
+        """Return what was bought under another universe and is still held: somebody must watch its stops."""
+        portfolio = self.open_ledger().portfolio()
+        return self.trading.universe.strangers(portfolio.positions) if portfolio else ()
 
     def _refresh_limits(self) -> tuple[str, ...]:
         if not self.limits.refresh():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import structlog
 
+from config.universe_file import few
 from core.times import market_date
 from core.universe import Universe
 from daemon.engine_service import EngineService
@@ -24,12 +25,19 @@ from pipeline.engine import Engine
 log = structlog.get_logger("start")
 
 
-def degraded(engines: EngineFactory, scheduler: JobScheduler, notifications: NotificationService) -> list[str]:
+def degraded(
+    engines: EngineFactory,
+    scheduler: JobScheduler,
+    notifications: NotificationService,
+    engine: Engine | None,
+) -> list[str]:
     """Return what is missing or fallen back, in words."""
+    held = engine.portfolio.positions if engine else ()
     return [
         *(f"environment: {what}" for what in engines.environment.unknown),
         *engines.trading.universe.notes,
         *without_members(engines.trading.universe, engines.clock.now()),
+        *held_outside(engines.trading.universe, held, engines.clock.now()),
         *engines.notes(),
         *engines.brokers.notes(),
         *scheduler.faults,
@@ -54,6 +62,21 @@ def without_members(universe: Universe, now: datetime) -> list[str]:
     return [
         f"universe {universe.name}: none of its {len(universe.stocks)} stocks belongs to it today, so nothing is "
         "bought: mend its dates, or choose another universe"
+    ]
+
+
+def held_outside(universe: Universe, held: Collection[str], now: datetime) -> list[str]:
+    """Say what is held and does not belong to the universe today: it left, or another universe was chosen."""
+    stocks = sorted(set(held).intersection(universe.stocks))
+    today = np.array([market_date(now)], dtype="datetime64[D]")
+    belongs = universe.members(today, stocks)[0]
+    left = [stock for stock, stays in zip(stocks, belongs, strict=True) if not stays]
+    left = sorted({*left, *set(held).difference(universe.stocks)})
+    if not left:
+        return []
+    return [
+        f"universe {universe.name}: held, and not of it today: {few(left)}. Exit rules hold for it and it may be "
+        "sold; it is not ranked and not bought again. POST /sell sells one now"
     ]
 
 
@@ -85,7 +108,7 @@ def encode_status(
     return status_bytes(
         service,
         models=models,
-        degraded=lambda: degraded(engines, scheduler, notifications),
+        degraded=lambda: degraded(engines, scheduler, notifications, service.engine),
         settings={
             "profile": engines.trading.profile,
             "broker_mode": engines.trading.broker.mode,

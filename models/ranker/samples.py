@@ -18,6 +18,10 @@ SESSIONS_MIN = 120
 MISSING_FACTORS_MAX = 3
 
 
+class TooFewSamples(DataError):
+    """A window has too little to learn from: a walk-forward goes on without this ranker."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Samples:
     """One sample a stock and session.
@@ -80,7 +84,7 @@ def training_samples(bars: BarPanel, table: FactorTable, settings: QuantSettings
 
     Raises
     ------
-    DataError
+    TooFewSamples
         When there is too little history.
     """
     close = bars.close[: last_row + 1]
@@ -88,7 +92,7 @@ def training_samples(bars: BarPanel, table: FactorTable, settings: QuantSettings
     last = last_row - settings.purge_sessions - 1
     first = int(np.searchsorted(sessions, _months_before(sessions[-1], settings.window_months)))
     if last - first + 1 < SESSIONS_MIN:
-        raise DataError(
+        raise TooFewSamples(
             f"The ranker's window has {max(0, last - first + 1)} sessions with known labels, "
             f"{SESSIONS_MIN} are needed.",
             hint="Give the feed more history.",
@@ -102,9 +106,10 @@ def training_samples(bars: BarPanel, table: FactorTable, settings: QuantSettings
     rows, columns = np.nonzero(chosen)
     if not rows.size:
         most = int(np.isfinite(forward).sum(axis=1).max())
-        raise DataError(
+        raise TooFewSamples(
             f"No session of the window has {STOCKS_MIN} stocks to rank; the most had {most}.",
-            hint="The ranker needs a universe of more stocks; where it has them, check the feed's bars.",
+            hint="The ranker needs a universe of more stocks; where it has them, check the feed's bars and the "
+            "universe's dates.",
         )
     days = rows + first
     ends = int(days[-1]) + settings.horizon_sessions

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config.trading import QuantSettings
-from core.errors import DataError
 from core.types import BarPanel, Floats
 from models.factors.store import FactorTable
 from models.factors.table import FACTOR_NAMES
@@ -20,7 +19,7 @@ from models.ranker.artefact import VERSION, DailyFigures, QuantArtefact, Trainin
 from models.ranker.calibration import Calibration, fit_calibration
 from models.ranker.folds import Fold, purged_folds
 from models.ranker.metrics import OutOfSample, daily_scores, summary
-from models.ranker.samples import Samples, training_samples
+from models.ranker.samples import Samples, TooFewSamples, training_samples
 
 OnProgress = Callable[[float, str], None]
 
@@ -91,13 +90,13 @@ def train_ranker(
 
     Raises
     ------
-    DataError
+    TooFewSamples
         When there is too little history to train on.
     """
     samples = training_samples(bars, table, settings, last_row)
     folds = purged_folds(samples.day, settings.calibration_folds, settings.purge_sessions)
     if len(folds) < 2 or any(len(np.unique(samples.y[fold.train])) < 2 for fold in folds):
-        raise DataError(
+        raise TooFewSamples(
             "The ranker's window is too short to hold purged folds.", hint="Give the feed more history."
         )
     tasks = [_task(samples, fold.train, samples.X[fold.test], settings) for fold in folds]

@@ -12,6 +12,7 @@ from config.trading import QuantSettings
 from core.types import BarPanel
 from models.factors.store import FactorTable
 from models.ranker.artefact import QuantArtefact
+from models.ranker.samples import TooFewSamples
 from models.ranker.training import train_ranker
 
 EPOCH = np.datetime64("2000-01-03")
@@ -68,6 +69,14 @@ def train_fold(task: FoldTask) -> QuantArtefact:
     return train_ranker(task.bars, task.table, task.settings, len(task.bars.sessions) - 1)
 
 
+def train_fold_if_enough(task: FoldTask) -> QuantArtefact | None:
+    """Train one fold's ranker; None where its window has too little to learn from."""
+    try:
+        return train_fold(task)
+    except TooFewSamples:
+        return None
+
+
 def walk_forward(
     bars: BarPanel,
     table: FactorTable,
@@ -77,6 +86,9 @@ def walk_forward(
     progress: Callable[[int, int], None] = lambda done, of: None,  # noqa: ARG005  # the shape of a progress
 ) -> tuple[QuantArtefact, ...]:
     """Train at each row; the same artefacts whether one after the other or side by side.
+
+    A row whose window has too little to learn from (a universe of three stocks, or one whose first members came
+    later) has no ranker: the one before it stays, and before the first the ranker's agent abstains.
 
     Parameters
     ----------
@@ -88,10 +100,10 @@ def walk_forward(
     if executor is None:
         out = []
         for row in rows:
-            out.append(train_fold(fold_task(bars, table, settings, row)))
+            out.append(train_fold_if_enough(fold_task(bars, table, settings, row)))
             progress(len(out), len(rows))
-        return tuple(out)
-    futures = [executor.submit(train_fold, fold_task(bars, table, settings, row)) for row in rows]
+        return tuple(artefact for artefact in out if artefact is not None)
+    futures = [executor.submit(train_fold_if_enough, fold_task(bars, table, settings, row)) for row in rows]
     for done, _ in enumerate(as_completed(futures), start=1):
         progress(done, len(rows))
-    return tuple(future.result() for future in futures)
+    return tuple(artefact for future in futures if (artefact := future.result()) is not None)

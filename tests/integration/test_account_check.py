@@ -14,6 +14,7 @@ from core.cycles import FLATTEN, RISK_CHECK, SETTLE
 from core.errors import RequestError
 from core.orders import BY_HAND
 from core.types import CashKind, OrderStatus, TradingState
+from pipeline.account_check import PUT_OFF_MAX
 from pipeline.reconciliation import recover, take_over_named
 from tests.account_engine import AccountEngine, account_engine
 from tests.servers.alpaca_broker_faults import FaultPlan, Scripted
@@ -328,3 +329,22 @@ def test_what_came_over_a_weekend_is_booked_though_the_first_step_after_it_fails
     movements = made.step().cash_movements
     assert [moved.amount for moved in movements] == [Decimal("1234.56")]
     assert standing(made) == CLEAN
+
+
+@pytest.mark.parametrize("looks", [1, 3, 4])
+def test_a_list_of_positions_that_lacks_what_the_account_holds_is_asked_again_before_it_is_believed(
+    looks: int, made: AccountEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as partial:
+        partial.setattr(made.api, "positions", list)
+        told: list[str] = []
+        for _ in range(looks):
+            made.tick(minutes=5)
+            told += made.step().notes
+    believed = looks > PUT_OFF_MAX
+    assert ("AAPL" in made.engine.portfolio.account.frozen) is believed
+    assert (made.held("AAPL") == 0) is believed
+    assert sum("lists 0.00 USD of them" in note for note in told) == 1
+    made.tick(minutes=5)
+    made.step()
+    assert made.held("AAPL") == 100 and standing(made) == CLEAN

@@ -115,6 +115,15 @@ def test_an_agent_is_asked_of_watched_and_held_stocks_with_fresh_bars(
     assert [sorted(asked) for asked in market.asked] == [sorted((wanted - stale) - {"TSLA"})]
 
 
+def test_what_counts_as_evidence_is_said_of_members_of_the_day_with_fresh_bars() -> None:
+    member = PANEL.member.copy()
+    member[:, PANEL.column["JPM"]] = False
+    seen = replace(view(stale={"XOM": "old"}), bars=replace(PANEL, member=member))
+    market = Speaker("market")
+    assert {(signal.agent, signal.symbol) for signal in team_of([market]).say(seen)} == {("market", "AAPL")}
+    assert market.asked == [["AAPL"]]
+
+
 def test_only_watched_stocks_become_candidates_and_the_first_to_say_something_is_kept() -> None:
     sector_stocks = MarketAnalysis(candidates=("KO", "AAPL"), models={"market": "m"}, targets={"AAPL": 0.1})
     momentum = MarketAnalysis(candidates=("XOM",), models={"momentum": "n"}, targets={"XOM": 0.2})

@@ -13,6 +13,7 @@ from analysis.capital import CapitalRule
 from analysis.evidence import Evidence
 from analysis.scorekeeper import ScoreState, SessionSeen, close_session
 from analysis.scores import (
+    excess_by_name,
     mean_with_interval,
     returns_by_name,
     scoreboard,
@@ -74,6 +75,21 @@ def test_deposits_are_no_returns_and_the_first_close_has_none() -> None:
     assert returns_by_name(closes) == {
         "account": {"2024-01-03": pytest.approx(0.10), "2024-01-04": pytest.approx(-0.10)}
     }
+
+
+def test_a_book_that_missed_sessions_is_held_against_the_yardstick_over_as_many() -> None:
+    equity = {"02": (100.0, 100.0), "03": (102.0, None), "04": (104.04, 104.04), "05": (104.04, 105.0804)}
+    closes = [
+        SessionClose(session=f"2024-01-{day}", name=name, equity=worth)
+        for day, both in equity.items()
+        for name, worth in zip(("baseline", "runbook"), both, strict=True)
+        if worth is not None
+    ]
+    found = excess_by_name(closes)
+    assert found["runbook"] == pytest.approx([0.0, 0.01])
+    assert found["baseline"] == pytest.approx([0.0, 0.0, 0.0])
+    assert not len(found["nobody"])
+    assert not excess_by_name([close for close in closes if close.name == "runbook"])["runbook"].size
 
 
 def test_the_scoreboard_says_of_each_what_is_known() -> None:

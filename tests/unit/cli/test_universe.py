@@ -53,3 +53,9 @@ def test_hindsight_is_a_table_of_strategies_by_universe() -> None:
         ["0.50", "-"],
     ]
     assert "know today" in str(note)
+
+
+def test_hindsight_of_a_universe_without_dates_is_refused_before_any_run(tmp_path: Path) -> None:
+    made = run("hindsight", "sp500", "--feed", "parquet:/nowhere.parquet", state=tmp_path)
+    assert made.returncode == 2
+    assert "sp500 has no dates" in made.stderr

@@ -169,6 +169,10 @@ def test_a_file_of_ones_own_wins_over_an_index(folder: Path) -> None:
         ("a.csv", "ticker,sector,etf\nKO,Food, drinks,XLP\n", "line 2: XLP is more than the first line has"),
         ("a.csv", "", "has the columns none"),
         ("a.csv", "ticker,sector,etf\nKO,Food,XLP\nPEP,Food,PBJ\n", "Food has two ETFs, XLP and PBJ"),
+        ("a.csv", "ticker,sector,etf\nKO,Food,the fund\n", "line 2: 'the fund' is not a ticker"),
+        ("a.csv", "ticker,ticker\nKO,PEP\n", "has a column twice: ticker, ticker"),
+        ("a.json", '{"stocks": ["KO"], "aliases": [{"old": "F B", "new": "KO", "date": "2022-06-09"}]}',
+         "aliases.0.old: 'F B' is not a ticker"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_file_is_named(folder: Path, name: str, text: str, words: str) -> None:
@@ -197,3 +201,19 @@ def test_a_watchlist_has_each_stock_once_in_whatever_spelling(folder: Path) -> N
 def test_a_universe_that_is_no_name_is_told_as_that(folder: Path) -> None:
     with pytest.raises(SettingsError, match="universe: 7 is no name"):
         set_trading(folder, universe=7)
+
+
+@pytest.mark.parametrize("name", ["../mine", "mine/own", "", "x" * 300, "sp500@"])
+def test_what_is_no_name_of_a_universe_is_told_as_that(folder: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match="is no name of a universe"):
+        read_universe(name, folder)
+
+
+def test_the_members_of_a_day_are_known_only_of_a_universe_with_dates(folder: Path) -> None:
+    dated = "ticker,from,to\nAA,2019-01-01,2019-06-30\nBB,2019-03-01,\n"
+    own(folder, "dated.csv", dated)
+    assert read_universe("dated@2019-02-01", folder).stocks == ("AA",)
+    assert read_universe("dated@2020-02-01", folder).stocks == ("BB",)
+    assert not read_universe("dated@2020-02-01", folder).is_dated
+    with pytest.raises(SettingsError, match="sp500 has no dates, so who belonged on that day is not known"):
+        read_universe("sp500@2019-02-01", folder)

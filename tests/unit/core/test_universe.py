@@ -44,3 +44,7 @@ def test_only_keeps_sectors_and_dates_and_puts_strangers_in_other() -> None:
 def test_symbols_are_each_once_where_a_fund_is_itself_traded() -> None:
     own = Universe(name="t", source="t", sectors={"One": Sector("ETF", ("A", "ETF", BENCHMARK))})
     assert own.symbols == ("A", "ETF", BENCHMARK)
+
+
+def test_a_stranger_is_what_nobody_watches_for_the_universe() -> None:
+    assert universe({}).strangers(["Z", "A", BENCHMARK, "ETF", "Y", "Z"]) == ("Y", "Z")

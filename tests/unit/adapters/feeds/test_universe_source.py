@@ -118,3 +118,10 @@ def test_only_members_with_fresh_bars_may_be_entered_and_only_they_count_as_miss
 def test_a_view_before_any_bar_has_none_to_enter() -> None:
     view = PanelFeed(PANEL, DataSettings(), NyseCalendar(), source="t").view(datetime(2021, 1, 4, tzinfo=UTC))
     assert view.eligible(PANEL.symbols) == ()
+
+
+def test_what_the_universe_does_not_know_is_watched_and_never_belongs() -> None:
+    panel = UniverseSource(Recorded(), universe()).bars(("META", "FB", "SPY"), DAY[0], DAY[-1])
+    assert not panel.member[:, 1].any()
+    assert panel.member[:, [0, 2]].all()
+    assert (panel.close[:30, 1] == PANEL.close[:30, PANEL.column["FB"]]).all()

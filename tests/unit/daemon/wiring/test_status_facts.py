@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 from core.universe import Sector, Span, Universe
 from daemon.log_stream import LogStream
-from daemon.wiring.status_facts import lost_log, without_members
+from daemon.wiring.status_facts import held_outside, lost_log, without_members
 
 
 def test_a_log_that_was_lost_is_told_with_how_much_of_it() -> None:
@@ -36,3 +36,15 @@ def test_a_universe_to_which_no_stock_belongs_today_is_told() -> None:
     one = Universe(name="mine", source="t", sectors=sectors, membership={"AAPL": later["AAPL"]})
     assert without_members(one, noon) == []
     assert without_members(Universe(name="mine", source="t", sectors=sectors), noon) == []
+
+
+def test_what_is_held_and_left_the_universe_is_told() -> None:
+    noon = datetime(2025, 3, 3, 17, tzinfo=UTC)
+    left = {"AAPL": (Span(None, date(2025, 2, 28)),), "MSFT": (Span(None, date(2025, 3, 3)),)}
+    mine = Universe(
+        name="mine", source="t", sectors={"A": Sector("XLK", ("AAPL", "MSFT", "KO"))}, membership=left
+    )
+    (told,) = held_outside(mine, ["MSFT", "TSM", "AAPL", "KO"], noon)
+    assert told.startswith("universe mine: held, and not of it today: AAPL, TSM. Exit rules hold for it")
+    assert held_outside(mine, ["MSFT", "KO"], noon) == []
+    assert held_outside(mine, [], noon) == []
