@@ -46,14 +46,14 @@ def tighter(one: TradingState, other: TradingState) -> TradingState:
     return max(one, other, key=order.index)
 
 
-class Vote(Struct, frozen=True, kw_only=True):
+class Vote(Struct, frozen=True, kw_only=True, gc=False):
     """A signal with the weight it had in the decision (weights of one decision sum to 1)."""
 
     signal: Signal
     weight: float
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class Decision(Struct, frozen=True, kw_only=True, gc=False):
     """What the team wants for one symbol, and why.
 
     Attributes

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import sys
 from functools import cache
+
+ARROW_POOL = "ARROW_DEFAULT_MEMORY_POOL"
+
+
+def keep_little() -> None:
+    """Let Arrow take its memory from the C library, for this process and its children; before it is imported.
+
+    A pool of its own keeps what each thread once freed: a panel that is read or written each session left more
+    and more of it behind, and `release_memory` cannot reach it.
+    """
+    os.environ.setdefault(ARROW_POOL, "system")
 
 
 def resident_mb() -> float | None:
@@ -28,7 +40,7 @@ def release_memory() -> bool:
     threads that come and go, so a daemon would seem to grow with each piece of it.
     """
     gc.collect()
-    trim = _trim()
+    trim = _of_c_library("malloc_trim")
     if trim is None:
         return False
     trim(0)
@@ -36,7 +48,7 @@ def release_memory() -> bool:
 
 
 @cache
-def _trim() -> ctypes._NamedFuncPointer | None:
+def _of_c_library(name: str) -> ctypes._NamedFuncPointer | None:
     if not sys.platform.startswith("linux"):
         return None
-    return getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return getattr(ctypes.CDLL(None), name, None)

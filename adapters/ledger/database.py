@@ -98,7 +98,7 @@ class Database:
                     self._reader = _connect(f"{path.resolve().as_uri()}?mode=ro")
                 self._schema_version = _pragma(self._writer, "schema_version")
             except BaseException:
-                self._writer.close()
+                _close(self._reader, self._writer)
                 raise
             # one that nobody closed is closed when it is forgotten: Python 3.13 warns of it
             weakref.finalize(self, _close, self._reader, self._writer).atexit = False
@@ -186,7 +186,11 @@ def _connect(target: str) -> sqlite3.Connection:
         check_same_thread=False,
         uri=target.startswith("file:"),
     )
-    connection.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB}")
+    try:
+        connection.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB}")
+    except BaseException:  # it reads the header: a damaged file fails here
+        connection.close()
+        raise
     return connection
 
 

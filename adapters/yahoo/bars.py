@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from adapters.feeds.source import NoBarsError
 from adapters.yahoo.deadline import within
 from adapters.yahoo.frames import actions_of, answered, daily_tables, latest_prices, traded_closes
 from adapters.yahoo.log import captured_log, pandas_warnings_ignored
+from adapters.yahoo.vendor import load_yfinance
 from core.errors import DataError
 from core.plain_words import plain_message
 from core.tickers import with_dash
@@ -160,7 +160,7 @@ class YfinanceBars:
 
     def _limited(self, seconds: float, symbols: Sequence[str], query: Mapping[str, Any]) -> Any:
         """Ask once, for at most `seconds`: yfinance waits 30 s for cookies whatever its timeout is."""
-        vendor = _vendor(self._vendor_folder)  # first: importing it puts its own filter before ours
+        vendor = load_yfinance(self._vendor_folder)  # first: importing it puts its own filter before ours
         with pandas_warnings_ignored():
             return within(seconds, lambda: self._download(vendor, symbols, query), what="Yahoo")
 
@@ -207,15 +207,3 @@ def _last_days(at: datetime) -> dict[str, Any]:
     day = at.astimezone(UTC).date()
     start, end = day - timedelta(days=10), day + timedelta(days=1)
     return {"start": start.isoformat(), "end": end.isoformat(), "interval": "1d", "auto_adjust": False}
-
-
-@cache
-def _vendor(folder: Path) -> Any:
-    # heavy: imported at first use (0.6 s)
-    import multitasking  # type: ignore[import-untyped]  # noqa: PLC0415  # ships no types
-    import yfinance  # noqa: PLC0415
-
-    folder.mkdir(parents=True, exist_ok=True)
-    yfinance.set_tz_cache_location(str(folder))
-    multitasking.set_daemon(True)  # a download given up on must not hold up the process's exit
-    return yfinance

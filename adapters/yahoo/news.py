@@ -10,9 +10,9 @@ from typing import Any
 import requests
 
 from adapters.news.text import clean
-from adapters.yahoo.bars import _vendor  # yfinance's one home
 from adapters.yahoo.deadline import within
 from adapters.yahoo.log import captured_log, pandas_warnings_ignored
+from adapters.yahoo.vendor import load_yfinance
 from core.errors import DataError
 from core.plain_words import plain_reason
 from core.tickers import spelt, with_dash
@@ -77,7 +77,7 @@ class YfinanceNews:
         return sorted(found.values(), key=lambda item: (item.published_at, item.text))
 
     def _ask(self, symbol: str) -> list[Any]:
-        vendor = _vendor(self._vendor_folder)
+        vendor = load_yfinance(self._vendor_folder)
 
         def ask() -> Any:
             with captured_log() as messages:
