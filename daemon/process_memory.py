@@ -12,12 +12,15 @@ ARROW_POOL = "ARROW_DEFAULT_MEMORY_POOL"
 
 
 def keep_little() -> None:
-    """Let Arrow take its memory from the C library, for this process and its children; before it is imported.
+    """Let Arrow take its memory from the C library, in this process and its children.
 
     A pool of its own keeps what each thread once freed: a panel that is read or written each session left more
     and more of it behind, and `release_memory` cannot reach it.
     """
-    os.environ.setdefault(ARROW_POOL, "system")
+    os.environ.setdefault(ARROW_POOL, "system")  # read when it is imported
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None:
+        arrow.set_memory_pool(arrow.system_memory_pool())
 
 
 def resident_mb() -> float | None:
