@@ -252,6 +252,8 @@ class StepReport(Struct, frozen=True, kw_only=True):
         Why the feed as a whole could not be trusted; empty when it could.
     notes : tuple of str
         What was degraded.
+    watched : tuple of str or UNSET
+        Symbols of the view that the universe does not know, since something held them when the engine was built.
     cash_movements : tuple of CashMovement
         Cash booked without a trade.
     actions : tuple of CorporateAction
@@ -270,5 +272,6 @@ class StepReport(Struct, frozen=True, kw_only=True):
     stale: Mapping[str, str] = field(default_factory=dict)
     feed_fault: str = ""
     notes: tuple[str, ...] = ()
+    watched: tuple[str, ...] | UnsetType = UNSET
     cash_movements: tuple[CashMovement, ...] = ()
     actions: tuple[CorporateAction, ...] = ()
