@@ -67,12 +67,12 @@ def why_missing(view: MarketView, ranked: Collection[str], otherwise: str) -> Ca
     ranked : collection of str
         The stocks that the agent compares.
     """
-    belonging, stocks = set(view.eligible(ranked)), set(ranked)
+    stocks = set(ranked)
 
     def reason(symbol: str) -> str:
         if symbol not in stocks:
             return NOT_RANKED
-        return otherwise if symbol in belonging or symbol in view.stale else NO_MEMBER
+        return otherwise if symbol in view.stale or view.eligible((symbol,)) else NO_MEMBER
 
     return reason
 

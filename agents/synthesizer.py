@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from msgspec import UNSET
@@ -84,14 +83,16 @@ class Synthesizer:
             return hold_targets(analysis, portfolio, cycle, self._settings)
         if self._settings.allocation != "votes" and cycle.kind.allocates:
             return ()  # the agent that sizes the portfolio abstained: votes have no weight in its place
-        counted, signals = analysis.counted, defaultdict(list)
-        for signal in analysis.signals:
-            signals[signal.symbol].append(signal)
+        counted = analysis.counted
         if counted is not UNSET:
             weights = {agent: weight for agent, weight in weights.items() if agent in counted}
         symbols = {*analysis.candidates, *cycle.symbols, *portfolio.positions}
         if cycle.symbols:
             symbols &= set(cycle.symbols)
+        signals: dict[str, list[Signal]] = {symbol: [] for symbol in symbols}
+        for signal in analysis.signals:  # of thousands of stocks few are decided on
+            if signal.symbol in signals:
+                signals[signal.symbol].append(signal)
         return tuple(
             self._decide_one(
                 symbol,
@@ -151,14 +152,15 @@ def hold_targets(
 
     Other agents' signals are shown as votes without weight: they explain, they do not decide.
     """
-    votes = defaultdict(list)
-    for signal in analysis.signals:
-        votes[signal.symbol].append(Vote(signal=signal, weight=0.0))
     targets = analysis.targets
     large = {symbol for symbol, target in targets.items() if target >= settings.entry_weight_min_pct}
     symbols = {*large, *portfolio.positions}
     if cycle.symbols:
         symbols &= set(cycle.symbols)
+    votes: dict[str, list[Vote]] = {symbol: [] for symbol in symbols}
+    for signal in analysis.signals:
+        if signal.symbol in votes:
+            votes[signal.symbol].append(Vote(signal=signal, weight=0.0))
     return tuple(
         _held_at(
             symbol,

@@ -87,9 +87,9 @@ def missed_stretches(
 
 def doubts(steps: Sequence[StepReport], opens_at: datetime, closes_at: datetime) -> Iterator[str]:
     """Name what was decided on a faulty feed, and what was left out as stale while the exchange was open."""
-    faulty = [step for step in steps if step.feed_fault]
-    if faulty:
-        yield f"{len(faulty)} steps on a feed that could not be trusted: {faulty[0].feed_fault}"
+    faults = [step.feed_fault for step in steps if step.feed_fault]
+    if faults:
+        yield f"{len(faults)} steps on a feed that could not be trusted: {faults[0]}"
     stale: Counter[str] = Counter(
         symbol for step in steps if opens_at < step.as_of < closes_at for symbol in step.stale
     )

@@ -172,8 +172,8 @@ def dealt_targets(
             stands[:, name] = _drawn(stands, tradable, rng)
         at_open = _shares_at_open(holdings.held[session], open_[row], close[row])
         wished = sizes(row, stands, np.where(sized, wanted[session], at_open))
-        for name in np.flatnonzero((moved | sized) & kept).tolist():
-            _set(weights, stands[:, name], wished[:, name])
+        book, place = np.nonzero((stands != NOBODY) & (moved | sized) & kept)
+        weights[book, stands[book, place]] = wished[book, place]
         yield Target(row - 1, weights, resize_min)
 
 

@@ -140,5 +140,5 @@ def allowed_text(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> s
         return f"a list of: {allowed_text(schema.get('items', {}), definitions)}"
     if kind == "object" and "properties" in schema:
         return f"an object with {', '.join(schema['properties'])}"
-    bounds = [f"{sign} {schema[name]:g}" for name, sign in BOUNDS.items() if name in schema]
+    bounds = [f"{sign} {schema[name]:.10g}" for name, sign in BOUNDS.items() if name in schema]
     return " ".join((kind, ", ".join(bounds))).strip()

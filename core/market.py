@@ -246,14 +246,14 @@ class MarketView:
 
     def eligible(self, symbols: Iterable[str]) -> tuple[str, ...]:
         """Give those that may be entered: in the universe at the last session, with bars that are not stale."""
-        column, stale, member = self.bars.column, self.stale, self._members_now
-        return tuple(s for s in symbols if s not in stale and s in column and member[column[s]])
+        return tuple(filter(self._eligible_now.__contains__, symbols))
 
     @cached_property
-    def _members_now(self) -> Sequence[bool]:
-        """Say of each column whether it was in the universe at the last session; False where there is none."""
-        members: list[bool] = self.bars.member[-1].tolist() if self.row >= 0 else [False] * len(self.bars.symbols)
-        return members
+    def _eligible_now(self) -> frozenset[str]:
+        """Hold all that may be entered; nothing where there is no session."""
+        members: list[bool] = self.bars.member[-1].tolist() if self.row >= 0 else []
+        belonging = {symbol for symbol, belongs in zip(self.bars.symbols, members, strict=False) if belongs}
+        return frozenset(belonging.difference(self.stale))
 
     def price(self, symbol: str) -> float | None:
         """Give the newest price known: the quote, else the last close; None when there is none."""

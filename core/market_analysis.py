@@ -55,7 +55,7 @@ class SectorScore(Struct, frozen=True, kw_only=True):
     picks: tuple[str, ...] = ()
 
 
-class RankedStock(Struct, frozen=True, kw_only=True):
+class RankedStock(Struct, frozen=True, kw_only=True, gc=False):
     """A stock by the ranker.
 
     Attributes
@@ -90,7 +90,7 @@ class Signal(Struct, frozen=True, kw_only=True, gc=False):
     model_id: str = ""
 
 
-class Abstention(Struct, frozen=True, kw_only=True):
+class Abstention(Struct, frozen=True, kw_only=True, gc=False):
     """An agent without a signal, and why. Not a zero. Symbol `*` stands for all of them."""
 
     agent: str

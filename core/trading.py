@@ -46,14 +46,14 @@ def tighter(one: TradingState, other: TradingState) -> TradingState:
     return max(one, other, key=order.index)
 
 
-class Vote(Struct, frozen=True, kw_only=True):
+class Vote(Struct, frozen=True, kw_only=True, gc=False):
     """A signal with the weight it had in the decision (weights of one decision sum to 1)."""
 
     signal: Signal
     weight: float
 
 
-class Decision(Struct, frozen=True, kw_only=True):
+class Decision(Struct, frozen=True, kw_only=True, gc=False):
     """What the team wants for one symbol, and why.
 
     Attributes
@@ -252,6 +252,8 @@ class StepReport(Struct, frozen=True, kw_only=True):
         Why the feed as a whole could not be trusted; empty when it could.
     notes : tuple of str
         What was degraded.
+    watched : tuple of str or UNSET
+        Symbols of the view that the universe does not know, since something held them when the engine was built.
     cash_movements : tuple of CashMovement
         Cash booked without a trade.
     actions : tuple of CorporateAction
@@ -270,5 +272,6 @@ class StepReport(Struct, frozen=True, kw_only=True):
     stale: Mapping[str, str] = field(default_factory=dict)
     feed_fault: str = ""
     notes: tuple[str, ...] = ()
+    watched: tuple[str, ...] | UnsetType = UNSET
     cash_movements: tuple[CashMovement, ...] = ()
     actions: tuple[CorporateAction, ...] = ()

@@ -41,6 +41,8 @@ class EngineDependencies:
         Says which losses a purchase, or the sale of a part, would disallow for the tax.
     admit : callable
         Returns a cycle as it may run now: without entries where a person has to confirm them first.
+    watched : tuple of str
+        Symbols of the feed that the universe does not know; each report names them.
     """
 
     clock: Clock
@@ -62,3 +64,4 @@ class EngineDependencies:
     account_check: AccountCheck | NoAccountCheck = field(default_factory=NoAccountCheck)
     lots: TaxLots = field(default_factory=NullLots)
     admit: Callable[[Cycle], Cycle] = lambda cycle: cycle
+    watched: tuple[str, ...] = ()

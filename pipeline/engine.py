@@ -122,8 +122,7 @@ class Engine:
         """
         if cycle.as_of is not None:
             return what_if(self._parts, cycle, self._portfolio.equity)
-        parts = self._parts
-        cycle = parts.admit(cycle)
+        parts, cycle = self._parts, self._parts.admit(cycle)
         with parts.memory.during_step():
             alerts = tuple(parts.refresh_limits())
             view = self._last_view = parts.feed.view(parts.clock.now())
@@ -140,6 +139,7 @@ class Engine:
                 parts.config_digest(),
                 settlement=settlement,
                 notes=(*notes, *alerts, *found),
+                watched=parts.watched,
             )
             parts.ledger.record(report)
             parts.broker.acknowledge(settlement.ids)

@@ -24,7 +24,7 @@ def what_if(parts: EngineDependencies, cycle: Cycle, equity: Decimal) -> StepRep
         digest = parts.config_digest()
         empty, state = opening_portfolio(equity), TradingState.ACTIVE
         name, plan = decide(view, empty, parts.team, parts.risk, state, cycle, digest)
-        report = step_report(name, view, cycle, plan, digest, notes=past_view_notes(view))
+        report = step_report(name, view, cycle, plan, digest, notes=past_view_notes(view), watched=parts.watched)
         parts.ledger.record(report)
         return report
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from msgspec import UNSET
+
 from core.service import AnalysisReport
 from core.types import Cycle, MarketAnalysis, MarketView, Plan, Settlement, StepReport
 
@@ -19,6 +21,7 @@ def step_report(
     *,
     settlement: Settlement = NOTHING_SETTLED,
     notes: tuple[str, ...] = (),
+    watched: tuple[str, ...] = (),
 ) -> StepReport:
     """Return the record of a step: what it saw, what it was configured with, what it decided and booked."""
     return StepReport(
@@ -36,6 +39,7 @@ def step_report(
         notes=notes,
         cash_movements=settlement.cash_movements,
         actions=settlement.actions,
+        watched=watched or UNSET,
     )
 
 

@@ -148,9 +148,9 @@ class OrderTracker:
         return order is not None and not order.filled
 
     def _learn_legs(self) -> None:
-        """Find out once a process which orders' legs those of the last days are: a leg's name is Alpaca's own."""
+        """Find out which orders' legs those of the last days are: a leg's name is Alpaca's own."""
         for row in self.api.orders_since(_iso(self.since)):
-            self._note_group(str(row["client_order_id"]), row)
+            self._note_group(self._name_of(row), row)
         self._learnt = True
 
     def _note_group(self, client_order_id: str, row: JsonObject) -> None:
@@ -172,13 +172,22 @@ class OrderTracker:
         if row.get("order_class") == OCO and not row.get("legs"):
             row = self.api.order_by_id(str(row["id"])) or row
         filled = self._filled_of(client_order_id, row)
+        row, more = self._newest(client_order_id, row)
+        legs = [self._newest(client_order_id, leg) for leg in row.get("legs") or ()]
+        if legs:  # a person may have moved the stop of a group alone
+            row = {**row, "legs": [leg for leg, _ in legs]}
+        return TrackedOrder(row=row, filled=filled + more + sum((of_leg for _, of_leg in legs), ZERO))
+
+    def _newest(self, client_order_id: str, row: JsonObject) -> tuple[JsonObject, Decimal]:
+        """Give the last of what replaced an order, and what all after the first filled."""
+        filled = ZERO
         for _ in range(REPLACEMENTS_MAX):
             following = self.api.order_by_id(str(row["replaced_by"])) if row.get("replaced_by") else None
             if following is None:
                 break
             row = following
             filled += self._filled_of(client_order_id, row)
-        return TrackedOrder(row=row, filled=filled)
+        return row, filled
 
     def _filled_of(self, client_order_id: str, row: JsonObject) -> Decimal:
         """Give what an order and its legs filled, and learn under which of our names they are."""
@@ -233,7 +242,10 @@ class OrderTracker:
         """Read a fill; of an order that is not ours it is a foreign one."""
         order_id = str(row["order_id"])
         if order_id not in self._names:
-            self._names[order_id] = self._name(order_id)
+            name = self._names[order_id] = self._name(order_id)
+            if self.recorded(name) is None:  # it may be a leg of what came since the orders were asked for
+                self._learn_legs()
+                self._names[order_id] = self._name(order_id)
         record = self.recorded(self._names[order_id])
         if record is None:
             return foreign_fill(row)
@@ -250,7 +262,7 @@ class OrderTracker:
             row = replaced
         if row is not None:
             self._note_group(str(row["client_order_id"]), row)
-        return str(row["client_order_id"]) if row else ""
+        return self._names.get(str(row["id"]), str(row["client_order_id"])) if row else ""
 
     def _is_foreign(self, row: JsonObject, name: str) -> bool:
         return self.recorded(name) is None and self.recorded(self._name_of(row)) is None

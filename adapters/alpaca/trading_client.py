@@ -114,9 +114,9 @@ class AlpacaApi:
             page: JsonObjects = self._read(list, lambda: self._client.get("/orders", query))
             out |= {row["id"]: row for row in page}
             if len(page) < ORDERS_A_PAGE:
-                break
+                return list(out.values())
             query["after"] = page[-1]["submitted_at"]
-        return list(out.values())
+        raise BrokerError(f"Alpaca lists more than {PAGES_MAX * ORDERS_A_PAGE} orders.")
 
     def order(self, client_order_id: str) -> JsonObject | None:
         """Give an order by our name; None when Alpaca has none of it."""
@@ -129,13 +129,13 @@ class AlpacaApi:
 
     def activities(self, after: str) -> JsonObjects:
         """Give account activities of every type after a moment (ISO 8601), in the order of their ids."""
-        out: JsonObjects = []
+        out: dict[str, JsonObject] = {}  # pages may overlap
         query = {"after": after, "direction": "asc", "page_size": PAGE_SIZE}
         for _ in range(PAGES_MAX):
             page: JsonObjects = self._read(list, lambda: self._client.get("/account/activities", query))
-            out += page
+            out |= {row["id"]: row for row in page}
             if len(page) < PAGE_SIZE:
-                return out
+                return list(out.values())
             query["page_token"] = page[-1]["id"]
         raise BrokerError(f"Alpaca lists more than {PAGES_MAX * PAGE_SIZE} activities since {after}.")
 

@@ -25,9 +25,12 @@ Pure: what was seen before is passed in and given back. Figures and reasons: `do
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import exp, isfinite, log, sqrt
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from adapters.feeds.quote_references import Reference, References
 from core.types import Quote
@@ -44,8 +47,7 @@ BID_ASK_LAG_MAX = timedelta(minutes=1)
 STUCK_AFTER, STUCK_POLLS, STUCK_MOVE_USD_MIN = timedelta(minutes=30), 6, 0.05
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SymbolHistory:
+class SymbolHistory(Struct, frozen=True, kw_only=True, gc=False):
     """What the polls of a session have shown of one symbol.
 
     Attributes
@@ -104,8 +106,11 @@ def believe(
             doubts[symbol] = seen.reason or reason
             after[symbol] = replace(seen, reason=doubts[symbol])
         else:
-            believed[symbol] = replace(quote, bid=None, ask=None, bid_ask_at=None)
-            after[symbol] = replace(seen, reason="", doubted=None, doubted_at=None)
+            believed[symbol] = Quote(
+                symbol=quote.symbol, price=quote.price, at=quote.at, session_open=quote.session_open
+            )
+            settled = not seen.reason and seen.doubted is None and seen.doubted_at is None
+            after[symbol] = seen if settled else replace(seen, reason="", doubted=None, doubted_at=None)
     return BelievedQuotes(quotes=believed, doubts=doubts, history=after)
 
 
@@ -142,8 +147,11 @@ class _Poll:
     def _seen(self, symbol: str) -> SymbolHistory:
         """Return what this session has shown of a symbol."""
         seen = self._history.get(symbol, NOTHING_SEEN)
-        newest = max((at for at in (seen.at, seen.doubted_at) if at is not None), default=None)
-        return seen if newest is not None and newest >= self._opened_at else NOTHING_SEEN
+        opened = self._opened_at
+        is_todays = (seen.at is not None and seen.at >= opened) or (
+            seen.doubted_at is not None and seen.doubted_at >= opened
+        )
+        return seen if is_todays else NOTHING_SEEN
 
     def _anchor(self, symbol: str, seen: SymbolHistory) -> float | None:
         """Return what a price is compared with: the last believed of this session, else the last close."""

@@ -11,6 +11,7 @@ from itertools import islice
 from adapters.ledger.database import Database, SqlRow
 from adapters.ledger.equity import EquityMarks
 from adapters.ledger.history import HistoryReader
+from adapters.ledger.recorded_steps import RecordedSteps
 from adapters.ledger.rows import (
     FILL_COLUMNS,
     MOVEMENT_COLUMNS,
@@ -267,9 +268,11 @@ class LedgerReader:
 
     def steps_between(self, begin: datetime, end: datetime) -> Sequence[StepReport]:
         """Return the steps about their own moment after a moment and up to another, oldest first."""
-        sql = "SELECT report FROM steps WHERE as_of > ? AND as_of <= ? ORDER BY sequence"
-        found = (decode_report(body) for (body,) in self._database.read(sql, (stamp(begin), stamp(end))))
-        return tuple(report for report in found if report.cycle.as_of is None)
+        sql = "SELECT sequence FROM steps WHERE as_of > ? AND as_of <= ? ORDER BY sequence"
+        found = [place for (place,) in self._database.read(sql, (stamp(begin), stamp(end)))]
+        steps = RecordedSteps(self._database, found)
+        own = [place for place, step in zip(found, steps, strict=True) if step.cycle.as_of is None]
+        return RecordedSteps(self._database, own)
 
     def orders_between(self, begin: datetime, end: datetime) -> Sequence[OrderRecord]:
         """Return the orders made after a moment and up to another, oldest first."""

@@ -2,6 +2,9 @@
 
 import { by } from "./dom.js";
 
+/** Nobody answers: what the page shows is old. */
+export class Unreachable extends Error {}
+
 const KEPT = "trading-token";
 let asking = null;
 
@@ -10,7 +13,9 @@ export const token = () => sessionStorage.getItem(KEPT) ?? "";
 export async function ask(path, method = "GET", body = undefined) {
   const headers = token() ? { Authorization: `Bearer ${token()}` } : {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  const answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  const answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) }).catch(() => {
+    throw new Unreachable(`The daemon does not answer.${method === "GET" ? "" : " Whether it was done is not known: look at Orders and the log once it is back."}`);
+  });
   if (answer.status === 401) {
     await askToken();
     return ask(path, method, body);

@@ -1,13 +1,14 @@
 // One backtest, or two beside one another: verdict, curves among the random books, drawdown, months, trades, settings.
 
-import { ask, token } from "./ask.js";
+import { ask } from "./ask.js";
 import * as bokeh from "./bokeh.js";
 import { by, fill, made, table, tickerLink } from "./dom.js";
+import { downloadButton } from "./download.js";
 import { known, money, percent, shares, signed, tone, words } from "./format.js";
 import { sortable } from "./sortable.js";
 
 const COLORS = ["--line-1", "--line-3", "--line-2", "--good", "--bad"];
-const DASHES = ["solid", "dashed", "solid", "dotted", "dotdash"];
+const DASHES = ["solid", "dashed", "solid", "dotted", "dashed"]; // words that a border knows too
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const FIGURES = [
   ["Total return", "total_return", percent], ["Growth a year", "cagr", percent], ["Volatility a year", "volatility", percent], ["Sharpe over bills", "sharpe", signed],
@@ -43,7 +44,7 @@ const chart = (label) => made("div", { id: "backtest-chart", class: "chart", rol
 function whole(run, failed) {
   const { report, verdict, trades, drawdowns, settings } = run;
   const { about, windows } = report;
-  const keep = made("button", { class: "small", onclick: () => download(run.name).catch(failed) }, "Keep as one page");
+  const keep = downloadButton("Keep as one page", `/backtests/${encodeURIComponent(run.name)}/report.html`, `${run.name}.html`, failed);
   return [
     made("h3", {}, title(run)),
     made("p", {}, made("b", {}, verdict)),
@@ -65,7 +66,7 @@ function sentence({ report: { curves, windows: [first] } }) {
 }
 
 function legend({ curves }) {
-  return made("p", { class: "said" }, Object.keys(curves).map((name, index) => `${name}: ${DASHES[index]}`).join(" · "));
+  return bokeh.legend(Object.keys(curves).map((name, index) => [name, COLORS[index], DASHES[index]]));
 }
 
 function figures(window) {
@@ -152,10 +153,3 @@ async function draw() {
 }
 
 /** Save the run's page; fetched, since a link could not carry the token. */
-async function download(name) {
-  const answer = await fetch(`/backtests/${encodeURIComponent(name)}/report.html`, { headers: token() ? { Authorization: `Bearer ${token()}` } : {} });
-  if (!answer.ok) throw new Error((await answer.json()).detail);
-  const link = made("a", { href: URL.createObjectURL(await answer.blob()), download: `${name}.html` });
-  link.click();
-  URL.revokeObjectURL(link.href);
-}

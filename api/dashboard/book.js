@@ -10,7 +10,7 @@ const columns = (sell, failed) => [
   ["Entry", ({ average_price, entry_at }) => made("span", { title: moment(entry_at) }, money(average_price)), "number"],
   ["Last", ({ last_price }) => money(last_price), "number"],
   ["Value", ({ value }) => money(value), "number"],
-  ["P&L", (held) => made("span", { class: tone(held.profit_pct) }, `${money(gain(held))} ${percent(held.profit_pct)}`), "number"],
+  ["P&L", (held) => made("span", { class: tone(held.profit_pct) }, `${money(profit(held))} ${percent(held.profit_pct, 2)}`), "number"],
   ["To stop", (held) => distance(held, "stop"), "number"],
   ["To target", (held) => distance(held, "target"), "number"],
   ["Act", (held) => made("span", { class: "acts" },
@@ -26,7 +26,7 @@ export function show(book, sell, failed) {
   fill(by("positions"), held);
 }
 
-const gain = ({ quantity, last_price, average_price }) => Number(quantity) * (Number(last_price) - Number(average_price));
+const profit = ({ quantity, last_price, average_price }) => Number(quantity) * (Number(last_price) - Number(average_price));
 
 function distance(held, which) {
   const level = held[`${which}_price`];

@@ -9,11 +9,11 @@ const text = (value) => JSON.stringify(value);
 const short = (value) => (text(value).length > SHOWN_CHARACTERS_MAX ? made("span", { title: text(value) }, `${text(value).slice(0, SHOWN_CHARACTERS_MAX)} …`) : text(value));
 
 const COLUMNS = [
-  ["Key", ({ key }) => made("code", {}, key), "text", ({ key }) => key],
+  ["Key", ({ key, meaning, unit }) => [made("code", {}, key), made("br"), made("small", {}, `${meaning}${unit ? ` (${unit})` : ""}`)], "text", ({ key }) => key],
   ["Value", ({ value }) => short(value), "text", ({ value }) => text(value)],
   ["Default", ({ default: value }) => short(value), "text", ({ default: value }) => text(value)],
-  ["Said by", ({ origin }) => origin, "", ({ origin }) => origin],
-  ["Meaning", ({ meaning, unit }) => `${meaning}${unit ? ` (${unit})` : ""}`, "text", ({ meaning }) => meaning],
+  ["Comes from", ({ origin }) => origin, "text", ({ origin }) => origin],
+  ["Meaning", null, "", ({ meaning }) => meaning],
   ["Allowed", ({ allowed }) => allowed, "text", ({ allowed }) => allowed],
 ];
 

@@ -1,7 +1,7 @@
 // Halt, resume, flatten, sell, train: each says what it does and where, asks once, and shows what came of it.
 
 import { ask } from "./ask.js";
-import { by } from "./dom.js";
+import { by, fill, made } from "./dom.js";
 import { money, shares, words } from "./format.js";
 
 const ACTS = {
@@ -10,8 +10,9 @@ const ACTS = {
     send: () => ask("/halt", "POST", { reason: "halted from the dashboard" }), told: () => "Halted.",
   },
   resume: {
-    title: "Resume trading?", text: () => "Orders are sent again. Losses are measured from here on.", verb: "Resume trading",
-    send: () => ask("/resume", "POST"), told: resumed,
+    title: "Resume trading?", verb: "Resume trading", choices: offered,
+    text: ({ route }) => `Orders are sent again, to ${route}. Losses are measured from here on. Only what is ticked is taken over as the account has it.`,
+    send: (taken) => ask("/resume", "POST", { take_over: taken }), told: resumed,
   },
   flatten: {
     title: "Sell everything?", verb: "Sell everything",
@@ -26,7 +27,21 @@ export function prepare(finished, refused) {
   done = finished;
   failed = refused;
   by("confirm-no").onclick = () => by("confirm").close();
-  for (const [name, act] of Object.entries(ACTS)) by(name).onclick = () => confirm({ ...act, text: act.text(scene) });
+  for (const [name, act] of Object.entries(ACTS)) by(name).onclick = () => begin(act).catch(failed);
+}
+
+/** Ask about an act, with what may be chosen with it. */
+async function begin(act) {
+  confirm({ ...act, text: act.text(scene), offered: act.choices ? await act.choices() : {} });
+}
+
+/** What a resume could take over from the account, in words, by name. */
+async function offered() {
+  try {
+    return (await ask("/reconciliation")).resume_can_take_over;
+  } catch {
+    return {}; // a resume takes nothing over then, and says so
+  }
 }
 
 /** Note where orders go and what is held, for the questions. */
@@ -92,17 +107,19 @@ export function train() {
 function confirm(act) {
   by("confirm-title").textContent = act.title;
   by("confirm-text").textContent = act.text;
+  const boxes = Object.entries(act.offered ?? {}).map(([value, words_]) => [made("input", { type: "checkbox", value, id: `take-${value}` }), words_]);
+  fill(by("confirm-choices"), ...boxes.map(([box, words_]) => made("p", {}, box, made("label", { for: box.id }, ` Take over: ${words_}`))));
   by("confirm-yes").textContent = act.verb;
-  by("confirm-yes").onclick = () => perform(act);
+  by("confirm-yes").onclick = () => perform(act, boxes.filter(([box]) => box.checked).map(([box]) => box.value));
   by("confirm").showModal();
   by("confirm-no").focus();
 }
 
-async function perform({ verb, send, told }) {
+async function perform({ verb, send, told }, taken) {
   by("confirm").close();
   outcome(`${verb}: asked.`);
   try {
-    outcome(await told(await send()));
+    outcome(await told(await send(taken)));
     done();
   } catch (error) {
     outcome("");
@@ -115,9 +132,9 @@ function outcome(text) {
   by("outcome").hidden = !text;
 }
 
-function resumed({ offered }) {
-  const left = Object.values(offered);
-  return left.length ? `Resumed. Not taken over, because it was not named: ${left.join("; ")}` : "Resumed.";
+function resumed({ taken_over: taken, offered: left }) {
+  const said = (start, found) => (Object.keys(found).length ? ` ${start}: ${Object.values(found).join("; ")}.` : "");
+  return `Resumed.${said("Taken over", taken)}${said("Not taken over, because it was not ticked", left)}`;
 }
 
 function flattened({ flatten: { left } }) {

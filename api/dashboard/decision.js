@@ -1,38 +1,50 @@
 // The last decision: every ticker with its votes, and what risk said.
 
+import { acted, isHeld } from "./action.js";
 import { ask } from "./ask.js";
 import { bar, by, fill, made, table, tickerLink } from "./dom.js";
 import { moment, percent, signed, words } from "./format.js";
 import { open } from "./why.js";
 
-let shown = null;
-
 export async function load(decisionId) {
-  show(await ask(`/decisions/${encodeURIComponent(decisionId)}`));
+  const decision = await found(decisionId);
+  fill(by("decision"), ...whole(decision, isHeld));
+  sectors(decision.market.sectors);
 }
 
-export function show(decision) {
-  shown = decision;
+const found = (decisionId) => ask(`/decisions/${encodeURIComponent(decisionId)}`);
+
+/** Say anew what is held and what is not, once that is known. */
+export function restate() {
+  for (const said of document.querySelectorAll("#decision [data-action]")) said.textContent = acted(said.dataset.action, isHeld(said.dataset.ticker));
+}
+
+/** Fill a place with a past decision; what was held then is not known. */
+export async function loadPast(decisionId, place) {
+  fill(place, ...whole(await found(decisionId), () => undefined));
+}
+
+function whole(decision, holds) {
   const refused = new Map(decision.refused.map((one) => [one.ticker, one]));
   const agents = [...new Set(decision.decisions.flatMap(({ votes }) => votes.map(({ agent }) => agent)))];
   const columns = [
     ["Ticker", ({ ticker }) => tickerLink(ticker)],
-    ["Why", ({ ticker }) => made("button", { class: "small", "aria-label": `Why ${ticker}`, onclick: () => open(shown, ticker) }, "why")],
-    ["Action", ({ action }) => made("span", { class: action === "enter" ? "good" : action === "exit" ? "bad" : "" }, action)],
+    ["Why", ({ ticker }) => made("button", { class: "small", "aria-label": `Why ${ticker}`, onclick: () => open(decision, ticker) }, "why")],
+    ["Action", ({ action, ticker }) => made("span", { class: action === "enter" ? "good" : action === "exit" ? "bad" : "", "data-action": action, "data-ticker": ticker }, acted(action, holds(ticker)))],
     ["Score", ({ score }) => [signed(score), bar(score)], "number"],
     ...agents.map((agent) => [agent, (one) => vote(one, agent), "number"]),
     ["Outcome", (one) => outcome(one, refused.get(one.ticker))],
   ];
   const { market, decision_id, as_of, cycle } = decision;
-  fill(by("decision"),
-    made("p", { class: "said", id: "decision-said", "data-id": decision_id },
+  return [
+    made("p", { class: "said", "data-id": decision_id },
       `${words(cycle)} at ${moment(as_of)} · ${decision.decisions.length} decided, ${decision.orders.length} approved, ${decision.refused.length} refused` +
       (market.regime ? ` · ${words(market.regime)} ${percent(market.probabilities[market.regime], 0).replace("+", "")}` : "")),
     decision.decisions.length
       ? table(`Votes by agent (score, and its weight in the vote), ${decision_id}`, columns, decision.decisions)
       : made("p", { class: "empty" }, "This step decided on nothing."),
-    silent(decision.abstained), told(decision.alerts), told(decision.notes));
-  sectors(market.sectors);
+    silent(decision.abstained), told(decision.alerts), told(decision.notes),
+  ];
 }
 
 function vote({ votes }, name) {

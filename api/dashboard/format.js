@@ -5,18 +5,23 @@ const DAY = { year: "numeric", month: "short", day: "numeric" };
 const clock = new Intl.DateTimeFormat("en-GB", { ...DAY, hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" });
 const days = new Intl.DateTimeFormat("en-GB", { ...DAY, timeZone: "America/New_York" });
 const hours = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
+const seconds = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const exchange = new Intl.DateTimeFormat("en-US", { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: "America/New_York", timeZoneName: "short" });
 const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 2 });
 const NOTHING = "–";
 
 export const known = (value) => value !== null && value !== undefined && value !== "";
-export const money = (value) => (known(value) ? dollars.format(Number(value)) : NOTHING);
-export const percent = (value, digits = 1) =>
-  known(value) ? `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(Number(value) * 100).toFixed(digits)} %` : NOTHING;
-export const signed = (value, digits = 2) =>
-  known(value) ? `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(Number(value)).toFixed(digits)}` : NOTHING;
+export const money = (value) => (known(value) ? dollars.format(Number(value)).replace("-", "−") : NOTHING);
+export const gain = (value) => (Number(value) > 0 ? `+${money(value)}` : money(value));
+export const signed = (value, digits = 2) => {
+  if (!known(value)) return NOTHING;
+  const text = Math.abs(Number(value)).toFixed(digits);
+  return Number(text) ? `${value > 0 ? "+" : "−"}${text}` : text; // nothing is neither above nor below it
+};
+export const percent = (value, digits = 1) => (known(value) ? `${signed(100 * value, digits)}\u00a0%` : NOTHING); // the sign stays on its line
 export const moment = (iso) => (iso ? clock.format(new Date(iso)) : NOTHING);
 export const day = (iso) => (iso ? days.format(new Date(iso)) : NOTHING); // the exchange's day
+export const clockTime = (iso) => (iso ? seconds.format(new Date(iso)) : NOTHING);
 export const hour = (iso) => (iso ? hours.format(new Date(iso)) : NOTHING);
 /** Say in which zones the page's times are, and what time it is at the exchange. */
 export const zones = (now = new Date()) =>

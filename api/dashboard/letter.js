@@ -2,27 +2,29 @@
 
 import { ask, token } from "./ask.js";
 import { by, fill, made } from "./dom.js";
+import { downloadButton } from "./download.js";
 import { moment, percent } from "./format.js";
 
 /** Show the letter of `session`; empty is the newest. */
-export async function load(session) {
+export async function load(failed, session) {
+  const shown = (letter) => show(letter, failed);
   by("letter-day").onchange = () => {
     location.hash = `#/letter/${by("letter-day").value}`;
   };
-  by("letter-write").onclick = () => ask("/letter", "POST").then(show, refused);
+  by("letter-write").onclick = () => ask("/letter", "POST").then(shown, refused);
   fill(by("letter"), made("p", { class: "empty" }, "Asking for the letter."));
   archive().catch(() => fill(by("letters"))); // where no letters are written, the letter itself says so
-  await ask(session ? `/letter/${encodeURIComponent(session)}` : "/letter").then(show, refused);
+  await ask(session ? `/letter/${encodeURIComponent(session)}` : "/letter").then(shown, refused);
 }
 
-function show({ session, text, written_at, return_day }) {
+function show({ session, text, written_at, return_day }, failed) {
   by("letter-day").value = session;
   fill(by("letter"),
     made("h3", {}, `Session ${session}, ${percent(return_day, 2)}`),
     made("p", { class: "said" }, `Written ${moment(written_at)}`),
     made("pre", { class: "letter" }, text),
-    // A link cannot carry the token.
-    token() ? null : made("p", {}, made("a", { href: `/letter/${session}/page`, target: "_blank", rel: "noopener" }, "The whole letter, to print")));
+    made("p", {}, token() ? downloadButton("The whole letter, to print", `/letter/${session}/page`, `letter-${session}.html`, failed)
+      : made("a", { href: `/letter/${session}/page`, target: "_blank", rel: "noopener" }, "The whole letter, to print")));
 }
 
 /** List the sessions that have a letter, newest first. */

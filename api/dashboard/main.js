@@ -1,6 +1,7 @@
 // Puts the page together: asks once, then follows the stream.
 
-import { ask } from "./ask.js";
+import * as action from "./action.js";
+import { ask, Unreachable } from "./ask.js";
 import * as backtests from "./backtests.js";
 import * as bokeh from "./bokeh.js";
 import * as book from "./book.js";
@@ -33,10 +34,10 @@ const STATUS_MS = 10_000, EQUITY_MS = 600_000, REFRESH_MS = 300;
 const waiting = new Map();
 const told = { act: "", link: "" };
 const PAGES = {
-  trades: (number) => trades.load(failed, number), orders: () => orders.load(failed, control), ticker: (symbol) => ticker.load(failed, symbol),
+  trades: (number) => trades.load(failed, number), orders: (id) => orders.load(failed, control, id), ticker: (symbol) => ticker.load(failed, symbol),
   calendar: () => calendar.load(), performance: () => performance.load(), scoreboard: () => scoreboard.load(),
-  letter: (session) => letter.load(session), models: () => models.load(control),
-  backtests: (names) => backtests.load(failed, names), taxes: (year) => taxes.load(year),
+  letter: (session) => letter.load(failed, session), models: () => models.load(control),
+  backtests: (names) => backtests.load(failed, names), taxes: (year) => taxes.load(failed, year),
   risk: () => risk.load(control, failed), config: () => config.load(),
 };
 const PLACES = { models: "models-page" };
@@ -66,7 +67,7 @@ async function attempt(work) {
     trouble("link", "");
     absent(false);
   } catch (error) {
-    if (error instanceof TypeError) absent(true);
+    if (error instanceof Unreachable) absent(true);
     else trouble("link", error.message);
   }
 }
@@ -76,7 +77,8 @@ function absent(now) {
   if (now) gone ||= new Date().toISOString();
   else if (gone) {
     gone = "";
-    soon("status", readStatus);
+    for (const [name, work] of [["status", readStatus], ["book", readBook], ["equity", readEquity]]) soon(name, work);
+    soonPage(current());
   }
   document.body.classList.toggle("away", now);
   if (now) condition.away(gone);
@@ -101,17 +103,21 @@ async function readStatus() {
 async function readBook() {
   held = await ask("/positions");
   control.note({ positions: held.positions });
+  action.note(held.positions);
+  decision.restate();
   book.show(held, control.sell, failed);
   tiles.show(status, held);
 }
 
 async function readEquity() {
   await chart.show((await ask("/equity")).points);
+  tiles.note(await ask("/calendar"));
+  tiles.show(status, held);
 }
 
 /** Read a page again, if it is the one that is open. */
 function soonPage(name) {
-  if (current() === name) soon(name, () => readPage(name, detail()));
+  if (current() === name && PAGES[name]) soon(name, () => readPage(name, detail()));
 }
 
 /** Fill a page; what the daemon refuses stands in its place. */
@@ -119,7 +125,7 @@ async function readPage(name, part) {
   try {
     await PAGES[name](part);
   } catch (error) {
-    if (error instanceof TypeError) throw error;
+    if (error instanceof Unreachable) throw error;
     fill(by(PLACES[name] ?? name), made("p", { class: "empty" }, error.message));
   }
 }
@@ -155,9 +161,9 @@ const ON = {
   "risk.alert": () => soon("status", readStatus),
 };
 
-function heard(event) {
+function heard(event, old) {
   log.note(event);
-  ON[event.type]?.(event.data, event.at);
+  if (!old) ON[event.type]?.(event.data, event.at);
 }
 
 const showZones = () => {
@@ -184,7 +190,7 @@ function begin() {
     heard,
     changed: (words) => {
       by("link").textContent = words;
-      if (words === "connected") for (const [name, work] of [["status", readStatus], ["book", readBook]]) soon(name, work);
+      for (const [name, work] of [["status", readStatus], ["book", readBook]]) soon(name, work); // or see that nobody answers
     },
     missed: (count) => {
       log.note({ type: "dropped", at: new Date().toISOString(), data: { events: count } });

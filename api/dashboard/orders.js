@@ -1,9 +1,10 @@
 // Orders and what became of them, and what limits stopped.
 
 import { ask } from "./ask.js";
+import { loadPast } from "./decision.js";
 import { by, fill, made, tickerLink } from "./dom.js";
 import { whyButton, whyDecided } from "./entry.js";
-import { known, money, moment, shares, words } from "./format.js";
+import { known, money, moment, shares, signed, words } from "./format.js";
 import { sortable } from "./sortable.js";
 
 const ORDERS_MAX = 500;
@@ -20,12 +21,13 @@ const SENT = (failed, acts) => [
   ["Filled", ({ filled_quantity }) => shares(filled_quantity), "number", ({ filled_quantity }) => Number(filled_quantity)],
   ["Reference", ({ reference_price }) => money(reference_price), "number", ({ reference_price }) => Number(reference_price)],
   ["Average", ({ average_price }) => money(average_price), "number", ({ average_price }) => number(average_price)],
-  ["Slippage, bps", ({ slippage_bps }) => (known(slippage_bps) ? slippage_bps.toFixed(1) : "–"), "number", ({ slippage_bps }) => slippage_bps],
-  ["Rule", ({ rule }) => words(rule), "", ({ rule }) => words(rule)],
-  ["Reason", ({ reason }) => reason || "–", "text", ({ reason }) => reason],
-  ["Went to", ({ route }) => route, "", ({ route }) => route],
-  ["Act", (order) => (OPEN.has(order.status) ? made("button", { class: "danger small", "aria-label": `Cancel ${order.side} ${order.ticker}`, onclick: () => acts.cancel(order) }, "cancel") : "–")],
-  ["Why", ({ ticker, decision_id, side }) => whyButton(`Why ${side} ${ticker}`, () => whyDecided(decision_id, ticker), failed)],
+  ["Slippage, bps", ({ slippage_bps }) => signed(slippage_bps, 1), "number", ({ slippage_bps }) => slippage_bps],
+  ["Rule", ({ rule, reason }) => [words(rule), reason ? made("small", {}, ` ${reason}`) : null].filter(Boolean), "text", ({ rule }) => words(rule)],
+  ["Reason", null, "", ({ reason }) => reason],
+  ["Went to", ({ route }) => route, "text", ({ route }) => route],
+  ["Act", (order) => made("span", { class: "acts" },
+    whyButton(`Why ${order.side} ${order.ticker}`, () => whyDecided(order.decision_id, order.ticker), failed),
+    OPEN.has(order.status) ? made("button", { class: "danger small", "aria-label": `Cancel ${order.side} ${order.ticker}`, onclick: () => acts.cancel(order) }, "cancel") : null)],
 ];
 
 const REFUSED = [
@@ -37,9 +39,24 @@ const REFUSED = [
   ["Observed", ({ observed }) => observed, "number", ({ observed }) => observed],
 ];
 
-/** Fill the page; `acts` are the questions of control.js. */
-export async function load(failed, acts) {
-  const { orders, refused } = await ask(`/orders?limit=${ORDERS_MAX}`);
+const DECISIONS_MAX = 50;
+const DECIDED = [
+  ["At", ({ as_of, decision_id }) => made("a", { href: `#/orders/${encodeURIComponent(decision_id)}` }, moment(as_of)), "", ({ as_of }) => as_of],
+  ["Cycle", ({ cycle }) => words(cycle), "", ({ cycle }) => words(cycle)],
+  ["State", ({ trading_state: state }) => state, "", ({ trading_state: state }) => state],
+  ["Approved", ({ approved }) => approved.join(" ") || "–", "text", ({ approved }) => approved.join(" ")],
+  ["Refused", ({ refused }) => refused.join(" ") || "–", "text", ({ refused }) => refused.join(" ")],
+  ["No change", ({ unchanged }) => unchanged, "number", ({ unchanged }) => unchanged],
+];
+
+/** Fill the page; `acts` are the questions of control.js, `decision` the one to show whole. */
+export async function load(failed, acts, decision) {
+  by("decision-chosen").classList.toggle("none", !decision);
+  if (decision) await loadPast(decodeURIComponent(decision), by("past-decision"));
+  const [{ orders, refused }, { decisions }] = await Promise.all([ask(`/orders?limit=${ORDERS_MAX}`), ask(`/decisions?limit=${DECISIONS_MAX}`)]);
+  fill(by("decisions"), decisions.length
+    ? sortable({ caption: `Decisions, the newest ${DECISIONS_MAX}`, file: "decisions.csv", columns: DECIDED, rows: decisions })
+    : made("p", { class: "empty" }, "Nothing has been decided yet."));
   fill(by("orders"), orders.length
     ? sortable({ caption: "Orders, newest first", file: "orders.csv", columns: SENT(failed, acts), rows: orders })
     : made("p", { class: "empty" }, "No order has been made yet."));

@@ -2,13 +2,15 @@
 
 import { ask } from "./ask.js";
 import { by, fill, made, table } from "./dom.js";
-import { known, words } from "./format.js";
+import { known, percent, words } from "./format.js";
 
 const name = (key) => key.replace(/^risk\./, "");
 const title = (key) => words(name(key)).replace(".", ": ");
 const shown = (value) => (value === null ? "off" : typeof value === "boolean" ? (value ? "on" : "off") : String(value));
+/** A limit as it is written, and a share also in percent. */
+const limit = (key, value) => (key.endsWith("_pct") && known(value) ? [shown(value), made("br"), made("small", {}, percent(value, 2).replace("+", ""))] : shown(value));
 const observed = ({ key, observed: value, largest }) =>
-  known(value) ? `${key.endsWith("_pct") ? `${(100 * value).toFixed(2)} %` : value}${largest ? ` (${largest})` : ""}` : "–";
+  known(value) ? `${key.endsWith("_pct") ? percent(value, 2).replace("+", "") : value}${largest ? ` (${largest})` : ""}` : "–";
 
 /** Fill the page; `acts` are the questions of control.js, `failed` shows what the daemon refuses. */
 export async function load(acts, failed) {
@@ -30,9 +32,9 @@ const columns = (inputs) => [
   ["Limit", ({ key, meaning }) => [made("b", {}, title(key)), made("br"), made("small", {}, meaning)], "text"],
   ["Stands at", observed, "number"],
   ["Used", used],
-  ["Value", ({ value }) => shown(value), "number"],
-  ["Default", ({ default: value }) => shown(value), "number"],
-  ["Said by", ({ origin }) => origin],
+  ["Value", ({ key, value }) => limit(key, value), "number"],
+  ["Default", ({ key, default: value }) => limit(key, value), "number"],
+  ["Comes from", ({ origin }) => origin],
   ["Allowed", ({ allowed }) => allowed, "text"],
   ["New value", ({ key }) => inputs.get(key)],
 ];

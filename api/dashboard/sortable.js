@@ -4,8 +4,9 @@ import { fill, made, table, tableRow } from "./dom.js";
 
 const PAGE_ROWS = 25; // however long the list, so many rows are drawn
 
-/** Make the list. Columns are [heading, cell of row, class, value of row]; the value sorts, filters and goes into the CSV. */
-export function sortable({ caption, file, columns, rows, summary, first = "newest first" }) {
+/** Make the list. Columns are [heading, cell of row, class, value of row]; the value sorts, filters and goes into the CSV, without a cell it is not drawn. */
+export function sortable({ caption, file, columns: all, rows, summary, first = "newest first" }) {
+  const columns = all.filter(([, cell]) => cell), valued = all.filter(([, , , value]) => value);
   const state = { word: "", by: null, falling: true, page: 0 };
   const said = made("p", { class: "said", role: "status" });
   const link = made("a", { class: "button", download: file, href: "#", onclick: () => give() }, "CSV");
@@ -15,7 +16,6 @@ export function sortable({ caption, file, columns, rows, summary, first = "newes
   const back = made("button", { class: "small", onclick: () => turn(-1) }, "Previous");
   const on = made("button", { class: "small", onclick: () => turn(1) }, "Next");
   const pager = made("p", { class: "filter", role: "group", "aria-label": `Pages of ${caption}` }, back, on, place);
-  const valued = columns.filter(([, , , value]) => value);
   const places = rows.map((_, place) => place), prepared = new Map(); // each column's values, and the text, made once
   const whole = table(caption, columns, []), heads = [...whole.querySelectorAll("thead th")], body = whole.querySelector("tbody");
   let shown = rows;

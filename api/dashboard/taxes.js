@@ -1,7 +1,8 @@
 // Taxes: a year's realised gains by tax lot, the lots that are left, and losses that buying back would disallow.
 
-import { ask, token } from "./ask.js";
+import { ask } from "./ask.js";
 import { by, fill, made, table, tickerLink } from "./dom.js";
+import { downloadButton } from "./download.js";
 import { money, shares, tone } from "./format.js";
 import { sortable } from "./sortable.js";
 
@@ -9,7 +10,7 @@ const TOTALS = [["Proceeds", "proceeds_usd"], ["Basis", "basis_usd"], ["Disallow
 const toned = (value) => made("span", { class: tone(Number(value)) }, money(value));
 
 /** Show a year; empty is this one. */
-export async function load(year) {
+export async function load(failed, year) {
   const found = await ask(`/taxes${year ? `?year=${encodeURIComponent(year)}` : ""}`);
   const chosen = made("input", { id: "taxes-year", type: "number", min: 1990, max: 2200, value: found.year });
   chosen.onchange = () => {
@@ -17,8 +18,7 @@ export async function load(year) {
   };
   fill(by("taxes"),
     made("p", { class: "filter" }, made("label", { for: "taxes-year" }, "Year"), chosen,
-      // A link cannot carry the token.
-      token() ? null : made("a", { class: "button", href: `/taxes/8949.csv?year=${found.year}`, download: `form8949-${found.year}.csv` }, "Form 8949")),
+      downloadButton("Form 8949", `/taxes/8949.csv?year=${found.year}`, `form8949-${found.year}.csv`, failed)),
     made("p", { class: "said" }, `${found.advice} Until ${found.may_change_until} a purchase can still disallow a loss of ${found.year}.`),
     ...found.notes.map((text) => made("p", { class: "bad" }, text)),
     table(`Sales of ${found.year}`, [["Term", ([term]) => term], ...TOTALS.map(([heading, name]) => [heading, ([, sums]) => (name === "gain_usd" ? toned(sums[name]) : money(sums[name])), "number"])],

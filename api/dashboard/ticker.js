@@ -1,5 +1,6 @@
 // One ticker: its bars with what the engine did there, its votes over time, its news, its trades.
 
+import { acted } from "./action.js";
 import { ask } from "./ask.js";
 import * as bokeh from "./bokeh.js";
 import { by, fill, made, table } from "./dom.js";
@@ -10,7 +11,7 @@ import { sortable } from "./sortable.js";
 import { COLUMNS, summary } from "./trades.js";
 
 const HALF_DAY_MS = 43_200_000, CANDLE_MS = 60_000_000, VOTES_SHOWN = 10;
-const DASHES = ["solid", "dashed", "dotted", "dotdash", "dashdot"];
+const DASHES = ["solid", "dashed", "dotted", "solid", "dashed"]; // words that a border knows too
 const COLORS = ["--line-1", "--line-3", "--good", "--bad", "--line-2"];
 let shown = null, view = null;
 
@@ -66,16 +67,22 @@ function said(found) {
 }
 
 function legend({ votes: said_ }) {
-  return made("p", { class: "said" }, "Triangles up: buys, down: sales, at prices adjusted as the bars are. Dashed: where the position would be sold. Dots: dividends and splits.",
-    said_.length ? ` Below: each agent's score (${agents(said_).join(", ")}) and their weighted mean, bold, at each session's last decision.` : "");
+  const names = agents(said_);
+  return made("div", {},
+    made("p", { class: "said" }, "Triangles up: buys, down: sales, at prices adjusted as the bars are. Dashed: where the position would be sold. Dots: dividends and splits.",
+      names.length ? " Below: each agent's score and their weighted mean at each session's last decision." : ""),
+    names.length ? bokeh.legend([...names.map((name, index) => [name, COLORS[index % COLORS.length], DASHES[index % DASHES.length]]), ["weighted mean", "--text", "solid", 5]]) : null);
 }
 
 const agents = (found) => [...new Set(found.flatMap(({ votes: given }) => Object.keys(given)))].sort();
 
-function votes({ ticker, votes: found }, failed) {
+/** Whether shares were held when a session ended. */
+const heldAfter = (fills, session) => fills.filter(({ at }) => at.slice(0, 10) <= session).reduce((sum, { side, quantity }) => sum + (side === "buy" ? 1 : -1) * quantity, 0) > 0;
+
+function votes({ ticker, votes: found, fills }, failed) {
   if (!found.length) return made("p", { class: "empty" }, "No decision has voted on it yet.");
   return table("Votes at the newest sessions' last decision", [
-    ["Session", ({ session }) => session], ["Action", ({ action }) => action], ["Score", ({ score }) => made("span", { class: tone(score) }, signed(score)), "number"],
+    ["Session", ({ session }) => session], ["Action", ({ action, session }) => acted(action, heldAfter(fills, session))], ["Score", ({ score }) => made("span", { class: tone(score) }, signed(score)), "number"],
     ...agents(found).map((agent) => [agent, ({ votes: given }) => signed(given[agent]), "number"]),
     ["Why", ({ decision_id }) => whyButton(`Why on ${decision_id}`, () => whyDecided(decision_id, ticker), failed)],
   ], found.slice(-VOTES_SHOWN).reverse());
@@ -139,7 +146,7 @@ function scores({ candles, votes: given }, x_range) {
   const bySession = new Map(given.map((one) => [one.session, one])), none = { votes: {}, score: NaN };
   const sessions = [...new Set([...candles.sessions, ...bySession.keys()])].sort(), found = sessions.map((session) => bySession.get(session) ?? none);
   const below = bokeh.figure({ height: 150, x_range }), x = sessions.map((session) => Date.parse(session)), mean = found.map(({ score }) => score);
-  agents(found).forEach((agent, index) => below.line(x, found.map(({ votes: said_ }) => said_[agent] ?? NaN), { line_color: bokeh.color(COLORS[index % COLORS.length]), line_dash: DASHES[Math.floor(index / COLORS.length) % DASHES.length] }));
+  agents(found).forEach((agent, index) => below.line(x, found.map(({ votes: said_ }) => said_[agent] ?? NaN), { line_color: bokeh.color(COLORS[index % COLORS.length]), line_dash: DASHES[index % DASHES.length] }));
   below.line(x, mean, { line_color: bokeh.color("--text"), line_width: 3 });
   below.scatter(x, mean, { size: 4, fill_color: bokeh.color("--text"), line_color: null });
   bokeh.style(below, "0.0");

@@ -1,12 +1,13 @@
 // Why a ticker was decided on: votes, factors, headlines, checks.
 
+import { acted, isHeld } from "./action.js";
 import { bar, by, fill, made, table } from "./dom.js";
 import { percent, signed, words } from "./format.js";
 
 export function open(decision, ticker) {
   const one = decision.decisions.find((found) => found.ticker === ticker);
   const refusal = decision.refused.find((found) => found.ticker === ticker);
-  by("why-title").textContent = `Why ${one.action} ${ticker}`;
+  by("why-title").textContent = `Why ${acted(one.action, isHeld(ticker))} ${ticker}`;
   fill(by("why-body"),
     list("Reasons", one.reasons),
     made("h3", {}, "Votes"), votes(one),

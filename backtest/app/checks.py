@@ -124,7 +124,7 @@ def replay_recorded(decision_id: str, spec: BacktestSpec, environment: Environme
             scores,
             now,
             spec.folder,
-            trading.universe.strangers(recorded.report.plan.portfolio.positions),
+            recorded.report.watched or (),
         ),
         team=assemble_team(
             trading,

@@ -62,6 +62,7 @@ class BrokerFactory:
         self._route = route
         self._opened: OpenBroker | None = None
         self._offset: ClockOffset | None = None
+        self._short = ""
         name = NAMES.get(route) or trading.broker.name
         brokers = registered("brokers", folder).registry
         self._plugin = brokers.find(name)
@@ -133,7 +134,14 @@ class BrokerFactory:
         """
         if self._route is OrderRoute.PAPER_BUILTIN or ledger.portfolio() is not None:
             return Decimal(repr(self._trading.broker.initial_cash_usd))
-        return self.capital.opening(broker.account().cash)
+        cash = broker.account().cash
+        opening = self.capital.opening(cash)
+        if self.capital.usd is not None and opening < self.capital.usd:
+            self._short = (
+                f"broker.capital_usd is {self.capital.usd} USD and the account had {cash} USD in cash: the "
+                f"engine began with {opening} USD, and what is paid in later does not change that"
+            )
+        return opening
 
     def admit(self, cycle: Cycle) -> Cycle:
         """Return a cycle as it may run: without entries on a live account that nobody has confirmed."""
@@ -155,7 +163,8 @@ class BrokerFactory:
         """Return what is degraded, in words."""
         offset = self._offset.notes() if self._offset else ()
         live = self.live.notes() if self.live else ()
-        return (*(self._opened.notes() if self._opened else ()), *offset, *live)
+        short = (self._short,) if self._short else ()
+        return (*(self._opened.notes() if self._opened else ()), *offset, *live, *short)
 
     def close(self) -> None:
         """Let go of the broker."""

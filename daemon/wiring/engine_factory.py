@@ -68,6 +68,7 @@ class EngineFactory:
     scores: ScoreService
     _source_notes: list[str] = field(default_factory=list, init=False)
     _feed_in_use: NotedFeed | None = field(default=None, init=False)
+    _watched: tuple[str, ...] = field(default=(), init=False)
     _calendar: NyseCalendar | None = field(default=None, init=False)
     _ledger: SqliteLedger | None = field(default=None, init=False)
 
@@ -117,6 +118,7 @@ class EngineFactory:
             follows_account=self.brokers.follows_account,
             account_check=self.brokers.account_check,
             admit=self.brokers.admit,
+            watched=self._watched,
             lots=tracked_lots(ledger.fills(ALL_FILLS), trading.taxes.pick_lots),
         )
         return Engine(parts, feed.view(clock.now()))
@@ -191,7 +193,7 @@ class EngineFactory:
             route_is_builtin=self.route is OrderRoute.PAPER_BUILTIN,
             now=self.clock.now(),
             said_actions=[said.as_action() for said in self.trading.corporate_actions],
-            watched=self._held_strangers(),
+            watched=self._watched,
             folder=self.folder,
         )
 
@@ -205,14 +207,19 @@ class EngineFactory:
         def headlines(chosen: ChosenSource, clock: Clock) -> HeadlineFeed:
             return self.sentiment.headlines(chosen.headlines, chosen.source.name, calendar, clock)
 
+        self._watched = self._held_strangers()
         opened = open_feed(self.source_request(), self.clock, headlines, self.brokers.clock_offset(self.clock))
         self._source_notes += [note for note in opened.notes if note not in self._source_notes]
         return opened.feed, opened.clock
 
     def _held_strangers(self) -> tuple[str, ...]:
-        """Return what was bought under another universe and is still held: somebody must watch its stops."""
+        """Return what was bought under another universe and is still held, by the account or a shadow book.
+
+        Without a price its stops would not hold, and a book would carry its last price for ever.
+        """
         portfolio = self.open_ledger().portfolio()
-        return self.trading.universe.strangers(portfolio.positions) if portfolio else ()
+        held = {*(portfolio.positions if portfolio else ()), *self.shadows.held()}
+        return self.trading.universe.strangers(held)
 
     def _refresh_limits(self) -> tuple[str, ...]:
         if not self.limits.refresh():

@@ -37,15 +37,7 @@ def tracking_of(account: Kept, other: Kept, name: str, until: datetime, missed: 
     missed, stale : int
         Stretches of the session without a step; steps of it on stale or faulty data.
     """
-    twin = {(step.as_of, step.cycle.name): step for step in other.steps}
-    pairs = [(s, twin.get((s.as_of, s.cycle.name))) for s in account.steps if s.cycle != RECOVER]
-    tracking = Tracking(
-        against=name,
-        steps=len(pairs),
-        equal_steps=sum(same(mine, theirs) for mine, theirs in pairs),
-        alike_steps=sum(alike(mine, theirs) for mine, theirs in pairs),
-        first_difference=next((difference(mine, its) for mine, its in pairs if not same(mine, its)), ""),
-    )
+    tracking = _compared(account.steps, other.steps, name)
     found = returns_to_date(account.closes, other.closes)
     if found is None:
         return tracking
@@ -62,6 +54,24 @@ def tracking_of(account: Kept, other: Kept, name: str, until: datetime, missed: 
         causes=causes_of(
             own, its, last_prices(own, its, (account, other)), difference_usd, Disturbances(failed, missed, stale)
         ),
+    )
+
+
+def _compared(steps: Sequence[StepReport], others: Sequence[StepReport], name: str) -> Tracking:
+    """Return how many steps of the account are the shadow book's too, looking at one pair at a time."""
+    twins = {(step.as_of, step.cycle.name): place for place, step in enumerate(others)}
+    looked_at = equal = like = 0
+    first_difference = ""
+    for mine in steps:
+        if mine.cycle == RECOVER:
+            continue
+        place = twins.get((mine.as_of, mine.cycle.name))
+        its = None if place is None else others[place]
+        is_same = same(mine, its)
+        looked_at, equal, like = looked_at + 1, equal + is_same, like + alike(mine, its)
+        first_difference = first_difference or ("" if is_same else difference(mine, its))
+    return Tracking(
+        against=name, steps=looked_at, equal_steps=equal, alike_steps=like, first_difference=first_difference
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from adapters.ledger import SqliteLedger
@@ -181,8 +182,8 @@ def unproven_steps(ledger: SqliteLedger, steps: Sequence[StepReport], initial_ca
     earlier = next((s for s in ledger.steps(before=steps[0].decision_id) if s.cycle.as_of is None), None)
     return tuple(
         step.decision_id
-        for step, before in zip(steps, [earlier, *steps], strict=False)
-        if not inputs_of(Recorded(report=step, before=before), initial_cash).proven
+        for before, step in pairwise(chain([earlier], steps))
+        if step is not None and not inputs_of(Recorded(report=step, before=before), initial_cash).proven
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from config.environment import Environment, OrderRoute
 from config.loader import load_risk, load_trading, read_profile
 from config.risk import RiskSettings
 from config.trading import TradingSettings
+from core.errors import LedgerError
 from core.plain_words import plain_reason
 from core.ports import Team
 from core.types import Cycle, MarketView
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("shadow")
 TeamOf = Callable[[TradingSettings], Team]
+LEDGER = "ledger.sqlite"
 HELD_WEIGHT = 0.98  # what opens above its close is paid from the rest; at 1.0 the broker rejects such buys
 HELD: Mapping[str, Mapping[str, float]] = {"spy": {BENCHMARK: HELD_WEIGHT}, "cash": {}}
 """Books that hold the same for ever, by name."""
@@ -135,6 +138,16 @@ class ShadowService:
         """What keeps a book from stepping."""
         return [self._fault] if self._fault else self._shadow_books.faults if self._shadow_books else []
 
+    def held(self) -> frozenset[str]:
+        """Return what the books hold before their first step; of one that cannot be read, nothing."""
+        found: set[str] = set()
+        for name in self._settings:
+            if (self._folder(name) / LEDGER).exists():
+                with suppress(LedgerError):  # told at the first step
+                    portfolio = self._ledger(name).portfolio()
+                    found.update(portfolio.positions if portfolio else ())
+        return frozenset(found)
+
     def prepare(self, team_of: TeamOf) -> None:
         """Take note of how teams are made: with the account's agents, factors and models."""
         self._team_of = team_of
@@ -167,25 +180,30 @@ class ShadowService:
         return ShadowBooks(seen, [self._shadow_book(name, given, seen) for name, given in self._settings.items()])
 
     def _shadow_book(self, name: str, given: ShadowBookSettings, seen: SeenView) -> ShadowBook:
-        from adapters.ledger import SqliteLedger  # noqa: PLC0415  # brings sqlite
         from adapters.paper.broker import PaperBroker  # noqa: PLC0415  # brings sqlite
         from adapters.paper.store import SqlitePaperStore  # noqa: PLC0415  # brings sqlite
 
-        folder = self._environment.state_dir / "shadow" / name
-        ledger = SqliteLedger(
-            folder / "ledger.sqlite",
-            route=OrderRoute.PAPER_BUILTIN,
-            mask=self._environment.secret_mask(),
-        )
-        self._files.append(ledger)
-        self.ledgers[name] = ledger
-        broker = PaperBroker(given.trading.broker, seen, SqlitePaperStore(folder / "paper_broker.sqlite"))
+        ledger, store = self._ledger(name), SqlitePaperStore(self._folder(name) / "paper_broker.sqlite")
+        broker = PaperBroker(given.trading.broker, seen, store)
         self._files.append(broker)
         return ShadowBook(
             name,
             shadow_engine(given.trading, given.risk, seen, broker, ledger, self._team(given)),
             self._resume_after,
         )
+
+    def _ledger(self, name: str) -> SqliteLedger:
+        """Return a book's ledger; asked again, the same one."""
+        from adapters.ledger import SqliteLedger  # noqa: PLC0415  # brings sqlite
+
+        if name not in self.ledgers:
+            path, mask = self._folder(name) / LEDGER, self._environment.secret_mask()
+            self.ledgers[name] = SqliteLedger(path, route=OrderRoute.PAPER_BUILTIN, mask=mask)
+            self._files.append(self.ledgers[name])
+        return self.ledgers[name]
+
+    def _folder(self, name: str) -> Path:
+        return self._environment.state_dir / "shadow" / name
 
     def _team(self, given: ShadowBookSettings) -> Team:
         from agents.held import HeldTeam  # noqa: PLC0415  # with the agents

@@ -25,6 +25,7 @@ from core.universe import BENCHMARK, Universe
 from daemon.engine_service import EngineService
 from daemon.models.ranker import RankerService
 from daemon.models.rl_ensemble import EnsembleService
+from daemon.process_memory import keep_little
 from daemon.service_dependencies import ComparedMarket, ServiceDependencies
 from daemon.wiring.backtest_jobs import RUNS, BacktestService
 from daemon.wiring.brokers import BrokerFactory
@@ -91,6 +92,7 @@ def build_daemon(environment: Environment, folder: Path = FOLDER, clock: Clock |
     SettingsError
         When the configuration cannot be used, or another engine holds the state directory.
     """
+    keep_little()
     metrics, clock = Metrics(), clock or SystemClock()
     hub = EventHub(count=metrics.count, mask=environment.secret_mask())
     trading = load_trading(folder)

@@ -1,7 +1,8 @@
 """Takes the dashboard's pictures: each page, desktop and phone, light and dark; full, empty, degraded, halted.
 
 `python docs/pictures/dashboard.py [STATE_DIR]` writes docs/pictures/dashboard/*.webp from a daemon on the
-simulated market with a year behind it. Without STATE_DIR that year is made first, which takes minutes.
+simulated market with a year behind it. Without STATE_DIR that year is made first, which takes minutes. While the
+exchange is closed nothing fills: then give a STATE_DIR that holds something.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +27,7 @@ from benchmarks import history  # noqa: E402  # after the path
 from benchmarks.daemon import Daemon  # noqa: E402  # after the path
 
 FOLDER = HERE / "dashboard"
-QUALITY = 40  # of a lossy file: text stays readable, and all of them are below 3 MB
+QUALITY = 30  # of a lossy file: text stays readable, and all of them take about 3 MB
 SIZES: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": {"width": 1280, "height": 900}},
     "phone": {"viewport": {"width": 375, "height": 812}, "is_mobile": True, "has_touch": True},
@@ -65,13 +66,13 @@ def pages_of(page: Page) -> list[str]:
     ]
 
 
-def take_all(browser: Browser, port: int, state: str, extra: Iterable[str] = ()) -> None:
-    """Take every page, and some addresses more, in both sizes and schemes."""
+def take_all(browser: Browser, port: int, state: str, extra: Mapping[str, str]) -> None:
+    """Take every page, and some addresses more under a name, in both sizes and schemes."""
     for size in SIZES:
         for scheme in SCHEMES:
             page = opened(browser, port, size, scheme)
-            for address in (*pages_of(page), *extra):
-                take(page, address, f"{address.replace('/', '_')}_{state}_{size}_{scheme}")
+            for address, name in {**{one: one for one in pages_of(page)}, **extra}.items():
+                take(page, address, f"{name}_{state}_{size}_{scheme}")
             page.close()
 
 
@@ -118,10 +119,11 @@ def full(browser: Browser, state: Path) -> None:
         ask(browser, daemon.port, "/decide/v3", execute=True)
         ask(browser, daemon.port, "/letter")
         since = datetime.now(UTC).date() - BACKTEST_SPAN
-        ask(browser, daemon.port, "/backtest", profile="baseline", books=200, start=since.isoformat())
+        run = ask(browser, daemon.port, "/backtest", books=200, start=since.isoformat())["run"]
         request = browser.new_context().request
         newest = request.get(f"http://127.0.0.1:{daemon.port}/trades/closed?limit=1").json()["trades"][0]
-        take_all(browser, daemon.port, "full", (f"ticker/{newest['ticker']}", f"trades/{newest['number']}"))
+        more = {f"ticker/{newest['ticker']}": "ticker_one", f"trades/{newest['number']}": "trade_one"}
+        take_all(browser, daemon.port, "full", {**more, f"backtests/{run}": "backtest_one"})
         why(browser, daemon.port)
     del os.environ["ENABLE_CRON"]
 

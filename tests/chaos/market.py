@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from random import Random
 
 import numpy as np
 
@@ -20,6 +21,7 @@ SYMBOLS = ("AAPL", "AMZN", "CAT", "JPM", "LLY", "NEE", "NVDA", "PLD", "WMT", "XO
 WEEKS = (date(2024, 5, 6), date(2024, 11, 25), date(2024, 3, 8), date(2024, 7, 1), date(2024, 10, 31))
 """An ordinary week; Thanksgiving's; one each across a change of clocks; one with a half day and a holiday."""
 SESSIONS, HISTORY, STEP = 5, 40, timedelta(minutes=5)
+FEED_FAULT_RATE = 0.01
 OPENING_LAG, STEPS_A_DAY = timedelta(minutes=30), 100
 STEP_DEVIATION, GAP_DEVIATION = 0.0045, 0.012
 CALENDAR = NyseCalendar()
@@ -46,7 +48,7 @@ class Market:
         self.sessions: Sequence[Session] = CALENDAR.sessions(first, first + timedelta(days=14))[: SESSIONS + 1]
         before = CALENDAR.sessions(first - timedelta(days=3 * HISTORY), first - timedelta(days=1))
         self._days = [*before[-HISTORY:], *self.sessions]
-        self._split = split
+        self._split, self._seed = split, seed
         dice = np.random.default_rng(seed)
         names = (*SYMBOLS, BENCHMARK)
         moves = dice.normal(0, STEP_DEVIATION, (len(self._days), STEPS_A_DAY, len(names)))
@@ -54,6 +56,11 @@ class Market:
         start = np.log(dice.uniform(40, 400, len(names)))
         self._paths = np.exp(start + moves.reshape(-1, len(names)).cumsum(axis=0)).reshape(moves.shape).round(2)
         self.panel = self._bars(names, dice)
+
+    def feed_fails(self, at: datetime) -> bool:
+        """Say whether the feed fails at a moment: then nothing is decided or protected; never at the end."""
+        calm = at >= self.sessions[-1][1] - OPENING_LAG - STEP
+        return not calm and Random(f"feed {self._seed} {at.isoformat()}").random() < FEED_FAULT_RATE
 
     def prices(self, at: datetime) -> Mapping[str, Decimal]:
         """Give what each symbol trades at, as traded, to the cent."""
@@ -88,13 +95,12 @@ class Market:
 class MarketFeed:
     """The market as the engine sees it; now and then it fails, from the same number."""
 
-    def __init__(self, market: Market, seed: int, fault_rate: float = 0.01) -> None:
-        self._market, self._fault_rate = market, fault_rate
-        self._dice = np.random.default_rng(seed + 1)
+    def __init__(self, market: Market) -> None:
+        self._market = market
         self._feed = PanelFeed(market.panel, DataSettings(), CALENDAR, source="simulated", quotes=self._quotes)
 
     def view(self, as_of: datetime) -> MarketView:
-        if self._dice.random() < self._fault_rate:
+        if self._market.feed_fails(as_of):
             raise DataError("The market's feed fails now and then.")
         return self._feed.view(as_of)
 

@@ -103,7 +103,7 @@ def furnish(
     initial_cash = Decimal(0) if ledger.portfolio() is not None else broker.account().cash
     parts = EngineDependencies(
         clock=clock,
-        feed=MarketFeed(market, seed),
+        feed=MarketFeed(market),
         broker=broker,
         ledger=ledger,
         team=DiceTeam(seed),

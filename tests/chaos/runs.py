@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import shutil
 import tempfile
 import time
 import warnings
@@ -132,7 +133,17 @@ def judged(week: Week, home: Path, *, processes: bool, began: float) -> Outcome:
     ]
     figures = _figures(week, book, began) | {"compared": held["compared"].get("requests", 0)}
     lacks = tuple(idle(book, week.kills.total(), week.world.came.total()))
+    if broken:
+        figures["kept"] = str(_kept(home, book, week.seed))
     return Outcome(seed=week.seed, processes=processes, broken=tuple(broken), idle=lacks, figures=figures)
+
+
+def _kept(home: Path, book: Any, seed: int) -> Path:
+    """Keep the state directory and the broker's book of a week that breaks a law: few come twice the same."""
+    kept = Path(tempfile.gettempdir()) / f"chaos-broken-{seed}"
+    shutil.copytree(home, kept, dirs_exist_ok=True)
+    (kept / "book.json").write_text(json.dumps(book), "utf-8")
+    return kept
 
 
 def _figures(week: Week, book: Any, began: float) -> dict[str, Any]:

@@ -101,7 +101,8 @@ class Week:
             return self._killed(at, killed)
         finally:
             self._awake_at = None
-        self.bare.look(at, self.world.admin.book(), answers=self.world.answers(at))
+        answers = self.world.answers(at) and not self.world.market.feed_fails(at)
+        self.bare.look(at, self.world.admin.book(), answers=answers)
         if self._dice.random() < SUSPENDS_A_MOMENT:
             self._asleep, self._awake_at = self._dice.choice(ASLEEP_MOMENTS), at
         return True

@@ -37,6 +37,11 @@ CUT_OFF = """() => [...document.querySelectorAll("td, th[scope=row]")]
   .map((e) => e.textContent)"""
 """The visible cells that stand out of the page or hide a part of what they say."""
 
+OVERFLOWING = """() => [...document.querySelectorAll(".scroll")]
+  .filter((e) => e.offsetParent !== null && e.scrollWidth > e.clientWidth + 1)
+  .map((e) => e.getAttribute("aria-label"))"""
+"""The visible tables of which a column lies out of sight."""
+
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 SERIOUS = {"serious", "critical"}
 

@@ -33,13 +33,11 @@ def page(browser: Browser, daemon: Process) -> Iterator[Page]:
     """A page on the list; in the end nothing it did may have been wrong."""
     seen, page = Seen(), browser.new_page()
     page.set_default_timeout(WAIT_MS_MAX)
-    expect.set_options(timeout=WAIT_MS_MAX)
     seen.watch(page)
     page.goto(f"http://127.0.0.1:{daemon.port}/#/backtests")
     expect(page.locator("#link")).to_have_text("connected")
     yield page
     page.close()
-    expect.set_options(timeout=None)
     seen.faults = [fault for fault in seen.faults if "422" not in fault]  # the browser notes a refusal too
     seen.check()
 
@@ -91,7 +89,7 @@ def test_a_run_shows_its_verdict_trades_and_chart(
     expect(place).to_contain_text(run["verdict"])
     assert len(run["trades"]) > 0
     total = sum(round(trade["profit_usd"] * 100) for trade in run["trades"]) / 100
-    expect(place).to_contain_text(f"profit {'-' if total < 0 else ''}${abs(total):,.2f}")
+    expect(place).to_contain_text(f"profit {'−' if total < 0 else ''}${abs(total):,.2f}")
     deepest = f"{abs(run['drawdowns'][0]['depth']) * 100:.1f} %"
     expect(page.get_by_role("region", name="Drawdowns")).to_contain_text(deepest)
     year = str(run["report"]["months"]["years"][0])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -79,7 +77,7 @@ def opened(browser: Browser, daemon: Process) -> Iterator[Open]:
 def test_a_decision_arrives_and_opens_to_its_why(opened: Open, daemon: Process) -> None:
     page, _ = opened()
     made = daemon.answer("/decide/v3", "POST")
-    page.wait_for_selector(f"#decision-said[data-id='{made['decision_id']}']")
+    page.wait_for_selector(f"#decision [data-id='{made['decision_id']}']")
     ticker = made["decisions"][0]["ticker"]
     row = page.locator("#decision tbody tr").filter(has=page.get_by_role("button", name=f"Why {ticker}"))
     assert row.locator(".bar").count() == 1 + len(made["decisions"][0]["votes"])
@@ -147,6 +145,14 @@ def test_the_log_filters_by_topic(opened: Open, daemon: Process) -> None:
     topics = page.locator("#log li b").all_inner_texts()
     assert topics
     assert set(topics) == {"decision.made"}
+    page.get_by_label("Search").fill("approved")
+    page.reload()
+    expect(page.locator("#link")).to_have_text("connected")
+    expect(page.locator("#log li b").first).to_have_text("decision.made")
+    expect(page.locator("#topics")).to_have_value("decision.made")
+    expect(page.get_by_label("Search")).to_have_value("approved")
+    page.select_option("#levels", "error")
+    expect(page.locator("#log")).to_have_text("No event is of this topic, level and word.")
 
 
 def test_every_control_is_reached_by_keyboard(opened: Open) -> None:
@@ -163,7 +169,7 @@ def test_every_control_is_reached_by_keyboard(opened: Open) -> None:
 def test_text_has_enough_contrast(opened: Open, daemon: Process, scheme: str) -> None:
     daemon.answer("/decide/v3", "POST")
     page, _ = opened(color_scheme=scheme)
-    page.wait_for_selector("#decision-said")
+    page.wait_for_selector("#decision [data-id]")
     page.wait_for_selector("#sectors td .heat")
     found = page.evaluate(CONTRAST)
     assert len(found) > 100
@@ -203,7 +209,7 @@ def text_colour(page: Page, scheme: Scheme) -> str:
 def test_a_phone_needs_no_sideways_scroll(opened: Open, daemon: Process) -> None:
     daemon.answer("/decide/v3", "POST")
     page, _ = opened(**PHONE)
-    page.wait_for_selector("#decision-said")
+    page.wait_for_selector("#decision [data-id]")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.evaluate(CUT_OFF) == [], "every column of every table is on the page"
     box = page.locator("#halt").bounding_box()
@@ -257,26 +263,3 @@ def test_no_foreign_page_frames_ours(browser: Browser, daemon: Process) -> None:
         for frame in page.frames[1:]:
             assert frame.locator("#halt, #swagger-ui").count() == 0
     page.close()
-
-
-def test_the_page_asks_for_the_token(browser: Browser, tmp_path: Path) -> None:
-    (tmp_path / "settings").mkdir()
-    process = Process(
-        tmp_path / "state", own_settings(tmp_path / "settings"), TRADING_API_TOKEN="the-secret-word"
-    )
-    try:
-        process.wait_alive()
-        process.http.headers["Authorization"] = "Bearer the-secret-word"
-        process.wait_ready()
-        page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{process.port}/")
-        page.get_by_label("TRADING_API_TOKEN").fill("the-secret-word")
-        page.get_by_role("button", name="Go on").click()
-        page.wait_for_selector("#equity-chart[data-drawn]")
-        expect(page.locator("#link")).to_have_text("connected", timeout=WAIT_MS_MAX)
-        page.close()
-        assert "the-secret-word" not in process.log
-        assert "the-secret-word" not in json.dumps(process.answer("/status"))
-    finally:
-        process.end()
-        process.http.close()

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
+import json
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
-from adapters.metrics import Metrics
-from api.app import create_app
 from api.schemas.scoreboard import ScoreboardAnswer
-from config.environment import read_environment
-from config.loader import FOLDER
-from config.universe import DEFAULT
-from config.watch import WatchedRisk
 from core.lots import first_in_first_out
 from core.tax_lots import ALL_FILLS, tracked_lots
-from daemon.wiring.settings import SettingsService
-from tests.dashboard.page_laws import CONTRAST, CUT_OFF, PHONE, TEXT_CONTRAST_MIN, Seen, serious_findings
-from tests.servers.daemon import free_port
-from tests.simulation.desk import Desk, history_of, moments, open_desk, ready, serve
+from tests.dashboard.desk_server import Served, served_desk
+from tests.dashboard.page_laws import (
+    CONTRAST,
+    CUT_OFF,
+    OVERFLOWING,
+    PHONE,
+    TEXT_CONTRAST_MIN,
+    Seen,
+    serious_findings,
+)
+from tests.simulation.desk import history_of
 
 WAIT_MS_MAX = 30_000
-TRADES_MIN = 3
 PAGES = (
     "overview", "trades", "orders", "ticker", "calendar", "performance", "scoreboard", "letter", "models",
     "backtests", "taxes", "risk", "config", "log",
@@ -40,40 +37,10 @@ DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
 Visit = Callable[..., Page]
 
 
-@dataclass
-class Served:
-    """A desk behind a real server on a port."""
-
-    desk: Desk
-    port: int
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    desk = open_desk(tmp_path_factory.mktemp("state"))
-    for _ in desk.steps(moments()):
-        portfolio = desk.engine.portfolio
-        if portfolio.positions and not portfolio.pending and len(desk.ledger.trades(TRADES_MIN)) == TRADES_MIN:
-            break
-    assert desk.engine.portfolio.positions, "something is held"
-    port = free_port()
-    began, servers = threading.Event(), []
-
-    async def run() -> None:
-        service = serve(desk)
-        await ready(service)
-        app = create_app(service, desk.hub, read_environment({}), Metrics(), history=history_of(desk))
-        app.state.settings_access = SettingsService(FOLDER, WatchedRisk(), DEFAULT, lambda: desk.engine)
-        servers.append(uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning")))
-        began.set()
-        await servers[0].serve()
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    assert began.wait(60)
-    yield Served(desk, port)
-    servers[0].should_exit = True
-    thread.join(60)
+    with served_desk(tmp_path_factory.mktemp("state")) as served:
+        yield served
 
 
 @pytest.fixture
@@ -105,7 +72,7 @@ def test_the_trades_are_the_ledgers_to_the_cent(visit: Visit, served: Served, tm
     rows = page.locator("#trades tbody tr")
     expect(rows).to_have_count(len(trades))
     total = sum((trade.profit_usd for trade in trades), Decimal(0))
-    said = f"{'-' if total < 0 else ''}${abs(total):,.2f}"
+    said = f"{'−' if total < 0 else ''}${abs(total):,.2f}"
     expect(page.locator("#trades [role=status]")).to_contain_text(f"profit {said}")
     expect(page.get_by_role("group", name="Pages of Closed round trips")).to_be_hidden()
     with page.expect_download() as caught:
@@ -139,13 +106,13 @@ def test_the_taxes_are_the_ledgers_to_the_cent(visit: Visit, served: Served) -> 
     page = visit(f"taxes/{year}")
     gain = sum((sale.gain_usd for sale in tracked.sales if sale.sold.year == year), Decimal(0))
     short = page.get_by_role("region", name=f"Sales of {year}").get_by_role("row", name="Short term")
-    expect(short).to_contain_text(f"{'-' if gain < 0 else ''}${abs(gain):,.2f}")
+    expect(short).to_contain_text(f"{'−' if gain < 0 else ''}${abs(gain):,.2f}")
     expect(page.get_by_role("region", name="Lots held").locator("tbody tr")).to_have_count(
         sum(len(lots) for lots in tracked.lots.values())
     )
     expect(page.locator("#taxes")).to_contain_text("no tax advice")
     with page.expect_download() as caught:
-        page.get_by_role("link", name="Form 8949").click()
+        page.get_by_role("button", name="Form 8949").press("Enter")
     lines = caught.value.path().read_text().splitlines()
     assert len(lines) == 1 + sum(sale.sold.year == year for sale in tracked.sales)
 
@@ -245,6 +212,54 @@ def test_the_scoreboard_says_whether_an_edge_is_shown(visit: Visit) -> None:
         expect(row).to_contain_text("−2.0 % to −2.0 %")
 
 
+def test_the_overview_says_the_total_and_what_a_resume_would_take_over(visit: Visit, served: Served) -> None:
+    page = visit("overview")
+    calendar = history_of(served.desk).calendar()
+    paid = calendar.opening_usd + sum(year.paid_in_usd for year in calendar.years)
+    total = served.desk.engine.portfolio.equity - paid
+    tile = page.locator(".tile").filter(has=page.get_by_role("heading", name="Total"))
+    sign = "+" if total > 0 else "−" if total < 0 else ""
+    expect(tile).to_contain_text(f"{sign}${abs(total):,.2f}")
+    expect(tile).to_contain_text(f"${paid:,.2f} paid in")
+    offer = {"NVDA": "NVDA: the account holds 7, the ledger 5; 5 become 7", "cash": "cash: 12.00 USD more"}
+    answer = json.dumps({"resume_can_take_over": offer})
+    page.route("**/reconciliation", lambda route: route.fulfill(body=answer, content_type="application/json"))
+    done = json.dumps({"trading_state": "active", "taken_over": {"cash": offer["cash"]}, "offered": {}})
+    page.route("**/resume", lambda route: route.fulfill(body=done, content_type="application/json"))
+    page.evaluate("document.querySelector('#resume').disabled = false")
+    page.get_by_role("button", name="Resume", exact=True).press("Enter")
+    asked = page.get_by_role("dialog")
+    expect(asked).to_contain_text(offer["NVDA"])
+    asked.get_by_label(offer["cash"]).press("Space")
+    with page.expect_request("**/resume") as sent:
+        asked.get_by_role("button", name="Resume trading").press("Enter")
+    assert sent.value.post_data_json == {"take_over": ["cash"]}
+    expect(page.get_by_role("status", name="Outcome")).to_contain_text(f"Taken over: {offer['cash']}")
+
+
+def test_only_what_is_held_is_said_to_be_held(visit: Visit, served: Served) -> None:
+    page = visit("overview")
+    rows = page.locator("#decision tbody tr")
+    expect(rows.first).to_be_visible()
+    held = set(served.desk.engine.portfolio.positions)
+    for row in rows.all():
+        ticker, action = row.locator("th").inner_text().strip(), row.locator("[data-action]").inner_text()
+        assert action != "hold" or ticker in held
+        assert action != "no entry" or ticker not in held
+
+
+def test_a_past_decision_has_an_address(visit: Visit, served: Served) -> None:
+    page = visit("orders")
+    rows = page.get_by_role("region", name="Decisions, the newest").locator("tbody tr")
+    expect(rows.nth(3)).to_be_visible()
+    report = served.desk.ledger.decisions(50)[2]
+    rows.nth(2).get_by_role("link").first.press("Enter")
+    expect(page.locator(f"#past-decision [data-id='{report.decision_id}']")).to_be_visible()
+    assert report.decision_id in page.url
+    page.go_back()
+    expect(page.locator("#decision-chosen")).to_be_hidden()
+
+
 def test_pages_have_addresses_and_the_back_button_works(visit: Visit) -> None:
     page = visit("orders")
     expect(page.locator("#orders tbody tr").first).to_be_visible()
@@ -269,8 +284,8 @@ def test_every_page_is_readable(visit: Visit, served: Served, size: dict[str, An
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
         found = page.evaluate(CONTRAST)
         assert [text for ratio, text in found if ratio < TEXT_CONTRAST_MIN] == [], name
-        if (size is PHONE) is (scheme == "dark"):  # each size and each scheme once: axe takes its time
-            assert serious_findings(page) == [], name
+        assert serious_findings(page) == [], name
+        assert page.evaluate(OVERFLOWING) == [], name
         if size is PHONE:
             assert page.evaluate(CUT_OFF) == [], name
         seen += page.locator("main td:visible").count()
@@ -302,5 +317,5 @@ def test_calendar_and_performance_say_the_ledgers_profit(visit: Visit, served: S
     expect(page.locator("#calendar .weeks span")).to_have_count(len(calendar.days))
     page.get_by_role("link", name="Performance").click()
     total = sum((trade.profit_usd for trade in trades), Decimal(0))
-    said = f"{'-' if total < 0 else ''}${abs(total):,.2f}"
+    said = f"{'−' if total < 0 else ''}${abs(total):,.2f}"
     expect(page.locator("#performance [role=status]")).to_contain_text([f"profit {said}"] * 5)

@@ -637,6 +637,56 @@ def test_a_stop_that_arrives_minutes_late_and_fires_is_ours_and_nobodys_hand_sal
     assert trading.ledger.records["d1-AAPL-protect"].status is OrderStatus.FILLED
 
 
+def _replaced(trading: Trading, name: str, **changed: str) -> None:
+    """Let a person replace an order by an equal one, or one with another price."""
+    with trading.stand_in.book.lock:
+        found = trading.stand_in.book.find(name)
+        assert found is not None
+        answer = StandInDesk(trading.stand_in.book).replace(found, {"qty": str(found.quantity), **changed})
+    assert answer.status == 200, answer.body
+
+
+def test_a_stop_that_a_person_replaced_and_that_fires_between_two_questions_is_ours(
+    trading: Trading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trading.send("buy", "10")
+    rest(trading, held("10"), bracket("d1"))
+    api = trading.stops.api
+    listed = api.activities
+
+    def meanwhile(after: str) -> list[dict[str, object]]:
+        _replaced(trading, "d1-AAPL-protect")
+        with trading.stand_in.book.lock:
+            StandInDesk(trading.stand_in.book).tick(None, {"AAPL": Decimal(170)})
+        return listed(after)
+
+    monkeypatch.setattr(api, "activities", meanwhile)
+    fills = trading.settle()
+    assert [(fill.client_order_id, fill.side) for fill in fills[-1:]] == [("d1-AAPL-protect", Side.SELL)]
+    assert trading.broker._tracker.foreign_fills == ()
+
+
+def test_a_stop_alone_that_a_person_moved_stays_ours_and_is_found(trading: Trading) -> None:
+    trading.send("buy", "10")
+    rest(trading, held("10"), bracket("d1"))
+    (parent,) = (order for order in trading.stand_in.book.orders.values() if order.legs)
+    leg = parent.legs[0]
+    with trading.stand_in.book.lock:
+        moved = StandInDesk(trading.stand_in.book)._taken(
+            {"symbol": "AAPL", "side": "sell", "qty": "10", "time_in_force": "gtc", "type": "stop",
+             "stop_price": "178"}, "moved-by-hand", trading.stand_in.faults.dice("moved"),
+        )  # fmt: skip
+        moved.replaces, leg.replaced_by, leg.status = leg.order_id, moved.order_id, "replaced"
+    found = trading.broker._tracker.find("d1-AAPL-protect")
+    assert found is not None and found.left == 10
+    assert {row["stop_price"] for row in found.rows} == {None, "178"}
+    trading.settle()
+    assert trading.broker._tracker.foreign == ()
+    with trading.stand_in.book.lock:
+        StandInDesk(trading.stand_in.book).tick(None, {"AAPL": Decimal(177)})
+    assert [fill.client_order_id for fill in trading.settle()[-1:]] == ["d1-AAPL-protect"]
+
+
 def test_an_executed_buy_ends_in_the_ledger_though_a_split_doubled_what_it_counts_against(
     trading: Trading,
 ) -> None:

@@ -64,14 +64,23 @@ def home_with(tmp_path: Path) -> Path:
 
 def test_a_name_held_outside_the_universe_is_watched_and_sold_by_its_rules(tmp_path: Path) -> None:
     home, clock = home_with(tmp_path), ManualClock(NOON)
-    with daemon_on(home, clock, "default") as (_, engine):
+    with daemon_on(home, clock, "default") as (daemon, engine):
         engine.step(replace(DECIDE, submits=True))
         clock.advance(timedelta(minutes=5))
         engine.step(replace(DECIDE, submits=True))
+        daemon.engines.shadows.step(engine.last_view, DECIDE)
+        clock.advance(timedelta(minutes=5))
+        engine.step(DECIDE)
+        daemon.engines.shadows.step(engine.last_view, DECIDE)
+        books = {book.name: {*book.engine.portfolio.positions} for book in daemon.engines.shadows.shadows}
+        assert len(books["baseline"].difference(OTHERS)) > 30
         bought = {*engine.portfolio.positions}
         assert bought.difference(OTHERS), "nothing was bought that the other universe does not have"
     strangers = sorted(bought.difference(OTHERS))
     with daemon_on(home, clock, "others") as (daemon, engine):
+        assert engine.last_view is not None
+        priced = {*engine.last_view.bars.symbols}
+        assert priced.issuperset(set().union(*books.values()))
         sold: set[str] = set()
         for session in range(60):
             clock.set(NOON + timedelta(days=session + 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -26,3 +27,15 @@ def test_what_was_freed_under_something_kept_is_given_back() -> None:
     assert release_memory()
     assert resident_mib() < before - BLOCKS * BLOCK_BYTES / 2**20 / 2
     assert len(kept) == BLOCK_BYTES
+
+
+@pytest.mark.parametrize("first", ["", "import pyarrow\n"], ids=["imported after", "imported before"])
+def test_arrow_takes_its_memory_where_it_can_be_given_back(first: str) -> None:
+    made = (
+        f"{first}from daemon.process_memory import keep_little\n"
+        "keep_little()\n"
+        "import pyarrow\n"
+        "print(pyarrow.default_memory_pool().backend_name)"
+    )
+    said = subprocess.run([sys.executable, "-c", made], check=True, capture_output=True, text=True).stdout
+    assert said.strip() == "system"

@@ -1,0 +1,61 @@
+"""A desk with positions and closed trades behind a real server on a port: what the dashboard's pages show."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from adapters.metrics import Metrics
+from api.app import create_app
+from config.environment import read_environment
+from config.loader import FOLDER
+from config.universe import DEFAULT
+from config.watch import WatchedRisk
+from daemon.wiring.settings import SettingsService
+from tests.servers.daemon import free_port
+from tests.simulation.desk import Desk, history_of, moments, open_desk, ready, serve
+
+TRADES_MIN = 3
+
+
+@dataclass
+class Served:
+    """A desk behind a real server on a port."""
+
+    desk: Desk
+    port: int
+
+
+@contextmanager
+def served_desk(state: Path, variables: Mapping[str, str] = {}) -> Iterator[Served]:
+    """Serve a desk that holds something and has closed trades, under these variables."""
+    desk = open_desk(state)
+    for _ in desk.steps(moments()):
+        portfolio = desk.engine.portfolio
+        if portfolio.positions and not portfolio.pending and len(desk.ledger.trades(TRADES_MIN)) == TRADES_MIN:
+            break
+    assert len(desk.engine.portfolio.positions) > 1, "something is held"
+    port = free_port()
+    began, servers = threading.Event(), []
+
+    async def run() -> None:
+        service = serve(desk)
+        await ready(service)
+        app = create_app(service, desk.hub, read_environment(variables), Metrics(), history=history_of(desk))
+        app.state.settings_access = SettingsService(FOLDER, WatchedRisk(), DEFAULT, lambda: desk.engine)
+        servers.append(uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning")))
+        began.set()
+        await servers[0].serve()
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    assert began.wait(60)
+    yield Served(desk, port)
+    servers[0].should_exit = True
+    thread.join(60)
