@@ -9,15 +9,24 @@ import sys
 from functools import cache
 
 ARROW_POOL = "ARROW_DEFAULT_MEMORY_POOL"
+ARENAS_MAX = 2
+_M_ARENA_MAX = -8  # of malloc.h
 
 
 def keep_little() -> None:
-    """Let Arrow take its memory from the C library, for this process and its children; before it is imported.
+    """Let the C library keep less of what was freed, in this process; Arrow too, also in its children.
 
-    A pool of its own keeps what each thread once freed: a panel that is read or written each session left more
-    and more of it behind, and `release_memory` cannot reach it.
+    glibc has an arena for each thread, and each keeps its own holes: two are enough where one thread decides.
+    Arrow's own pool keeps what each thread once freed: a panel that is read or written each session left more and
+    more of it behind, and `release_memory` cannot reach it.
     """
-    os.environ.setdefault(ARROW_POOL, "system")
+    mallopt = _of_c_library("mallopt")
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, ARENAS_MAX)
+    os.environ.setdefault(ARROW_POOL, "system")  # read when it is imported
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None:
+        arrow.set_memory_pool(arrow.system_memory_pool())
 
 
 def resident_mb() -> float | None:

@@ -85,10 +85,12 @@ class Heartbeat:
     def _ping(self) -> str:
         """Ask once; return what went wrong, empty for nothing."""
         try:
-            answer = requests.get(self._url, timeout=self._timeout_seconds)
+            # the status is enough: a body that never ends would keep the thread, and so the next ping
+            with requests.get(self._url, timeout=self._timeout_seconds, stream=True) as answer:
+                status = answer.status_code
         except (requests.RequestException, ValueError) as error:
             return f"the heartbeat's receiver cannot be reached: {plain_reason(error)}"
-        if answer.status_code >= SUCCESS_BELOW:
-            return f"the heartbeat's receiver answered {answer.status_code}; see heartbeat.url (HEARTBEAT_URL)"
+        if status >= SUCCESS_BELOW:
+            return f"the heartbeat's receiver answered {status}; see heartbeat.url (HEARTBEAT_URL)"
         self._pinged_at = self._clock.now()
         return ""

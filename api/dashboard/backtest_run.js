@@ -8,7 +8,7 @@ import { known, money, percent, shares, signed, tone, words } from "./format.js"
 import { sortable } from "./sortable.js";
 
 const COLORS = ["--line-1", "--line-3", "--line-2", "--good", "--bad"];
-const DASHES = ["solid", "dashed", "solid", "dotted", "dotdash"];
+const DASHES = ["solid", "dashed", "solid", "dotted", "dashed"]; // words that a border knows too
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const FIGURES = [
   ["Total return", "total_return", percent], ["Growth a year", "cagr", percent], ["Volatility a year", "volatility", percent], ["Sharpe over bills", "sharpe", signed],
@@ -66,7 +66,7 @@ function sentence({ report: { curves, windows: [first] } }) {
 }
 
 function legend({ curves }) {
-  return made("p", { class: "said" }, Object.keys(curves).map((name, index) => `${name}: ${DASHES[index]}`).join(" · "));
+  return bokeh.legend(Object.keys(curves).map((name, index) => [name, COLORS[index], DASHES[index]]));
 }
 
 function figures(window) {

@@ -14,6 +14,15 @@ export function load() {
   return library;
 }
 
+/** Say which line is whose; `lines` are [name, colour, dash]. */
+export function legend(lines) {
+  return made("p", { class: "legend" }, ...lines.map(([name, ink, dash, px = 3]) => {
+    const swatch = made("i", { class: "swatch", "aria-hidden": "true" });
+    swatch.style.borderTop = `${px}px ${dash} var(${ink})`;
+    return made("span", {}, swatch, name);
+  }));
+}
+
 export const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /** Make an empty figure over time. */

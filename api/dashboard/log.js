@@ -4,7 +4,7 @@ import { by, fill, made } from "./dom.js";
 import { clockTime, moment, words } from "./format.js";
 
 const ROWS_MAX = 200;
-const QUIET = new Set(["decision_id", "source", "positions", "result"]);
+const QUIET = new Set(["decision_id", "source", "positions", "result", "job_id", "started_at", "finished_at"]);
 const LEVELS = ["info", "warning", "error"];
 const WARNINGS = new Set(["risk.alert", "order.refused", "order.expired", "dropped"]);
 const FIELDS = ["topics", "levels", "log-word"], KEPT = "trading-log";

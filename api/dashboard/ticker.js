@@ -11,7 +11,7 @@ import { sortable } from "./sortable.js";
 import { COLUMNS, summary } from "./trades.js";
 
 const HALF_DAY_MS = 43_200_000, CANDLE_MS = 60_000_000, VOTES_SHOWN = 10;
-const DASHES = ["solid", "dashed", "dotted", "solid", "dashed"]; // as the legend in style.css has them
+const DASHES = ["solid", "dashed", "dotted", "solid", "dashed"]; // words that a border knows too
 const COLORS = ["--line-1", "--line-3", "--good", "--bad", "--line-2"];
 let shown = null, view = null;
 
@@ -71,7 +71,7 @@ function legend({ votes: said_ }) {
   return made("div", {},
     made("p", { class: "said" }, "Triangles up: buys, down: sales, at prices adjusted as the bars are. Dashed: where the position would be sold. Dots: dividends and splits.",
       names.length ? " Below: each agent's score and their weighted mean at each session's last decision." : ""),
-    names.length ? made("p", { class: "legend" }, ...names.map((name, index) => made("span", { class: `vote-${index % COLORS.length}` }, name)), made("span", { class: "mean" }, "weighted mean")) : null);
+    names.length ? bokeh.legend([...names.map((name, index) => [name, COLORS[index % COLORS.length], DASHES[index % DASHES.length]]), ["weighted mean", "--text", "solid", 5]]) : null);
 }
 
 const agents = (found) => [...new Set(found.flatMap(({ votes: given }) => Object.keys(given)))].sort();

@@ -126,7 +126,7 @@ class EnsembleService:
 
         rl, stocks = self._trading.rl, self._trading.stocks
         enough = [stock for stock, have in history(bars, stocks).items() if have >= sessions_needed(rl)]
-        recent = tuple(islice(decisions_about_now(engine.parts.ledger), DECISIONS_READ))
+        recent = islice(decisions_about_now(engine.parts.ledger), DECISIONS_READ)
         found = most_picked(recent, self._trading.universe, enough, rl.tickers_max)
         if not found:
             check_history(bars, stocks, rl)

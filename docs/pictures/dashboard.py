@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -65,13 +65,13 @@ def pages_of(page: Page) -> list[str]:
     ]
 
 
-def take_all(browser: Browser, port: int, state: str, extra: Iterable[str] = ()) -> None:
-    """Take every page, and some addresses more, in both sizes and schemes."""
+def take_all(browser: Browser, port: int, state: str, extra: Mapping[str, str]) -> None:
+    """Take every page, and some addresses more under a name, in both sizes and schemes."""
     for size in SIZES:
         for scheme in SCHEMES:
             page = opened(browser, port, size, scheme)
-            for address in (*pages_of(page), *extra):
-                take(page, address, f"{address.replace('/', '_')}_{state}_{size}_{scheme}")
+            for address, name in {**{one: one for one in pages_of(page)}, **extra}.items():
+                take(page, address, f"{name}_{state}_{size}_{scheme}")
             page.close()
 
 
@@ -118,10 +118,11 @@ def full(browser: Browser, state: Path) -> None:
         ask(browser, daemon.port, "/decide/v3", execute=True)
         ask(browser, daemon.port, "/letter")
         since = datetime.now(UTC).date() - BACKTEST_SPAN
-        ask(browser, daemon.port, "/backtest", profile="baseline", books=200, start=since.isoformat())
+        run = ask(browser, daemon.port, "/backtest", books=200, start=since.isoformat())["run"]
         request = browser.new_context().request
         newest = request.get(f"http://127.0.0.1:{daemon.port}/trades/closed?limit=1").json()["trades"][0]
-        take_all(browser, daemon.port, "full", (f"ticker/{newest['ticker']}", f"trades/{newest['number']}"))
+        more = {f"ticker/{newest['ticker']}": "ticker_one", f"trades/{newest['number']}": "trade_one"}
+        take_all(browser, daemon.port, "full", {**more, f"backtests/{run}": "backtest_one"})
         why(browser, daemon.port)
     del os.environ["ENABLE_CRON"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, zip_longest
 
 from core.types import StepReport
@@ -11,14 +11,14 @@ from core.universe import Universe
 
 
 def most_picked(
-    reports: Sequence[StepReport], universe: Universe, stocks: Sequence[str], count: int
+    reports: Iterable[StepReport], universe: Universe, stocks: Sequence[str], count: int
 ) -> tuple[str, ...]:
     """Name the stocks that were candidates or a sector's picks in most of the decisions.
 
     Parameters
     ----------
-    reports : sequence of StepReport
-        Recorded decisions.
+    reports : iterable of StepReport
+        Recorded decisions, looked at one by one.
     stocks : sequence of str
         Those that may be named.
 

@@ -29,9 +29,10 @@ def test_what_was_freed_under_something_kept_is_given_back() -> None:
     assert len(kept) == BLOCK_BYTES
 
 
-def test_arrow_takes_its_memory_where_it_can_be_given_back() -> None:
+@pytest.mark.parametrize("first", ["", "import pyarrow\n"], ids=["imported after", "imported before"])
+def test_arrow_takes_its_memory_where_it_can_be_given_back(first: str) -> None:
     made = (
-        "from daemon.process_memory import keep_little\n"
+        f"{first}from daemon.process_memory import keep_little\n"
         "keep_little()\n"
         "import pyarrow\n"
         "print(pyarrow.default_memory_pool().backend_name)"

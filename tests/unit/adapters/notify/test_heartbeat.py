@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from adapters.clock import ManualClock
@@ -82,3 +83,34 @@ def test_a_receiver_that_is_not_there_is_told_in_plain_words() -> None:
     assert soon(lambda: bool(heart.fault))
     assert heart.fault == "the heartbeat's receiver cannot be reached: the connection is refused"
     heart.stop()
+
+
+def test_an_answer_that_never_ends_keeps_no_ping_waiting() -> None:
+    pings = threading.Semaphore(0)
+    done = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            pings.release()
+            while not done.wait(0.02):
+                connection.sendall(b".")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=drip, args=(server.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        heart = Heartbeat(f"http://127.0.0.1:{server.getsockname()[1]}/", 5.0, 1, ManualClock(AT))
+        heart.start()
+        for _ in range(2):
+            heart.beat()
+            assert pings.acquire(timeout=10)
+            assert soon(lambda: heart.card()["last_ping_at"] is not None)
+        heart.stop()
+        done.set()
+        server.shutdown(socket.SHUT_RDWR)
