@@ -3,13 +3,16 @@
 FROM python:3.13-slim AS build
 ARG EXTRAS=
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+# hadolint ignore=DL3008
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/trading-engine
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY deploy/torch.sh deploy/
 RUN python -m venv /opt/venv \
  && if [ -n "$EXTRAS" ]; then sh deploy/torch.sh /opt/venv/bin/python torch==2.13.0 1 https://download.pytorch.org/whl/cpu; fi
 COPY . .
-RUN /opt/venv/bin/pip install --quiet --no-compile -c constraints.txt -e ".$EXTRAS" && deploy/slim.sh /opt/venv \
+RUN /opt/venv/bin/pip install --quiet --no-compile -c constraints.txt -e ".$EXTRAS" \
+ && deploy/slim.sh /opt/venv && deploy/image.sh /opt/venv \
  && /opt/venv/bin/pip uninstall --quiet --yes pip
 
 FROM python:3.13-slim

@@ -37,9 +37,9 @@ run: $(VENV)/base ## start the daemon on 127.0.0.1:8787 (without torch: no RL tr
 run-all: $(VENV)/all ## the same with everything installed: RL training, FinBERT, Neo4j's driver
 	$(BIN)/python server.py
 
-test check: PREFER := oldest
+test check coverage: PREFER := oldest
 # where the shell forbids byte code, each of the suite's processes would compile all that it imports again
-test check: export PYTHONDONTWRITEBYTECODE :=
+test check coverage: export PYTHONDONTWRITEBYTECODE :=
 check: $(VENV)/dev ## ruff, format and mypy strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -50,11 +50,17 @@ browser: # for the dashboard's tests, which are skipped where there is none
 	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	  || echo "no chromium, and it cannot be installed here (needs apt-get and root): the dashboard's tests are skipped"
 
-test: check browser ## all checks and the test suite (what CI runs); what the unit tests cover is reported
-	@units=0; others=0; \
-	$(BIN)/pytest -n 2 --dist loadfile tests/unit --cov --cov-report=term || units=1; \
-	$(BIN)/pytest -n 2 --dist loadfile --ignore=tests/unit || others=1; \
-	exit $$((units + others))
+# mypy takes one core for a minute: it runs beside the slow tests, and says what it found at the end
+test: $(VENV)/dev browser ## all checks and the test suite (what CI runs)
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@mkdir -p build; types=0; units=0; others=0; $(BIN)/mypy . >build/mypy.log 2>&1 & beside=$$!; \
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/unit || others=1; \
+	$(BIN)/pytest -n 2 --dist loadfile tests/unit || units=1; \
+	wait $$beside || types=1; cat build/mypy.log; \
+	exit $$((types + units + others))
+
+coverage: $(VENV)/dev ## what the unit tests cover
+	$(BIN)/pytest -n 2 --dist loadfile tests/unit --cov --cov-report=term
 
 test-openclaw: $(VENV)/all ## the plugin in a real OpenClaw gateway, fetched from npm, once
 	openclaw/test/gateway/run.sh
@@ -81,7 +87,10 @@ chaos-memory: $(VENV)/dev ## 20 random kills of the memory's writer and of its s
 chaos-notifications: $(VENV)/dev ## 20 random kills of the process that notifies, with a receiver that comes and goes
 	NOTIFICATION_KILLS=20 $(BIN)/pytest tests/simulation/test_notifications_kill.py
 
+chaos-suspend: $(VENV)/dev ## 100 random sleeps of the machine
+	SUSPENDS=100 $(BIN)/pytest tests/simulation/test_suspend.py
+
 fuzz: $(VENV)/dev ## 10,000 requests made from the API's own document (FUZZ_CASES of each operation), all checks
 	FUZZ_CASES=$(or $(FUZZ_CASES),400) $(BIN)/pytest -q -s -n 0 tests/api/test_fuzz.py
 
-.PHONY: help run run-all check browser docs test test-openclaw bench hooks chaos soak chaos-memory chaos-notifications fuzz
+.PHONY: help run run-all check coverage browser docs test test-openclaw bench hooks chaos soak chaos-memory chaos-notifications chaos-suspend fuzz

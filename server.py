@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import signal
@@ -218,5 +219,16 @@ def leave(code: int) -> None:
     sys.exit(code)
 
 
+def require_no_arguments() -> None:
+    """Leave with 2 when there are any: `--port 9000` passed over would be a daemon where nobody expects one."""
+    argparse.ArgumentParser(
+        prog="server.py",
+        description="The trading daemon. It takes no arguments.",
+        epilog="It is set by the environment, such as TRADING_PORT=9000, and by config/trading.json; "
+        "`trading-engine config show` lists what is in force.",
+    ).parse_args()
+
+
 if __name__ == "__main__":
+    require_no_arguments()
     leave(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from math import isfinite
 from typing import Protocol
 
 import numpy as np
@@ -93,11 +94,11 @@ def signals_of(
     signals, abstentions = [], []
     for symbol in symbols:
         scored = scores.get(symbol)
-        if scored is None or not np.isfinite(scored[0]):
+        if scored is None or not isfinite(scored[0]):
             reason = missing if isinstance(missing, str) else missing(symbol)
             abstentions.append(Abstention(agent=agent, symbol=symbol, reason=reason))
             continue
-        score = float(min(1.0, max(-1.0, scored[0])))
+        score = min(1.0, max(-1.0, float(scored[0])))
         signals.append(
             Signal(
                 agent=agent,

@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 
-from config.loader import load_trading
 from core.errors import EngineError, SettingsError
 
 CONNECT_SECONDS_MAX = 5.0
@@ -132,6 +131,8 @@ def daemon_url(variables: Mapping[str, str]) -> str:
 
 def _port_of_settings() -> int:
     """Return `server.port`; its default when the settings cannot be read, since /halt must still get through."""
+    from config.loader import load_trading  # noqa: PLC0415  # numpy comes with the settings: half of a command's start
+
     try:
         return load_trading().server.port
     except SettingsError:

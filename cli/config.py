@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.output import AsJson, facts, rows, show
-from config.reference import SettingKey
+
+if TYPE_CHECKING:
+    from config.reference import SettingKey  # the settings load numpy, which no completed word needs
 
 commands = typer.Typer(name="config", help="The settings: shown, explained, set.", no_args_is_help=True)
 Key = Annotated[str, typer.Argument(help="Dotted, such as portfolio_limits.max_positions.")]

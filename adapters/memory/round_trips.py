@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from adapters.memory.journal import Step
 from core.round_trips import RoundTrip, RoundTripTracker
@@ -12,6 +12,8 @@ from core.types import Decision, Fill, Side, Vote
 
 NO_SECTOR = "none"
 NO_REGIME = "unknown"
+FILLS_LATE_MAX = timedelta(days=14)
+"""A buy whose first fill is later than this after its decision has expired, or was never sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,11 @@ class PositionTracker:
         return events
 
     def _keep_entries(self, report: Step) -> None:
-        """Keep the situation of each approved buy until it fills."""
+        """Keep the situation of each approved buy until it fills, or until it cannot any more."""
+        while self._entries and (name := next(iter(self._entries))):
+            if report.as_of - self._entries[name].as_of <= FILLS_LATE_MAX:
+                break
+            del self._entries[name]
         analysis = report.plan.analysis
         ranked = {stock.symbol: stock.factors for stock in analysis.ranking}
         decided = {decision.symbol: decision for decision in report.plan.decisions}

@@ -9,9 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.doctor import machine, services
 from cli.doctor.findings import Finding, Verdict
-from cli.doctor.switches import live_lines, read_settings
 from cli.output import AsJson, rows, show
 
 commands = typer.Typer()
@@ -34,6 +32,9 @@ def doctor(
 
 def examine(variables: Mapping[str, str]) -> Iterator[Finding]:
     """Run every check that the settings allow."""
+    from cli.doctor import machine, services  # noqa: PLC0415  # they load the settings, and numpy with them
+    from cli.doctor.switches import read_settings  # noqa: PLC0415  # with them
+
     yield machine.python()
     yield from machine.packages()
     settings = read_settings(variables)
@@ -52,6 +53,8 @@ def examine(variables: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _walk_switches(as_json: bool) -> None:
+    from cli.doctor.switches import live_lines, read_settings  # noqa: PLC0415  # it loads the settings
+
     settings = read_settings(os.environ)
     if settings.environment is None or settings.trading is None:
         show([finding._asdict() for finding in settings.findings], as_json, _table)

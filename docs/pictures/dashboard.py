@@ -1,7 +1,8 @@
 """Takes the dashboard's pictures: each page, desktop and phone, light and dark; full, empty, degraded, halted.
 
 `python docs/pictures/dashboard.py [STATE_DIR]` writes docs/pictures/dashboard/*.webp from a daemon on the
-simulated market with a year behind it. Without STATE_DIR that year is made first, which takes minutes.
+simulated market with a year behind it. Without STATE_DIR that year is made first, which takes minutes. While the
+exchange is closed nothing fills: then give a STATE_DIR that holds something.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from benchmarks import history  # noqa: E402  # after the path
 from benchmarks.daemon import Daemon  # noqa: E402  # after the path
 
 FOLDER = HERE / "dashboard"
-QUALITY = 40  # of a lossy file: text stays readable, and all of them are below 3 MB
+QUALITY = 30  # of a lossy file: text stays readable, and all of them take about 3 MB
 SIZES: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": {"width": 1280, "height": 900}},
     "phone": {"viewport": {"width": 375, "height": 812}, "is_mobile": True, "has_touch": True},

@@ -107,7 +107,7 @@ def test_what_the_dockerfile_copies_and_runs_is_there() -> None:
     assert len(copied) > 4
     assert [name for name in copied if not (ROOT / name).exists()] == []
     scripts = re.findall(r"deploy/[a-z]+\.sh", dockerfile)
-    assert set(scripts) == {"deploy/torch.sh", "deploy/slim.sh"}
+    assert set(scripts) == {"deploy/torch.sh", "deploy/slim.sh", "deploy/image.sh"}
     ignored = (ROOT / ".dockerignore").read_text("utf-8").split()
     assert "deploy" not in ignored
     assert "trading-engine" in re.findall(r'HEALTHCHECK .*CMD \["([a-z-]+)"', dockerfile)

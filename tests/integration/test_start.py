@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.daemon import Process, own_settings
+from tests.servers.daemon import ROOT, Process, own_settings
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
 STOP_SECONDS_MAX = 5.0
@@ -56,6 +57,18 @@ def state_of(process: Process) -> Path:
 
 
 # --- starting and stopping -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("asked", "code"), [("--help", 0), ("--port=9000", 2)])
+def test_an_argument_is_refused_before_anything_starts(asked: str, code: int, tmp_path: Path) -> None:
+    # a home of its own: were it to start, it would keep state
+    done = subprocess.run(
+        [sys.executable, "server.py", asked], cwd=ROOT, env={"STATE_DIR": str(tmp_path / "state")},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == code
+    assert "TRADING_PORT" in done.stdout or "unrecognized arguments: --port=9000" in done.stderr
+    assert not (tmp_path / "state").exists()
 
 
 def test_it_says_where_it_listens_what_feeds_it_and_where_orders_go(daemon: Process) -> None:
