@@ -19,6 +19,7 @@ import sqlite3
 import sys
 import tempfile
 import time
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def rows_of(state: Path) -> int:
     """Count the rows of all ledgers."""
     count = 0
     for path in state.rglob("ledger.sqlite"):
-        with sqlite3.connect(path) as ledger:
+        with closing(sqlite3.connect(path)) as ledger:
             names = [name for (name,) in ledger.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             count += sum(ledger.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names)
     return count
@@ -81,7 +82,7 @@ def lengthen(state: Path, rows: int) -> None:
     """Put copies of each ledger's rows before them, years earlier and under other ids, until all have so many."""
     times = -(-rows // rows_of(state))
     for path in state.rglob("ledger.sqlite"):
-        with sqlite3.connect(path) as ledger:
+        with closing(sqlite3.connect(path)) as ledger, ledger:
             for table in COPIED:
                 _put_before(ledger, table, times - 1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,7 +26,7 @@ RESULT_MS = """async (work) => {
 
 def add_round_trips(ledger: Path, count: int) -> int:
     """Write closed round trips of a dollar's profit or loss into a ledger, as old fills; return the count."""
-    with sqlite3.connect(ledger) as connection:
+    with closing(sqlite3.connect(ledger)) as connection, connection:
         held = int(connection.execute("SELECT count(*) FROM fills WHERE side = 'sell'").fetchone()[0])
         rows = [row for number in range(count - held) for row in _fills(number)]
         connection.executemany(
@@ -33,7 +34,6 @@ def add_round_trips(ledger: Path, count: int) -> int:
             "rule, sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
-    connection.close()
     return max(count, held)
 
 

@@ -16,6 +16,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ BACKTESTS = {
 CHAOS_SEED = 11
 CHAOS = """
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from tests.chaos import runs
 @contextmanager
 def kept():
@@ -70,7 +71,7 @@ def record(tree: Path, out: Path) -> dict[str, str]:
 
 def ledger_rows(path: Path) -> str:
     """Give every row of every table as text; asserts that the week traded."""
-    with sqlite3.connect(path) as rows:
+    with closing(sqlite3.connect(path)) as rows:
         tables = [
             name for (name,) in rows.execute("SELECT name FROM sqlite_master WHERE type='table' ORDER BY name")
         ]

@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 import sqlite3
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -44,5 +45,5 @@ def test_a_step_of_the_evidence_profile_is_decided_again_with_what_its_challenge
     for step in (decided[0], decided[-1]):
         again = replay_recorded(step.decision_id, BacktestSpec(folder=settings), environment, step.as_of)
         assert again.same_plan, (again.causes, again.first_difference)
-    with sqlite3.connect(state / "shadow" / "evidence.sqlite") as kept:
+    with closing(sqlite3.connect(state / "shadow" / "evidence.sqlite")) as kept:
         assert kept.execute("SELECT count(*) FROM closes").fetchone()[0] > 0
