@@ -14,9 +14,15 @@ export function made(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Put children in place of those there are; what had the keyboard's focus has it again where it is still among them. */
 export function fill(parent, ...children) {
+  const focused = parent.contains(document.activeElement) && document.activeElement !== parent ? document.activeElement : null;
   parent.replaceChildren(...children.filter((child) => child !== null && child !== undefined));
+  if (!focused || focused.isConnected) return;
+  [...parent.querySelectorAll(focused.localName)].find((one) => named(one) === named(focused))?.focus({ preventScroll: true });
 }
+
+const named = (element) => element.getAttribute("aria-label") ?? element.textContent;
 
 const LONG_ROWS = 40; // more than this scroll within their table: 500 positions pushed the chart 20 screens down
 

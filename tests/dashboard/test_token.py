@@ -117,6 +117,19 @@ def test_one_is_sold_and_then_everything(browser: Browser, tmp_path: Path) -> No
         page.context.close()
 
 
+def test_what_is_drawn_anew_keeps_the_keyboards_place(browser: Browser, tmp_path: Path) -> None:
+    with served_desk(tmp_path, {"TRADING_API_TOKEN": TOKEN}) as served:
+        page = unlocked(browser, served.port)
+        name = f"Sell {max(served.desk.engine.portfolio.positions)}"
+        button = page.get_by_role("button", name=name, exact=True).first
+        button.focus()
+        drawn = button.element_handle()
+        served.desk.hub.publish("portfolio.update", served.desk.clock.now(), {})
+        page.wait_for_function("one => !one.isConnected", arg=drawn)
+        expect(page.get_by_role("button", name=name, exact=True).first).to_be_focused()
+        page.context.close()
+
+
 def test_every_job_is_run_by_its_button(page: Page, guarded: Process) -> None:
     for name, says in (
         ("cron regime", "No order is sent"),
