@@ -15,13 +15,16 @@ GRACE = timedelta(seconds=60)
 
 def may_arrive(record: OrderRecord, as_of: datetime, calendar: Calendar) -> bool:
     """Tell whether an order that Alpaca does not have may still reach it."""
-    return as_of < _close_after(max(record.created_at, record.updated_at), calendar)
+    return as_of < _close_after(_sent_at(record), calendar)
 
 
 def holds_others_up(record: OrderRecord, as_of: datetime) -> bool:
     """Tell whether others of its symbol wait for an order on its way; one that protects is soon placed anew."""
-    sent = max(record.created_at, record.updated_at)
-    return not is_protective(record.client_order_id) or as_of - sent < GRACE
+    return not is_protective(record.client_order_id) or as_of - _sent_at(record) < GRACE
+
+
+def _sent_at(record: OrderRecord) -> datetime:
+    return max(record.created_at, record.updated_at)
 
 
 def _close_after(at: datetime, calendar: Calendar) -> datetime:

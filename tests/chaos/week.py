@@ -10,7 +10,6 @@ from random import Random
 from scheduler.alarms import Alarms
 from tests.chaos.hosts import BOTH, AccountSnapshot, Host
 from tests.chaos.kills import Killed, NotStarted
-from tests.chaos.market import SESSIONS
 from tests.chaos.watches import BareWatch, FlattenWatch
 from tests.chaos.world import World
 
@@ -50,12 +49,10 @@ class Week:
 
     def __post_init__(self) -> None:
         self._flatten = FlattenWatch(self.seed, self.sessions)
-        self._ease_at = self.world.market.sessions[max(self.sessions - 2, 0)][1]
         self._last_opens = self.world.market.sessions[self.sessions - 1][1]
         self._dice = Random(f"week {self.seed}")
         self._alarms = Alarms(BOTH)
         self._down = self._asleep = 0
-        self._may_ease = self.sessions == SESSIONS  # not in a slice of a week
         self._awake_at: datetime | None = None
 
     def live(self) -> None:
@@ -67,7 +64,6 @@ class Week:
         while (due := self._alarms.soonest(at))[0] <= ends_at:
             at, names = due
             self.world.move(at)
-            self._ease(at)
             self.world.mishap()
             if self._asleep:
                 self._asleep -= 1
@@ -77,13 +73,6 @@ class Week:
                 self._down -= 1
                 running = self._down <= 0 and self._begin(at)
         self._end(days[self.sessions][1] - OPENS_BEFORE)
-
-    def _ease(self, at: datetime) -> None:
-        """Let less go wrong in the last two sessions where nothing was sold before: such a week shows little."""
-        if self._may_ease and at >= self._ease_at:
-            self._may_ease = False
-            if all(row["side"] == "buy" for row in self.world.admin.book()["fills"]):
-                self.world.calm()
 
     def _moment(self, at: datetime, names: tuple[str, ...]) -> bool:
         self.moments += 1
