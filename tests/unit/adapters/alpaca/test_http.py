@@ -49,6 +49,8 @@ def test_a_handshake_that_nobody_answers_ends(
             while data := connection.recv(65536):  # it answers to being closed, and to nothing else
                 protocol.receive_data(data)
                 connection.sendall(b"".join(protocol.data_to_send()))
+                if protocol.close_expected():
+                    return
 
     with local_server(lambda _: Upgrade(take_and_say_nothing)) as port:
         stream = stream_at(f"ws://127.0.0.1:{port}/stream")
