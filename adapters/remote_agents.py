@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import requests
 
+from adapters.request_limits import WHOLE_TIMES, limited_session, whole_within
 from config.plugins import RemoteAgentSettings
 from core.errors import PluginError
 from core.masking import SecretMask
@@ -30,26 +33,25 @@ def post_to(settings: RemoteAgentSettings, body: bytes) -> bytes:
     if secret:
         headers["Authorization"] = f"Bearer {secret}"
     try:
-        with requests.post(
-            settings.url,
-            data=body,
-            headers=headers,
-            timeout=settings.timeout_seconds,
-            allow_redirects=False,
-            stream=True,
-        ) as answer:
-            if answer.status_code != requests.codes.ok:
-                raise PluginError(f"its server answered {answer.status_code}")
-            if answer.headers.get("Content-Encoding", "identity") != "identity":
-                raise PluginError("its server packed the answer, which was not asked for")
-            read = bytearray()
-            for chunk in answer.iter_content(CHUNK_BYTES):
-                read += chunk
-                if len(read) > ANSWER_BYTES_MAX:
-                    raise PluginError(f"its server answered more than {ANSWER_BYTES_MAX} bytes")
-            return mask.json(bytes(read))
+        with limited_session(settings.timeout_seconds) as session:
+            asked = partial(_answer, session, settings.url, body, headers)
+            return mask.json(whole_within(WHOLE_TIMES * settings.timeout_seconds, asked))
     except requests.RequestException as error:
         raise PluginError(f"its server cannot be asked: {mask.text(plain_reason(error))}") from error
+
+
+def _answer(session: requests.Session, url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+    with session.post(url, data=body, headers=headers, allow_redirects=False, stream=True) as answer:
+        if answer.status_code != requests.codes.ok:
+            raise PluginError(f"its server answered {answer.status_code}")
+        if answer.headers.get("Content-Encoding", "identity") != "identity":
+            raise PluginError("its server packed the answer, which was not asked for")
+        read = bytearray()
+        for chunk in answer.iter_content(CHUNK_BYTES):
+            read += chunk
+            if len(read) > ANSWER_BYTES_MAX:
+                raise PluginError(f"its server answered more than {ANSWER_BYTES_MAX} bytes")
+        return bytes(read)
 
 
 def secrets_of(url: str) -> tuple[str, ...]:

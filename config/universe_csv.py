@@ -1,4 +1,7 @@
-"""A universe as CSV: `date,ticker`, the members on each date; or `ticker` with any of `sector,etf,from,to`."""
+"""A universe as CSV: `date,ticker`, the members on each date; or `ticker` with any of `sector,etf,from,to`.
+
+Either may have `old,renamed`: the ticker that the stock had until that day.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from config.bounded_file import read_bounded
-from config.universe_file import Listed, Listing
+from config.universe_file import Listed, Listing, alias_of
 from core.errors import SettingsError
 from core.plain_words import plain_reason
-from core.universe import Span
+from core.universe import Alias, Span
 
 BYTES_MAX = 20_000_000
 HINT = (
-    "The first line is `date,ticker`, or `ticker` with any of `sector,etf,from,to`; see docs/howto/universe.md."
+    "The first line is `date,ticker`, or `ticker` with any of `sector,etf,from,to`, and `old,renamed` where "
+    "tickers changed; see docs/howto/universe.md."
 )
+ALIAS_COLUMNS = {"old", "renamed"}
 SPAN_COLUMNS = {"ticker", "sector", "etf", "from", "to"}
 
 
@@ -40,10 +45,12 @@ def read_csv(path: Path) -> Listing:
         raise SettingsError(f"{path} is not CSV in UTF-8: {plain_reason(error)}.", hint=HINT) from error
     if len(set(columns)) < len(columns):
         raise SettingsError(f"{path} has a column twice: {', '.join(columns)}.", hint=HINT)
-    if set(columns) == {"date", "ticker"}:
-        return Listing(path=path, stocks=_by_date(rows, path))
-    if "ticker" in columns and set(columns) <= SPAN_COLUMNS:
-        return Listing(path=path, stocks=[_spanned(place, row, path) for place, row in rows])
+    said = set(columns) - ALIAS_COLUMNS
+    if said == {"date", "ticker"}:
+        return Listing(path=path, stocks=_by_date(rows, path), aliases=_aliases(rows, path))
+    if "ticker" in said and said <= SPAN_COLUMNS:
+        stocks = [_spanned(place, row, path) for place, row in rows]
+        return Listing(path=path, stocks=stocks, aliases=_aliases(rows, path))
     raise SettingsError(f"{path} has the columns {', '.join(columns) or 'none'}.", hint=HINT)
 
 
@@ -91,6 +98,18 @@ def _spanned(place: str, row: Mapping[str, str], path: Path) -> Listed:
         etf=row.get("etf") or None,
         span=Span(since, until) if since or until else None,
     )
+
+
+def _aliases(rows: Sequence[tuple[str, Mapping[str, str]]], path: Path) -> tuple[Alias, ...]:
+    """Return the renames that lines name, each once however often it is said."""
+    found: dict[Alias, None] = {}
+    for place, row in rows:
+        old, since = row.get("old", ""), _day(row.get("renamed", ""), place, path)
+        if since is not None and old:
+            found[alias_of(old, row["ticker"], since, place, path)] = None
+        elif since is not None or old:
+            raise SettingsError(f"{path}: {place}: old and renamed need each other.", hint=HINT)
+    return tuple(found)
 
 
 def _day(text: str, place: str, path: Path) -> date | None:

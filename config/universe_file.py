@@ -20,6 +20,7 @@ from core.universe import BENCHMARK, OTHER, Alias, Sector, Span, Universe
 
 TICKER = re.compile(r"[A-Z0-9]{1,6}([.\-][A-Z0-9]{1,4})?")
 NAMED_MAX = 8
+STOCK_FORMS = 'a stock is its ticker, or {"ticker": "XLNX", "from": "1999-11-08", "to": "2022-02-14"}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +85,10 @@ def read_listing(content: Mapping[str, Any], path: Path) -> Listing:
         read = _File.model_validate(dict(content))
     except ValidationError as error:
         first = error.errors()[-1]  # of the two forms a stock has, the object's is said last
+        place = ".".join(str(part) for part in first["loc"] if part != _Stock.__name__)
+        what = STOCK_FORMS if first["type"] == "model_type" and "stocks" in first["loc"] else first["msg"]
         raise SettingsError(
-            f"{path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}.",
+            f"{path}: {place}: {what}.",
             hint='Write {"sectors": {"Technology": {"etf": "XLK", "stocks": ["AAPL"]}}}: docs/howto/universe.md.',
         ) from error
     stocks = [
@@ -94,12 +97,24 @@ def read_listing(content: Mapping[str, Any], path: Path) -> Listing:
         for place, stock in enumerate(sector.stocks)
     ]
     stocks += [_listed(stock, f"stocks.{place}", None, None) for place, stock in enumerate(read.stocks)]
-    aliases = tuple(_alias(one, f"aliases.{place}", path) for place, one in enumerate(read.aliases))
+    aliases = tuple(
+        alias_of(one.old, one.new, one.date, f"aliases.{place}", path) for place, one in enumerate(read.aliases)
+    )
     return Listing(path=path, stocks=stocks, aliases=aliases)
 
 
-def _alias(said: _Alias, place: str, path: Path) -> Alias:
-    return Alias(_ticker(said.old, f"{place}.old", path), _ticker(said.new, f"{place}.new", path), said.date)
+def alias_of(old: str, new: str, since: date, place: str, path: Path) -> Alias:
+    """Return a rename, its tickers checked.
+
+    Raises
+    ------
+    core.errors.SettingsError
+        For a ticker that is none, and one that is renamed to itself.
+    """
+    made = Alias(_ticker(old, place, path), _ticker(new, place, path), since)
+    if made.old == made.new:
+        _refuse(path, place, f"{made.old} cannot be renamed to itself")
+    return made
 
 
 def _listed(stock: str | _Stock, place: str, sector: str | None, etf: str | None) -> Listed:
@@ -135,10 +150,11 @@ def universe_of(name: str, source: str, listing: Listing) -> Universe:
     """
     if not listing.stocks:
         raise SettingsError(f"{listing.path}: the universe {name} has no stocks.", hint="List at least one.")
-    renamed = {alias.old: alias.new for alias in listing.aliases}
+    renames = sorted(listing.aliases, key=lambda alias: alias.since)
     lines: dict[str, list[Listed]] = {}
     for line in listing.stocks:
-        lines.setdefault(_current(_ticker(line.ticker, line.place, listing.path), renamed), []).append(line)
+        ticker = _ticker(line.ticker, line.place, listing.path)
+        lines.setdefault(_current(ticker, line.span, renames), []).append(line)
     etfs: dict[str, str] = {}
     by_sector: dict[str, list[str]] = {}
     for ticker, found in lines.items():
@@ -176,12 +192,15 @@ def _ticker(text: str, place: str, path: Path) -> str:
         _refuse(path, place, plain_reason(error))
 
 
-def _current(ticker: str, renamed: Mapping[str, str]) -> str:
-    """Follow the renames to the ticker of today; a circle of them ends where it began."""
-    seen = {ticker}
-    while (after := renamed.get(ticker)) is not None and after not in seen:
-        ticker = after
-        seen.add(ticker)
+def _current(ticker: str, span: Span | None, renames: Sequence[Alias]) -> str:
+    """Follow the renames, oldest first, to the ticker of today.
+
+    A span that begins once the ticker was given up is of whoever took it over since.
+    """
+    since = (span and span.since) or date.min
+    for alias in renames:
+        if alias.old == ticker and since < alias.since:
+            ticker = alias.new
     return ticker
 
 

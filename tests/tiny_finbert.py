@@ -30,8 +30,8 @@ def write_finbert(folder: Path, *, labels: tuple[str, ...] = LABELS, seed: int =
     tokenizer = BertTokenizer(vocab=str(vocabulary), do_lower_case=True)
     tokenizer.save_pretrained(folder)
     vocabulary.write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
-    set_verbosity_error()  # type: ignore[no-untyped-call]  # the vendor's
-    disable_progress_bar()  # type: ignore[no-untyped-call]  # the vendor's
+    set_verbosity_error()
+    disable_progress_bar()
     torch.manual_seed(seed)
     configure: Any = BertConfig
     model = BertForSequenceClassification(

@@ -31,6 +31,10 @@ from core.types import ApprovedOrder, MarketView, Order, OrderStatus, Portfolio,
 
 NOT_TAKEN = frozenset({OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.EXPIRED})
 STREAM_DOWN = "orders: Alpaca's trade_updates stream is down; fills are found when a step asks for them"
+MISSED = (
+    "missed_session: it reached Alpaca after the close of the session it was decided for, and was cancelled "
+    "before it could trade at the next open; what is still wanted is decided anew"
+)
 DUPLICATE = "client_order_id"
 REASONS_MAX = 1000
 log = structlog.get_logger("alpaca")
@@ -99,6 +103,7 @@ class AlpacaBroker:
         if market_date(view.as_of) != self._session:
             self._begin(view)
         fills = self._tracker.poll(view.as_of)
+        self._take_back_missed()
         self._stops.take_up()
         if self._stream is not None:
             self._stream.compare(fill.client_order_id for fill in fills if fill.client_order_id)
@@ -192,6 +197,17 @@ class AlpacaBroker:
         """Give the account's cash and positions; of open orders also those that somebody else placed."""
         foreign = tuple(foreign_order(row) for row in self._tracker.foreign)
         return portfolio_of(self._api.account(), self._api.positions(), (*self._tracker.pending, *foreign))
+
+    def _take_back_missed(self) -> None:
+        """Cancel what reached Alpaca after its session; one that cannot be is asked for again at each step."""
+        for name, order_id in self._tracker.missed.items():
+            try:
+                self._api.delete_order(order_id)
+            except BrokerError as error:
+                log.warning("order.not_taken_back", client_order_id=name, reason=str(error))
+            else:
+                self._keep(name, MISSED)
+                log.warning("order.taken_back", client_order_id=name, reason=MISSED)
 
     def _begin(self, view: MarketView) -> None:
         """With the first look of a day: ask for assets anew."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 
+from adapters.request_limits import limit_session
 from core.errors import DataError
 from core.plain_words import plain_reason, plain_text
+
+HANDSHAKE_SECONDS_MAX = 30.0
 
 
 @contextmanager
@@ -24,8 +27,18 @@ def quiet_import() -> Iterator[None]:
 
 def limit_time(client: Any, timeout_seconds: float) -> None:
     """Give up each request of a client after a time; alpaca-py offers no limit of its own."""
-    for scheme in ("https://", "http://"):
-        client._session.mount(scheme, _Limited(timeout_seconds))
+    limit_session(client._session, timeout_seconds)
+
+
+def limit_handshake(stream: Any) -> None:
+    """Begin a stream's connection anew where the other side takes it and answers nothing: alpaca-py waits."""
+    begin = stream._start_ws
+
+    async def begin_in_time() -> None:
+        async with asyncio.timeout(HANDSHAKE_SECONDS_MAX):
+            await begin()
+
+    stream._start_ws = begin_in_time
 
 
 def ask_data_api(ask: Callable[[], Any]) -> dict[str, Any]:
@@ -57,13 +70,3 @@ def _hint(status: int | None) -> str:
     if status in (401, 403):
         return "Check ALPACA_API_KEY and ALPACA_SECRET_KEY, and what the account's data plan allows."
     return "It is asked again by itself." if status == 429 else ""
-
-
-class _Limited(HTTPAdapter):
-    def __init__(self, timeout_seconds: float) -> None:
-        super().__init__()
-        self._timeout_seconds = timeout_seconds
-
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
-        # requests' own Session passes all of send's arguments by name
-        return super().send(request, **{**kwargs, "timeout": self._timeout_seconds})

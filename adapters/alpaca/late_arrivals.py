@@ -1,9 +1,12 @@
-"""Orders that were sent and that Alpaca does not have: how long one may still arrive. Pure."""
+"""Orders that reach Alpaca late: how long one may still arrive, and which came after their session. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from adapters.alpaca.orders import timestamp
+from adapters.alpaca.trading_client import JsonObject
 from core.ids import is_protective
 from core.ports import Calendar
 from core.service import OrderRecord
@@ -21,6 +24,34 @@ def may_arrive(record: OrderRecord, as_of: datetime, calendar: Calendar) -> bool
 def holds_others_up(record: OrderRecord, as_of: datetime) -> bool:
     """Tell whether others of its symbol wait for an order on its way; one that protects is soon placed anew."""
     return not is_protective(record.client_order_id) or as_of - _sent_at(record) < GRACE
+
+
+def missed_orders(
+    open_rows: Mapping[str, JsonObject], recorded: Callable[[str], OrderRecord | None], calendar: Calendar
+) -> Mapping[str, str]:
+    """Give Alpaca's ids of open orders of ours that reached it after the close of the session they were for.
+
+    Alpaca keeps such a one for the next open, where it would trade at a price that nothing was decided on. One
+    that a person has replaced is in his hands.
+
+    Parameters
+    ----------
+    open_rows : mapping of str to JsonObject
+        By client_order_id.
+    """
+    records = {name: recorded(name) for name in open_rows if not is_protective(name)}
+    return {
+        name: str(open_rows[name]["id"])
+        for name, record in records.items()
+        if record is not None and _is_missed(record, open_rows[name], calendar)
+    }
+
+
+def _is_missed(record: OrderRecord, row: JsonObject, calendar: Calendar) -> bool:
+    received_at = row.get("submitted_at") or row.get("created_at")
+    if row.get("replaces") or row.get("replaced_by") or not received_at:
+        return False
+    return timestamp(received_at) >= _close_after(record.created_at, calendar)
 
 
 def _sent_at(record: OrderRecord) -> datetime:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from adapters.alpaca.http import ask_data_api, limit_time, quiet_import
+from adapters.alpaca.http import ask_data_api, limit_handshake, limit_time, quiet_import
 from adapters.news.text import clean
 from core.errors import DataError
 from core.plain_words import plain_reason
@@ -143,4 +143,6 @@ def connect_stream(key: str, secret: str, *, url_override: str | None = None) ->
     with quiet_import():
         from alpaca.data.live.news import NewsDataStream  # noqa: PLC0415  # heavy: imported at first use
 
-    return NewsDataStream(key, secret, raw_data=True, url_override=url_override)
+    stream = NewsDataStream(key, secret, raw_data=True, url_override=url_override)
+    limit_handshake(stream)
+    return stream

@@ -17,16 +17,8 @@ from decimal import ROUND_DOWN, Decimal
 
 from msgspec.structs import replace
 
-from adapters.alpaca.late_arrivals import holds_others_up, may_arrive
-from adapters.alpaca.orders import (
-    ENDED,
-    OCO,
-    fill_of,
-    foreign_fill,
-    number,
-    order_of,
-    timestamp,
-)
+from adapters.alpaca.late_arrivals import holds_others_up, may_arrive, missed_orders
+from adapters.alpaca.orders import ENDED, OCO, fill_of, foreign_fill, number, order_of, timestamp
 from adapters.alpaca.tracked_order import TrackedOrder
 from adapters.alpaca.trading_client import AlpacaApi, JsonObject, JsonObjects
 from core.ids import is_protective
@@ -65,6 +57,8 @@ class OrderTracker:
         are booked.
     doubts : frozenset of str
         Orders of ours, by client_order_id, of which nobody knows yet whether Alpaca will ever have them.
+    missed : mapping of str to str
+        Alpaca's ids, by client_order_id, of open orders of ours that reached it after their session.
     pending : tuple of Order
         Ours that may still trade, or of which fills are not listed yet, with the quantity still to come.
     foreign : tuple of JsonObject
@@ -85,6 +79,7 @@ class OrderTracker:
     resting: Mapping[str, TrackedOrder] = field(default_factory=dict)
     ended: Mapping[str, OrderStatus] = field(default_factory=dict)
     doubts: frozenset[str] = frozenset()
+    missed: Mapping[str, str] = field(default_factory=dict)
     _since_next: datetime | None = None
     _learnt: bool = False
     _targets: set[str] = field(default_factory=set)
@@ -107,6 +102,7 @@ class OrderTracker:
             self._learn_legs()
         open_rows = {str(row["client_order_id"]): row for row in self.api.open_orders()}
         found = {name: self.find(name, open_rows.get(name)) for name in records}
+        self.missed = missed_orders(open_rows, self.recorded, self.calendar)
         self.foreign = tuple(row for name, row in open_rows.items() if self._is_foreign(row, name))
         fills = self._fills({*records, *self.resting})
         on_their_way = {

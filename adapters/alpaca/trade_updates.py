@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from adapters.alpaca.http import quiet_import
+from adapters.alpaca.http import limit_handshake, quiet_import
 
 if TYPE_CHECKING:
     from alpaca.trading.stream import TradingStream
@@ -111,6 +111,8 @@ def connect_stream(key: str, secret: str, *, paper: bool, url_override: str | No
 
     # each attempt to reconnect would log a traceback; the status says that the stream is down
     logging.getLogger("alpaca.trading.stream").setLevel(logging.CRITICAL)
-    return TradingStream(
+    stream = TradingStream(
         key, secret, paper=paper, raw_data=True, url_override=url_override or "", websocket_params=dict(WEBSOCKET)
     )
+    limit_handshake(stream)
+    return stream

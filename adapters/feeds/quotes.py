@@ -15,7 +15,8 @@ The rule
   wrong source stays wrong. That takes the bid and the ask, twice; without them (Yahoo) the next daily bar.
 - A sound bid and ask (a spread of 5 % at most, not older than the trade) refute a price outside of them.
 - A price that moved by more than 1 % to exactly another symbol's, or has changed places with one, is that one's;
-  only a bid and ask can say otherwise.
+  only a bid and ask can say otherwise. Among so many names that prices meet by chance (more than 3 % of the cents
+  within 5 % of the price are some other name's) an equal price says nothing.
 - A price that has stood still for half an hour and six polls while its time and most other prices moved, where
   the symbol's volatility makes five cents of movement likely, is stuck.
 
@@ -24,6 +25,7 @@ Pure: what was seen before is passed in and given back. Figures and reasons: `do
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -44,6 +46,7 @@ SECOND_MOVE_RATIO, SECOND_MOVE_MIN = 2.0, 0.03
 CLOSE_RATIO_MIN, CLOSE_RATIO_MAX = 0.4, 1.4
 SPREAD_PCT_MAX, BID_ASK_TOLERANCE_PCT = 0.05, 0.01
 BID_ASK_LAG_MAX = timedelta(minutes=1)
+NEARBY_PCT, CHANCE_MAX = 0.05, 0.03
 STUCK_AFTER, STUCK_POLLS, STUCK_MOVE_USD_MIN = timedelta(minutes=30), 6, 0.05
 
 
@@ -128,6 +131,7 @@ class _Poll:
         for symbol, quote in quotes.items():
             if _is_price(quote.price):
                 self._by_cents.setdefault(round(quote.price * 100), []).append(symbol)
+        self._cents = sorted(self._by_cents)
 
     def judge(self, quote: Quote) -> tuple[str, SymbolHistory]:
         """Return why a quote is not believed (empty when it is), and the symbol's history after it."""
@@ -242,12 +246,19 @@ class _Poll:
         if abs(move) <= MOVE_MIN_SESSION:
             return ""
         same = [name for name in self._by_cents[round(quote.price * 100)] if name != quote.symbol]
-        if same:
+        if same and not self._meet_by_chance(quote.price):
             return same[0]
         if abs(move) <= self._band(quote, seen):
             return ""
         anchor = self._anchor(quote.symbol, seen)
         return next((name for name in self._quotes if self._has_swapped(quote, anchor, name)), "")
+
+    def _meet_by_chance(self, price: float) -> bool:
+        """Return whether so many names stand near a price that one at its very cent is no surprise."""
+        first = bisect_left(self._cents, 100 * price * (1 - NEARBY_PCT))
+        stop = bisect_right(self._cents, 100 * price * (1 + NEARBY_PCT))
+        others = stop - first - 1  # but for the cent itself
+        return others > CHANCE_MAX * 200 * NEARBY_PCT * price
 
     def _has_swapped(self, quote: Quote, anchor: float | None, name: str) -> bool:
         other = self._quotes[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +58,15 @@ def choose_receivers(settings: NotifySettings, urls: Sequence[str], folder: Path
     for name in dict.fromkeys(settings.notifiers):
         plugin = known.find(name)
         try:
-            receivers += plugin.load().from_parts(parts) if plugin.is_built_in else [_own(plugin, parts)]
+            found = plugin.load().from_parts(parts) if plugin.is_built_in else [_own(plugin, parts)]
+            receivers += [_bounded(receiver) for receiver in found]
         except PluginError as error:
             faults.append(f"the notifier {name} tells nobody: {error.message}")
     return ChosenReceivers(receivers=tuple(receivers), faults=tuple(faults))
+
+
+def _bounded(receiver: Receiver) -> Receiver:
+    return replace(receiver, send=BoundedSend(receiver.send, SEND_SECONDS_MAX).send)
 
 
 def _own(plugin: Plugin, parts: NotifierParts) -> Receiver:
@@ -75,7 +80,7 @@ def _own(plugin: Plugin, parts: NotifierParts) -> Receiver:
     send = getattr(made, "send", None)
     if not callable(send):
         raise PluginError("it has no method send(message)")
-    return Receiver(target=f"own:{plugin.name}", name=plugin.name, send=BoundedSend(send).send)
+    return Receiver(target=f"own:{plugin.name}", name=plugin.name, send=send)
 
 
 class BoundedSend:
@@ -87,7 +92,7 @@ class BoundedSend:
         Takes a message. Only False says that it was not taken; what raises was not taken either.
     """
 
-    def __init__(self, call: Callable[[Message], Any], seconds_max: float = SEND_SECONDS_MAX) -> None:
+    def __init__(self, call: Callable[[Message], Any], seconds_max: float) -> None:
         self._call = call
         self._seconds_max = seconds_max
         self._thread: threading.Thread | None = None
@@ -110,7 +115,7 @@ class BoundedSend:
             except BaseException as error:  # noqa: BLE001  # code that is not ours may raise anything
                 answers.append(error)
 
-        self._thread = threading.Thread(target=work, daemon=True, name="own notifier")
+        self._thread = threading.Thread(target=work, daemon=True, name="notifier")
         self._thread.start()
         self._thread.join(self._seconds_max)
         if not answers:

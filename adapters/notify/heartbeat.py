@@ -10,6 +10,7 @@ from typing import Any
 import requests
 import structlog
 
+from adapters.request_limits import WHOLE_TIMES, limited_session, whole_within
 from core.plain_words import plain_reason
 from core.ports import Clock
 
@@ -85,12 +86,16 @@ class Heartbeat:
     def _ping(self) -> str:
         """Ask once; return what went wrong, empty for nothing."""
         try:
-            # the status is enough: a body that never ends would keep the thread, and so the next ping
-            with requests.get(self._url, timeout=self._timeout_seconds, stream=True) as answer:
-                status = answer.status_code
+            with limited_session(self._timeout_seconds) as session:
+                status = whole_within(WHOLE_TIMES * self._timeout_seconds, lambda: self._status(session))
         except (requests.RequestException, ValueError) as error:
             return f"the heartbeat's receiver cannot be reached: {plain_reason(error)}"
         if status >= SUCCESS_BELOW:
             return f"the heartbeat's receiver answered {status}; see heartbeat.url (HEARTBEAT_URL)"
         self._pinged_at = self._clock.now()
         return ""
+
+    def _status(self, session: requests.Session) -> int:
+        # the status is enough: a body that never ends would keep the thread, and so the next ping
+        with session.get(self._url, stream=True) as answer:
+            return answer.status_code

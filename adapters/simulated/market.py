@@ -23,6 +23,7 @@ from core.universe import Universe
 FIRST_SESSION = date(2016, 1, 4)
 DEFAULT_SEED = 20160104
 NEWS_DAYS = 5
+AHEAD_DAYS = 31  # drawn beyond what is asked, so that each new day does not draw all of history again
 
 
 class SimulatedMarket:
@@ -99,7 +100,7 @@ class SimulatedMarket:
         if known is None or lacks:
             until = max(end, FIRST_SESSION, known.dates[-1] if known else FIRST_SESSION)
             self._since = max(FIRST_SESSION, min(start, self._since))
-            known = self._panel = self._generate(until)
+            known = self._panel = self._generate(until + timedelta(days=AHEAD_DAYS))
         return known
 
     def _generate(self, end: date) -> BarPanel:

@@ -84,8 +84,8 @@ def _model(folder: FinbertFolder) -> Any:
     from transformers import BertForSequenceClassification  # noqa: PLC0415  # heavy
     from transformers import logging as transformers_log  # noqa: PLC0415  # heavy
 
-    transformers_log.set_verbosity_error()  # type: ignore[no-untyped-call]  # the vendor's
-    transformers_log.disable_progress_bar()  # type: ignore[no-untyped-call]  # the vendor's
+    transformers_log.set_verbosity_error()
+    transformers_log.disable_progress_bar()
     load: Any = BertForSequenceClassification.from_pretrained
     try:
         model, loading = load(

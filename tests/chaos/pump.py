@@ -19,6 +19,8 @@ from urllib3.connectionpool import HTTPConnectionPool
 from tests.servers.alpaca_broker import AlpacaBroker
 from tests.servers.local_http import Answer, Hold, request_handler
 
+DELIVERY_SECONDS_MAX = 30.0
+
 
 class Pump:
     """Answers what has been asked of a broker so far.
@@ -47,13 +49,25 @@ class Pump:
                 else:
                     self._answer(connection)
 
+    def answer(self, client: socket.socket) -> None:
+        """Answer until a client has something to read, or what it asked is held back.
+
+        On a busy machine the kernel may hand a request, or its answer, to the other end of the loopback later
+        than it was sent: the client's time-out must not run meanwhile.
+        """
+        while not self._holds(client):
+            ready = select.select([client, self._listening, *self._talks], [], [], DELIVERY_SECONDS_MAX)[0]
+            self.work()
+            if client in ready or not ready:
+                return
+
     def serve(self, adapter: HTTPAdapter) -> None:
         """Let an adapter's connections work the pump before they read."""
-        work = self.work
+        answer = self.answer
 
         class Connection(HTTPConnection):
             def getresponse(self) -> Any:
-                work()
+                answer(self.sock)
                 return super().getresponse()
 
         class Pool(HTTPConnectionPool):
@@ -67,6 +81,9 @@ class Pump:
         for connection, talk in (*self._talks.items(), *self._held):
             talk.finish()
             connection.close()
+
+    def _holds(self, client: socket.socket) -> bool:
+        return any(talk.client_address == client.getsockname() for _, talk in self._held)
 
     def _answer(self, connection: socket.socket) -> None:
         talk = self._talks[connection]

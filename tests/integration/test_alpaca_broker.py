@@ -30,6 +30,7 @@ from core.types import ApprovedOrder, Fill, MarketView, Order, OrderStatus, Port
 from tests.panels import make_panel
 from tests.servers.alpaca_broker import KEY, SECRET, alpaca_broker_server
 from tests.servers.alpaca_broker import AlpacaBroker as StandIn
+from tests.servers.alpaca_broker_book import BrokerOrder
 from tests.servers.alpaca_broker_desk import Desk as StandInDesk
 from tests.servers.alpaca_broker_faults import FaultPlan, Scripted
 
@@ -91,6 +92,14 @@ class Trading:
         with self.stand_in.book.lock:
             now = self.stand_in.book.now + timedelta(**values)
             StandInDesk(self.stand_in.book).tick(now, {})
+
+    def at(self, moment: datetime) -> None:
+        """Let the broker's clock stand at a moment."""
+        self.tick(seconds=(moment - self.stand_in.book.now).total_seconds())
+
+    def row(self, name: str) -> BrokerOrder | None:
+        with self.stand_in.book.lock:
+            return self.stand_in.book.find(name)
 
     def next_fault(self, fault: str, request: str = POST, count: int = 1) -> None:
         self.stand_in.faults.scripted.append(Scripted(request=request, fault=fault, count=count))
@@ -635,6 +644,41 @@ def test_a_stop_that_arrives_minutes_late_and_fires_is_ours_and_nobodys_hand_sal
     assert trading.broker._tracker.foreign_fills == ()
     trading.stops.rest([], Portfolio(cash=Decimal(1000)), trading.stand_in.book.now)
     assert trading.ledger.records["d1-AAPL-protect"].status is OrderStatus.FILLED
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+def test_an_order_that_arrives_after_its_session_does_not_wait_for_the_next_open(
+    given_up: bool, trading: Trading
+) -> None:
+    trading.stand_in.faults.plan = FaultPlan(late_ticks_max=1)
+    trading.at(datetime(2024, 5, 6, 19, 55, tzinfo=UTC))
+    trading.next_fault("arrives_late")
+    trading.send("late", "10")
+    assert trading.row("late") is None
+    if given_up:
+        trading.ledger.update_status({"late": OrderStatus.CANCELLED.value})
+    trading.at(datetime(2024, 5, 6, 20, 5, tzinfo=UTC))
+    arrived = trading.row("late")
+    assert arrived is not None
+    assert arrived.status == "accepted", "Alpaca keeps it for the next open"
+    assert trading.settle() == ()
+    trading.at(datetime(2024, 5, 7, 13, 0, tzinfo=UTC))
+    assert trading.settle() == ()
+    assert trading.broker.open_orders() == ()
+    trading.at(datetime(2024, 5, 7, 14, 0, tzinfo=UTC))
+    assert trading.settle() == (), "what was decided yesterday does not trade today"
+    ended = trading.row("late")
+    assert ended is not None
+    assert ended.status == "canceled"
+    assert trading.broker.reason("late").startswith("missed_session: ")
+
+
+def test_an_order_decided_while_the_exchange_is_closed_waits_for_the_open(trading: Trading) -> None:
+    trading.at(datetime(2024, 5, 6, 20, 5, tzinfo=UTC))
+    trading.send("tomorrow", "10")
+    assert trading.settle() == ()
+    trading.at(datetime(2024, 5, 7, 14, 0, tzinfo=UTC))
+    assert [fill.client_order_id for fill in trading.settle()] == ["tomorrow"]
 
 
 def _replaced(trading: Trading, name: str, **changed: str) -> None:

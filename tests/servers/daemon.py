@@ -115,7 +115,7 @@ class Process:
         while not done():
             assert self.child.poll() is None, f"it ended with {self.child.returncode}:\n{self.log}"
             assert time.monotonic() < limit, f"still not done:\n{self.log}"
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     def wait_alive(self) -> None:
         self.wait(lambda: self.status_code("/health") == 200)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapters.feeds.quality.rows import Flags
-from core.types import BarPanel, Floats
+from core.types import BarPanel
 
 ROUNDING_PCT_MAX = 1e-6  # rounding of adjusted prices, not a contradiction
 WIDENED_PCT_MAX = 0.01  # a late print outside the range; above it, something is wrong
@@ -54,7 +54,8 @@ def widened(panel: BarPanel) -> tuple[BarPanel, Flags]:
         The bars widened.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        low, high = _outer(panel, np.minimum), _outer(panel, np.maximum)
+        low = np.minimum(np.minimum(panel.open, panel.high), np.minimum(panel.low, panel.close))
+        high = np.maximum(np.maximum(panel.open, panel.high), np.maximum(panel.low, panel.close))
         out = np.maximum(high - panel.high, panel.low - low) / np.abs(panel.close)
         inside = (panel.close <= panel.high) & (panel.close >= panel.low)
         most = np.where(inside, OPENING_PCT_MAX, WIDENED_PCT_MAX)
@@ -63,8 +64,3 @@ def widened(panel: BarPanel) -> tuple[BarPanel, Flags]:
         return panel, odd
     wide = replace(panel, high=np.where(odd, high, panel.high), low=np.where(odd, low, panel.low))
     return wide, odd
-
-
-def _outer(panel: BarPanel, pick: np.ufunc) -> Floats:
-    out: Floats = pick.reduce([panel.open, panel.high, panel.low, panel.close])
-    return out

@@ -10,6 +10,8 @@ from adapters.feeds.quality.rows import Flags, VendorRows, to_series
 from adapters.feeds.quality.scale import TOLERANCE_UNIT_MIN, moves
 from core.types import BarPanel
 
+ROUNDING = 1 - 1e-9
+
 
 def find_jumps(panel: BarPanel, good: Flags, jump_min: float) -> Flags:
     """Mark the bars whose open and close jumped by a unit, or far and without the trading of a real move.
@@ -27,7 +29,9 @@ def find_jumps(panel: BarPanel, good: Flags, jump_min: float) -> Flags:
         Row t follows from rows 0..t only.
     """
     marked = np.zeros(good.shape, dtype=bool)
-    columns, sessions = np.nonzero(good.T)
+    jumpy = np.flatnonzero(_may_jump(panel, good, jump_min))
+    place, sessions = np.nonzero(good.T[jumpy])
+    columns = jumpy[place]
     if not len(columns):
         return marked
     series = to_series(_rows_of(panel, columns, sessions))
@@ -40,6 +44,20 @@ def find_jumps(panel: BarPanel, good: Flags, jump_min: float) -> Flags:
     found = series.at[rows[unit | quiet(opening[rows], closing[rows], usual)]]
     marked[sessions[found], columns[found]] = True
     return marked
+
+
+def _may_jump(panel: BarPanel, good: Flags, jump_min: float) -> Flags:
+    """Say of each symbol whether any bar opens and closes that far from the good close before: most never do.
+
+    A symbol is measured by its own bars alone, so the others need not be looked at.
+    """
+    newest = np.maximum.accumulate(np.where(good, np.arange(len(good), dtype=np.int32)[:, None], -1), axis=0)[:-1]
+    before = np.take_along_axis(panel.close, np.maximum(newest, 0), axis=0)
+    before[newest < 0] = np.nan
+    with np.errstate(divide="ignore", invalid="ignore"):  # NaN compares false, which is meant
+        moved = [np.abs(np.log(price[1:] / before)) > jump_min * ROUNDING for price in (panel.open, panel.close)]
+    found: Flags = np.any(good[1:] & moved[0] & moved[1], axis=0)
+    return found
 
 
 def _rows_of(panel: BarPanel, columns: np.ndarray, sessions: np.ndarray) -> VendorRows:

@@ -124,6 +124,50 @@ def test_a_json_file_may_say_dates_renames_and_stocks_without_a_sector(folder: P
     assert any("QQQQQ" in note for note in universe.notes)
 
 
+def test_a_csv_file_may_say_renames_in_either_form(folder: Path) -> None:
+    spans = own(folder, "spans.csv", "ticker,from,old,renamed\nMETA,2013-12-23,fb,2022-06-09\nKO,,,\n")
+    lists = own(
+        folder,
+        "lists.csv",
+        "date,ticker,old,renamed\n2022-01-01,FB,,\n2022-07-01,META,FB,2022-06-09\n2022-08-01,META,FB,2022-06-09\n",
+    )
+    assert spans.aliases == lists.aliases == (Alias("FB", "META", date(2022, 6, 9)),)
+    assert spans.stocks == ("META", "KO")
+    assert lists.stocks == ("META",)
+    assert lists.membership["META"][0] == Span(date(2022, 1, 1), date(2022, 6, 30))
+
+
+def test_a_ticker_that_another_company_took_over_since_is_a_stock_of_its_own(folder: Path) -> None:
+    universe = own(
+        folder,
+        "reused.csv",
+        "ticker,from,to,old,renamed\nFB,2013-12-23,2022-06-08,,\nMETA,2022-06-09,,FB,2022-06-09\nFB,2025-06-02,,,\n",
+    )
+    assert universe.membership == {
+        "META": (Span(date(2013, 12, 23), date(2022, 6, 8)), Span(date(2022, 6, 9), None)),
+        "FB": (Span(date(2025, 6, 2), None),),
+    }
+
+
+def test_a_ticker_that_was_renamed_and_got_its_name_back_is_one_stock(folder: Path) -> None:
+    universe = own(
+        folder,
+        "back.json",
+        json.dumps(
+            {
+                "stocks": [
+                    {"ticker": name, "from": day} for name, day in (("AA", "2010-01-04"), ("BB", "2016-01-04"))
+                ],
+                "aliases": [
+                    {"old": "BB", "new": "AA", "date": "2020-01-02"},
+                    {"old": "AA", "new": "BB", "date": "2015-01-02"},
+                ],
+            }
+        ),
+    )
+    assert universe.stocks == ("AA",)
+
+
 def test_lists_of_members_by_date_become_spans(folder: Path) -> None:
     lists = {"2019-01-01": "AA BB", "2019-02-01": "AA CC", "2019-03-01": "BB AA"}
     text = "date,ticker\n" + "".join(f"{day},{name}\n" for day, names in lists.items() for name in names.split())
@@ -172,7 +216,12 @@ def test_a_file_of_ones_own_wins_over_an_index(folder: Path) -> None:
         ("a.csv", "ticker,sector,etf\nKO,Food,the fund\n", "line 2: 'the fund' is not a ticker"),
         ("a.csv", "ticker,ticker\nKO,PEP\n", "has a column twice: ticker, ticker"),
         ("a.json", '{"stocks": ["KO"], "aliases": [{"old": "F B", "new": "KO", "date": "2022-06-09"}]}',
-         "aliases.0.old: 'F B' is not a ticker"),
+         "aliases.0: 'F B' is not a ticker"),
+        ("a.json", '{"stocks": ["KO"], "aliases": [{"old": "KO", "new": "ko", "date": "2022-06-09"}]}',
+         "aliases.0: KO cannot be renamed to itself"),
+        ("a.json", '{"stocks": ["KO", 7]}', "stocks.1: a stock is its ticker, or"),
+        ("a.csv", "ticker,old,renamed\nKO,OLD,\n", "line 2: old and renamed need each other"),
+        ("a.csv", "ticker,old,renamed\nKO,O L D,2022-06-09\n", "line 2: 'O L D' is not a ticker"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_file_is_named(folder: Path, name: str, text: str, words: str) -> None:

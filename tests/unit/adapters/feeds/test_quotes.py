@@ -124,6 +124,20 @@ def test_a_neighbours_price_is_named_and_two_polls_do_not_confirm_it(wrong: floa
     assert all(reason.endswith(f"is the price of {owner}") for reason in reasons)
 
 
+def test_among_thousands_of_names_an_equal_price_is_no_proof_of_a_mix_up() -> None:
+    names = {f"N{cent}": cent / 100 for cent in range(700, 1300, 2)}  # each second cent is somebody's
+    closes = {**names, "HELD": 10.2}
+
+    def poll(names: Mapping[str, float]) -> str:
+        quotes = {name: Quote(symbol=name, price=price, at=OPENED + POLL) for name, price in names.items()}
+        seen = believe(quotes, {}, lambda symbol: Reference(closes[symbol], VOLATILITY), OPENED)
+        return seen.doubts.get("HELD", "")
+
+    assert poll(names | {"HELD": 9.9}) == ""  # down by 3 %, to the cent where N990 stands
+    few = {name: names[name] for name in ("N700", "N800", "N990", "N1100")}
+    assert poll(few | {"HELD": 9.9}).endswith("is the price of N990")
+
+
 def test_two_symbols_that_changed_places_are_both_doubted() -> None:
     line = Line()
     line.poll()

@@ -82,6 +82,31 @@ def test_a_renamed_stock_has_its_past_from_under_the_old_ticker() -> None:
     assert (panel.close[30:, 0] == PANEL.close[30:, PANEL.column["META"]]).all()
 
 
+def test_what_another_company_had_under_the_new_ticker_before_the_rename_is_not_the_stocks() -> None:
+    panel = UniverseSource(Recorded(), universe(Alias("META", "KO", DAY[10]))).bars(("KO",), DAY[0], DAY[-1])
+    assert (panel.close[:, 0] == PANEL.close[:, PANEL.column["KO"]]).all()  # META has none before
+    panel = UniverseSource(Recorded(), universe(Alias("KO", "FB", DAY[50]))).bars(("FB",), DAY[0], DAY[-1])
+    assert (panel.close[:50, 0] == PANEL.close[:50, PANEL.column["KO"]]).all()  # FB's own ended long before
+    assert np.isnan(panel.close[50:, 0]).all()
+
+
+def test_a_stock_renamed_twice_has_its_past_from_under_both_tickers() -> None:
+    twice = universe(Alias("SPY", "META", DAY[30]), Alias("KO", "SPY", DAY[15]))
+    panel = UniverseSource(Recorded(), twice).bars(("META",), DAY[0], DAY[-1])
+    assert panel.symbols == ("META",)
+    assert (panel.close[15:30, 0] == PANEL.close[15:30, PANEL.column["SPY"]]).all()
+    assert (panel.volume[:30, 0] != PANEL.volume[:30, PANEL.column["META"]]).all()
+
+
+def test_who_took_an_old_ticker_over_has_no_bars_from_before() -> None:
+    panel = UniverseSource(Recorded(), universe(Alias("KO", "META", DAY[30]))).bars(
+        ("KO", "META"), DAY[0], DAY[-1]
+    )
+    assert np.isnan(panel.close[:30, 0]).all()
+    assert (panel.close[30:, 0] == PANEL.close[30:, PANEL.column["KO"]]).all()
+    assert (panel.close[:30, 1] == PANEL.close[:30, PANEL.column["KO"]]).all()
+
+
 def test_bars_of_an_old_ticker_after_the_rename_are_not_the_stocks() -> None:
     panel = UniverseSource(Recorded(), universe(Alias("FB", "META", DAY[20]))).bars(("META",), DAY[0], DAY[-1])
     assert np.isnan(panel.close[20:30, 0]).all()
@@ -107,9 +132,9 @@ def test_only_members_with_fresh_bars_may_be_entered_and_only_they_count_as_miss
     gone[LEAVES:, :3] = False
     panel = replace(PANEL, member=gone)
     feed = PanelFeed(panel, DataSettings(missing_symbols_max_pct=0.0), NyseCalendar(), source="t")
-    inside, outside = (feed.view(panel.closed_at[at]) for at in (LEAVES - 1, LEAVES))
+    inside, outside = (feed.view(panel.closed_at[at]) for at in (LEAVES - 2, LEAVES))
     assert inside.eligible(panel.symbols) == ("META", "KO", "SPY")
-    assert inside.feed_fault  # FB is a member without a bar
+    assert inside.feed_fault  # FB is a member without a bar, not yet for long enough to have ended
     assert outside.eligible(panel.symbols) == ("SPY",)
     assert not outside.feed_fault
     assert "FB" in outside.stale

@@ -1,0 +1,172 @@
+"""Limits on the whole of an outgoing request: requests' own hold for each read, so that a drip never ends."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.response import HTTPResponse
+
+Answer = TypeVar("Answer")
+WHOLE_TIMES = 3
+"""A whole answer gets so many times what one read of it does: a slow line is slow at each."""
+ANSWER_BYTES_MAX = 64_000_000
+CHUNK_BYTES = 65_536
+
+
+class _Watch:
+    """Shuts the connection of a request at its last moment; whoever reads from it then wakes."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+        self._lock = threading.Lock()
+        self._shut: socket.socket | None = None
+
+    def connection(self, open_socket: Any) -> None:
+        """Take note of the connection in use."""
+        with self._lock:
+            self._let_go()
+            # a socket of its own on the same connection: it works below TLS, and while another thread reads
+            self._shut = socket.socket(fileno=os.dup(open_socket.fileno()))
+            if self.is_over:
+                self._end()
+
+    def run_out(self) -> None:
+        """End the request: its time is over."""
+        with self._lock:
+            self.is_over = True
+            self._end()
+
+    def close(self) -> None:
+        """Let go of the connection, which may serve another request from now on."""
+        with self._lock:
+            self._let_go()
+
+    def _end(self) -> None:
+        if self._shut is not None:
+            with suppress(OSError):  # the other side was quicker
+                self._shut.shutdown(socket.SHUT_RDWR)
+
+    def _let_go(self) -> None:
+        if self._shut is not None:
+            self._shut.close()
+            self._shut = None
+
+
+_WATCH: ContextVar[_Watch | None] = ContextVar("watch", default=None)
+
+
+def whole_within(seconds: float, ask: Callable[[], Answer]) -> Answer:
+    """Ask something of a session of `limit_session`, and give it up unless it is done in time, to its last byte.
+
+    Raises
+    ------
+    requests.ReadTimeout
+        When the time is over; whatever the asking raises before passes through.
+    """
+    watch = _Watch()
+    timer = threading.Timer(seconds, watch.run_out)
+    timer.daemon = True
+    token = _WATCH.set(watch)
+    timer.start()
+    try:
+        answer = ask()
+    except Exception:
+        if not watch.is_over:  # a shut connection breaks whatever reads: TLS, the body's parts, its unpacking
+            raise
+    finally:
+        timer.cancel()
+        _WATCH.reset(token)
+        watch.close()
+    if watch.is_over:  # where it broke nothing: its end looks like that of an answer without a length
+        raise requests.ReadTimeout(f"timed out: the whole answer took more than {seconds:g} s")
+    return answer
+
+
+def limit_session(session: requests.Session, timeout_seconds: float) -> None:
+    """Limit each request of a session: a read takes so long at most, the whole answer `WHOLE_TIMES` as long."""
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, _Limited(timeout_seconds))
+
+
+@contextmanager
+def limited_session(timeout_seconds: float) -> Iterator[requests.Session]:
+    """Give a session of `limit_session`, and close it."""
+    with requests.Session() as session:
+        limit_session(session, timeout_seconds)
+        yield session
+
+
+class _Watched(HTTPConnection):
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3's own
+        _note(self.sock)
+        return super().getresponse()
+
+
+class _WatchedTls(HTTPSConnection):
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3's own
+        _note(self.sock)
+        return super().getresponse()
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Watched
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedTls
+
+
+POOLS = {"http": _Pool, "https": _TlsPool}
+
+
+def _note(open_socket: Any) -> None:
+    watch = _WATCH.get()
+    if watch is not None:
+        watch.connection(open_socket)
+
+
+class _Limited(HTTPAdapter):
+    def __init__(self, timeout_seconds: float) -> None:
+        super().__init__()
+        self._timeout_seconds = timeout_seconds
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
+        # requests' own Session passes all of send's arguments by name
+        kwargs["timeout"] = self._timeout_seconds
+        if kwargs.get("stream"):  # its reader limits the whole
+            return super().send(request, **kwargs)
+        kwargs["stream"] = True
+        return whole_within(
+            WHOLE_TIMES * self._timeout_seconds, lambda: _read(super(_Limited, self).send(request, **kwargs))
+        )
+
+
+def _read(response: requests.Response) -> requests.Response:
+    """Read an answer's body, which may be packed: no more of it than a machine can hold."""
+    read = bytearray()
+    for chunk in response.iter_content(CHUNK_BYTES):
+        read += chunk
+        if len(read) > ANSWER_BYTES_MAX:
+            response.close()
+            raise requests.exceptions.ContentDecodingError(f"the answer has more than {ANSWER_BYTES_MAX} bytes")
+    response._content = bytes(read)
+    return response
