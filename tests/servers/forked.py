@@ -1,4 +1,4 @@
-"""Daemons forked from a process that has imported what a daemon imports: each starts two processor seconds sooner.
+"""Daemons forked from a process that has imported what a daemon imports, which takes two seconds each time.
 
 From the fork on it is the daemon that `server.main` makes of its settings and variables, in a process of its own.
 """
@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -90,9 +91,8 @@ def _parent() -> _Parent:
 
 
 def import_all() -> None:
-    """Import what a daemon has imported once it has decided."""
+    """Import what a daemon has imported once it has decided, and ask for the sessions of its history."""
     gc.disable()
-    import exchange_calendars.exchange_calendar_xnys
     import hmmlearn.hmm
     import scipy.optimize
     import scipy.stats
@@ -101,8 +101,12 @@ def import_all() -> None:
 
     import models.ranker.registry
     import server
+    from adapters.calendar import NyseCalendar
 
-    del exchange_calendars, hmmlearn, scipy, sklearn, xgboost, models, server
+    del hmmlearn, scipy, sklearn, xgboost, models, server
+    calendar, today = NyseCalendar(), datetime.now(UTC)
+    calendar.last_closed_session(today)
+    calendar.sessions(today.date() - timedelta(days=365 * 5), today.date())
     gc.enable()
     gc.freeze()
 
@@ -124,10 +128,8 @@ def settings_of_a_fork() -> Path:
 
 def _become(log: Path, variables: Mapping[str, str]) -> None:
     """Read nothing, write into the log, and have these variables."""
-    written, nothing = (
-        os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
-        os.open(os.devnull, os.O_RDONLY),
-    )
+    written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    nothing = os.open(os.devnull, os.O_RDONLY)
     for number, into in ((0, nothing), (1, written), (2, written)):
         os.dup2(into, number)
     os.close(written)
