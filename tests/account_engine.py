@@ -135,7 +135,9 @@ class AccountEngine:
             calendar=NyseCalendar(),
             since=min([*stamps, self.ledger.portfolio_as_of() or now]) - LOOK_BACK,
         )  # fmt: skip
-        activities = AccountActivities(self.ledger.portfolio, self.capital, self.ledger.first_step_at() or now)
+        activities = AccountActivities(
+            self.ledger.portfolio, self.capital, self.ledger.first_step_at() or now, self.ledger.cash_booked
+        )
         self.broker = AlpacaBroker(
             "Alpaca paper", self.api, tracker, activities=activities, resolve_waits_seconds=(0.0,),
             stops=RestingStops(api=self.api, tracker=tracker, ledger=self.ledger),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -175,6 +176,12 @@ class SqliteLedger(LedgerReader):
         sends = OrderStatus.RECORDED in news.values()
         with self._database.transaction(Survives.POWER_CUT if sends else Survives.KILL) as cursor:
             advance(cursor, news, self._mask.value(reasons or {}))
+
+    def cash_booked(self, movement_id: str) -> Sequence[Decimal]:
+        """Return the amounts booked under a movement's id and its corrections' (ID#1, ...), oldest first."""
+        known = "SELECT amount FROM cash_movements WHERE movement_id = ?1 OR movement_id = ?1 || ':canceled' "
+        corrected = "OR (movement_id > ?1 || '#' AND movement_id < ?1 || '$') ORDER BY sequence"
+        return [Decimal(amount) for (amount,) in self._database.read(known + corrected, (movement_id,))]
 
     def start_flattening(self, at: datetime, state: TradingState | None = None, reason: str = "") -> None:
         """Write down that a person asked to sell everything, with the state where it changes.

@@ -141,7 +141,7 @@ class AlpacaRoute:
         stops = RestingStops(api=api, tracker=tracker, ledger=ledger, now=clock.now)
         terms = entry_terms(parts.trading.execution, parts.route)
         began = ledger.first_step_at() or clock.now()
-        activities = AccountActivities(ledger.portfolio, capital, began)
+        activities = AccountActivities(ledger.portfolio, capital, began, ledger.cash_booked)
         account = AlpacaAccount(api=api, tracker=tracker, activities=activities, stream=stream)
         check = AccountCheck(
             account,

@@ -192,6 +192,33 @@ def test_a_deposit_is_no_profit_and_fees_and_interest_are_what_they_are(made: Ac
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_the_broker_corrects_is_booked_as_the_difference_once(made: AccountEngine, restarts: bool) -> None:
+    made.events.cash("CSD", Decimal(20_000))
+    made.events.dividend("AAPL", Decimal("0.25"))
+    made.events.cash("FEE", Decimal("-1.50"))
+    steps: list[tuple[str, str, str]] = [
+        ("CSD", "2000", "correct"), ("DIV", "27.50", "correct"), ("FEE", "0", "correct"),
+        ("DIV", "25", "correct"), ("FEE", "-1.75", "correct"), ("CSD", "2000", "canceled"),
+        ("DIV", "27.50", "canceled"),
+    ]  # fmt: skip
+    made.tick(minutes=5)
+    assert len(made.step().cash_movements) == 3
+    for kind, amount, status in steps:
+        made.events.correct(kind, Decimal(amount), status)
+        made.tick(minutes=5)
+        if restarts:
+            made.start_again()
+            assert recover(made.engine).differences == ()
+        else:
+            assert len(made.step().cash_movements) == 1
+        assert made.step().cash_movements == ()
+        assert made.engine.portfolio.cash == made.stand_in.book.cash
+        assert standing(made) == CLEAN
+    assert made.ledger.paid_in_total() == 0
+    assert abs(made.engine.portfolio.daily_return) < 1e-4  # what is left is a fee of 1.75 USD
+
+
 def test_an_activity_that_nobody_knows_is_told_and_is_not_fatal(made: AccountEngine) -> None:
     with made.stand_in.book.lock:
         made.events.cash("MISC", Decimal("12.34"))

@@ -131,7 +131,7 @@ def trading_on(stand_in: StandIn, sleep: Callable[[float], None] = lambda _: Non
             since=stand_in.now - timedelta(days=1),
         )  # fmt: skip
         stops = RestingStops(api=api, tracker=desk, ledger=ledger, sleep=sleep)
-        activities = AccountActivities(lambda: None, WHOLE_ACCOUNT, stand_in.now)
+        activities = AccountActivities(lambda: None, WHOLE_ACCOUNT, stand_in.now, lambda _: ())
         broker = AlpacaBroker("Alpaca paper", api, desk, stops=stops, activities=activities, sleep=sleep)
         yield Trading(stand_in, broker, ledger, stops)
         client._session.close()
