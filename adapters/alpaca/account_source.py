@@ -30,6 +30,11 @@ class AlpacaAccount:
     stream: TradeUpdates | None = None
 
     @readable()
+    def cash(self) -> Decimal:
+        """Ask for the account's cash."""
+        return Decimal(str(self.api.account()["cash"]))
+
+    @readable()
     def account_state(self) -> AccountState:
         """Ask for cash, shares and what restricts the account, then for what rests: it may have fired."""
         account, rows = self.api.account(), self.api.positions()

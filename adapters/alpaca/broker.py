@@ -10,6 +10,7 @@ import structlog
 import tenacity
 
 from adapters.alpaca.activities import AccountActivities
+from adapters.alpaca.capital import CapitalChange
 from adapters.alpaca.order_tracker import OrderTracker
 from adapters.alpaca.orders import (
     ENDED,
@@ -61,6 +62,8 @@ class AlpacaBroker:
         How entries are ordered.
     activities : AccountActivities
         Reads what came to the account beside the fills of orders.
+    capital : CapitalChange or None
+        Moves cash to or from the engine where the settings give it a certain sum; None where they do not.
     resolve_waits_seconds : sequence of float
         How long to wait before each further question for an order whose sending was not answered.
     """
@@ -75,6 +78,7 @@ class AlpacaBroker:
         stops: RestingStops,
         terms: EntryTerms = MARKET_ENTRY,
         activities: AccountActivities,
+        capital: CapitalChange | None = None,
         resolve_waits_seconds: Sequence[float] = (0.5, 1.0, 2.0),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -85,6 +89,7 @@ class AlpacaBroker:
         self._stops = stops
         self._terms = terms
         self._activities = activities
+        self._capital = capital
         self._asking_again = tenacity.Retrying(
             retry=tenacity.retry_if_result(lambda found: found is None),
             wait=tenacity.wait_chain(*(tenacity.wait_fixed(seconds) for seconds in (*resolve_waits_seconds, 0))),
@@ -108,8 +113,11 @@ class AlpacaBroker:
         if self._stream is not None:
             self._stream.compare(fill.client_order_id for fill in fills if fill.client_order_id)
         other = self._activities.settle(self._tracker.activities, view)
-        both = sorted((*fills, *other.fills), key=lambda fill: fill.at)
-        return Settlement(fills=tuple(both), cash_movements=other.cash_movements, actions=other.actions)
+        both = tuple(sorted((*fills, *other.fills), key=lambda fill: fill.at))
+        flows = other.cash_movements
+        if self._capital is not None:
+            flows += self._capital.settle(both, flows, view.as_of)
+        return Settlement(fills=both, cash_movements=flows, actions=other.actions)
 
     def submit(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:
         """Send orders, each at most once by its client_order_id; give each one's status.
@@ -142,7 +150,8 @@ class AlpacaBroker:
     def notes(self) -> tuple[str, ...]:
         """Name what is degraded."""
         deaf = self._stream is not None and not self._stream.connected
-        return (STREAM_DOWN,) if deaf else ()
+        capital = self._capital.notes() if self._capital else ()
+        return (*((STREAM_DOWN,) if deaf else ()), *capital)
 
     def close(self) -> None:
         """Leave the stream."""
