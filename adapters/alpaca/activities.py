@@ -12,16 +12,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
+from adapters.alpaca.activity_rows import created, day_of, fault_of
 from adapters.alpaca.capital import Capital
 from adapters.alpaca.corrections import CANCELED, CHANGED, BookedCash, movements_of
-from adapters.alpaca.orders import number, timestamp
+from adapters.alpaca.orders import number
 from adapters.alpaca.share_activities import (
     SHARE_KINDS,
     SPLITS,
     Holdings,
     ShareChanges,
     close_before,
-    day_of,
     grouped,
     share_changes,
 )
@@ -74,11 +74,6 @@ class Booked:
         )
 
 
-def created(row: JsonObject) -> datetime:
-    """Return when an activity was posted; its own day where nothing more is said."""
-    return timestamp(row.get("created_at") or row.get("transaction_time") or row["date"])
-
-
 def read_activities(
     rows: Sequence[JsonObject],
     view: MarketView,
@@ -98,7 +93,8 @@ def read_activities(
     cash_booked : callable
         Gives what the ledger has of an activity's cash.
     """
-    booked = Booked()
+    faults = {str(row["id"]): fault for row in rows if (fault := fault_of(row))}
+    booked, rows = Booked(notices=faults), [row for row in rows if str(row["id"]) not in faults]
     fresh = sorted((row for row in rows if created(row) > since), key=lambda row: (created(row), str(row["id"])))
     moved = [row for row in fresh if _moves_shares(row)]
     stands = [row for row in moved if row.get("status") != CANCELED]

@@ -38,6 +38,11 @@ MISSED = (
 )
 DUPLICATE = "client_order_id"
 REASONS_MAX = 1000
+BECAUSE = {
+    OrderStatus.REJECTED: "broker: rejected after it was accepted",
+    OrderStatus.EXPIRED: "broker: its session ended before all of it traded",
+    OrderStatus.CANCELLED: "broker: cancelled at Alpaca, by hand or by Alpaca itself",
+}
 log = structlog.get_logger("alpaca")
 
 
@@ -151,7 +156,12 @@ class AlpacaBroker:
         """Name what is degraded."""
         deaf = self._stream is not None and not self._stream.connected
         capital = self._capital.notes() if self._capital else ()
-        return (*((STREAM_DOWN,) if deaf else ()), *capital)
+        overdue = (
+            f"orders: {name} is still {order.row.get('status')} at Alpaca though its session is over: new orders "
+            f"in {order.row.get('symbol')} wait for it. Cancel it: POST /orders/{name}/cancel"
+            for name, order in self._tracker.overdue.items()
+        )
+        return (*((STREAM_DOWN,) if deaf else ()), *capital, *overdue)
 
     def close(self) -> None:
         """Leave the stream."""
@@ -175,8 +185,9 @@ class AlpacaBroker:
             raise BrokerError(f"Alpaca has no order {client_order_id}.", hint="See GET /orders.")
         if found.status not in ENDED:
             self._api.delete_order(str(found.row["id"]))
+            self._keep(client_order_id, "cancelled on request")
             found = self._tracker.find(client_order_id) or found
-        return self._tracker.status(client_order_id, found).value
+        return self._status(client_order_id, found).value
 
     def acknowledge(self, ids: Sequence[str]) -> None:
         """Take note that the ledger has these fills, movements and actions."""
@@ -257,8 +268,10 @@ class AlpacaBroker:
         if status is OrderStatus.FILLED and self._tracker.is_rounded_down(client_order_id, order):
             self._keep(client_order_id, f"{order.filled} shares traded: only whole shares of it are")
             return OrderStatus.CANCELLED
-        if status is OrderStatus.REJECTED:
-            self._keep(client_order_id, "broker: rejected after it was accepted")
+        if status in BECAUSE:
+            reason = self._reasons.get(client_order_id, BECAUSE[status])
+            traded = f"; {order.filled:f} shares traded before" if order.filled else ""
+            self._keep(client_order_id, reason if reason.endswith(traded) else reason + traded)
         return status
 
     def _not_sent(self, order: Order, status: OrderStatus, reason: str) -> OrderStatus:

@@ -17,7 +17,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from msgspec.structs import replace
 
-from adapters.alpaca.late_arrivals import holds_others_up, may_arrive, missed_orders
+from adapters.alpaca.late_arrivals import holds_others_up, may_arrive, missed_orders, overdue_orders
 from adapters.alpaca.orders import ENDED, OCO, fill_of, foreign_fill, number, order_of, timestamp
 from adapters.alpaca.tracked_order import TrackedOrder
 from adapters.alpaca.trading_client import AlpacaApi, JsonObject, JsonObjects
@@ -59,6 +59,8 @@ class OrderTracker:
         Orders of ours, by client_order_id, of which nobody knows yet whether Alpaca will ever have them.
     missed : mapping of str to str
         Alpaca's ids, by client_order_id, of open orders of ours that reached it after their session.
+    overdue : mapping of str to TrackedOrder
+        Orders of ours for one session that may still trade long after it, by client_order_id.
     pending : tuple of Order
         Ours that may still trade, or of which fills are not listed yet, with the quantity still to come.
     foreign : tuple of JsonObject
@@ -79,6 +81,7 @@ class OrderTracker:
     resting: Mapping[str, TrackedOrder] = field(default_factory=dict)
     ended: Mapping[str, OrderStatus] = field(default_factory=dict)
     doubts: frozenset[str] = frozenset()
+    overdue: Mapping[str, TrackedOrder] = field(default_factory=dict)
     missed: Mapping[str, str] = field(default_factory=dict)
     _since_next: datetime | None = None
     _learnt: bool = False
@@ -109,6 +112,7 @@ class OrderTracker:
             n for n, order in found.items() if order is None and may_arrive(records[n], as_of, self.calendar)
         }
         self.doubts = frozenset(n for n in on_their_way if holds_others_up(records[n], as_of))
+        self.overdue = overdue_orders(found, records, as_of, self.calendar)
         pending = (self._pending(record, found[name]) for name, record in records.items())
         self.pending = tuple(order for order in pending if order is not None)
         late = {n for n in (*open_rows, *self.resting) if n not in records and is_protective(n)}

@@ -25,7 +25,11 @@ STATUSES: Mapping[str, OrderStatus] = {
     "rejected": OrderStatus.REJECTED,
     "partially_filled": OrderStatus.PARTIALLY_FILLED,
 }
-"""All others (new, accepted, pending_*, held, done_for_day, ...) may still trade."""
+"""All others (new, accepted, pending_*, held, suspended, stopped, ...) may still trade."""
+DONE_FOR_DAY = frozenset({"done_for_day", "calculated"})
+"""The last status that an order of one session may ever get."""
+ONE_SESSION = frozenset({"day", "opg", "cls"})
+DIGITS_MAX = 15
 OCO = "oco"
 ENDED = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 
@@ -47,7 +51,10 @@ def readable() -> Iterator[None]:
 
 def status_of(row: JsonObject) -> OrderStatus:
     """Give an order's status as ours."""
-    return STATUSES.get(str(row.get("status")), OrderStatus.SUBMITTED)
+    status = str(row.get("status"))
+    if status in DONE_FOR_DAY and row.get("time_in_force") in ONE_SESSION:
+        return OrderStatus.FILLED if number(row, "filled_qty") >= number(row, "qty") else OrderStatus.EXPIRED
+    return STATUSES.get(status, OrderStatus.SUBMITTED)
 
 
 def request_of(order: Order, terms: EntryTerms) -> JsonObject:
@@ -84,8 +91,8 @@ def fill_of(row: JsonObject, record: OrderRecord) -> Fill:
         client_order_id=record.client_order_id,
         symbol=record.symbol,
         side=record.side,
-        quantity=Decimal(str(row["qty"])),
-        price=Decimal(str(row["price"])),
+        quantity=_traded(row["qty"]),
+        price=_traded(row["price"]),
         fee=ZERO,
         at=timestamp(row["transaction_time"]),
         rule=record.rule,
@@ -99,8 +106,8 @@ def foreign_fill(row: JsonObject) -> Fill:
         client_order_id="",
         symbol=str(row["symbol"]),
         side=Side.BUY if str(row["side"]) == "buy" else Side.SELL,
-        quantity=Decimal(str(row["qty"])),
-        price=Decimal(str(row["price"])),
+        quantity=_traded(row["qty"]),
+        price=_traded(row["price"]),
         fee=ZERO,
         at=timestamp(row["transaction_time"]),
         rule=FOREIGN,
@@ -124,7 +131,7 @@ def portfolio_of(account: JsonObject, positions: Iterable[JsonObject], pending: 
     """Give the account as a portfolio; since Alpaca names no entry times, the account's start stands in."""
     began = timestamp(account.get("created_at") or "1970-01-01")
     held = {row["symbol"]: _position(row, began) for row in positions}
-    return Portfolio(cash=Decimal(str(account["cash"])), positions=held, pending=pending)
+    return Portfolio(cash=decimal_of(account["cash"]), positions=held, pending=pending)
 
 
 def timestamp(text: Any) -> datetime:
@@ -135,15 +142,36 @@ def timestamp(text: Any) -> datetime:
 
 def number(row: JsonObject, name: str) -> Decimal:
     """Read a number that may be missing or null."""
-    return Decimal(str(row.get(name) or 0))
+    return decimal_of(row.get(name) or 0)
+
+
+def decimal_of(value: Any) -> Decimal:
+    """Read a number that an account can have.
+
+    Raises
+    ------
+    ValueError
+        For one that is none, is not finite, or has more digits than any money or shares.
+    """
+    found = Decimal(str(value))
+    if not found.is_finite() or found.adjusted() > DIGITS_MAX or len(found.as_tuple().digits) > 2 * DIGITS_MAX:
+        raise ValueError(f"{str(value)[:40]} is no number that an account can have")
+    return found
+
+
+def _traded(value: Any) -> Decimal:
+    found = decimal_of(value)
+    if found < 0:
+        raise ValueError(f"a fill of or at {found}")
+    return found
 
 
 def _position(row: JsonObject, began: datetime) -> Position:
-    price = number(row, "current_price") or Decimal(str(row["avg_entry_price"]))
+    price = number(row, "current_price") or decimal_of(row["avg_entry_price"])
     return Position(
         symbol=row["symbol"],
-        quantity=Decimal(str(row["qty"])),
-        average_price=Decimal(str(row["avg_entry_price"])),
+        quantity=decimal_of(row["qty"]),
+        average_price=decimal_of(row["avg_entry_price"]),
         entry_at=began,
         entry_session=began.date(),
         peak_price=price,
