@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.order_tracker import OrderTracker
-from adapters.alpaca.orders import decimal_of, foreign_order, number, readable
+from adapters.alpaca.orders import decimal_of, foreign_order, number, readable, shares_of
 from adapters.alpaca.pre_trade_rules import restriction_of
 from adapters.alpaca.shares_there import fired_shares
 from adapters.alpaca.trade_updates import TradeUpdates
@@ -40,7 +40,7 @@ class AlpacaAccount:
         account, rows = self.api.account(), self.api.positions()
         return AccountState(
             cash=decimal_of(account["cash"]),
-            shares={str(row["symbol"]): shares for row in rows if (shares := number(row, "qty"))},
+            shares={str(row["symbol"]): shares for row in rows if (shares := shares_of(row))},
             foreign_orders=tuple(foreign_order(row) for row in self.tracker.foreign),
             foreign_fills=self.tracker.foreign_fills,
             restricted=restriction_of(account),

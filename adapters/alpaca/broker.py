@@ -132,8 +132,8 @@ class AlpacaBroker:
         core.errors.BrokerError
             When the account cannot be asked what it may do; then nothing was sent.
         """
-        held_up = self._stops.lift([approval.order.symbol for approval in approved])
         with readable():
+            held_up = self._stops.lift([approval.order.symbol for approval in approved])
             snapshot = AccountSnapshot.of(self._api.account(), self._api.positions(), self._api.open_orders())
         statuses: dict[str, str] = {}
         silent = ""

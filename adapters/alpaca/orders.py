@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -30,6 +31,10 @@ DONE_FOR_DAY = frozenset({"done_for_day", "calculated"})
 """The last status that an order of one session may ever get."""
 ONE_SESSION = frozenset({"day", "opg", "cls"})
 DIGITS_MAX = 15
+SIDES = frozenset(side.value for side in Side)
+OPTION = re.compile(r"[A-Z]{1,6}\d{6}[CP]\d{8}")
+"""As the OCC writes one: the underlying, the day it expires, call or put, the strike."""
+SHARES_A_CONTRACT = 100
 OCO = "oco"
 ENDED = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 
@@ -99,19 +104,34 @@ def fill_of(row: JsonObject, record: OrderRecord) -> Fill:
     )
 
 
-def foreign_fill(row: JsonObject) -> Fill:
-    """Read a FILL activity of an order that is not ours."""
+def foreign_fill(row: JsonObject) -> Fill | None:
+    """Read a FILL activity of an order that is not ours; None for one that cannot be read: it holds up nobody.
+
+    A contract of an option counts as the hundred shares that its price is of.
+    """
+    try:
+        symbol, quantity, price = str(row["symbol"]), decimal_of(row["qty"]), decimal_of(row["price"])
+        at = timestamp(row["transaction_time"])
+    except (KeyError, ValueError, TypeError, ArithmeticError):
+        return None
+    if quantity <= 0 or price <= 0:
+        return None
     return Fill(
         fill_id=str(row["id"]),
         client_order_id="",
-        symbol=str(row["symbol"]),
-        side=Side.BUY if str(row["side"]) == "buy" else Side.SELL,
-        quantity=_traded(row["qty"]),
-        price=_traded(row["price"]),
+        symbol=symbol,
+        side=Side.BUY if str(row.get("side")).startswith("buy") else Side.SELL,
+        quantity=quantity * (SHARES_A_CONTRACT if OPTION.fullmatch(symbol) else 1),
+        price=price,
         fee=ZERO,
-        at=timestamp(row["transaction_time"]),
+        at=at,
         rule=FOREIGN,
     )
+
+
+def trades_shares(row: JsonObject) -> bool:
+    """Tell whether an order buys or sells one symbol; a person's order of several options has neither side."""
+    return bool(row.get("symbol")) and str(row.get("side")) in SIDES
 
 
 def foreign_order(row: JsonObject) -> Order:
@@ -121,10 +141,16 @@ def foreign_order(row: JsonObject) -> Order:
         decision_id="",
         symbol=str(row["symbol"]),
         side=Side(str(row["side"])),
-        quantity=number(row, "qty") - number(row, "filled_qty"),
+        quantity=max(number(row, "qty") - number(row, "filled_qty"), ZERO),
         reference_price=number(row, "limit_price"),
         rule=FOREIGN,
     )
+
+
+def shares_of(row: JsonObject) -> Decimal:
+    """Read a position's shares; sold short they are negative."""
+    shares = number(row, "qty")
+    return -abs(shares) if row.get("side") == "short" else shares
 
 
 def portfolio_of(account: JsonObject, positions: Iterable[JsonObject], pending: tuple[Order, ...]) -> Portfolio:
@@ -161,7 +187,7 @@ def decimal_of(value: Any) -> Decimal:
 
 def _traded(value: Any) -> Decimal:
     found = decimal_of(value)
-    if found < 0:
+    if found <= 0:
         raise ValueError(f"a fill of or at {found}")
     return found
 
@@ -170,7 +196,7 @@ def _position(row: JsonObject, began: datetime) -> Position:
     price = number(row, "current_price") or decimal_of(row["avg_entry_price"])
     return Position(
         symbol=row["symbol"],
-        quantity=decimal_of(row["qty"]),
+        quantity=shares_of(row),
         average_price=decimal_of(row["avg_entry_price"]),
         entry_at=began,
         entry_session=began.date(),
