@@ -23,6 +23,7 @@ from core.types import Quote
 Comparison = Callable[[StoredBars, str, SymbolBars, float | None], str]
 LOG = logging.getLogger(__name__)
 OVERLAP_SESSIONS = 5
+ENDED_DAYS = np.timedelta64(60, "D")
 PORTION_SYMBOLS = 100  # what came before a refusal is kept, and only the rest is asked for again
 CLOSE_CHANGE_PCT_MAX = 1e-5  # a dividend of a cent on a stock of $500 moves old closes by 2e-5
 
@@ -209,6 +210,8 @@ def _fetch_from(stored: StoredBars, name: str, start: date, last: np.datetime64)
     if sessions[-1] >= last:
         return None
     since: date = sessions[-OVERLAP_SESSIONS:][0].astype(object)
+    if last - sessions[-1] > ENDED_DAYS:  # most are delisted, on many days: one question for those of a year
+        return max(start, since.replace(month=1, day=1))
     return since
 
 

@@ -233,8 +233,17 @@ class DailyFeed:
             for name in self._symbols
             if name not in fresh
         }
-        missing = too_many_missing(len(stale), len(self._symbols), self._settings)
+        wanted = self._still_listed(poll.given)
+        missing = too_many_missing(len(wanted & stale.keys()), len(wanted), self._settings)
         return fresh, stale, self._offset.fault or clock_suspected(poll.given, as_of) or missing
+
+    def _still_listed(self, quotes: Mapping[str, Quote]) -> set[str]:
+        """Return who belongs by now and is still listed: of others no quote is missed."""
+        if self._inspection is None or self._listings is None:
+            return set(self._symbols)
+        panel = self._inspection.panel
+        ended = {action.symbol for action in self._listings.until(len(panel.sessions), quotes)}
+        return {name for name, belongs in zip(panel.symbols, panel.member[-1], strict=True) if belongs} - ended
 
     def _latest_poll(self, as_of: datetime, opened_at: datetime) -> _Poll:
         """Give the poll kept, or a new one judged by it; one of the past is judged by itself and not kept."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from datetime import UTC, date, timedelta
 
+import numpy as np
+
 from adapters.alpaca.bars import AlpacaBars, connect
 from adapters.feeds.bar_store import BarStore
 from adapters.feeds.cached_bars import CachedBars, compare_nothing
@@ -121,6 +123,8 @@ def _is_fresh(cached: CachedBars, request: SourceRequest) -> bool:
     due = session_status(request.calendar, request.now, cached.publication_delay).session_due
     end: date = request.now.astimezone(UTC).date() if due is None else due.astype(object)
     settings, symbols = request.settings, request.symbols
+    belongs = request.universe.members(np.array([end], dtype="datetime64[D]"), symbols)[0]
+    symbols = tuple(name for name, now in zip(symbols, belongs, strict=True) if now)  # of the others none is due
     lacking = cached.lacking(symbols, end - timedelta(days=round(365.25 * settings.history_years)), end)
     return BENCHMARK not in lacking and not too_many_missing(len(lacking), len(symbols), settings)
 

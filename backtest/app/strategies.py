@@ -28,7 +28,7 @@ from core.cycles import DECIDE
 from core.errors import RequestError
 from core.ports import Team
 from core.types import BarPanel, Cycle, Floats
-from core.universe import Universe
+from core.universe import BENCHMARK, Universe
 from models.factors.store import FactorStore
 from models.ranker.artefact import QuantArtefact
 from models.ranker.ranker import Ranker
@@ -92,12 +92,19 @@ def decision_rows(spec: BacktestSpec, panel: BarPanel) -> tuple[int, int]:
     if spec.start is None:
         first = max(first, full)
         earliest = full
+    enough = earliest + 1 < len(sessions)
     if first < earliest or last <= first:
-        begins = sessions[earliest + 1] if earliest + 1 < len(sessions) else "never"
+        begins = f"The earliest start is {sessions[earliest + 1]}" if enough else "No start will do"
         raise RequestError(
             f"The bars run from {sessions[0]} to {sessions[-1]}; {spec.start or 'the default'} to "
             f"{spec.end or 'their end'} cannot be walked forward.",
-            hint=f"The earliest start is {begins}: the ranker and its factors need a past.",
+            hint=f"{begins}: the ranker and its factors need {earliest + 1} sessions of a past.",
+            status=422,
+        )
+    if not np.isfinite(panel.close[: first + 1, panel.column[BENCHMARK]]).any():
+        raise RequestError(
+            f"There are no bars of {BENCHMARK} before {sessions[first + 1]}, which everything is compared with.",
+            hint=f"Add {BENCHMARK} to the file, or choose another feed.",
             status=422,
         )
     return first, last

@@ -291,6 +291,21 @@ def test_a_live_listing_that_ended_is_paid_out_at_its_last_close_after_ten_silen
     assert view_after(vendor, SILENT_SESSIONS + 5, 1.0).actions == view.actions
 
 
+def test_of_names_that_left_the_universe_no_quote_is_missed() -> None:
+    gone = SYMBOLS[:2]
+    days = CALENDAR.sessions(MONDAY_OPEN.date(), date(2024, 4, 30))
+
+    class Dated(Delisting):
+        def bars(self, symbols: Sequence[str], start: date, end: date) -> BarPanel:
+            panel = super().bars(symbols, start, end)
+            return replace(panel, member=np.tile(~np.isin(symbols, self.gone), (len(panel.sessions), 1)))
+
+    assert "2 of 6 symbols" in view_after(Delisting(gone, days[3][0]), 5, 1.0).feed_fault
+    left = view_after(Dated(gone, days[3][0]), 5, 1.0)
+    assert left.feed_fault == ""
+    assert set(gone) <= left.stale.keys()
+
+
 def test_what_is_still_quoted_or_falls_silent_with_many_others_is_not_taken_as_delisted() -> None:
     quoted = Delisting(["NVDA"], MONDAY_OPEN.date(), quoted=["NVDA"])
     assert view_after(quoted, SILENT_SESSIONS + 2, 1.0).actions == ()

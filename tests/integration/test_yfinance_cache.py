@@ -85,6 +85,22 @@ def test_a_dividend_changes_the_past_and_fetches_that_symbol_whole(yahoo: Yahoo,
     assert later.digest == direct(yahoo, END).digest
 
 
+def test_names_whose_bars_ended_are_asked_for_together_whatever_their_last_days(
+    yahoo: Yahoo, tmp_path: Path
+) -> None:
+    source, names = cached(yahoo, tmp_path), [f"D{place}" for place in range(12)]
+    old = CALENDAR.sessions(date(2021, 1, 4), date(2021, 12, 31))
+    days = np.array([day for day, *_ in old], dtype="datetime64[D]")
+    bars = {n: SymbolBars(days[: 100 + place], np.ones((100 + place, 5))) for place, n in enumerate(names)}
+    source.store.save(StoredBars(bars=bars, asked_from=dict.fromkeys(names, date(2020, 6, 1))))
+    yahoo.rows |= {
+        name: [(day, 1.0, 1.0, 1.0, 1.0, 1.0, 1) for day in bars[name].sessions.tolist()] for name in names
+    }
+    source.rows(["AAPL", "SPY", *names], date(2020, 6, 1), END)
+    assert {since for name, since, _ in yahoo.spans() if name in names} == {date(2021, 1, 1)}
+    assert {name for name, *_ in yahoo.spans()} == {"AAPL", "SPY", *names}
+
+
 def test_an_earlier_start_fetches_whole(yahoo: Yahoo, tmp_path: Path) -> None:
     fetch(yahoo, tmp_path, start=DAYS[10])
     whole, _ = fetch(yahoo, tmp_path)

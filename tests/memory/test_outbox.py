@@ -30,7 +30,7 @@ from tests.servers.bolt import PASSWORD, USER, GraphServer
 ROOT = Path(__file__).parents[2]
 FAST = MemorySettings(page_steps=40, look_seconds=0.02, timeout_seconds=10.0)
 SECONDS_MAX = 60.0
-KILLS = int(os.environ.get("MEMORY_KILLS", "3"))
+KILLS = int(os.environ.get("MEMORY_KILLS", "2"))
 DAYS_A_KILL = 1
 WRITER = """
 import sys
@@ -39,11 +39,11 @@ carry_for_ever(sys.argv[1], sys.argv[2])
 """
 
 
-def wait(done: Callable[[], bool], outbox: Outbox | None = None) -> None:
+def wait(done: Callable[[], bool], outbox: Outbox | None = None, every_seconds: float = 0.01) -> None:
     limit = time.monotonic() + SECONDS_MAX
     while not done():
         assert time.monotonic() < limit, outbox.fault if outbox else "it did not happen in time"
-        time.sleep(0.01)
+        time.sleep(every_seconds)
 
 
 def stop(outbox: Outbox) -> None:
@@ -194,7 +194,7 @@ def test_no_kill_of_writer_or_server_loses_or_doubles_a_row(graph_server: GraphS
                 writer = Writer(path, server.uri)
             after = asyncio.run(place(server))
             mid_way += after < ledger.last_step()
-        wait(lambda: asyncio.run(place(server)) == ledger.last_step())
+        wait(lambda: asyncio.run(place(server)) == ledger.last_step(), every_seconds=0.1)
         assert asyncio.run(counted(server)) == expected(ledger)
         assert mid_way >= KILLS // 4
         assert len(ledger.fills(ALL)) > 10

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -23,14 +24,21 @@ SECONDS_MAX = 90.0
 SMALL_MODELS = {
     "quant": {"n_estimators": 20, "calibration_folds": 2},
     "regime": {"restarts": 1},
-    "rl": {"timesteps": 1_000},
+    "rl": {"timesteps": 1_000, "seeds": 1, "tickers_max": 3},
 }
 WITH_SETTINGS = """
-import sys
+import gc, sys
 from pathlib import Path
+gc.disable()  # a second of imports, of which nothing is garbage
 import server
+gc.enable()
 server.leave(server.main(Path(sys.argv[1])))
 """
+STATE = "state"
+MODELS = ("models", "cache")
+"""Of a state, the folders of what was trained; the ledger and the books are beside them."""
+HTTP_ONLY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""A client's `verify` where no address is https: httpx reads all certificates anew for each client otherwise."""
 OURS = ("ALPACA_", "TRADING_", "NEO4J_", "LIVE_", "ENABLE_CRON", "DATA_PROVIDER", "STATE_DIR")
 
 
@@ -81,7 +89,8 @@ class Process:
                 self._redirected([sys.executable, *command]), cwd=ROOT, stdin=self.stdin, stdout=log, stderr=log,
                 env={**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **ours, **variables},
             )  # fmt: skip
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=SECONDS_MAX)
+        address = f"http://127.0.0.1:{self.port}"
+        self.http = httpx.Client(base_url=address, timeout=SECONDS_MAX, verify=HTTP_ONLY)
 
     def _redirected(self, command: list[str]) -> list[str]:
         return ["sh", "-c", f'exec "$@" {self.redirection}', "sh", *command] if self.redirection else command
@@ -144,3 +153,13 @@ class Process:
         if self.child.poll() is None:
             self.child.kill()
             self.child.wait()
+
+
+def trained(folder: Path) -> None:
+    """Let a daemon train, decide and stop; its state is in `STATE` of the folder."""
+    settings = folder / "settings"
+    settings.mkdir()
+    with Process(folder / STATE, own_settings(settings)) as process:
+        process.wait_idle()
+        process.answer("/decide", "POST")
+        assert process.end()[0] == 0, process.log

@@ -41,9 +41,9 @@ from daemon.wiring.cron import JobScheduler
 from daemon.wiring.history import HistoryService
 from daemon.wiring.memory import MemoryService
 from models.factors.store import FactorStore
-from models.ranker.registry import StoredRanker
+from models.ranker.registry import IN_THIS_PROCESS, StoredRanker
 from models.ranker.training import train_ranker
-from models.ranker.versions import save
+from models.ranker.versions import load_current, save
 from pipeline.dependencies import EngineDependencies
 from pipeline.engine import Engine
 from pipeline.null_parts import NullMemory
@@ -88,6 +88,14 @@ def models() -> TemporaryDirectory[str]:
     artefact = train_ranker(panel, FactorStore(SECTOR_ETF_OF).history(panel), settings().quant, row)
     save(artefact, Path(folder.name), datetime(2021, 4, 2, tzinfo=UTC))
     return folder
+
+
+def stored_ranker(folder: Path) -> StoredRanker:
+    """Read a ranker that these tests have trained: their own need not be examined in another process first."""
+    artefact = load_current(folder)
+    assert artefact is not None
+    IN_THIS_PROCESS.trust(artefact.booster)
+    return StoredRanker(folder)
 
 
 class Limits(WatchedRisk):
@@ -145,7 +153,7 @@ def open_desk(
     broker = PaperBroker(trading.broker, clock, store)
     ledger = SqliteLedger(folder / "ledger.sqlite" if folder else None, route=OrderRoute.PAPER_BUILTIN)
     limits, hub = Limits(), EventHub()
-    team = assemble_team(trading, StoredRanker(models_folder or Path(models().name)), factors)
+    team = assemble_team(trading, stored_ranker(models_folder or Path(models().name)), factors)
     parts = EngineDependencies(
         clock=clock,
         feed=wrap_feed(feed, ledger, factors),

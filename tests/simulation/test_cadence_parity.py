@@ -29,14 +29,24 @@ from core.orders import RISK_EXITS
 from core.ports import Team
 from core.types import BarPanel, Side, StepReport
 from models.factors.store import FactorStore
-from models.ranker.registry import StoredRanker
 from pipeline.engine import Engine
 from pipeline.reconciliation import recover
 from pipeline.report_events import publish_events_to
 from scheduler.cron import Cron
 from scheduler.timetable import JOBS
 from tests.default_universe import SECTOR_ETF_OF
-from tests.simulation.desk import BEGINS, CALENDAR, Desk, Limits, market, models, ready, serve, settings
+from tests.simulation.desk import (
+    BEGINS,
+    CALENDAR,
+    Desk,
+    Limits,
+    market,
+    models,
+    ready,
+    serve,
+    settings,
+    stored_ranker,
+)
 
 STOCKS = ("AAPL", "MSFT", "NVDA", "AMD", "JPM", "XOM", "TSLA", "AMZN", "LLY", "CAT", "COIN")
 SESSIONS, BARS = 20, 78
@@ -84,7 +94,7 @@ def backtest_engine(panel: BarPanel, bars: FiveMinuteBars, limits: RiskSettings)
 
     def team_of(checked: BarPanel) -> Team:
         factors.prepare(checked)
-        return team_for(trading, StoredRanker(Path(models().name)), factors)
+        return team_for(trading, stored_ranker(Path(models().name)), factors)
 
     made = build_backtest_engine(panel, trading, limits, team_of, source="made up", quotes=bars.quotes)
     made.clock.set(panel.closed_at[first_row(panel)] - timedelta(hours=1))

@@ -23,12 +23,12 @@ from tests.chaos.watches import BareWatch, FlattenWatch
 from tests.servers.alpaca_broker import MONDAY, AlpacaBroker
 
 ROOT = Path(__file__).parents[2]
-FIRST, RUNS = 8, 3
+FIRST, RUNS = 7, 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_no_fault_and_no_death_doubles_an_order_or_loses_a_fill() -> None:
-    command = [sys.executable, "-m", "tests.chaos", "--first", str(FIRST), "--runs", str(RUNS), "--jobs", "2"]
+    command = [sys.executable, "-m", "tests.chaos", "--first", str(FIRST), "--runs", str(RUNS), "--jobs", "1"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     told = json.loads(ended.stdout.splitlines()[-1])

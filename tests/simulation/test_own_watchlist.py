@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def test_a_name_that_left_is_sold_by_a_book_that_sizes_and_its_silence_has_its_r
     left = [{"ticker": f"T{place}", "to": "2021-03-10"} for place in range(6)]
     listed = {"stocks": [*left, *(f"U{place}" for place in range(6))]}
     for profile in ("baseline", "runbook"):
-        spec = spec_of(tmp_path / profile, listed, profile)
+        spec = replace(spec_of(tmp_path / profile, listed, profile), end=date(2021, 3, 19))
         study = run_study("pipeline", spec, panel_of(spec), "simulated")
         reports = study.backtest_engine.ledger.decisions(100)
         before = [r for r in reports if r.as_of.date() == date(2021, 3, 10)]

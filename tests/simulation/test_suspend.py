@@ -25,7 +25,7 @@ from tests.simulation.test_cron import CALENDAR, SETTINGS, World, job
 
 ROOT = Path(__file__).parents[2]
 MINUTE = timedelta(minutes=1)
-SUSPENDS = int(os.environ.get("SUSPENDS", "30"))  # `make chaos-suspend` asks for more
+SUSPENDS = int(os.environ.get("SUSPENDS", "12"))  # `make chaos-suspend` asks for more
 DAYS = [date(2025, 10, 31), date(2025, 11, 1), date(2025, 11, 26), date(2026, 3, 6), date(2026, 6, 10)]
 """The weekends of both changes of the clocks, Thanksgiving, and a week like any other."""
 

@@ -16,17 +16,20 @@ Rules
   with the whole history at hand never comes here.)
 - A symbol without a bar in the last session is left out.
 - The feed as a whole is at fault when the benchmark has no good bar in the last session, or more than
-  `missing_symbols_max_pct` of the symbols are left out.
+  `missing_symbols_max_pct` of the members are left out. One whose listing ended (no bar for ten sessions)
+  counts no more, unless as many fell silent at once as would be a fault: then it is the vendor that is silent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 
+from adapters.feeds.ended_listings import SILENT_SESSIONS
 from adapters.feeds.quality.bars import (
     FINE,
     INCOMPLETE,
@@ -105,8 +108,20 @@ class Inspection:
         if benchmark is None or self._codes[row, benchmark] != FINE:
             return f"{BENCHMARK} has no good bar for the session {self.panel.sessions[row]}."
         belongs = self.panel.member[row]
-        missing = sum(belongs[self.panel.column[name]] for name in left_out)
-        return too_many_missing(int(missing), int(belongs.sum()), self._settings)
+        out = [column for name in left_out if belongs[column := self.panel.column[name]]]
+        ended = self._ended(row, out)
+        return too_many_missing(len(out) - ended, int(belongs.sum()) - ended, self._settings)
+
+    def _ended(self, row: int, columns: Sequence[int]) -> int:
+        """Count the listings among some columns that have ended by a row."""
+        last = Counter(
+            int(seen[-1])
+            for column in columns
+            if len(seen := np.flatnonzero(self._codes[: row + 1, column] != MISSING))
+            and row - seen[-1] >= SILENT_SESSIONS
+        )
+        together_max = max(1.0, self._settings.missing_symbols_max_pct * len(self.panel.symbols))
+        return sum(count for count in last.values() if count <= together_max)
 
 
 def too_many_missing(missing: int, total: int, settings: DataSettings) -> str:

@@ -161,7 +161,7 @@ def test_an_edit_of_the_same_size_and_time_is_seen(folder: Path) -> None:
     assert watched.settings.daily_limits.max_daily_trades == 4
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.binary(max_size=60)
     | st.text(max_size=60).map(lambda t: f'{{"{t}": 1}}'.encode("utf-8", "surrogatepass"))

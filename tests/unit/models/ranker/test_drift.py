@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,11 @@ from models.factors.store import FactorStore, FactorTable
 from models.factors.table import FACTOR_NAMES
 from models.ranker import factor_drift
 from models.ranker.artefact import QuantArtefact, TrainingWindow
-from models.ranker.booster_check import BoosterCheck
 from models.ranker.calibration import Calibration
 from models.ranker.drift import BINS, RankerInUse, live_scores, population_stability
 from models.ranker.factor_drift import FactorDrift, Stability
 from models.ranker.ranker import Ranker
+from models.ranker.registry import IN_THIS_PROCESS
 from models.ranker.samples import forward_returns
 from models.ranker.versions import load_current, save
 from tests.default_universe import SECTOR_ETF_OF
@@ -50,8 +51,13 @@ def a_window(panel: BarPanel, first: int, last: int) -> TrainingWindow:
     return TrainingWindow(first=days[0], last=days[1], labels_end=days[2])
 
 
+@cache
+def store() -> FactorStore:
+    return FactorStore(SECTOR_ETF_OF)
+
+
 def table(panel: BarPanel) -> FactorTable:
-    return FactorStore(SECTOR_ETF_OF).history(panel)
+    return store().history(panel)
 
 
 def view(panel: BarPanel) -> MarketView:
@@ -105,7 +111,7 @@ def test_each_session_is_judged_by_the_ranker_in_use_then_and_none_by_one_that_k
 
 
 def make_watch(folder: Path, hub: EventHub, **limits: float) -> DriftMonitor:
-    return DriftMonitor(folder, DriftSettings.model_validate(limits), hub, BoosterCheck())
+    return DriftMonitor(folder, DriftSettings.model_validate(limits), hub, IN_THIS_PROCESS)
 
 
 def alerts(hub: EventHub) -> list[str]:
@@ -113,7 +119,7 @@ def alerts(hub: EventHub) -> list[str]:
 
 
 def test_a_passed_threshold_is_told_once_and_stays_in_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    hub, store, panel = EventHub(), FactorStore(SECTOR_ETF_OF), market()
+    hub, panel = EventHub(), market()
     watch = make_watch(Path(models().name), hub)
     dice = np.random.default_rng(4)
 
@@ -123,7 +129,7 @@ def test_a_passed_threshold_is_told_once_and_stays_in_the_status(monkeypatch: py
 
     monkeypatch.setattr(factor_drift, "factor_drift", moved)
     for rows in (-2, -1, None):
-        watch.update(view(panel.prefix(len(panel.sessions) + (rows or 0))), store, artefact())
+        watch.update(view(panel.prefix(len(panel.sessions) + (rows or 0))), store(), artefact())
     assert len(alerts(hub)) == 1
     assert all("PSI of momentum_5d 0.50 (limit 0.30)" in told for told in alerts(hub))
     assert "a month without a shift passes a limit with 1%" in alerts(hub)[0]
@@ -132,14 +138,14 @@ def test_a_passed_threshold_is_told_once_and_stays_in_the_status(monkeypatch: py
     assert set(watch.found["psi"]) == set(FACTOR_NAMES)
     assert watch.found["false_alarms_month"] == {"declared_max": 0.01, "bootstrap": 0.004}
     before = hub.sequence
-    watch.update(view(panel), store, artefact())
+    watch.update(view(panel), store(), artefact())
     assert hub.sequence == before, "the same session is judged once"
 
 
 def test_a_fresh_ranker_raises_no_alarm_on_the_data_it_was_trained_on() -> None:
     hub, panel = EventHub(), market()
     watch = make_watch(Path(models().name), hub)
-    watch.update(view(panel), FactorStore(SECTOR_ETF_OF), artefact())
+    watch.update(view(panel), store(), artefact())
     assert watch.found["state"] == "judged"
     assert watch.alarms == []
     rate = watch.found["false_alarms_month"]
@@ -151,11 +157,11 @@ def test_a_ranker_far_below_its_promise_is_told(tmp_path: Path) -> None:
     save(trained, tmp_path, datetime(2021, 4, 2, tzinfo=UTC))
     boasting = replace(trained, metrics={**trained.metrics, "rank_ic": 0.9, "rank_ic_standard_error": 0.01})
     watch = make_watch(tmp_path, hub, psi_max=100.0)
-    watch.update(view(panel), FactorStore(SECTOR_ETF_OF), boasting)
+    watch.update(view(panel), store(), boasting)
     assert ["ranks worse live" in told for told in alerts(hub)] == [True]
     assert watch.found["live"]["sessions"] > 21
     humble = replace(boasting, model_id="other", metrics={**trained.metrics, "rank_ic": -0.9})
-    watch.update(view(panel), FactorStore(SECTOR_ETF_OF), humble)
+    watch.update(view(panel), store(), humble)
     assert watch.alarms == []
 
 
@@ -164,7 +170,7 @@ def test_what_cannot_be_judged_is_told_and_stops_nothing(tmp_path: Path) -> None
     for kept in (tmp_path / "registry").glob("*.msgpack"):
         kept.write_bytes(b"changed")
     watch = make_watch(tmp_path, EventHub())
-    watch.update(view(market()), FactorStore(SECTOR_ETF_OF), artefact())
+    watch.update(view(market()), store(), artefact())
     assert "not a model this engine wrote" in watch.found["state"]
     assert watch.alarms == []
 

@@ -74,17 +74,6 @@ def test_the_manifest_names_the_files_by_digest_and_the_difference(made: tuple[F
     assert artefact.sha256[:8] in artefact.model_id
 
 
-def test_above_the_limit_fp32_is_served(model_folder: Path, tmp_path: Path) -> None:
-    from models.sentiment.finbert_export import make_artefact
-
-    artefact = make_artefact(read_folder(model_folder), tmp_path, difference_max=0.0, tokens_max=32)
-    assert artefact.served == FP32 and artefact.difference > 0 and "fp32" in artefact.model_id
-    assert not (tmp_path / INT8).exists()
-    np.testing.assert_allclose(
-        Finbert(artefact, tmp_path).scores(TEXTS), torch_tones(model_folder, TEXTS), atol=1e-5
-    )
-
-
 @pytest.mark.parametrize("file", [INT8, "tokenizer.json"])
 def test_a_changed_file_is_not_used(made: tuple[FinbertArtefact, Path], tmp_path: Path, file: str) -> None:
     kept = tmp_path / "kept"
@@ -211,17 +200,25 @@ def test_the_first_tone_written_stays(made: tuple[FinbertArtefact, Path], tmp_pa
     cache.close()
 
 
-def test_the_whole_way_from_a_folder_through_a_child_process(
+def test_above_the_limit_fp32_is_served_the_whole_way_from_a_folder_through_a_child_process(
     model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from models.sentiment.finbert_load import load_finbert
 
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    settings = SentimentSettings(difference_max=1.0, tokens_max=32)
+    settings, kept, sound = (
+        SentimentSettings(difference_max=0.0, tokens_max=32),
+        tmp_path / "kept",
+        tmp_path / "sound",
+    )
     children: list[object] = []
-    served = load_finbert(model_folder, settings, tmp_path / "kept", children.append)
-    again = load_finbert(model_folder, settings, tmp_path / "kept", children.append)
+    served = load_finbert(model_folder, settings, kept, children.append, sound)
+    again = load_finbert(model_folder, settings, kept, children.append, sound)
     assert len(children) == 1  # the second load found what the first one kept
+    artefact = served.artefact
+    assert artefact.served == FP32 and artefact.difference > 0 and "fp32" in artefact.model_id
+    assert not (kept / INT8).exists()
+    np.testing.assert_allclose(served.scores(TEXTS), torch_tones(model_folder, TEXTS), atol=1e-5)
     assert served.model_id == again.model_id and served.artefact == again.artefact
     np.testing.assert_array_equal(served.scores(TEXTS), again.scores(TEXTS))
 

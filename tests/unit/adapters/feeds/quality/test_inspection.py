@@ -90,6 +90,29 @@ def test_a_broken_bar_is_masked_and_its_symbol_named_until_no_feature_sees_it(
     assert len(seen.notes) == 1 and "AAPL" in seen.notes[0]
 
 
+def silent(gone: dict[str, int]) -> Inspection:
+    """The panel without some symbols' bars from a row on each."""
+    arrays = {name: getattr(PANEL, name).copy() for name in FIELDS}
+    for symbol, row in gone.items():
+        for array in arrays.values():
+            array[row:, PANEL.column[symbol]] = np.nan
+    return gate(replace(PANEL, **arrays))
+
+
+def test_listings_that_ended_one_by_one_are_no_fault_of_the_feed() -> None:
+    seen = silent({"AAPL": 300, "JPM": 320, "XOM": 340})  # of eight
+    assert seen.row_quality(300 + 9).feed_fault == ""
+    assert seen.row_quality(340).feed_fault == ""
+    assert set(seen.row_quality(LAST).left_out) == {"AAPL", "JPM", "XOM"}
+    assert seen.row_quality(LAST).feed_fault == ""
+
+
+def test_many_that_fall_silent_at_once_stay_a_fault_however_long() -> None:
+    seen = silent({"AAPL": 300, "JPM": 300, "XOM": 300})
+    for row in (300, 310, LAST):
+        assert "3 of 8 symbols are left out" in seen.row_quality(row).feed_fault
+
+
 @pytest.mark.parametrize("ratio", [1.5, 2, 3, 4, 5, 10, 20, 1 / 2, 1 / 10, 1 / 20])
 def test_an_unadjusted_split_is_found_and_nothing_of_it_is_served(ratio: float) -> None:
     row = quiet_session()
