@@ -309,6 +309,42 @@ def test_rows_that_a_trigger_drops_are_no_decision_and_nothing_is_sent(state: Pa
         assert health["trading_state"] == "halted"
 
 
+def backup_in_its_place(path: Path) -> None:
+    copy = path.with_suffix(".copy")
+    shutil.copy(path, copy)
+    copy.replace(path)
+
+
+WHILE_IT_RUNS: Mapping[str, tuple[str, Harm, str]] = {
+    "the ledger is deleted": (LEDGER, Path.unlink, "was replaced or taken away"),
+    "a backup of the ledger is put in its place": (
+        LEDGER, backup_in_its_place, "was replaced",
+    ),
+    "a backup of the paper account is put in its place": (
+        PAPER, backup_in_its_place, "was replaced",
+    ),
+    "a person edits the paper account": (
+        PAPER, account('{"cash":"1000000"}'), "was changed by another program",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WHILE_IT_RUNS)
+def test_a_state_file_that_changes_under_the_engine_halts_it_and_is_named(
+    stopped: Path, settings: Path, tmp_path: Path, name: str
+) -> None:
+    state = shutil.copytree(stopped, tmp_path / "state")
+    file, harm, told = WHILE_IT_RUNS[name]
+    with started(state, settings) as process:
+        process.wait_ready()
+        assert process.answer("/health")["trading_state"] == "active"
+        harm(state / file)
+        decided = process.http.post("/decide/v3", json={"execute": True})
+        assert decided.status_code == 503, decided.text
+        assert told in decided.text
+        assert process.answer("/health")["trading_state"] == "halted"
+
+
 def test_what_is_no_state_beside_a_sound_ledger_is_named_and_the_daemon_goes_on(
     state: Path, settings: Path
 ) -> None:
