@@ -91,9 +91,17 @@ def _stopped(service: EngineService) -> Iterator[str]:
     if service.not_ready_reason():
         yield service.not_ready_reason()
     yield from degraded_by_account(service.engine)
+    yield from degraded_feed(service.engine)
     if service.engine is None or service.engine.state is TradingState.ACTIVE:
         return
     yield f"trading is {service.engine.state.value}: {service.state_reason() or 'no reason is recorded'}"
+
+
+def degraded_feed(engine: Engine | None) -> Iterator[str]:
+    """Yield why the last step could not trust its feed as a whole, in words; nothing where it could."""
+    view = engine.last_view if engine else None
+    if view is not None and view.feed_fault:
+        yield f"feed: {view.feed_fault}"
 
 
 def flatten_data(progress: FlattenProgress) -> dict[str, Any]:

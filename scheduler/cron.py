@@ -126,7 +126,8 @@ class Cron:
         """Return the jobs whose next run should have begun a while ago, in words."""
         late = self._clock.now() - OVERDUE
         return [
-            f"jobs: {name} was due at {_at(due)} New York and has not begun"
+            f"jobs: {name} was due at {_at(due)} New York and has not begun: run it now "
+            "under Jobs on the dashboard's overview; where more are late, see the log and restart the daemon"
             for name, due in self._next.items()
             if due < late and name not in self._running
         ]

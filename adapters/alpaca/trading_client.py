@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
@@ -112,10 +113,11 @@ class AlpacaApi:
         query: dict[str, Any] = {"nested": "true", "direction": "asc", "limit": ORDERS_A_PAGE, **asked}
         for _ in range(PAGES_MAX):
             page: JsonObjects = self._read(list, lambda: self._client.get("/orders", query))
-            out |= {row["id"]: row for row in page}
+            _take_page(out, page, ORDERS_A_PAGE)
             if len(page) < ORDERS_A_PAGE:
                 return list(out.values())
-            query["after"] = page[-1]["submitted_at"]
+            last = datetime.fromisoformat(page[-1].get("submitted_at") or page[-1]["created_at"])
+            query["after"] = (last - timedelta(microseconds=1)).isoformat()  # others may be of the same moment
         raise BrokerError(f"Alpaca lists more than {PAGES_MAX * ORDERS_A_PAGE} orders.")
 
     def order(self, client_order_id: str) -> JsonObject | None:
@@ -133,7 +135,7 @@ class AlpacaApi:
         query = {"after": after, "direction": "asc", "page_size": PAGE_SIZE}
         for _ in range(PAGES_MAX):
             page: JsonObjects = self._read(list, lambda: self._client.get("/account/activities", query))
-            out |= {row["id"]: row for row in page}
+            _take_page(out, page, PAGE_SIZE)
             if len(page) < PAGE_SIZE:
                 return list(out.values())
             query["page_token"] = page[-1]["id"]
@@ -209,6 +211,14 @@ def connect(
     client._retry = 0  # its constructor offers no such argument
     limit_time(client, timeout_seconds)
     return client
+
+
+def _take_page(known: dict[str, JsonObject], page: JsonObjects, size: int) -> None:
+    """Add a page's rows; a full one without anything new would be asked for without end."""
+    before = len(known)
+    known |= {row["id"]: row for row in page}
+    if len(page) >= size and len(known) == before:
+        raise BrokerError("Alpaca gives the same page of a list again: what follows it is not known.")
 
 
 def _translating(ask: Callable[[], Any]) -> Any:

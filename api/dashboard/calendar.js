@@ -24,7 +24,7 @@ export async function load() {
   if (!days.length) return fill(by("calendar"), made("p", { class: "empty" }, "No session is recorded yet: the first stands here after the engine's first step."));
   const best = days.reduce((a, b) => (Number(b.profit) > Number(a.profit) ? b : a)), worst = days.reduce((a, b) => (Number(b.profit) < Number(a.profit) ? b : a));
   fill(by("calendar"),
-    made("p", { class: "said" }, `Equity ${money(opening)} before the first step, ${money(closing)} after the last. Best day ${best.period}, ${money(best.profit)}; worst ${worst.period}, ${money(worst.profit)}.`),
+    made("p", { class: "said" }, `Equity ${money(opening)} before the first step, ${money(closing)} after the last. Best day ${best.period}, ${money(best.profit)}; worst ${worst.period}, `, made("span", { class: "whole" }, `${money(worst.profit)}.`)),
     table("Profit by month (sessions in New York); what was paid in is no profit", [
       ["Year", ({ period }) => period],
       ...MONTHS.map((name, index) => [name, ({ period }) => month(months, `${period}-${String(index + 1).padStart(2, "0")}`), "number"]),

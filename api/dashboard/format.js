@@ -8,11 +8,16 @@ const hours = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-dig
 const seconds = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const exchange = new Intl.DateTimeFormat("en-US", { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: "America/New_York", timeZoneName: "short" });
 const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 2 });
+const small = new Intl.NumberFormat("en-US", { maximumFractionDigits: 9 }); // the least of a share that a broker keeps
 const NOTHING = "–";
 
 export const known = (value) => value !== null && value !== undefined && value !== "";
-export const money = (value) => (known(value) ? dollars.format(Number(value)).replace("-", "−") : NOTHING);
-export const gain = (value) => (Number(value) > 0 ? `+${money(value)}` : money(value));
+export const money = (value) => {
+  if (!known(value)) return NOTHING;
+  const text = dollars.format(Math.abs(Number(value)));
+  return Number(value) < 0 && /[1-9]/.test(text) ? `−${text}` : text; // nothing is not below it
+};
+export const gain = (value) => (Number(value) > 0 && /[1-9]/.test(money(value)) ? `+${money(value)}` : money(value));
 export const signed = (value, digits = 2) => {
   if (!known(value)) return NOTHING;
   const text = Math.abs(Number(value)).toFixed(digits);
@@ -26,7 +31,7 @@ export const hour = (iso) => (iso ? hours.format(new Date(iso)) : NOTHING);
 /** Say in which zones the page's times are, and what time it is at the exchange. */
 export const zones = (now = new Date()) =>
   `Times are in your zone, ${new Intl.DateTimeFormat().resolvedOptions().timeZone}; sessions and days are the exchange's (New York, ${exchange.format(now)} there now).`;
-export const shares = (quantity) => count.format(Number(quantity));
+export const shares = (quantity) => (Math.abs(quantity) < 0.01 ? small : count).format(Number(quantity) || 0);
 export const tone = (value) => (value > 0 ? "good" : value < 0 ? "bad" : "");
 export const words = (name) => String(name).replaceAll("_", " ");
 

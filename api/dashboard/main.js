@@ -152,7 +152,10 @@ const ON = {
     soonPage("orders");
     soon("status", readStatus);
   },
-  "job.progress": () => soon("status", readStatus),
+  "job.progress": () => {
+    soon("status", readStatus);
+    soonPage("models"); // how far a training is
+  },
   "model.updated": () => {
     soon("status", readStatus);
     soonPage("models");
@@ -197,7 +200,11 @@ function begin() {
       soon("status", readStatus);
     },
   });
-  setInterval(() => document.hidden || soon("status", readStatus), STATUS_MS);
+  setInterval(() => {
+    if (document.hidden) return;
+    soon("status", readStatus);
+    soonPage("models"); // the status is up to a second old when an event tells of a change
+  }, STATUS_MS);
   setInterval(() => document.hidden || soon("equity", readEquity), EQUITY_MS);
   setInterval(daemon.tick, 1_000);
   setInterval(showZones, STATUS_MS);

@@ -17,15 +17,20 @@ export async function load(acts) {
       made("button", { onclick: () => acts.rollback(), disabled: (models.quant?.versions ?? []).length < 2 && "disabled" }, "Roll the ranker back"),
       made("button", { onclick: acts.train }, "Train RL")),
     made("p", { class: "said" }, "A new ranker is put in use by itself where its figures out of sample are not worse than those of the one in use; each retrain below says what it did and why."),
-    ...Object.entries(models).map(([name, card]) => model(name, card, acts)),
+    ...Object.entries(models).flatMap(([name, card]) => [model(name, card, acts), ...members(name, card, acts)]),
     runs(jobs.filter(({ kind }) => TRAINED.includes(kind))));
 }
 
 function model(name, card, acts) {
-  return made("article", { class: "card" }, made("h3", {}, name, " ", made("small", {}, card.state ?? "")),
-    facts({ model: card.model_id, trained: span(card.window), samples: card.samples, age: known(card.age_days) ? `${card.age_days} days` : null, news: card.news, source: card.source }),
+  return made("article", { class: "card" }, made("h3", {}, name, " ", made("small", {}, card.state ?? voting(card))),
+    facts({ model: card.model_id, trained: span(card.window), samples: card.samples, age: known(card.age_days) ? `${card.age_days} days` : null, news: card.news, source: card.source, worth: card.worth }),
     figures(`${name}: out of sample`, card.out_of_sample), drift(name, card), versions(name, card.versions, acts));
 }
+
+const voting = ({ votes }) => (known(votes) ? (votes ? "votes" : "does not vote") : "");
+
+/** What a model is made of, such as the RL ensemble of its members: each as a model of its own. */
+const members = (name, card, acts) => Object.entries(card.members ?? {}).map(([member, own]) => model(`${name}: ${member}`, own, acts));
 
 function figures(caption, found) {
   const rows = Object.entries(found ?? {}).filter(([, value]) => typeof value === "number");

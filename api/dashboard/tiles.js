@@ -24,7 +24,7 @@ export function show(status, book) {
     total(equity),
     tile("Positions", `${book.positions.length} held`, `${percent(equity ? exposed / equity : 0).replace("+", "")} of equity, ${money(exposed)}`),
     tile("Who watches", watcher(status), [next(scheduler), made("br"), heartbeat(status)], status.unwatched ? "bad" : ""),
-    tile("Feed", data?.source ?? "none yet", `bars to ${data?.bars_until ?? "–"}, orders go to ${broker?.orders_go_to ?? "nowhere yet"}`),
+    tile("Feed", `${data?.source ?? "none yet"}${data?.fault ? ", failing" : ""}`, `bars to ${data?.bars_until ?? "–"}, orders go to ${broker?.orders_go_to ?? "nowhere yet"}`, data?.fault ? "bad" : ""),
     tile("Last decision", age(health.last_decision_age_seconds), status.profile ? `profile ${status.profile}` : ""));
   if (!performance.getEntriesByName("first-figures").length) performance.mark("first-figures");
 }

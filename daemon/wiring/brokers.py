@@ -62,7 +62,7 @@ class BrokerFactory:
         self._route = route
         self._opened: OpenBroker | None = None
         self._offset: ClockOffset | None = None
-        self._short = ""
+        self._begun = ""
         name = NAMES.get(route) or trading.broker.name
         brokers = registered("brokers", folder).registry
         self._plugin = brokers.find(name)
@@ -132,16 +132,18 @@ class BrokerFactory:
         core.errors.BrokerError
             When the account cannot be asked.
         """
+        configured = Decimal(repr(self._trading.broker.initial_cash_usd))
         if self._route is OrderRoute.PAPER_BUILTIN or ledger.portfolio() is not None:
-            return Decimal(repr(self._trading.broker.initial_cash_usd))
-        cash = broker.account().cash
-        opening = self.capital.opening(cash)
-        if self.capital.usd is not None and opening < self.capital.usd:
-            self._short = (
-                f"broker.capital_usd is {self.capital.usd} USD and the account had {cash} USD in cash: the "
-                f"engine began with {opening} USD, and what is paid in later does not change that"
+            self._note_begun(configured, ledger.capital_given())
+            return configured
+        return self.capital.opening(broker.account().cash)
+
+    def _note_begun(self, configured: Decimal, begun: Decimal | None) -> None:
+        if self._route is OrderRoute.PAPER_BUILTIN and begun not in {None, configured}:
+            self._begun = (
+                f"broker.initial_cash_usd is {configured} USD and the paper account began with {begun} USD: that "
+                "does not change. STATE_DIR set to an empty folder begins a new account"
             )
-        return opening
 
     def admit(self, cycle: Cycle) -> Cycle:
         """Return a cycle as it may run: without entries on a live account that nobody has confirmed."""
@@ -163,8 +165,8 @@ class BrokerFactory:
         """Return what is degraded, in words."""
         offset = self._offset.notes() if self._offset else ()
         live = self.live.notes() if self.live else ()
-        short = (self._short,) if self._short else ()
-        return (*(self._opened.notes() if self._opened else ()), *offset, *live, *short)
+        begun = (self._begun,) if self._begun else ()
+        return (*(self._opened.notes() if self._opened else ()), *offset, *live, *begun)
 
     def close(self) -> None:
         """Let go of the broker."""

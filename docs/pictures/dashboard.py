@@ -1,20 +1,23 @@
-"""Takes the dashboard's pictures: each page, desktop and phone, light and dark; full, empty, degraded, halted.
+"""Takes the dashboard's pictures: each page full of a simulated year, empty, degraded and halted.
 
-`python docs/pictures/dashboard.py [STATE_DIR]` writes docs/pictures/dashboard/*.webp from a daemon on the
-simulated market with a year behind it. Without STATE_DIR that year is made first, which takes minutes. While the
-exchange is closed nothing fills: then give a STATE_DIR that holds something.
+`python docs/pictures/dashboard.py [STATE_DIR]` writes docs/pictures/dashboard/*.webp, about 160 files. Full is
+taken on desktop and phone, light and dark; the other states on a light desktop and a dark phone, which keeps the
+folder at a few MB. Without STATE_DIR the year is made first, which takes minutes.
+
+The daemon's clock is moved by hand through the two sessions to come, so the exchange is open whatever day it is;
+the browser's clock stands where the daemon's does. Degraded is a feed that stopped answering and a decision that
+did not begin when it was due; halted is a person's halt, after the feed is back.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
-import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +27,8 @@ from PIL import Image  # noqa: E402  # after the path
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402  # after the path
 
 from benchmarks import history  # noqa: E402  # after the path
-from benchmarks.daemon import Daemon  # noqa: E402  # after the path
+from benchmarks.driven_daemon import Driven, driven  # noqa: E402  # after the path
+from benchmarks.service import Session, sessions_between, settings_folder  # noqa: E402  # after the path
 
 FOLDER = HERE / "dashboard"
 QUALITY = 30  # of a lossy file: text stays readable, and all of them take about 3 MB
@@ -37,15 +41,53 @@ SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 SETTLE_MS = 1_000
 WAIT_MS_MAX = 600_000
 BACKTEST_SPAN = timedelta(days=120)
-STARTS: dict[str, Scheme] = {"desktop": "light", "phone": "dark"}
-"""What of a daemon that has done nothing yet, or is in trouble, is shown in which scheme."""
+ONE_A_SIZE: dict[str, Scheme] = {"desktop": "light", "phone": "dark"}
+"""In which scheme a state other than the full one is taken."""
+
+ZONE = "America/New_York"
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+VENDOR = '''"""The simulated market from a vendor who does not answer while the file `outage` is there."""
+
+from pathlib import Path
+
+from adapters.feeds.choose import ChosenSource
+from adapters.simulated.market import SimulatedMarket
+
+OUTAGE = Path(__file__).with_name("outage")
 
 
-def opened(browser: Browser, port: int, size: str, scheme: Scheme) -> Page:
-    """Open the dashboard in a window of its own."""
-    page = browser.new_page(**SIZES[size], color_scheme=scheme)
+class Vendor:
+    name = "vendor"
+    gives_market_prices = False
+    replays_quotes = True
+
+    def __init__(self, market):
+        self.market = market
+
+    @classmethod
+    def from_parts(cls, request):
+        market = SimulatedMarket(request.calendar, request.universe)
+        return ChosenSource(source=cls(market), headlines=market.headlines)
+
+    def bars(self, symbols, start, end):
+        return self.answered().bars(symbols, start, end)
+
+    def quotes(self, symbols, at):
+        return self.answered().quotes(symbols, at)
+
+    def answered(self):
+        if OUTAGE.exists():
+            raise ConnectionError("the vendor answered 503 Service Unavailable")
+        return self.market
+'''
+
+
+def opened(browser: Browser, daemon: Driven, size: str, scheme: Scheme) -> Page:
+    """Open the dashboard in a window of its own, at the daemon's time."""
+    page = browser.new_page(**SIZES[size], color_scheme=scheme, timezone_id=ZONE)
     page.set_default_timeout(WAIT_MS_MAX)
-    page.goto(f"http://127.0.0.1:{port}/")
+    page.clock.set_fixed_time(daemon.clock.now())
+    page.goto(f"http://127.0.0.1:{daemon.port}/")
     page.wait_for_selector("#link:has-text('connected')")
     return page
 
@@ -66,76 +108,93 @@ def pages_of(page: Page) -> list[str]:
     ]
 
 
-def take_all(browser: Browser, port: int, state: str, extra: Mapping[str, str]) -> None:
+def take_all(browser: Browser, daemon: Driven, state: str, extra: Mapping[str, str]) -> None:
     """Take every page, and some addresses more under a name, in both sizes and schemes."""
     for size in SIZES:
         for scheme in SCHEMES:
-            page = opened(browser, port, size, scheme)
+            page = opened(browser, daemon, size, scheme)
             for address, name in {**{one: one for one in pages_of(page)}, **extra}.items():
                 take(page, address, f"{name}_{state}_{size}_{scheme}")
             page.close()
 
 
-def take_some(browser: Browser, port: int, state: str, addresses: Iterable[str] = ()) -> None:
-    """Take some pages (all by default) in one scheme a size."""
-    for size, scheme in STARTS.items():
-        page = opened(browser, port, size, scheme)
-        for address in addresses or pages_of(page):
+def take_once(browser: Browser, daemon: Driven, state: str) -> None:
+    """Take every page, in one scheme a size."""
+    for size, scheme in ONE_A_SIZE.items():
+        page = opened(browser, daemon, size, scheme)
+        for address in pages_of(page):
             take(page, address, f"{address}_{state}_{size}_{scheme}")
         page.close()
 
 
-def why(browser: Browser, port: int) -> None:
+def why(browser: Browser, daemon: Driven) -> None:
     """Take the question why a ticker was decided on."""
-    page = opened(browser, port, "desktop", "dark")
+    page = opened(browser, daemon, "desktop", "dark")
     page.get_by_role("button", name="Why").first.click()
     page.get_by_role("dialog").get_by_role("heading", name="Votes").wait_for()
     take(page, "overview", "why_full_desktop_dark")
     page.close()
 
 
-def ask(browser: Browser, port: int, path: str, **body: object) -> dict[str, Any]:
+def ask(browser: Browser, daemon: Driven, path: str, **body: object) -> dict[str, Any]:
     """Send a command of the API."""
-    request = browser.new_context().request
-    answer = request.post(f"http://127.0.0.1:{port}{path}", data=body, timeout=WAIT_MS_MAX)
+    context = browser.new_context()
+    answer = context.request.post(f"http://127.0.0.1:{daemon.port}{path}", data=body, timeout=WAIT_MS_MAX)
     if not answer.ok:
         raise SystemExit(f"{path}: {answer.text()}")
     found: dict[str, Any] = answer.json()
+    context.close()
     return found
 
 
-def empty(browser: Browser, state: Path) -> None:
+def empty(browser: Browser, state: Path, settings: Path, at: datetime) -> None:
     """Take the pages of a daemon that has just been started for the first time."""
-    with Daemon(state) as daemon:
-        daemon.wait_idle()
-        take_some(browser, daemon.port, "empty")
+    with driven(state, at, settings) as daemon:
+        take_once(browser, daemon, "empty")
 
 
-def full(browser: Browser, state: Path) -> None:
-    """Take the pages of a daemon with a year behind it, its jobs on."""
-    os.environ["ENABLE_CRON"] = "true"
-    with Daemon(state) as daemon:
-        daemon.wait_idle()
-        ask(browser, daemon.port, "/decide/v3", execute=True)
-        ask(browser, daemon.port, "/letter")
-        since = datetime.now(UTC).date() - BACKTEST_SPAN
-        run = ask(browser, daemon.port, "/backtest", books=200, start=since.isoformat())["run"]
-        request = browser.new_context().request
-        newest = request.get(f"http://127.0.0.1:{daemon.port}/trades/closed?limit=1").json()["trades"][0]
-        more = {f"ticker/{newest['ticker']}": "ticker_one", f"trades/{newest['number']}": "trade_one"}
-        take_all(browser, daemon.port, "full", {**more, f"backtests/{run}": "backtest_one"})
-        why(browser, daemon.port)
-    del os.environ["ENABLE_CRON"]
+def full(browser: Browser, state: Path, settings: Path, last: datetime, session: Session) -> None:
+    """Take the pages of a daemon with a year behind it, after a whole session of its jobs."""
+    opens_at, closes_at = session
+    with driven(state, last, settings) as daemon:
+        daemon.fire(last + history.BEFORE_CLOSE, "cron_risk_check")  # what today's profit is counted from
+        at = opens_at + 15 * MINUTE
+        while at < closes_at:
+            daemon.fire(at, "cron_risk_check", "cron_decide")
+            at += 30 * MINUTE
+        daemon.fire(closes_at - 5 * MINUTE, "cron_risk_check")
+        ask(browser, daemon, "/letter")
+        since = daemon.clock.now().date() - BACKTEST_SPAN
+        run = ask(browser, daemon, "/backtest", books=200, start=since.isoformat())["run"]
+        portfolio = daemon.daemon.service.portfolio()
+        if not portfolio.positions:
+            raise SystemExit("Nothing is held: give a STATE_DIR whose daemon has traded.")
+        newest = daemon.daemon.history.closed_trades()[0]
+        more = {f"ticker/{min(portfolio.positions)}": "ticker_one", f"trades/{newest.number}": "trade_one"}
+        take_all(browser, daemon, "full", {**more, f"backtests/{run}": "backtest_one"})
+        why(browser, daemon)
 
 
-def troubled(browser: Browser, state: Path) -> None:
-    """Take what a daemon looks like when nobody watches what it holds, and when it is halted."""
-    with Daemon(state) as daemon:
-        daemon.wait_idle()
-        ask(browser, daemon.port, "/decide/v3")
-        take_some(browser, daemon.port, "degraded", ["overview"])
-        ask(browser, daemon.port, "/halt", reason="a test of the halt")
-        take_some(browser, daemon.port, "halted", ["overview", "orders"])
+def troubled(browser: Browser, state: Path, settings: Path, opens_at: datetime) -> None:
+    """Take every page on a session's morning: while the feed fails and a decision is late, then halted."""
+    outage = vendor(settings.parent / "user" / "feeds")
+    with driven(state, opens_at + 60 * MINUTE, settings, DATA_PROVIDER="vendor") as daemon:
+        daemon.fire(opens_at + 60 * MINUTE, "cron_risk_check", "cron_decide")
+        outage.touch()
+        daemon.fire(opens_at + 75 * MINUTE, "cron_risk_check")
+        daemon.clock.set(opens_at + 78 * MINUTE)
+        take_once(browser, daemon, "degraded")
+        outage.unlink()
+        daemon.fire(opens_at + 90 * MINUTE, "cron_risk_check", "cron_decide")
+        ask(browser, daemon, "/halt", reason="I doubt the prices of this morning")
+        take_once(browser, daemon, "halted")
+
+
+def vendor(folder: Path) -> Path:
+    """Write the feed that may fail; return the file that makes it fail."""
+    folder.mkdir(parents=True)
+    (folder / "vendor.py").write_text(VENDOR, "utf-8")
+    return folder / "outage"
 
 
 def main() -> None:
@@ -143,17 +202,19 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.glob("*.webp"):
         old.unlink()
+    last = history.moments(1)[0]
+    today, tomorrow = sessions_between(last.date() + DAY, last.date() + 10 * DAY)[:2]
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        state = Path(folder) / "state"
+        state, settings = Path(folder) / "state", settings_folder(Path(folder) / "config", {})
         if len(sys.argv) > 1:
             shutil.copytree(sys.argv[1], state)  # its owner's stays as it is
             (state / "engine.lock").unlink(missing_ok=True)
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        empty(browser, Path(folder) / "new")
-        if len(sys.argv) <= 1:
+        else:
             asyncio.run(history.write(state))
-        full(browser, state)
-        troubled(browser, state)
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        empty(browser, Path(folder) / "new", settings, last)
+        full(browser, state, settings, last, today)
+        troubled(browser, state, settings, tomorrow[0])
         browser.close()
 
 

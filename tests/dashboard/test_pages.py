@@ -178,6 +178,16 @@ def scoreboard_of(states: Mapping[str, str]) -> str:
     return ScoreboardAnswer.model_validate(board).model_dump_json()
 
 
+def test_figures_are_written_as_a_person_reads_them(visit: Visit) -> None:
+    said = visit("config").evaluate("""async () => {
+      const { money, gain, shares } = await import("/dashboard/format.js");
+      return [money(-0.004), money("-0.00"), gain(0.001), gain("-12.5"), money("123456789012.34"),
+        shares("0.000001"), shares("-0"), shares("13.2137")];
+    }""")
+    zero = ["$0.00", "$0.00", "$0.00"]  # nothing is neither gained nor lost
+    assert said == [*zero, "−$12.50", "$123,456,789,012.34", "0.000001", "0", "13.21"]
+
+
 def test_a_table_of_hundreds_of_rows_scrolls_within_itself(visit: Visit) -> None:
     """A page with a whole universe held was 20 screens long before its chart."""
     answer = scoreboard_of({f"book{place:03d}": "not known" for place in range(300)})

@@ -36,20 +36,9 @@ def daemon(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield process
 
 
-@pytest.fixture(scope="module")
-def stopped(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The state of a daemon that trained, decided and was stopped; tests damage copies of it."""
-    state = tmp_path_factory.mktemp("stopped") / "state"
-    with Process(state, settings) as process:
-        process.wait_idle()
-        process.answer("/decide", "POST")
-        assert process.end()[0] == 0
-    return state
-
-
 @pytest.fixture
-def copy(stopped: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(stopped, tmp_path / "state")
+def copy(trained_state: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(trained_state, tmp_path / "state")
 
 
 def state_of(process: Process) -> Path:
@@ -102,8 +91,8 @@ def test_with_its_jobs_it_says_when_they_run_next_and_stops_in_order(copy: Path,
     assert "Traceback" not in process.log
 
 
-def test_a_decision_asked_for_right_after_the_start_waits_for_it(tmp_path: Path) -> None:
-    with Process(tmp_path / "state") as process:
+def test_a_decision_asked_for_right_after_the_start_waits_for_it(copy: Path) -> None:
+    with Process(copy) as process:
         process.wait_alive()
         assert process.status_code("/ready") == 503, "it still starts"
         decided = process.http.post("/decide/v3")
