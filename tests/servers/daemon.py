@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 
 from config.loader import FOLDER
+from tests.servers.forked import POSSIBLE, ForkedDaemon
 
 ROOT = Path(__file__).parents[2]
 SECONDS_MAX = 90.0
@@ -57,13 +58,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+Child = subprocess.Popen[bytes] | ForkedDaemon
+
+
 class Process:
     """The daemon as a child process.
 
     Parameters
     ----------
     settings : Path or None
-        A configuration folder of the test's own; None runs `python server.py` as it is.
+        A configuration folder of the test's own, for a forked daemon; None runs `python server.py` as it is.
 
     Attributes
     ----------
@@ -79,18 +83,24 @@ class Process:
     def __init__(self, state: Path, settings: Path | None = None, **variables: str) -> None:
         asked = variables.get("TRADING_PORT", "")
         self.port = int(asked) if asked.isascii() and asked.isdigit() else free_port()
-        command = ["server.py"] if settings is None else ["-c", WITH_SETTINGS, str(settings)]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         ours = {"STATE_DIR": str(state), "TRADING_PORT": str(self.port), "DATA_PROVIDER": "simulated"}
         self.state = state
         self._log_path = state.parent / f"{state.name}-{self.port}-{time.monotonic_ns()}.log"
-        with self._log_path.open("wb") as log:
-            self.child = subprocess.Popen(
-                self._redirected([sys.executable, *command]), cwd=ROOT, stdin=self.stdin, stdout=log, stderr=log,
-                env={**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **ours, **variables},
-            )  # fmt: skip
+        environment = {**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **ours, **variables}
+        self.child = self._started(settings, environment)
         address = f"http://127.0.0.1:{self.port}"
         self.http = httpx.Client(base_url=address, timeout=SECONDS_MAX, verify=HTTP_ONLY)
+
+    def _started(self, settings: Path | None, environment: Mapping[str, str]) -> Child:
+        if settings is not None and POSSIBLE and self.stdin is None and not self.redirection:
+            return ForkedDaemon(settings, self._log_path, environment)
+        command = ["server.py"] if settings is None else ["-c", WITH_SETTINGS, str(settings)]
+        with self._log_path.open("wb") as log:
+            return subprocess.Popen(
+                self._redirected([sys.executable, *command]), cwd=ROOT, stdin=self.stdin, stdout=log, stderr=log,
+                env=environment,
+            )  # fmt: skip
 
     def _redirected(self, command: list[str]) -> list[str]:
         return ["sh", "-c", f'exec "$@" {self.redirection}', "sh", *command] if self.redirection else command
