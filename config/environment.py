@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from config.notify import web_address
+from config.notify import WEB_ADDRESS, web_address
 from config.plugins import OUR_PLUGINS, registered
 from config.trading import TradingSettings
 from config.unknown_variables import AskedFor, unknown_variables
@@ -248,7 +248,7 @@ def _heartbeat(variables: Mapping[str, str]) -> SecretStr | None:
         return web_address(url) if url else None
     except ValueError as error:
         raise SettingsError(
-            f"HEARTBEAT_URL: {error}.", hint="Without it nobody would miss the engine."
+            f"HEARTBEAT_URL: {WEB_ADDRESS}.", hint="Without it nobody would miss the engine."
         ) from error
 
 

@@ -68,10 +68,13 @@ class NotifySettings(Frozen):
     retry_seconds_max: Annotated[float, Field(ge=1, le=3_600)] = 300.0
 
 
+WEB_ADDRESS = "an address begins with http:// or https://"
+
+
 def web_address(url: SecretStr) -> SecretStr:
     """Return an address that can be asked over HTTP; a ValueError otherwise, without the secret."""
     if not url.get_secret_value().lower().startswith(("http://", "https://")):
-        raise ValueError("an address begins with http:// or https://")
+        raise ValueError(WEB_ADDRESS)
     return url
 
 
