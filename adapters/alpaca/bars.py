@@ -15,6 +15,7 @@ import numpy as np
 import structlog
 
 from adapters.alpaca.http import ask_data_api, limit_time, quiet_import
+from adapters.alpaca.orders import UNREADABLE
 from adapters.feeds.action_table import NO_ACTIONS, ActionTable
 from adapters.feeds.quality import restate_tables
 from adapters.feeds.rows import DAY, BarRows, SymbolBars
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from alpaca.data.historical import StockHistoricalDataClient
 
 FIELDS = ("o", "h", "l", "c", "v")
-UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, OverflowError)
 log = structlog.get_logger("alpaca")
 
 
