@@ -145,7 +145,14 @@ def daemon_url(variables: Mapping[str, str]) -> str:
     return url
 
 
-def _token(variables: Mapping[str, str]) -> str | None:
+def daemon_token(variables: Mapping[str, str]) -> str | None:
+    """Return the token to send; None for none.
+
+    Raises
+    ------
+    core.errors.SettingsError
+        When it holds what no header can carry; it is not shown.
+    """
     token = variables.get("TRADING_API_TOKEN", "").strip()
     if not (token.isascii() and token.isprintable()):  # never shown: it would stand in a terminal's history
         raise SettingsError(
@@ -168,7 +175,7 @@ def _port_of_settings() -> int:
 @contextmanager
 def connected(read_seconds_max: float = READ_SECONDS_MAX) -> Iterator[EngineClient]:
     """Give a client of the daemon that the environment names, and close it."""
-    client = EngineClient(daemon_url(os.environ), _token(os.environ), read_seconds_max)
+    client = EngineClient(daemon_url(os.environ), daemon_token(os.environ), read_seconds_max)
     try:
         yield client
     finally:

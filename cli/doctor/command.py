@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cli.doctor.findings import Finding, Verdict
+from cli.doctor.findings import Finding, Verdict, unused
 from cli.output import AsJson, rows, show
 
 commands = typer.Typer()
@@ -41,7 +42,16 @@ def examine(variables: Mapping[str, str]) -> Iterator[Finding]:
     yield from settings.findings
     yield machine.port(variables)
     yield machine.exchange(datetime.now(UTC))
-    if settings.environment:
+    if settings.environment is None:
+        state = Path(variables.get("STATE_DIR", "").strip() or "state").absolute()
+        yield machine.disk(state)
+        yield from machine.permissions(state, state / "models")
+        yield unused(
+            "services",
+            "keys, Neo4j and Yahoo are not looked at: the environment cannot be read",
+            "Mend it first.",
+        )
+    else:
         yield machine.disk(settings.environment.state_dir)
         yield from machine.permissions(settings.environment.state_dir, settings.environment.artefact_dir)
         yield from services.broker(settings.environment)

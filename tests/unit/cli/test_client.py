@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cli.client import EngineClient, NoDaemonError, ProblemError, daemon_url
+from cli.client import EngineClient, NoDaemonError, ProblemError, daemon_token, daemon_url
+from core.errors import SettingsError
 from tests.servers.daemon import free_port
 from tests.servers.local_http import Answer, Asked, local_server
 
@@ -20,6 +21,26 @@ from tests.servers.local_http import Answer, Asked, local_server
 )
 def test_the_daemon_is_found_by_the_variables_it_was_started_with(variables: dict[str, str], url: str) -> None:
     assert daemon_url(variables) == url
+
+
+@pytest.mark.parametrize("port", ["abc", "0", "99999", "-1", "8787.5", "٣"])
+def test_a_port_that_is_none_is_told(port: str) -> None:
+    with pytest.raises(SettingsError, match="is no port"):
+        daemon_url({"TRADING_PORT": port})
+
+
+def test_a_host_that_is_none_is_told() -> None:
+    with pytest.raises(SettingsError, match="is no host"):
+        daemon_url({"TRADING_PORT": "8787", "TRADING_HOST": "exa\x07mple"})
+
+
+@pytest.mark.parametrize("token", ["sécret-word", "secret-word\nmore"])
+def test_a_token_that_cannot_be_sent_is_told_and_never_shown(token: str) -> None:
+    with pytest.raises(SettingsError, match="TRADING_API_TOKEN") as refused:
+        daemon_token({"TRADING_API_TOKEN": token})
+    assert "word" not in str(refused.value)
+    assert daemon_token({"TRADING_API_TOKEN": " a-token "}) == "a-token"
+    assert daemon_token({}) is None
 
 
 def test_nothing_that_listens_is_no_daemon() -> None:
