@@ -26,6 +26,7 @@ SMALL_MODELS = {
     "quant": {"n_estimators": 20, "calibration_folds": 2},
     "regime": {"restarts": 1},
     "rl": {"timesteps": 1_000, "seeds": 1, "tickers_max": 3},
+    "ensemble": {"models": ["a2c"]},
 }
 WITH_SETTINGS = """
 import gc, sys
