@@ -178,7 +178,8 @@ def _copied(path: Path, copy: Path) -> Path:
             _copy_database(path, copy, "rw")  # what a kill left half written is rolled back by a writer only
     except sqlite3.Error as error:
         raise DataError(
-            f"{path} cannot be copied: {plain_reason(error)}.", hint="Start the daemon: it says what is damaged."
+            f"{path} cannot be copied to {copy.parent}: {plain_reason(error)}.",
+            hint="Make room there, or name another place; of a damaged file the daemon's start says more.",
         ) from error
     return copy
 

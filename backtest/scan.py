@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.significance import Interval, Permutation, rank_ic_permutation, stationary_rows
+from analysis.intervals import Interval, stationary_rows
+from analysis.significance import Permutation, rank_ic_permutation
 from backtest.spans import SessionRange
 from core.market import Floats
 

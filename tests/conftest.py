@@ -8,7 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
+from structlog.dev import ConsoleRenderer, plain_traceback
 
 from tests.servers.once import made_once
 
@@ -16,6 +18,10 @@ SLOW_IS_FINE = [HealthCheck.too_slow]
 settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=SLOW_IS_FINE)
 settings.register_profile("search", deadline=None, suppress_health_check=SLOW_IS_FINE)
 settings.load_profile("suite")
+
+# a planted bug's traceback drawn with all local variables, whole panels among them, takes two seconds
+*before, _ = structlog.get_config()["processors"]
+structlog.configure(processors=[*before, ConsoleRenderer(exception_formatter=plain_traceback)])
 
 
 @pytest.fixture(scope="session")

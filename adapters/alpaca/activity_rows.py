@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from adapters.alpaca.orders import number, timestamp
+from adapters.alpaca.orders import UNREADABLE, number, timestamp
 from adapters.alpaca.trading_client import JsonObject
 from core.plain_words import plain_reason
 
@@ -29,7 +29,7 @@ def fault_of(row: JsonObject) -> str:
         created(row)
         for name in NUMBERS:
             number(row, name)
-    except (KeyError, ValueError, TypeError, ArithmeticError) as error:
+    except UNREADABLE as error:
         return (
             f"Alpaca lists an activity {row['activity_type']} that cannot be read ({plain_reason(error)}): "
             "nothing is booked of it; compare GET /reconciliation"

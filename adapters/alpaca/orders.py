@@ -39,6 +39,10 @@ OCO = "oco"
 ENDED = frozenset({OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED})
 
 
+UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, ArithmeticError)
+"""What reading an answer raises that is not as it should be."""
+
+
 @contextmanager
 def readable() -> Iterator[None]:
     """Turn what a strange answer breaks into a fault of the broker's: it is asked again, and halts nothing.
@@ -50,7 +54,7 @@ def readable() -> Iterator[None]:
     """
     try:
         yield
-    except (KeyError, ValueError, TypeError, ArithmeticError) as error:
+    except UNREADABLE as error:
         raise BrokerError(f"Alpaca's answer cannot be read: {plain_reason(error)}.") from error
 
 
@@ -112,21 +116,27 @@ def foreign_fill(row: JsonObject) -> Fill | None:
     try:
         symbol, quantity, price = str(row["symbol"]), decimal_of(row["qty"]), decimal_of(row["price"])
         at = timestamp(row["transaction_time"])
-    except (KeyError, ValueError, TypeError, ArithmeticError):
+        side = _side_of(row["side"])
+    except UNREADABLE:
         return None
-    if quantity <= 0 or price <= 0:
+    if quantity <= 0 or price <= 0 or side is None:
         return None
     return Fill(
         fill_id=str(row["id"]),
         client_order_id="",
         symbol=symbol,
-        side=Side.BUY if str(row.get("side")).startswith("buy") else Side.SELL,
+        side=side,
         quantity=quantity * (SHARES_A_CONTRACT if OPTION.fullmatch(symbol) else 1),
         price=price,
         fee=ZERO,
         at=at,
         rule=FOREIGN,
     )
+
+
+def _side_of(text: Any) -> Side | None:
+    """Read a side, of which Alpaca has more than two words (sell_short, buy_minus)."""
+    return next((side for side in Side if str(text).startswith(side.value)), None)
 
 
 def trades_shares(row: JsonObject) -> bool:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapters.alpaca.capital import Capital, capital_of
+from adapters.alpaca.capital import WHOLE_ACCOUNT, Capital, capital_of
 from adapters.clock_offset import ClockOffset
 from config.environment import Environment, OrderRoute
 from config.plugins import registered
@@ -63,6 +63,12 @@ class BrokerFactory:
         self._opened: OpenBroker | None = None
         self._offset: ClockOffset | None = None
         self._begun = ""
+        self._unused = ""
+        if self.capital.is_whole and not capital_of(trading.broker).is_whole:
+            self._unused = (
+                "broker.capital_usd and capital_share divide an Alpaca account's cash; orders go to "
+                f"{route.value}, where all of it is the engine's"
+            )
         name = NAMES.get(route) or trading.broker.name
         brokers = registered("brokers", folder).registry
         self._plugin = brokers.find(name)
@@ -86,8 +92,9 @@ class BrokerFactory:
 
     @property
     def capital(self) -> Capital:
-        """How much of the account is the engine's."""
-        return capital_of(self._trading.broker)
+        """How much of the account is the engine's: all of one that is not Alpaca's."""
+        at_alpaca = self._route in {OrderRoute.ALPACA_PAPER, OrderRoute.ALPACA_LIVE}
+        return capital_of(self._trading.broker) if at_alpaca else WHOLE_ACCOUNT
 
     @property
     def follows_account(self) -> bool:
@@ -165,8 +172,8 @@ class BrokerFactory:
         """Return what is degraded, in words."""
         offset = self._offset.notes() if self._offset else ()
         live = self.live.notes() if self.live else ()
-        begun = (self._begun,) if self._begun else ()
-        return (*(self._opened.notes() if self._opened else ()), *offset, *live, *begun)
+        settings = (said for said in (self._begun, self._unused) if said)
+        return (*(self._opened.notes() if self._opened else ()), *offset, *live, *settings)
 
     def close(self) -> None:
         """Let go of the broker."""

@@ -43,6 +43,7 @@ JSON_ELSEWHERE = {
     "watch": "tests/integration/test_watch.py",
     "check": "tests/cli/test_plugins.py",
     "universe check": "tests/unit/cli/test_universe.py",
+    "universe show": "tests/unit/cli/test_universe.py",
     "config show": "tests/cli/test_config.py",
     "config explain": "tests/cli/test_config.py",
     "plugins": "tests/cli/test_plugins.py",

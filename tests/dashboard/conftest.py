@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.dashboard.tabs import Tabs
+
 EXPECT_MS_MAX = 60_000  # a machine that does other work too takes its time
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -22,3 +24,11 @@ def browser() -> Iterator[Browser]:
         yield browser
         expect.set_options(timeout=None)
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def tabs(browser: Browser) -> Iterator[Tabs]:
+    """The tabs that a module's tests share."""
+    tabs = Tabs(browser)
+    yield tabs
+    tabs.close()

@@ -32,6 +32,15 @@ def test_a_paper_account_that_began_with_another_sum_says_so(begun: Decimal | No
     assert any("broker.initial_cash_usd is 100000.0 USD" in note for note in made.notes()) is is_told
 
 
+@pytest.mark.parametrize(
+    ("route", "is_told"),
+    [(OrderRoute.PAPER_BUILTIN, True), (OrderRoute.DRY_RUN, True), (OrderRoute.ALPACA_PAPER, False)],
+)
+def test_a_share_of_an_account_that_is_not_alpacas_is_told_to_be_none(route: OrderRoute, is_told: bool) -> None:
+    assert any("capital_share" in note for note in factory(route, capital_share=0.5).notes()) is is_told
+    assert factory(route).notes() == ()
+
+
 def factory(route: OrderRoute, **broker: float) -> BrokerFactory:
     trading = load_trading()
     settings = BrokerSettings.model_validate({**trading.broker.model_dump(), **broker})
