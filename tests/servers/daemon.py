@@ -22,10 +22,11 @@ from tests.servers.forked import POSSIBLE, ForkedDaemon
 
 ROOT = Path(__file__).parents[2]
 SECONDS_MAX = 90.0
-SMALL_MODELS = {
+SMALL_MODELS: dict[str, dict[str, Any]] = {
     "quant": {"n_estimators": 20, "calibration_folds": 2},
     "regime": {"restarts": 1},
     "rl": {"timesteps": 1_000, "seeds": 1, "tickers_max": 3},
+    "ensemble": {"models": ["a2c"]},
 }
 WITH_SETTINGS = """
 import gc, sys

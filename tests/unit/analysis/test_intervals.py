@@ -9,6 +9,7 @@ from scipy import stats
 
 from analysis.intervals import (
     long_run_variance_ratio,
+    overlapping_mean_interval,
     ratio_interval,
     sharpe_interval,
     stationary_rows,
@@ -68,6 +69,20 @@ def test_with_few_returns_of_fat_tails_the_95_percent_interval_holds_the_truth_h
         assert interval is not None
         held += interval.low <= 0 <= interval.high
     assert held / worlds >= 0.925  # the bootstrap alone: 0.80, 0.86, 0.90
+
+
+@pytest.mark.parametrize("sessions", [84, 252, 504])
+def test_the_interval_of_returns_that_share_their_days_holds_the_truth_hardly_less_often(sessions: int) -> None:
+    rng, worlds, month = np.random.default_rng(6), 400, 21
+    held = 0
+    for _ in range(worlds):
+        daily = 0.01 * rng.standard_t(5, sessions + month - 1)
+        monthly = np.convolve(daily, np.ones(month), "valid")
+        interval = overlapping_mean_interval(monthly, month, rng, resamples=60)
+        assert interval is not None
+        held += interval.low <= 0 <= interval.high
+    assert held / worlds >= 0.925  # the bootstrap alone: 0.63, 0.79, 0.83
+    assert overlapping_mean_interval(np.ones(83), month, rng) is None
 
 
 def test_the_formula_is_mertens_by_students_t() -> None:
