@@ -10,6 +10,7 @@ import numpy as np
 
 from analysis.curves import drawdowns
 from analysis.evidence import SHOWN_MIN, Evidence
+from analysis.intervals import long_run_variance_ratio, ratio_interval, t_quantile
 from analysis.scorekeeper import YARDSTICK, ScoreState
 from analysis.significance import shape_of, track_record_sessions_min
 from core.market import Floats
@@ -124,17 +125,12 @@ def returns_per_year(closes: Sequence[SessionClose]) -> Mapping[str, float]:
 
 
 def sharpe_with_interval(returns: Floats, per_year: float = SESSIONS_PER_YEAR) -> Interval:
-    """Return the Sharpe ratio a year and its 95 % interval (Mertens 2002, for returns of any shape).
-
-    Wider where returns follow one another, as in `mean_with_interval`.
-    """
-    shape = shape_of(returns)
-    if shape is None:
+    """Return the Sharpe ratio a year and its 95 % interval by `ratio_interval`."""
+    shape, between = shape_of(returns), ratio_interval(returns, confidence=CONFIDENCE)
+    if shape is None or between is None:
         return UNKNOWN
-    spread = max(shape.spread, 0.0) * long_run_variance_ratio(returns)
-    error = _quantile(len(returns)) * math.sqrt(spread / (shape.sessions - 1))
     year = math.sqrt(per_year)
-    return shape.ratio * year, (shape.ratio - error) * year, (shape.ratio + error) * year
+    return shape.ratio * year, between.low * year, between.high * year
 
 
 def mean_with_interval(returns: Floats, per_year: float = SESSIONS_PER_YEAR) -> Interval:
@@ -147,28 +143,8 @@ def mean_with_interval(returns: Floats, per_year: float = SESSIONS_PER_YEAR) -> 
         return UNKNOWN
     mean = float(returns.mean()) * per_year
     deviation = float(returns.std(ddof=1)) * math.sqrt(long_run_variance_ratio(returns))
-    error = _quantile(len(returns)) * deviation / math.sqrt(len(returns)) * per_year
+    error = t_quantile(len(returns), CONFIDENCE) * deviation / math.sqrt(len(returns)) * per_year
     return mean, mean - error, mean + error
-
-
-def long_run_variance_ratio(returns: Floats) -> float:
-    """Return how much larger the variance of the mean is for autocorrelation; never below 1.
-
-    1 + 2 sum (1 - k / (L + 1)) r_k over L lags, L = 4 (T / 100)^(2/9) (Newey & West 1987, 1994).
-    """
-    centred, count = returns - returns.mean(), len(returns)
-    variance = float(centred @ centred)
-    lags = min(int(4 * (count / 100) ** (2 / 9)), count - 2)
-    if variance <= 0 or lags < 1:
-        return 1.0
-    weighted = sum((1 - k / (lags + 1)) * float(centred[k:] @ centred[:-k]) for k in range(1, lags + 1))
-    return max(1.0, 1.0 + 2.0 * weighted / variance)
-
-
-def _quantile(count: int) -> float:
-    from scipy.stats import t  # noqa: PLC0415  # heavy: imported at first use
-
-    return float(t.ppf((1 + CONFIDENCE) / 2, count - 1))
 
 
 def sessions_until_known(excess: Floats) -> int | None:
