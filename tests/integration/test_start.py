@@ -143,15 +143,15 @@ def test_sigint_while_it_trains_ends_in_order(copy: Path, settings: Path) -> Non
 # --- refusing to start -----------------------------------------------------------------------------------------
 
 
-def test_a_taken_port_is_a_clear_refusal(daemon: Process, tmp_path: Path) -> None:
-    with Process(tmp_path / "state", TRADING_PORT=str(daemon.port)) as second:
+def test_a_taken_port_is_a_clear_refusal(daemon: Process, settings: Path, tmp_path: Path) -> None:
+    with Process(tmp_path / "state", settings, TRADING_PORT=str(daemon.port)) as second:
         assert second.ended() == 2
     assert f"127.0.0.1:{daemon.port} cannot be listened on" in second.log
     assert "TRADING_PORT" in second.log
 
 
-def test_a_second_engine_on_the_same_state_is_refused(daemon: Process) -> None:
-    with Process(state_of(daemon)) as second:
+def test_a_second_engine_on_the_same_state_is_refused(daemon: Process, settings: Path) -> None:
+    with Process(state_of(daemon), settings) as second:
         assert second.ended() == 2
     assert "Another engine runs on" in second.log
     assert daemon.status_code("/health") == 200
@@ -165,8 +165,10 @@ def test_a_second_engine_on_the_same_state_is_refused(daemon: Process) -> None:
         ({"TRADING_PORT": "²"}, "TRADING_PORT=² is not a port"),
     ],
 )
-def test_variables_that_cannot_be_used_are_refused(variables: dict[str, str], told: str, tmp_path: Path) -> None:
-    with Process(tmp_path / "state", None, **variables) as process:
+def test_variables_that_cannot_be_used_are_refused(
+    variables: dict[str, str], told: str, settings: Path, tmp_path: Path
+) -> None:
+    with Process(tmp_path / "state", settings, **variables) as process:
         assert process.ended() == 2
     assert told in process.log
     assert "Traceback" not in process.log

@@ -22,10 +22,11 @@ from tests.servers.forked import POSSIBLE, ForkedDaemon
 
 ROOT = Path(__file__).parents[2]
 SECONDS_MAX = 90.0
-SMALL_MODELS = {
+SMALL_MODELS: dict[str, dict[str, Any]] = {
     "quant": {"n_estimators": 20, "calibration_folds": 2},
     "regime": {"restarts": 1},
     "rl": {"timesteps": 1_000, "seeds": 1, "tickers_max": 3},
+    "ensemble": {"models": ["a2c"]},
 }
 WITH_SETTINGS = """
 import gc, sys
@@ -50,6 +51,13 @@ def own_settings(folder: Path) -> Path:
     shutil.copytree(FOLDER / "profiles", folder / "profiles")
     (folder / "trading.json").write_text(json.dumps(SMALL_MODELS))
     return folder
+
+
+def with_models(trained_state: Path, state: Path) -> Path:
+    """Give a state a ranker of the simulated market, so that its daemon's first start trains none."""
+    for name in MODELS:
+        shutil.copytree(trained_state / name, state / name)
+    return state
 
 
 def free_port() -> int:
