@@ -5,65 +5,34 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
 from api.schemas.scoreboard import ScoreboardAnswer
 from core.lots import first_in_first_out
 from core.tax_lots import ALL_FILLS, tracked_lots
-from tests.dashboard.desk_server import Served, served_desk
+from tests.dashboard.conftest import Visit
+from tests.dashboard.desk_server import Served
 from tests.dashboard.page_laws import (
     CONTRAST,
     CUT_OFF,
     OVERFLOWING,
     PHONE,
     TEXT_CONTRAST_MIN,
-    Seen,
     serious_findings,
 )
 from tests.simulation.desk import history_of
 
-WAIT_MS_MAX = 30_000
 PAGES = (
     "overview", "trades", "orders", "ticker", "calendar", "performance", "scoreboard", "letter", "models",
     "backtests", "taxes", "risk", "config", "log",
 )  # fmt: skip
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
-Visit = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_desk(tmp_path_factory.mktemp("state")) as served:
-        yield served
-
-
-@pytest.fixture
-def visit(browser: Browser, served: Served) -> Iterator[Visit]:
-    """Give a function that opens a page of the dashboard; in the end nothing it did may have been wrong."""
-    contexts, seen = [], Seen()
-
-    def opened(page_name: str, **options: Any) -> Page:
-        context = browser.new_context(**options)
-        context.set_default_timeout(WAIT_MS_MAX)
-        contexts.append(context)
-        page = context.new_page()
-        seen.watch(page)
-        page.goto(f"http://127.0.0.1:{served.port}/#/{page_name}")
-        expect(page.locator("#link")).to_have_text("connected")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    # A page of the desk without scoreboard and letters says so in words; the browser notes the 404 and 503 too.
-    seen.faults = [fault for fault in seen.faults if "Failed to load resource" not in fault]
-    seen.check()
 
 
 def test_the_trades_are_the_ledgers_to_the_cent(visit: Visit, served: Served, tmp_path: Path) -> None:
