@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -45,6 +46,7 @@ EXIT_SETTINGS = 2
 SHUTDOWN_SECONDS_MAX = 2  # for open requests; the engine's step has as long again
 BACKLOG = 2048
 PING_SECONDS = 20.0
+GC_OBJECTS = 20_000  # what a start imports stays: looked through at each 700 new objects it costs a tenth of it
 STDIN = 0  # the raw descriptor: a thread that blocks in sys.stdin makes the interpreter abort at its end
 log = structlog.get_logger("start")
 
@@ -76,6 +78,7 @@ class Server(uvicorn.Server):
 def main(folder: Path = FOLDER) -> int:
     """Parse, build, run under the settings in `folder`; return the exit code."""
     on_signal(lambda: sys.exit(0))
+    gc.set_threshold(GC_OBJECTS)
     hold_standard_descriptors()
     os.umask(PRIVATE)
     sys.stderr = cast(TextIO, configure_logging(SecretMask(secrets_in(os.environ))))
@@ -231,4 +234,7 @@ def require_no_arguments() -> None:
 
 if __name__ == "__main__":
     require_no_arguments()
+    del (
+        __file__
+    )  # a spawned child imports the file it finds here: the whole web server, for work that has its own
     leave(main())

@@ -31,6 +31,7 @@ LEFT_OUT = {"cache", "__pycache__", "engine.lock"}
 LEFT_OUT_SUFFIXES = {".py", ".pyc", "-wal", "-shm", "-journal", ".new", ".log", ".lock"}
 ATTEMPTS_MAX = 20
 PAUSE_SECONDS = 0.25
+PRIMARY_CODE = 0xFF  # of SQLite's extended error codes
 MEMBERS_MAX, BYTES_MAX = 100_000, 64 * 2**30
 
 
@@ -168,17 +169,27 @@ def _copied(path: Path, copy: Path) -> Path:
     if path.suffix != DATABASE:
         copy.write_bytes(path.read_bytes())
         return copy
-    copy.unlink(missing_ok=True)
     try:
-        source = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        with closing(source), closing(sqlite3.connect(copy)) as target:
-            source.backup(target)
-            target.execute("PRAGMA journal_mode = DELETE")  # the copy is one file
+        try:
+            _copy_database(path, copy, "ro")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_READONLY:
+                raise
+            _copy_database(path, copy, "rw")  # what a kill left half written is rolled back by a writer only
     except sqlite3.Error as error:
         raise DataError(
-            f"{path} cannot be copied: {plain_reason(error)}.", hint="Start the daemon: it says what is damaged."
+            f"{path} cannot be copied to {copy.parent}: {plain_reason(error)}.",
+            hint="Make room there, or name another place; of a damaged file the daemon's start says more.",
         ) from error
     return copy
+
+
+def _copy_database(path: Path, copy: Path, mode: str) -> None:
+    copy.unlink(missing_ok=True)
+    source = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True)
+    with closing(source), closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+        target.execute("PRAGMA journal_mode = DELETE")  # the copy is one file
 
 
 def _unpacked(archive: Path, into: Path) -> Sequence[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -92,6 +93,38 @@ def whole_within(seconds: float, ask: Callable[[], Answer]) -> Answer:
     return answer
 
 
+class _Listing:
+    """A list that comes in pages: what was asked of it, and until when it may be."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends_at = time.monotonic() + seconds
+        self._had: set[str] = set()
+
+    def require_next(self, url: str) -> None:
+        """Refuse to ask again for a page that came, or after the time."""
+        if url in self._had:
+            raise requests.RequestException("the same page of a list is given again, so that it has no end")
+        if time.monotonic() > self._ends_at:
+            raise requests.ReadTimeout("timed out: the list has no end")
+
+    def note(self, url: str) -> None:
+        """Take note of a page that came."""
+        self._had.add(url)
+
+
+_LISTING: ContextVar[_Listing | None] = ContextVar("listing", default=None)
+
+
+@contextmanager
+def one_listing(seconds: float) -> Iterator[None]:
+    """Bound a list whose pages a library asks for one after the other, as long as each names a next one."""
+    token = _LISTING.set(_Listing(seconds))
+    try:
+        yield
+    finally:
+        _LISTING.reset(token)
+
+
 def limit_session(session: requests.Session, timeout_seconds: float) -> None:
     """Limit each request of a session: a read takes so long at most, the whole answer `WHOLE_TIMES` as long."""
     for scheme in ("https://", "http://"):
@@ -155,9 +188,15 @@ class _Limited(HTTPAdapter):
         if kwargs.get("stream"):  # its reader limits the whole
             return super().send(request, **kwargs)
         kwargs["stream"] = True
-        return whole_within(
+        listing, url = _LISTING.get(), str(request.url)
+        if listing is not None:
+            listing.require_next(url)
+        answer = whole_within(
             WHOLE_TIMES * self._timeout_seconds, lambda: _read(super(_Limited, self).send(request, **kwargs))
         )
+        if listing is not None and answer.ok:
+            listing.note(url)
+        return answer
 
 
 def _read(response: requests.Response) -> requests.Response:

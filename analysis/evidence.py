@@ -6,7 +6,9 @@ that it ever reaches 20 is at most 1 in 20, however often one looks and whenever
 is called "shown"; the same bets on the negative of the excess return give the mirror, "shown to be worse".
 
 What it cannot see: a loss so rare that it has not come yet, or larger than `loss_clip_sd`. A book that insures
-others against a crash looks skilled until the crash.
+others against a crash looks skilled until the crash. And the bound is for an excess that the days before say
+nothing of: where it comes in runs (autocorrelation of 0.2 a day) more than 1 in 20 of those without an edge in
+the long run are shown.
 
 Sources: I. Waudby-Smith and A. Ramdas, "Estimating means of bounded random variables by betting", JRSS B 86
 (2024), for the bets on a bounded mean; J. Ville, "Étude critique de la notion de collectif" (1939), for the

@@ -19,6 +19,7 @@ from core.types import Fill, OrderStatus, Side, StepReport
 BPS = 10_000.0
 GAP_MAX = timedelta(minutes=20)
 """A risk check comes each 5 minutes: a longer stretch without a step has missed some."""
+STALE_NAMED_MAX = 10
 NOT_EXECUTED = (OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.EXPIRED)
 
 
@@ -94,8 +95,9 @@ def doubts(steps: Sequence[StepReport], opens_at: datetime, closes_at: datetime)
         symbol for step in steps if opens_at < step.as_of < closes_at for symbol in step.stale
     )
     if stale:
-        names = ", ".join(f"{symbol} ({count})" for symbol, count in sorted(stale.items())[:10])
-        yield f"left out as stale, with the number of steps: {names}"
+        names = ", ".join(f"{symbol} ({count})" for symbol, count in sorted(stale.items())[:STALE_NAMED_MAX])
+        more = f" and {len(stale) - STALE_NAMED_MAX} more" if len(stale) > STALE_NAMED_MAX else ""
+        yield f"left out as stale, with the number of steps: {names}{more}"
 
 
 def stale_steps(steps: Sequence[StepReport], opens_at: datetime, closes_at: datetime) -> int:

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from analysis.capital import Capital, CapitalRule, after_session
 from analysis.evidence import DEFAULT_RULE, Evidence, EvidenceRule, EvidenceState, update
-from core.market import MarketView
+from core.market import BarPanel, Floats, MarketView
 from core.market_analysis import Signal
 from core.scoreboard import Outcome, ScoredKind
 from core.statistics import NAMES_MIN, unit_ranks
@@ -105,7 +105,7 @@ def seen_at(
         scores.setdefault(signal.agent, {})[signal.symbol] = signal.score
     bars = view.bars
     judged = str(bars.sessions[-3])[:10] if view.row >= 2 else ""
-    opens = bars.open[-1] / bars.open[-2] - 1.0 if judged else np.empty(0)
+    opens = _held_over(bars) if judged else np.empty(0)
     return SessionSeen(
         session=str(view.session)[:10],
         equity=equity,
@@ -118,6 +118,16 @@ def seen_at(
             if judged and np.isfinite(opens[column])
         },
     )
+
+
+def _held_over(bars: BarPanel) -> Floats:
+    """Return what holding each symbol from the opening before to the last one made, shape (N,).
+
+    One that has no opening any more counts at the close before: left out, an agent that liked what was delisted
+    or halted would be judged without it.
+    """
+    ends = np.where(np.isfinite(bars.open[-1]), bars.open[-1], bars.close[-2])
+    return np.asarray(ends / bars.open[-2] - 1.0)
 
 
 def close_session(

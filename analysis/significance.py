@@ -1,11 +1,10 @@
-"""How likely a result is luck: probabilistic and deflated Sharpe, its bootstrap, the ranking's permutations."""
+"""How likely a result is luck: probabilistic and deflated Sharpe, the ranking's permutations."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from core.errors import InvariantError
 from core.market import Floats
@@ -15,18 +14,10 @@ from core.statistics import (
     VOLATILITY_MIN,
     rank_ic,
     sharpe_ratio_per_session,
-    sharpe_ratios,
     unit_ranks,
 )
 
 EULER_GAMMA = 0.5772156649015329
-
-
-class Interval(NamedTuple):
-    """A percentile interval."""
-
-    low: float
-    high: float
 
 
 class Permutation(NamedTuple):
@@ -182,54 +173,6 @@ def deflated_sharpe_ratio(returns: Floats, *, trials: int, sharpe_variance: floa
     """
     hurdle = expected_best_sharpe(trials=trials, sharpe_variance=sharpe_variance)
     return probabilistic_sharpe_ratio(returns, sharpe_to_beat=hurdle)
-
-
-def stationary_rows(
-    sessions: int, *, resamples: int, block_sessions_mean: float, rng: np.random.Generator
-) -> NDArray[np.int64]:
-    """Draw row numbers for the stationary bootstrap, shape (resamples, sessions).
-
-    Blocks start anywhere, run on around the end, and have geometric lengths with the given mean
-    (Politis & Romano 1994, "The stationary bootstrap", section 2).
-    """
-    shape = (resamples, sessions)
-    begins = rng.random(shape) < 1.0 / block_sessions_mean
-    begins[:, 0] = True
-    starts = rng.integers(0, sessions, size=shape)
-    column = np.arange(sessions)
-    began = np.maximum.accumulate(np.where(begins, column, 0), axis=1)
-    rows = (np.take_along_axis(starts, began, axis=1) + column - began) % sessions
-    return cast(NDArray[np.int64], rows)
-
-
-def sharpe_interval(
-    returns: Floats,
-    rng: np.random.Generator,
-    *,
-    resamples: int = 2000,
-    block_sessions_mean: float = 21.0,
-    confidence: float = 0.95,
-) -> Interval | None:
-    """Percentile interval of the annualised Sharpe ratio by the stationary bootstrap.
-
-    Parameters
-    ----------
-    returns : ndarray of float64, shape (T,)
-        Daily returns.
-    block_sessions_mean : float
-        At least 1; a month keeps the clustering of volatility.
-
-    Returns
-    -------
-    Interval or None
-        None under two blocks of returns or without variance.
-    """
-    if len(returns) < 2 * block_sessions_mean or returns.std(ddof=1) <= VOLATILITY_MIN:
-        return None
-    rows = stationary_rows(len(returns), resamples=resamples, block_sessions_mean=block_sessions_mean, rng=rng)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(sharpe_ratios(returns[rows]), [tail, 1 - tail])
-    return Interval(float(low), float(high))
 
 
 def rank_ic_permutation(

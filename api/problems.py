@@ -106,7 +106,7 @@ def _place(location: Sequence[object]) -> str:
 
 
 def _reason(fault: Mapping[str, Any]) -> str:
-    message = str(fault["msg"])
+    message = str(fault["msg"]).removeprefix("Value error, ")  # pydantic's words before those of our own checks
     return message if message.endswith(".") else f"{message}."
 
 

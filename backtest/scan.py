@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.significance import Interval, Permutation, rank_ic_permutation, stationary_rows
+from analysis.intervals import Interval, overlapping_mean_interval
+from analysis.significance import Permutation, rank_ic_permutation
 from backtest.spans import SessionRange
 from core.market import Floats
 
 RESAMPLES = 2000
-CONFIDENCE = 0.95
 SECTORS_MIN = 5
 
 
@@ -50,8 +50,7 @@ class Excess:
     mean : float
         Mean over the scans, a fraction a horizon.
     interval : Interval or None
-        95 % by the stationary bootstrap with blocks of two horizons, since neighbouring scans share most of
-        their days; None under two blocks.
+        95 % by `overlapping_mean_interval`, since neighbouring scans share most of their days.
     hit_rate : float
         Share of the scans after which the picks did better, in [0, 1].
     """
@@ -147,10 +146,5 @@ def forward_from_open(open_: Floats, horizon_sessions: int) -> Floats:
 
 
 def _excess(difference: Floats, horizon_sessions: int, rng: np.random.Generator) -> Excess:
-    interval, block = None, 2 * horizon_sessions
-    if len(difference) >= 2 * block:
-        rows = stationary_rows(len(difference), resamples=RESAMPLES, block_sessions_mean=block, rng=rng)
-        tail = (1 - CONFIDENCE) / 2
-        low, high = np.quantile(difference[rows].mean(axis=1), [tail, 1 - tail])
-        interval = Interval(float(low), float(high))
+    interval = overlapping_mean_interval(difference, horizon_sessions, rng, resamples=RESAMPLES)
     return Excess(mean=float(difference.mean()), interval=interval, hit_rate=float(np.mean(difference > 0)))

@@ -85,7 +85,7 @@ def _luck(window: Window) -> Text:
     lines = [
         _placed("random books in equal parts", window.luck),
         _placed("books of its own weights dealt to random names", window.dealt),
-        f"Sharpe 95 % interval {between} (bootstrap in blocks of a month: what runs in series is kept)",
+        f"Sharpe 95 % interval {between} (bootstrap in blocks of a month, or by formula where that is wider)",
         f"Probability that the Sharpe is above 0: {show(found.probabilistic, PERCENT)}; deflated for "
         f"{found.trials} trials (hurdle {found.hurdle:.2f}): {show(found.deflated, PERCENT)} (a formula for "
         "independent sessions, with skew and fat tails)",

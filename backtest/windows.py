@@ -9,16 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.curves import simple_returns
+from analysis.intervals import Interval, sharpe_interval
 from analysis.performance import Performance, compare
 from analysis.random_books import RandomBooks, percentile
 from analysis.significance import (
-    Interval,
     Permutation,
     deflated_sharpe_ratio,
     expected_best_sharpe,
     probabilistic_sharpe_ratio,
     rank_ic_permutation,
-    sharpe_interval,
     track_record_sessions_min,
 )
 from analysis.trades import Activity
@@ -90,7 +89,7 @@ class Significance:
     Attributes
     ----------
     interval : Interval or None
-        95 % by the stationary bootstrap with blocks of a month.
+        95 % by the stationary bootstrap with blocks of a month, or by formula where that is wider.
     probabilistic, deflated : float or None
         Probability that the true ratio is above 0, and above what the best of the trials shows by luck.
     sharpe_variance : float

@@ -82,7 +82,7 @@ def main(minutes: int) -> None:
     tracker = OrderTracker(
         api=api, recorded=ledger.order, unfinished=ledger.unfinished_orders, calendar=NyseCalendar(), since=STARTS
     )
-    activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, STARTS)
+    activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, STARTS, ledger.cash_booked)
     check = AccountCheck(
         AlpacaAccount(api=api, tracker=tracker, activities=activities),
         ledger, tolerance_pct=0.005, person_pays_in=True, since=STARTS,

@@ -28,6 +28,7 @@ from cli.client import NoDaemonError
 from cli.doctor import command as doctor
 from cli.output import explain
 from core.errors import EngineError, SettingsError
+from core.plain_words import plain_reason
 
 GROUPS = (
     running,
@@ -71,6 +72,11 @@ def main() -> int:
     except EngineError as error:
         explain(error)
         return _exit_code(error)
+    except OSError as error:  # a full disk, a folder that may not be written to
+        explain(
+            EngineError(f"{error.filename or 'A file'}: {plain_reason(error)}.", hint="The command was not done.")
+        )
+        return EXIT_REFUSED
     return 0
 
 

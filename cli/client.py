@@ -10,11 +10,12 @@ from typing import Any
 import httpx
 
 from core.errors import EngineError, SettingsError
+from core.plain_words import plain_reason
 
 CONNECT_SECONDS_MAX = 5.0
 READ_SECONDS_MAX = 900.0  # a first decision waits for its ranker's training
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where to call what listens on all of them
-PORT_DEFAULT = 8787
+PORT_DEFAULT, PORT_MAX = 8787, 65535
 
 
 class NoDaemonError(EngineError):
@@ -97,7 +98,7 @@ class EngineClient:
             ) from error
         except httpx.TransportError as error:
             raise NoDaemonError(
-                f"No daemon answers at {self.url} ({error or type(error).__name__}).",
+                f"No daemon answers at {self.url} ({plain_reason(error)}).",
                 hint="Start one with: trading-engine run. Another port or host: TRADING_PORT, TRADING_HOST.",
             ) from error
         return _content(answer)
@@ -122,11 +123,36 @@ def _content(answer: httpx.Response) -> Any:
 
 
 def daemon_url(variables: Mapping[str, str]) -> str:
-    """Return where the daemon of these variables and of the settings listens."""
+    """Return where the daemon of these variables and of the settings listens.
+
+    Raises
+    ------
+    core.errors.SettingsError
+        When a variable holds no host or port.
+    """
     host = variables.get("TRADING_HOST", "").strip() or "127.0.0.1"
     host = ANY_ADDRESS.get(host, host)
     port = variables.get("TRADING_PORT", "").strip() or str(_port_of_settings())
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    if not (port.isascii() and port.isdigit() and 0 < int(port) <= PORT_MAX):
+        raise SettingsError(
+            f"TRADING_PORT: {port!r:.40} is no port.", hint=f"A whole number from 1 to {PORT_MAX}."
+        )
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    try:
+        httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise SettingsError(f"TRADING_HOST: {host!r:.80} is no host.", hint="Such as 127.0.0.1.") from error
+    return url
+
+
+def _token(variables: Mapping[str, str]) -> str | None:
+    token = variables.get("TRADING_API_TOKEN", "").strip()
+    if not (token.isascii() and token.isprintable()):  # never shown: it would stand in a terminal's history
+        raise SettingsError(
+            "TRADING_API_TOKEN holds a character that cannot be sent, such as an accent or a line break.",
+            hint="Set it to the daemon's own; make one with letters, digits, - and _.",
+        )
+    return token or None
 
 
 def _port_of_settings() -> int:
@@ -142,8 +168,7 @@ def _port_of_settings() -> int:
 @contextmanager
 def connected(read_seconds_max: float = READ_SECONDS_MAX) -> Iterator[EngineClient]:
     """Give a client of the daemon that the environment names, and close it."""
-    token = os.environ.get("TRADING_API_TOKEN", "").strip() or None
-    client = EngineClient(daemon_url(os.environ), token, read_seconds_max)
+    client = EngineClient(daemon_url(os.environ), _token(os.environ), read_seconds_max)
     try:
         yield client
     finally:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.output import AsJson, facts, rows, show
+from core.errors import SettingsError
 
 if TYPE_CHECKING:
     from config.reference import SettingKey  # the settings load numpy, which no completed word needs
@@ -64,7 +65,12 @@ def set_value(
     from config.edit import find_key, set_key  # noqa: PLC0415  # reads every profile
 
     key = find_key(path)
-    written = set_key(key, _parsed(value))
+    try:
+        written = set_key(key, _parsed(value))
+    except SettingsError as error:
+        if error.hint:
+            raise
+        raise SettingsError(error.message, hint=f"{key.path}: {key.allowed}.{_form(key)}") from error
     typer.echo(f"{key.path} is {value} in {written}. {WHEN[key.file]}")
 
 
@@ -85,6 +91,14 @@ def _parsed(value: str) -> object:
         return value
 
 
+def _form(key: SettingKey) -> str:
+    """Return how a list is written in a shell, where it is asked for."""
+    if not isinstance(key.default, list):
+        return ""
+    example = json.dumps(key.default[:2] or ["..."])
+    return f" In a shell: trading-engine config set {key.path} '{example}'"
+
+
 def _about(key: SettingKey, now: object, layer: str) -> dict[str, Any]:
     return {
         "key": f"{key.file}.{key.path}",
@@ -92,7 +106,7 @@ def _about(key: SettingKey, now: object, layer: str) -> dict[str, Any]:
         "unit": key.unit,
         "allowed": key.allowed,
         "default": key.default,
-        "profiles": dict(key.profiles),
+        "profiles": dict(key.profiles) or None,
         "now": now,
         "from": layer,
         "takes effect": WHEN[key.file],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 import typer
@@ -55,6 +56,8 @@ def sell(
     as_json: AsJson = False,
 ) -> None:
     """Sell one position now, or refuse and say why."""
+    if quantity is not None and not _is_number_above_0(quantity):
+        raise typer.BadParameter(f"{quantity!r} is no number of shares; nothing was sold.", param_hint="quantity")
     if not yes:
         typer.confirm(f"Sell {quantity or 'all'} {ticker.upper()} now?", abort=True, err=True)
     with connected() as daemon:
@@ -72,6 +75,14 @@ def live(
             as_json,
             lambda _: ["confirmed: real money may be moved"],
         )
+
+
+def _is_number_above_0(text: str) -> bool:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return False
+    return number.is_finite() and number > 0
 
 
 def _state(answer: Mapping[str, Any]) -> Iterable[object]:

@@ -31,7 +31,7 @@ LINES = {
 def demo(
     days: Annotated[int, typer.Option(min=1, max=2_000, help="Calendar days.")] = 60,
     begin: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Left out: today.")] = None,
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8787,
+    port: Annotated[int, typer.Option(min=1, max=65535, envvar="TRADING_PORT")] = 8787,
     stay: Annotated[bool, typer.Option(help="Serve the last day until Ctrl-C.")] = True,
 ) -> None:
     """Live through simulated days, about one a second, on a paper account of its own; prices are invented."""

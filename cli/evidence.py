@@ -39,7 +39,10 @@ def scoreboard_lines(answer: Mapping[str, Any]) -> Iterable[object]:
             [_agent_row(row) for row in answer["agents"]],
         )
     least = f"{answer['shown_min']:g}"
-    yield f"Shown from an evidence of {least} up: at most one false claim in {least}, however often one looks."
+    yield (
+        f"Shown from an evidence of {least} up: one without an edge gets there with a chance of 1 in {least} at "
+        "most, however often one looks. The 95 % intervals are for one look."
+    )
     yield source_line(answer["data"])
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from core.errors import SettingsError
+from core.errors import EngineError, SettingsError
+from core.plain_words import plain_reason
 
 commands = typer.Typer()
 
@@ -28,11 +30,20 @@ def export(
     if name not in TABLES:
         raise SettingsError(f"{file.name} is no table.", hint=f"Name it after one: {', '.join(TABLES)}.")
     draft, count = file.with_name(f"{file.name}.new"), -1
-    with draft.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out)
-        for count, line in enumerate(ledger_table(name, os.environ)):  # noqa: B007  # the last one counts them
-            writer.writerow(line)
-    draft.replace(file)
+    lines = ledger_table(name, os.environ)
+    try:
+        with draft.open("w", encoding="utf-8", newline="") as out:
+            writer = csv.writer(out)
+            for count, line in enumerate(lines):  # noqa: B007  # the last one counts them
+                writer.writerow(line)
+        draft.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise EngineError(
+            f"{file} could not be written: {plain_reason(error)}.",
+            hint="Nothing was changed. Name a file in a folder that is there and that you may write to.",
+        ) from error
     typer.echo(f"{count} {name} in {file}")
 
 

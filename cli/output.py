@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -39,7 +39,10 @@ def rows(title: str, columns: Iterable[str], lines: Iterable[Iterable[object]]) 
     """Return a table; a column whose name begins with `>` is set to the right."""
     table = Table(title=Text(title), title_justify="left", box=None, padding=(0, 2, 0, 0))
     for name in columns:
-        table.add_column(Text(name.lstrip(">")), justify="right" if name.startswith(">") else "left")
+        side: Literal["right", "left"] = "right" if name.startswith(">") else "left"
+        table.add_column(
+            Text(name.lstrip(">")), justify=side, overflow="fold"
+        )  # narrow: no part of an id is lost
     for line in lines:
         table.add_row(*(Text(cell_text(cell)) for cell in line))
     return table

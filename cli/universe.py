@@ -35,6 +35,31 @@ def check(
     show(as_json_object(found), as_json, check_lines)
 
 
+@commands.command("show")
+def show_stocks(
+    name: Annotated[str, typer.Argument(help="default, sp500, nasdaq100, dow, or a file in user/universes.")],
+    on: Annotated[
+        datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="Only who belonged on this day.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List a universe's stocks as it is read: ticker, sector, the sector's ETF, since when and until when."""
+    from config.universe import read_universe  # noqa: PLC0415  # brings numpy
+
+    universe = read_universe(f"{name}@{on:%Y-%m-%d}" if on else name)
+    stocks = [
+        {
+            "ticker": ticker, "sector": universe.sector_of[ticker], "etf": universe.sector_etf_of[ticker],
+            "belongs": [
+                {"from": str(since) if since else None, "to": str(until) if until else None}
+                for since, until in universe.membership.get(ticker, ())
+            ],
+        }
+        for ticker in universe.stocks
+    ]  # fmt: skip
+    show(stocks, as_json, lambda listed: stock_lines(universe.name, listed))
+
+
 @commands.command()
 def hindsight(
     dated: Annotated[str, typer.Argument(help="A dated universe, such as a file in user/universes.")],
@@ -62,6 +87,15 @@ def hindsight(
             sys.stderr.write(f"{row.universe}: {row.strategy} done\n")
             made.append(as_json_object(row))
     show(made, as_json, hindsight_lines)
+
+
+def stock_lines(name: str, listed: Iterable[Mapping[str, Any]]) -> Iterable[object]:
+    """Return a universe's stocks for a terminal."""
+    yield rows(
+        f"universe {name}",
+        ("ticker", "sector", "ETF", "belongs"),
+        [(one["ticker"], one["sector"], one["etf"], _spans(one["belongs"])) for one in listed],
+    )
 
 
 def check_lines(answer: Mapping[str, Any]) -> Iterable[object]:
@@ -98,6 +132,11 @@ def hindsight_lines(made: Iterable[Mapping[str, Any]]) -> Iterable[object]:
         [_row(row) for row in listed],
     )
     yield "The first two know today who did well; the third does not."
+
+
+def _spans(spans: Iterable[Mapping[str, str | None]]) -> str:
+    said = [" ".join(f"{end} {day}" for end, day in span.items() if day) for span in spans]
+    return ", ".join(said) or "always"
 
 
 def _row(row: Mapping[str, Any]) -> tuple[object, ...]:

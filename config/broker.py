@@ -19,9 +19,13 @@ class BrokerSettings(Frozen):
     cash_tolerance_pct : float
         Share of equity by which Alpaca's cash may differ from the ledger's; beyond it entries stop.
     capital_usd : float or None
-        How much of an Alpaca account's cash is the engine's to begin with, US dollars; the rest is left alone.
+        How much of an Alpaca account's cash is given to the engine, US dollars; the rest is left alone. Changed
+        later, the next start moves the difference as far as there is cash for it: no profit and no loss.
     capital_share : float
-        Where no `capital_usd` is set: the engine's share of the account's cash, and of what is paid in or out.
+        Where no `capital_usd` is set: the engine's share of the account's cash at the first start, and of what is
+        paid in or out. Changed later, it holds for what is paid in or out from then on.
+    initial_cash_usd : float
+        What the built-in paper broker's account begins with; one that has begun keeps what it has.
     spread_bps, slippage_bps : float
         Full bid-ask spread (3 is typical of S&P 100 names) and extra slippage, in basis points; each fill pays
         half the spread and all of the slippage, so a round trip costs 7.

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from config.notify import WEB_ADDRESS, web_address
 from config.plugins import OUR_PLUGINS, registered
 from config.trading import TradingSettings
 from config.unknown_variables import AskedFor, unknown_variables
@@ -131,7 +132,7 @@ def read_environment(variables: Mapping[str, str], folder: Path = FOLDER) -> Env
         neo4j_user=variables.get("NEO4J_USER") or None,
         neo4j_password=_secret(variables, "NEO4J_PASSWORD"),
         notify_urls=tuple(SecretStr(url) for url in _urls(variables)),
-        heartbeat_url=_secret(variables, "HEARTBEAT_URL"),
+        heartbeat_url=_heartbeat(variables),
     )
     _require_sound(env)
     return replace(env, unknown=unknown_variables(given, variables.names))
@@ -239,6 +240,16 @@ def _urls(variables: Mapping[str, str]) -> list[str]:
 def _secret(variables: Mapping[str, str], name: str) -> SecretStr | None:
     value = variables.get(name)
     return SecretStr(value) if value else None
+
+
+def _heartbeat(variables: Mapping[str, str]) -> SecretStr | None:
+    url = _secret(variables, "HEARTBEAT_URL")
+    try:
+        return web_address(url) if url else None
+    except ValueError as error:
+        raise SettingsError(
+            f"HEARTBEAT_URL: {WEB_ADDRESS}.", hint="Without it nobody would miss the engine."
+        ) from error
 
 
 def _local_url(variables: Mapping[str, str], name: str) -> str | None:

@@ -6,7 +6,7 @@ from datetime import time
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from config.frozen import Frozen
 
@@ -68,6 +68,16 @@ class NotifySettings(Frozen):
     retry_seconds_max: Annotated[float, Field(ge=1, le=3_600)] = 300.0
 
 
+WEB_ADDRESS = "an address begins with http:// or https://"
+
+
+def web_address(url: SecretStr) -> SecretStr:
+    """Return an address that can be asked over HTTP; a ValueError otherwise, without the secret."""
+    if not url.get_secret_value().lower().startswith(("http://", "https://")):
+        raise ValueError(WEB_ADDRESS)
+    return url
+
+
 class HeartbeatSettings(Frozen):
     """A sign of life to a dead man's switch (healthchecks.io, Uptime Kuma, Better Stack ...).
 
@@ -77,6 +87,6 @@ class HeartbeatSettings(Frozen):
         Asked with GET after each good cycle; its silence alarms elsewhere. HEARTBEAT_URL goes before it.
     """
 
-    url: SecretStr | None = None
+    url: Annotated[SecretStr, AfterValidator(web_address)] | None = None
     timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
     attempts_max: Annotated[int, Field(ge=1, le=10)] = 3

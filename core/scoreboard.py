@@ -68,8 +68,8 @@ class ShadowBookScore(Struct, frozen=True, kw_only=True):
     drawdown_max : float or None
         Largest fall from a peak, at or below 0.
     sessions_left : int or None
-        How many more sessions like these it takes until the excess could not be luck (minimum track record
-        length at 95 %); None where they show no excess.
+        How many more sessions like these it takes until a single look at 95 % would tell the excess from 0
+        (minimum track record length); None where they show no excess. What is known is the evidence.
     evidence : KnownSoFar or None
         None for the yardstick itself.
     """
@@ -127,7 +127,7 @@ class Scoreboard(Struct, frozen=True, kw_only=True):
     shadow_books : sequence of ShadowBookScore
         And the account itself, `account`.
     notes : sequence of str
-        What is missing.
+        What is missing, and what being shown is worth among many.
     """
 
     session: str = ""

@@ -108,8 +108,8 @@ def letter_text(letter: Letter) -> str:
         f"nothing. Cost to date {costs.assumed_bps:g} bps assumed, {seen}, over {costs.fills} fills.",
         f"{letter.proven_steps} of {letter.steps} steps follow from the record"
         + (
-            f"; {tracking.equal_steps} of {tracking.steps} are the book {tracking.against}'s, in "
-            f"{tracking.alike_steps} both want the same names."
+            f"; {tracking.equal_steps} of {tracking.steps} were decided just so by {tracking.against} on paper, "
+            f"in {tracking.alike_steps} both want the same names."
             if tracking.against
             else "."
         ),

@@ -14,6 +14,7 @@ from core.flattening import FlattenLeft, FlattenProgress
 from core.types import Cycle, Order, Side, StepReport
 from pipeline.engine import Engine
 from pipeline.fault_policy import halting_on_fatal_faults, step_under_policy
+from pipeline.settlement import record_statuses
 
 log = structlog.get_logger("engine")
 REQUESTED = "flattened by a person"
@@ -71,7 +72,7 @@ class Flattening:
                 continue
             name = order.client_order_id
             try:
-                parts.ledger.update_status({name: parts.broker.cancel(name)})
+                record_statuses(parts.broker, parts.ledger, {name: parts.broker.cancel(name)})
             except Recoverable as error:
                 message = f"The open buy {name} could not be cancelled: {error} Each step tries again."
                 log.error("cancel.failed", reason=message)

@@ -45,7 +45,10 @@ class RestingProtection:
             self.keeper.rest(self.brackets_of(decision_id, portfolio, analysis), portfolio, self.clock.now())
         except BrokerError as error:
             log.warning("stops.not_updated", reason=str(error))
-        self._found = self.keeper.protection(portfolio)
+        try:
+            self._found = self.keeper.protection(portfolio)
+        except BrokerError as error:
+            log.warning("stops.not_read", reason=str(error))
         bare = {name: found for name, found in self._found.items() if found.bare_quantity}
         for symbol in [name for name in self._bare_for if name not in bare]:
             del self._bare_for[symbol]

@@ -14,7 +14,7 @@ from typing import Any
 from adapters.alpaca.account_source import AlpacaAccount
 from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.broker import AlpacaBroker
-from adapters.alpaca.capital import WHOLE_ACCOUNT, Capital
+from adapters.alpaca.capital import WHOLE_ACCOUNT, Capital, CapitalChange
 from adapters.alpaca.order_tracker import LOOK_BACK, OrderTracker
 from adapters.alpaca.resting_stops import RestingStops
 from adapters.alpaca.trading_client import AlpacaApi, Patience, connect
@@ -135,13 +135,18 @@ class AccountEngine:
             calendar=NyseCalendar(),
             since=min([*stamps, self.ledger.portfolio_as_of() or now]) - LOOK_BACK,
         )  # fmt: skip
-        activities = AccountActivities(self.ledger.portfolio, self.capital, self.ledger.first_step_at() or now)
+        activities = AccountActivities(
+            self.ledger.portfolio, self.capital, self.ledger.first_step_at() or now, self.ledger.cash_booked
+        )
+        account = AlpacaAccount(api=self.api, tracker=tracker, activities=activities)
+        usd = self.capital.usd
         self.broker = AlpacaBroker(
             "Alpaca paper", self.api, tracker, activities=activities, resolve_waits_seconds=(0.0,),
             stops=RestingStops(api=self.api, tracker=tracker, ledger=self.ledger),
+            capital=None if usd is None else CapitalChange(usd, self.ledger, account.cash),
         )  # fmt: skip
         check = AccountCheck(
-            AlpacaAccount(api=self.api, tracker=tracker, activities=activities), self.ledger,
+            account, self.ledger,
             tolerance_pct=self.tolerance_pct, person_pays_in=self.capital.is_whole,
             since=self.ledger.first_step_at() or now,
         )  # fmt: skip

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from adapters.alpaca.activities import AccountActivities
 from adapters.alpaca.order_tracker import OrderTracker
-from adapters.alpaca.orders import foreign_order, number, readable
+from adapters.alpaca.orders import decimal_of, foreign_order, number, readable, shares_of
 from adapters.alpaca.pre_trade_rules import restriction_of
 from adapters.alpaca.shares_there import fired_shares
 from adapters.alpaca.trade_updates import TradeUpdates
@@ -30,12 +30,17 @@ class AlpacaAccount:
     stream: TradeUpdates | None = None
 
     @readable()
+    def cash(self) -> Decimal:
+        """Ask for the account's cash."""
+        return decimal_of(self.api.account()["cash"])
+
+    @readable()
     def account_state(self) -> AccountState:
         """Ask for cash, shares and what restricts the account, then for what rests: it may have fired."""
         account, rows = self.api.account(), self.api.positions()
         return AccountState(
-            cash=Decimal(str(account["cash"])),
-            shares={str(row["symbol"]): shares for row in rows if (shares := number(row, "qty"))},
+            cash=decimal_of(account["cash"]),
+            shares={str(row["symbol"]): shares for row in rows if (shares := shares_of(row))},
             foreign_orders=tuple(foreign_order(row) for row in self.tracker.foreign),
             foreign_fills=self.tracker.foreign_fills,
             restricted=restriction_of(account),

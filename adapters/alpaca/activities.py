@@ -12,15 +12,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
+from adapters.alpaca.activity_rows import created, day_of, fault_of
 from adapters.alpaca.capital import Capital
-from adapters.alpaca.orders import number, timestamp
+from adapters.alpaca.corrections import CANCELED, CHANGED, BookedCash, movements_of
+from adapters.alpaca.orders import number
 from adapters.alpaca.share_activities import (
     SHARE_KINDS,
     SPLITS,
     Holdings,
     ShareChanges,
     close_before,
-    day_of,
     grouped,
     share_changes,
 )
@@ -46,7 +47,6 @@ TRANSFERS = frozenset({"CSD", "CSW", "TRANS", "JNL", "JNLC", "ACATC"})
 MOVED_SHARES = frozenset({"JNLS", "ACATS", "FOPT"})
 OPTIONS = frozenset({"OPASN", "OPCA", "OPCSH", "OPEXC", "OPEXP", "OPTRD"})
 STOCK_DIVIDEND = "SDIV"
-CANCELED = "canceled"
 LISTED_BEFORE_DAYS_MAX = 100
 """So long after its ex-date a dividend may be paid and still be the one that the feed listed."""
 
@@ -74,13 +74,13 @@ class Booked:
         )
 
 
-def created(row: JsonObject) -> datetime:
-    """Return when an activity was posted; its own day where nothing more is said."""
-    return timestamp(row.get("created_at") or row.get("transaction_time") or row["date"])
-
-
 def read_activities(
-    rows: Sequence[JsonObject], view: MarketView, holdings: Holdings, capital: Capital, since: datetime
+    rows: Sequence[JsonObject],
+    view: MarketView,
+    holdings: Holdings,
+    capital: Capital,
+    since: datetime,
+    cash_booked: BookedCash,
 ) -> Booked:
     """Return what activities come to, in the order they were posted.
 
@@ -90,8 +90,11 @@ def read_activities(
         All kinds but FILL.
     since : datetime
         When the engine first looked at the account: what was posted before is in its opening cash.
+    cash_booked : callable
+        Gives what the ledger has of an activity's cash.
     """
-    booked = Booked()
+    faults = {str(row["id"]): fault for row in rows if (fault := fault_of(row))}
+    booked, rows = Booked(notices=faults), [row for row in rows if str(row["id"]) not in faults]
     fresh = sorted((row for row in rows if created(row) > since), key=lambda row: (created(row), str(row["id"])))
     moved = [row for row in fresh if _moves_shares(row)]
     stands = [row for row in moved if row.get("status") != CANCELED]
@@ -104,11 +107,12 @@ def read_activities(
             booked.notices[str(row["id"])] = (
                 f"{kind} moved {row.get('qty')} {row.get('symbol')} in the account: a person's, and left alone"
             )
-        elif row in moved and row.get("status") == CANCELED:
-            booked.notices[str(row["id"])] = (
-                f"Alpaca canceled the activity {kind} of {row.get('symbol')}: compare GET /reconciliation"
+        elif row in moved and row.get("status") in CHANGED:
+            booked.notices[f"{row['id']} {row['status']}"] = (
+                f"Alpaca {CHANGED[str(row['status'])]} the activity {kind} of {row.get('symbol')}: compare "
+                "GET /reconciliation"
             )
-        booked.movements += _movements(booked, row, holdings, capital)
+        booked.movements += _movements(booked, row, holdings, capital, cash_booked)
     booked.actions += _dividend_actions(rows, view, holdings, since)
     return booked
 
@@ -131,8 +135,10 @@ def _read_shares(booked: Booked, group: Sequence[JsonObject], view: MarketView, 
     booked.notices |= changes.notices
 
 
-def _movements(booked: Booked, row: JsonObject, holdings: Holdings, capital: Capital) -> Iterable[CashMovement]:
-    """Return the engine's part of the cash of an activity; a canceled one is booked and taken back."""
+def _movements(
+    booked: Booked, row: JsonObject, holdings: Holdings, capital: Capital, cash_booked: BookedCash
+) -> Iterable[CashMovement]:
+    """Return the engine's part of the cash of an activity, as far as it is not booked."""
     amount = to_cents(number(row, "net_amount"))
     kind, name = str(row["activity_type"]), str(row["id"])
     known = _kind_of(kind, amount)
@@ -143,27 +149,13 @@ def _movements(booked: Booked, row: JsonObject, holdings: Holdings, capital: Cap
             + (f" on {row['symbol']}" if row.get("symbol") else "")
         )
         known = CashKind.OTHER
-    if not amount or (kind in SHARE_KINDS and kind != "SPLIT"):  # cash of a merger is in its fills
-        return
+    if not (amount or row.get("status") in CHANGED) or (kind in SHARE_KINDS and kind != "SPLIT"):
+        return  # cash of a merger is in its fills
     ours, theirs = _parts(known, row, amount, holdings, capital)
-    yield from _both_ways(row, known, ours, name)
+    at = created(row)
+    yield from movements_of(row, known, ours, name, at, cash_booked)
     flow = CashKind.DEPOSIT if theirs > 0 else CashKind.WITHDRAWAL
-    yield from _both_ways(row, flow, theirs, f"{name}:person")
-
-
-def _both_ways(row: JsonObject, kind: CashKind, amount: Decimal, name: str) -> Iterable[CashMovement]:
-    if not amount:
-        return
-    symbol = str(row["symbol"]) if row.get("symbol") else None
-    sub_type = f" {row['activity_sub_type']}" if row.get("activity_sub_type") else ""
-    note = f"{row['activity_type']}{sub_type}: {row.get('description') or kind.value}"
-    moved = CashMovement(movement_id=name, kind=kind, symbol=symbol, amount=amount, at=created(row), note=note)
-    yield moved
-    if row.get("status") == CANCELED:
-        yield CashMovement(
-            movement_id=f"{name}:canceled", kind=kind, symbol=symbol, amount=-amount, at=created(row),
-            note=f"{note}, canceled by Alpaca",
-        )  # fmt: skip
+    yield from movements_of(row, flow, theirs, f"{name}:person", at, cash_booked)
 
 
 def _kind_of(kind: str, amount: Decimal) -> CashKind | None:
@@ -245,6 +237,8 @@ class AccountActivities:
         Returns the engine's portfolio as the last step left it; None before the first.
     since : datetime
         When the engine first looked at the account.
+    cash_booked : callable
+        Gives what the ledger has of an activity's cash.
 
     Attributes
     ----------
@@ -252,18 +246,25 @@ class AccountActivities:
         Of the activities listed last, what a person should know, by activity id.
     """
 
-    def __init__(self, portfolio: Callable[[], Portfolio | None], capital: Capital, since: datetime) -> None:
+    def __init__(
+        self,
+        portfolio: Callable[[], Portfolio | None],
+        capital: Capital,
+        since: datetime,
+        cash_booked: BookedCash,
+    ) -> None:
         self.notices: Mapping[str, str] = {}
         self._portfolio = portfolio
         self._capital = capital
         self._since = since
+        self._cash_booked = cash_booked
         self._acknowledged: set[str] = set()
 
     def settle(self, rows: Sequence[JsonObject], view: MarketView) -> Settlement:
         """Return what the activities listed now come to, less what was acknowledged."""
         if not rows and not view.actions:
             return Settlement()
-        booked = read_activities(rows, view, self._holdings(), self._capital, self._since)
+        booked = read_activities(rows, view, self._holdings(), self._capital, self._since, self._cash_booked)
         self.notices = booked.notices
         known = self._acknowledged = self._acknowledged & set(booked.settlement.ids)
         return Settlement(

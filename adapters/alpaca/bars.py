@@ -12,12 +12,15 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import structlog
 
 from adapters.alpaca.http import ask_data_api, limit_time, quiet_import
+from adapters.alpaca.orders import UNREADABLE
 from adapters.feeds.action_table import NO_ACTIONS, ActionTable
 from adapters.feeds.quality import restate_tables
 from adapters.feeds.rows import DAY, BarRows, SymbolBars
 from core.errors import DataError
+from core.plain_words import plain_reason
 from core.ports import Calendar
 from core.types import Quote
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from alpaca.data.historical import StockHistoricalDataClient
 
 FIELDS = ("o", "h", "l", "c", "v")
+log = structlog.get_logger("alpaca")
 
 
 class AlpacaBars:
@@ -93,7 +97,7 @@ class AlpacaBars:
         query = StockSnapshotRequest(symbol_or_symbols=list(symbols), feed=DataFeed(self._quotes_feed))
         answer = ask_data_api(lambda: self._client.get_stock_snapshot(query))
         today = at.astimezone(UTC).date()
-        quotes = (_quote(name, snapshot, today) for name, snapshot in answer.items() if snapshot)
+        quotes = (_readable_quote(name, snapshot, today) for name, snapshot in answer.items() if snapshot)
         return {quote.symbol: quote for quote in quotes if quote is not None}
 
     def actions(self) -> ActionTable:
@@ -126,13 +130,25 @@ def connect(
 def _tables(answer: Mapping[str, Any]) -> dict[str, SymbolBars]:
     out = {}
     for name, rows in answer.items():
-        missing = [field for field in ("t", *FIELDS) for row in rows[:1] if field not in row]
-        if missing:
-            raise DataError(f"Alpaca's bars of {name} have no {', '.join(missing)}.")
-        sessions = np.array([row["t"][:10] for row in rows], dtype=DAY)
-        table = np.array([[row[field] for field in FIELDS] for row in rows], dtype=np.float64)
+        try:
+            missing = [field for field in ("t", *FIELDS) for row in rows[:1] if field not in row]
+            if missing:
+                raise DataError(f"Alpaca's bars of {name} have no {', '.join(missing)}.")
+            sessions = np.array([row["t"][:10] for row in rows], dtype=DAY)
+            table = np.array([[row[field] for field in FIELDS] for row in rows], dtype=np.float64)
+        except UNREADABLE as error:
+            raise DataError(f"Alpaca's bars of {name} cannot be read: {plain_reason(error)}.") from error
         out[name] = SymbolBars(sessions, table.reshape(len(rows), len(FIELDS)))
     return out
+
+
+def _readable_quote(name: str, snapshot: Any, today: date) -> Quote | None:
+    """Read a quote; one that cannot be read is none, and costs no other symbol its own."""
+    try:
+        return _quote(name, snapshot, today)
+    except UNREADABLE as error:
+        log.warning("quote.unreadable", symbol=name, reason=plain_reason(error))
+        return None
 
 
 def _quote(name: str, snapshot: Mapping[str, Any], today: date) -> Quote | None:

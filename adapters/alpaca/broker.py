@@ -10,6 +10,7 @@ import structlog
 import tenacity
 
 from adapters.alpaca.activities import AccountActivities
+from adapters.alpaca.capital import CapitalChange
 from adapters.alpaca.order_tracker import OrderTracker
 from adapters.alpaca.orders import (
     ENDED,
@@ -37,6 +38,11 @@ MISSED = (
 )
 DUPLICATE = "client_order_id"
 REASONS_MAX = 1000
+BECAUSE = {
+    OrderStatus.REJECTED: "broker: rejected after it was accepted",
+    OrderStatus.EXPIRED: "broker: its session ended before all of it traded",
+    OrderStatus.CANCELLED: "broker: cancelled at Alpaca, by hand or by Alpaca itself",
+}
 log = structlog.get_logger("alpaca")
 
 
@@ -61,6 +67,8 @@ class AlpacaBroker:
         How entries are ordered.
     activities : AccountActivities
         Reads what came to the account beside the fills of orders.
+    capital : CapitalChange or None
+        Moves cash to or from the engine where the settings give it a certain sum; None where they do not.
     resolve_waits_seconds : sequence of float
         How long to wait before each further question for an order whose sending was not answered.
     """
@@ -75,6 +83,7 @@ class AlpacaBroker:
         stops: RestingStops,
         terms: EntryTerms = MARKET_ENTRY,
         activities: AccountActivities,
+        capital: CapitalChange | None = None,
         resolve_waits_seconds: Sequence[float] = (0.5, 1.0, 2.0),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -85,6 +94,7 @@ class AlpacaBroker:
         self._stops = stops
         self._terms = terms
         self._activities = activities
+        self._capital = capital
         self._asking_again = tenacity.Retrying(
             retry=tenacity.retry_if_result(lambda found: found is None),
             wait=tenacity.wait_chain(*(tenacity.wait_fixed(seconds) for seconds in (*resolve_waits_seconds, 0))),
@@ -108,8 +118,11 @@ class AlpacaBroker:
         if self._stream is not None:
             self._stream.compare(fill.client_order_id for fill in fills if fill.client_order_id)
         other = self._activities.settle(self._tracker.activities, view)
-        both = sorted((*fills, *other.fills), key=lambda fill: fill.at)
-        return Settlement(fills=tuple(both), cash_movements=other.cash_movements, actions=other.actions)
+        both = tuple(sorted((*fills, *other.fills), key=lambda fill: fill.at))
+        flows = other.cash_movements
+        if self._capital is not None:
+            flows += self._capital.settle(both, flows, view.as_of)
+        return Settlement(fills=both, cash_movements=flows, actions=other.actions)
 
     def submit(self, approved: Sequence[ApprovedOrder]) -> Mapping[str, str]:
         """Send orders, each at most once by its client_order_id; give each one's status.
@@ -119,8 +132,8 @@ class AlpacaBroker:
         core.errors.BrokerError
             When the account cannot be asked what it may do; then nothing was sent.
         """
-        held_up = self._stops.lift([approval.order.symbol for approval in approved])
         with readable():
+            held_up = self._stops.lift([approval.order.symbol for approval in approved])
             snapshot = AccountSnapshot.of(self._api.account(), self._api.positions(), self._api.open_orders())
         statuses: dict[str, str] = {}
         silent = ""
@@ -142,7 +155,13 @@ class AlpacaBroker:
     def notes(self) -> tuple[str, ...]:
         """Name what is degraded."""
         deaf = self._stream is not None and not self._stream.connected
-        return (STREAM_DOWN,) if deaf else ()
+        capital = self._capital.notes() if self._capital else ()
+        overdue = (
+            f"orders: {name} is still {order.row.get('status')} at Alpaca though its session is over: new orders "
+            f"in {order.row.get('symbol')} wait for it. Cancel it: POST /orders/{name}/cancel"
+            for name, order in self._tracker.overdue.items()
+        )
+        return (*((STREAM_DOWN,) if deaf else ()), *capital, *overdue)
 
     def close(self) -> None:
         """Leave the stream."""
@@ -166,8 +185,9 @@ class AlpacaBroker:
             raise BrokerError(f"Alpaca has no order {client_order_id}.", hint="See GET /orders.")
         if found.status not in ENDED:
             self._api.delete_order(str(found.row["id"]))
+            self._keep(client_order_id, "cancelled on request")
             found = self._tracker.find(client_order_id) or found
-        return self._tracker.status(client_order_id, found).value
+        return self._status(client_order_id, found).value
 
     def acknowledge(self, ids: Sequence[str]) -> None:
         """Take note that the ledger has these fills, movements and actions."""
@@ -248,8 +268,10 @@ class AlpacaBroker:
         if status is OrderStatus.FILLED and self._tracker.is_rounded_down(client_order_id, order):
             self._keep(client_order_id, f"{order.filled} shares traded: only whole shares of it are")
             return OrderStatus.CANCELLED
-        if status is OrderStatus.REJECTED:
-            self._keep(client_order_id, "broker: rejected after it was accepted")
+        if status in BECAUSE:
+            reason = self._reasons.get(client_order_id, BECAUSE[status])
+            traded = f"; {order.filled:f} shares traded before" if order.filled else ""
+            self._keep(client_order_id, reason if reason.endswith(traded) else reason + traded)
         return status
 
     def _not_sent(self, order: Order, status: OrderStatus, reason: str) -> OrderStatus:

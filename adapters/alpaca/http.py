@@ -10,11 +10,13 @@ from typing import Any
 
 import requests
 
-from adapters.request_limits import limit_session
+from adapters.request_limits import limit_session, one_listing
 from core.errors import DataError
 from core.plain_words import plain_reason, plain_text
 
 HANDSHAKE_SECONDS_MAX = 30.0
+LISTING_SECONDS_MAX = 1_800.0
+"""Of ten years of bars of thousands of names, at the pace that Alpaca allows, and as much again."""
 
 
 @contextmanager
@@ -52,7 +54,8 @@ def ask_data_api(ask: Callable[[], Any]) -> dict[str, Any]:
     from alpaca.common.exceptions import APIError  # noqa: PLC0415  # heavy: imported at first use
 
     try:
-        answer = ask()
+        with one_listing(LISTING_SECONDS_MAX):
+            answer = ask()
     except APIError as error:
         raise DataError(
             f"Alpaca refused ({error.status_code}): {plain_text(str(error))}.", hint=_hint(error.status_code)

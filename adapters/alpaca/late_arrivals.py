@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from adapters.alpaca.orders import timestamp
+from adapters.alpaca.orders import ONE_SESSION, timestamp
+from adapters.alpaca.tracked_order import TrackedOrder
 from adapters.alpaca.trading_client import JsonObject
 from core.ids import is_protective
 from core.ports import Calendar
@@ -14,6 +15,8 @@ from core.times import market_date
 
 CLOSED_MAX = timedelta(days=14)
 GRACE = timedelta(seconds=60)
+ENDS_IN = timedelta(hours=1)
+"""After the close: Alpaca takes some minutes to end what has expired."""
 
 
 def may_arrive(record: OrderRecord, as_of: datetime, calendar: Calendar) -> bool:
@@ -52,6 +55,23 @@ def _is_missed(record: OrderRecord, row: JsonObject, calendar: Calendar) -> bool
     if row.get("replaces") or row.get("replaced_by") or not received_at:
         return False
     return timestamp(received_at) >= _close_after(record.created_at, calendar)
+
+
+def overdue_orders(
+    found: Mapping[str, TrackedOrder | None],
+    records: Mapping[str, OrderRecord],
+    as_of: datetime,
+    calendar: Calendar,
+) -> Mapping[str, TrackedOrder]:
+    """Return the orders for one session that may still trade long after it: Alpaca should have ended them."""
+    return {
+        name: order
+        for name, order in found.items()
+        if order is not None
+        and order.left
+        and order.row.get("time_in_force") in ONE_SESSION
+        and as_of > _close_after(_sent_at(records[name]), calendar) + ENDS_IN
+    }
 
 
 def _sent_at(record: OrderRecord) -> datetime:

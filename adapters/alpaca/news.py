@@ -55,7 +55,7 @@ class AlpacaNews:
                 symbols=",".join(symbols[first : first + SYMBOLS_A_CALL]),
             )  # fmt: skip
             answer = ask_data_api(lambda query=query: self._client.get_news(query))  # type: ignore[misc]  # a default
-            for row in answer.get("news", []):
+            for row in _articles(answer):
                 item = headline(row)
                 if item is not None and item.received_at <= end:
                     by_id[row.get("id")] = item
@@ -94,6 +94,13 @@ class AlpacaNewsStream:
         item = headline(row)
         if item is not None:
             self._on_headline(item)
+
+
+def _articles(answer: Mapping[str, Any]) -> Sequence[Any]:
+    rows = answer.get("news") or ()
+    if not isinstance(rows, list | tuple):
+        raise DataError(f"Alpaca answered with {type(rows).__name__}, not with a list of news.")
+    return rows
 
 
 def headline(row: Mapping[str, Any]) -> Headline | None:

@@ -17,8 +17,8 @@ from decimal import ROUND_DOWN, Decimal
 
 from msgspec.structs import replace
 
-from adapters.alpaca.late_arrivals import holds_others_up, may_arrive, missed_orders
-from adapters.alpaca.orders import ENDED, OCO, fill_of, foreign_fill, number, order_of, timestamp
+from adapters.alpaca.late_arrivals import holds_others_up, may_arrive, missed_orders, overdue_orders
+from adapters.alpaca.orders import ENDED, OCO, fill_of, foreign_fill, number, order_of, timestamp, trades_shares
 from adapters.alpaca.tracked_order import TrackedOrder
 from adapters.alpaca.trading_client import AlpacaApi, JsonObject, JsonObjects
 from core.ids import is_protective
@@ -59,6 +59,8 @@ class OrderTracker:
         Orders of ours, by client_order_id, of which nobody knows yet whether Alpaca will ever have them.
     missed : mapping of str to str
         Alpaca's ids, by client_order_id, of open orders of ours that reached it after their session.
+    overdue : mapping of str to TrackedOrder
+        Orders of ours for one session that may still trade long after it, by client_order_id.
     pending : tuple of Order
         Ours that may still trade, or of which fills are not listed yet, with the quantity still to come.
     foreign : tuple of JsonObject
@@ -79,6 +81,7 @@ class OrderTracker:
     resting: Mapping[str, TrackedOrder] = field(default_factory=dict)
     ended: Mapping[str, OrderStatus] = field(default_factory=dict)
     doubts: frozenset[str] = frozenset()
+    overdue: Mapping[str, TrackedOrder] = field(default_factory=dict)
     missed: Mapping[str, str] = field(default_factory=dict)
     _since_next: datetime | None = None
     _learnt: bool = False
@@ -103,12 +106,15 @@ class OrderTracker:
         open_rows = {str(row["client_order_id"]): row for row in self.api.open_orders()}
         found = {name: self.find(name, open_rows.get(name)) for name in records}
         self.missed = missed_orders(open_rows, self.recorded, self.calendar)
-        self.foreign = tuple(row for name, row in open_rows.items() if self._is_foreign(row, name))
+        self.foreign = tuple(
+            row for name, row in open_rows.items() if trades_shares(row) and self._is_foreign(row, name)
+        )
         fills = self._fills({*records, *self.resting})
         on_their_way = {
             n for n, order in found.items() if order is None and may_arrive(records[n], as_of, self.calendar)
         }
         self.doubts = frozenset(n for n in on_their_way if holds_others_up(records[n], as_of))
+        self.overdue = overdue_orders(found, records, as_of, self.calendar)
         pending = (self._pending(record, found[name]) for name, record in records.items())
         self.pending = tuple(order for order in pending if order is not None)
         late = {n for n in (*open_rows, *self.resting) if n not in records and is_protective(n)}
@@ -120,8 +126,7 @@ class OrderTracker:
         }
         settled = records.keys() - on_their_way
         self.ended = {name: status for name in settled if (status := self._end_of(name, found[name])) is not None}
-        waiting = [record for record in records.values() if not self._only_rests(record)]
-        oldest = min((record.created_at for record in waiting), default=as_of)
+        oldest = min((r.created_at for r in records.values() if not self._only_rests(r)), default=as_of)
         self._since_next = max(self.since, min(oldest, as_of) - LOOK_BACK)
         return fills
 
@@ -225,8 +230,8 @@ class OrderTracker:
         trades = [row for row in rows if row["activity_type"] == "FILL"]
         trades.sort(key=lambda row: (timestamp(row["transaction_time"]), number(row, "cum_qty")))
         read = [self._read(row) for row in trades]
-        self.foreign_fills = tuple(fill for fill in read if fill.rule == FOREIGN)
-        fills = [fill for fill in read if fill.rule != FOREIGN]
+        self.foreign_fills = tuple(fill for fill in read if fill and fill.rule == FOREIGN)
+        fills = [fill for fill in read if fill and fill.rule != FOREIGN]
         self._listed = {}
         for fill in fills:
             self._listed[fill.client_order_id] = self._listed.get(fill.client_order_id, ZERO) + fill.quantity
@@ -234,8 +239,8 @@ class OrderTracker:
         self._forget_names(trades, unfinished)
         return tuple(fill for fill in fills if fill.fill_id not in self._acknowledged)
 
-    def _read(self, row: JsonObject) -> Fill:
-        """Read a fill; of an order that is not ours it is a foreign one."""
+    def _read(self, row: JsonObject) -> Fill | None:
+        """Read a fill; of an order that is not ours it is a foreign one, or None."""
         order_id = str(row["order_id"])
         if order_id not in self._names:
             name = self._names[order_id] = self._name(order_id)
@@ -261,7 +266,7 @@ class OrderTracker:
         return self._names.get(str(row["id"]), str(row["client_order_id"])) if row else ""
 
     def _is_foreign(self, row: JsonObject, name: str) -> bool:
-        return self.recorded(name) is None and self.recorded(self._name_of(row)) is None
+        return trades_shares(row) and not (self.recorded(name) or self.recorded(self._name_of(row)))
 
     def _name_of(self, row: JsonObject) -> str:
         order_id = str(row["id"])

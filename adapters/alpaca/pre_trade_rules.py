@@ -11,7 +11,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from msgspec.structs import replace
 
-from adapters.alpaca.orders import number
+from adapters.alpaca.orders import number, shares_of, trades_shares
 from adapters.alpaca.trading_client import JsonObject
 from core.trading import ZERO
 from core.types import Order, Side
@@ -57,9 +57,9 @@ class AccountSnapshot:
             power_usd=number(account, "buying_power"),
         )
         for row in positions:
-            snapshot.held[row["symbol"]] = number(row, "qty")
+            snapshot.held[row["symbol"]] = shares_of(row)
             snapshot.free[row["symbol"]] = number(row, "qty_available" if "qty_available" in row else "qty")
-        for row in open_orders:
+        for row in filter(trades_shares, open_orders):
             snapshot.open_sides.setdefault(row["symbol"], set()).add(Side(row["side"]))
         return snapshot
 

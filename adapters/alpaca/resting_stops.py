@@ -111,6 +111,7 @@ class RestingStops:
         for symbol in sorted({*by_symbol, *(str(order.row["symbol"]) for order in self._resting.values())}):
             self._rest(symbol, by_symbol.get(symbol), portfolio.positions.get(symbol), at)
 
+    @readable()
     def protection(self, portfolio: Portfolio) -> Mapping[str, PositionProtection]:
         """Return where each position's stop rests, as of the last `rest`."""
         return {symbol: self._protection(symbol, held) for symbol, held in portfolio.positions.items()}

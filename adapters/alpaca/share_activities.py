@@ -10,6 +10,7 @@ from itertools import chain
 
 import numpy as np
 
+from adapters.alpaca.activity_rows import day_of
 from adapters.alpaca.orders import number, timestamp
 from adapters.alpaca.trading_client import JsonObject
 from core.action_fills import action_fill, bought_with, exchange_fills, new_share_price
@@ -67,11 +68,6 @@ class ShareChanges:
     movements: tuple[CashMovement, ...] = ()
     actions: tuple[CorporateAction, ...] = ()
     notices: Mapping[str, str] = field(default_factory=dict)
-
-
-def day_of(row: JsonObject) -> date:
-    """Return the day of an activity."""
-    return timestamp(row["date"]).date()
 
 
 def grouped(rows: Iterable[JsonObject]) -> list[Group]:

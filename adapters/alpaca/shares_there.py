@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from adapters.alpaca.order_tracker import OrderTracker
-from adapters.alpaca.orders import number
+from adapters.alpaca.orders import shares_of
 from adapters.alpaca.tracked_order import TrackedOrder
 from adapters.alpaca.trading_client import AlpacaApi
 from core.trading import ZERO
@@ -37,5 +37,5 @@ def shares_in_doubt(api: AlpacaApi, tracker: OrderTracker, held: Collection[str]
     asked = doubtful.intersection(held)
     if not asked:
         return {}
-    found = {str(row["symbol"]): number(row, "qty") for row in api.positions()}
+    found = {str(row["symbol"]): shares_of(row) for row in api.positions()}
     return {symbol: found.get(symbol, ZERO) for symbol in asked}

@@ -40,4 +40,4 @@ class TrackedOrder:
         """What may still trade."""
         if self.status in ENDED:
             return ZERO
-        return number(self.row, "qty") - sum((number(row, "filled_qty") for row in self.rows), ZERO)
+        return max(number(self.row, "qty") - sum((number(row, "filled_qty") for row in self.rows), ZERO), ZERO)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
@@ -112,20 +113,21 @@ class AlpacaApi:
         query: dict[str, Any] = {"nested": "true", "direction": "asc", "limit": ORDERS_A_PAGE, **asked}
         for _ in range(PAGES_MAX):
             page: JsonObjects = self._read(list, lambda: self._client.get("/orders", query))
-            out |= {row["id"]: row for row in page}
+            _take_page(out, page, ORDERS_A_PAGE)
             if len(page) < ORDERS_A_PAGE:
                 return list(out.values())
-            query["after"] = page[-1]["submitted_at"]
+            last = datetime.fromisoformat(page[-1].get("submitted_at") or page[-1]["created_at"])
+            query["after"] = (last - timedelta(microseconds=1)).isoformat()  # others may be of the same moment
         raise BrokerError(f"Alpaca lists more than {PAGES_MAX * ORDERS_A_PAGE} orders.")
 
     def order(self, client_order_id: str) -> JsonObject | None:
         """Give an order by our name; None when Alpaca has none of it."""
         query = {"client_order_id": client_order_id}
-        return self._found(lambda: self._client.get("/orders:by_client_order_id", query))
+        return self._found(lambda: _named(self._client.get("/orders:by_client_order_id", query)))
 
     def order_by_id(self, order_id: str) -> JsonObject | None:
         """Give an order with its legs by Alpaca's own name."""
-        return self._found(lambda: self._client.get(f"/orders/{order_id}", {"nested": "true"}))
+        return self._found(lambda: _named(self._client.get(f"/orders/{order_id}", {"nested": "true"})))
 
     def activities(self, after: str) -> JsonObjects:
         """Give account activities of every type after a moment (ISO 8601), in the order of their ids."""
@@ -133,7 +135,7 @@ class AlpacaApi:
         query = {"after": after, "direction": "asc", "page_size": PAGE_SIZE}
         for _ in range(PAGES_MAX):
             page: JsonObjects = self._read(list, lambda: self._client.get("/account/activities", query))
-            out |= {row["id"]: row for row in page}
+            _take_page(out, page, PAGE_SIZE)
             if len(page) < PAGE_SIZE:
                 return list(out.values())
             query["page_token"] = page[-1]["id"]
@@ -149,7 +151,7 @@ class AlpacaApi:
         Unanswered
             It may have arrived or not: ask for its name.
         """
-        return _shaped(dict, _translating(lambda: self._client.post("/orders", body)))
+        return _named(_translating(lambda: self._client.post("/orders", body)))
 
     def delete_order(self, order_id: str) -> None:
         """Ask for an order's cancellation; one that has ended already stays as it is."""
@@ -209,6 +211,26 @@ def connect(
     client._retry = 0  # its constructor offers no such argument
     limit_time(client, timeout_seconds)
     return client
+
+
+def _take_page(known: dict[str, JsonObject], page: JsonObjects, size: int) -> None:
+    """Add a page's rows; a full one without anything new would be asked for without end."""
+    before = len(known)
+    known |= {_named(row)["id"]: row for row in page}
+    if len(page) >= size and len(known) == before:
+        raise BrokerError("Alpaca gives the same page of a list again: what follows it is not known.")
+
+
+def _named(row: Any) -> JsonObject:
+    """Return an order or activity that says which it is: without its name it would be taken for another."""
+    names = ("id", "order_id", "symbol") if _is_fill(row) else ("id",)
+    if not isinstance(row, dict) or not all(isinstance(row.get(name), str) and row[name] for name in names):
+        raise Unanswered("Alpaca's answer cannot be read: what it lists has no name.")
+    return row
+
+
+def _is_fill(row: Any) -> bool:
+    return isinstance(row, dict) and row.get("activity_type") == "FILL"
 
 
 def _translating(ask: Callable[[], Any]) -> Any:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from adapters.ledger.own_file import OwnFile
 from adapters.ledger.own_schema import require_own_schema
 from core.errors import LedgerError
 from core.plain_words import plain_reason
@@ -50,12 +51,15 @@ class Schema:
     append_only : str
         A table that only grows. Once the file is large the opening checks only the others, so that a restart
         stays short; damage in it shows when its rows are read. Empty for none.
+    kept_in_memory : bool
+        Whether the process holds what the file says: then nobody else may change it meanwhile.
     """
 
     name: str
     application_id: int
     migrations: tuple[tuple[str, ...], ...]
     append_only: str = ""
+    kept_in_memory: bool = False
 
 
 class Database:
@@ -97,6 +101,7 @@ class Database:
                 if path is not None:
                     self._reader = _connect(f"{path.resolve().as_uri()}?mode=ro")
                 self._schema_version = _pragma(self._writer, "schema_version")
+                self._file = OwnFile(path, self._writer, schema.name) if path is not None else None
             except BaseException:
                 _close(self._reader, self._writer)
                 raise
@@ -112,7 +117,7 @@ class Database:
                 self._level = survives
             cursor = self._writer.execute("BEGIN IMMEDIATE")
             try:
-                self._require_own_schema()
+                self._require_own()
                 yield cursor
                 self._writer.execute("COMMIT")
             except BaseException:
@@ -130,14 +135,17 @@ class Database:
         with self._lock:
             _close(self._reader, self._writer)
 
-    def _require_own_schema(self) -> None:
-        """Refuse to write through a trigger or view that somebody has put in since the opening."""
-        if self._path is None:
+    def _require_own(self) -> None:
+        """Refuse to write where it would be lost, or through a trigger or view that was put in meanwhile."""
+        if self._file is None:
             return
+        self._file.require_in_place()
         version = _pragma(self._writer, "schema_version")
         if version != self._schema_version:
             require_own_schema(self._writer, self._schema.name, self._schema.migrations)
             self._schema_version = version
+        if self._schema.kept_in_memory:
+            self._file.require_as_left()
 
     @contextmanager
     def _without_readers(self) -> Iterator[None]:

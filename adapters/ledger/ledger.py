@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -18,13 +19,13 @@ from adapters.ledger.read_back import (
     require_state,
 )
 from adapters.ledger.reader import LedgerReader
-from adapters.ledger.rows import ORDER_COLUMNS, encode_portfolio, encode_report, order_row, stamp
+from adapters.ledger.rows import ORDER_COLUMNS, decode_report, encode_portfolio, encode_report, order_row, stamp
 from adapters.ledger.schema import LEDGER, TABLES
 from adapters.ledger.settlements import advance, write_settlement
 from config.environment import OrderRoute
 from core.errors import InvariantError
 from core.masking import NO_SECRETS, SecretMask
-from core.trading import tighter
+from core.trading import ZERO, tighter
 from core.types import ApprovedOrder, Order, OrderStatus, Portfolio, StepReport, TradingState
 
 _INSERT_STEP = """
@@ -175,6 +176,27 @@ class SqliteLedger(LedgerReader):
         sends = OrderStatus.RECORDED in news.values()
         with self._database.transaction(Survives.POWER_CUT if sends else Survives.KILL) as cursor:
             advance(cursor, news, self._mask.value(reasons or {}))
+
+    def cash_booked(self, movement_id: str) -> Sequence[Decimal]:
+        """Return the amounts booked under a movement's id and its corrections' (ID#1, ...), oldest first."""
+        known = "SELECT amount FROM cash_movements WHERE movement_id = ?1 OR movement_id = ?1 || ':canceled' "
+        corrected = "OR (movement_id > ?1 || '#' AND movement_id < ?1 || '$') ORDER BY sequence"
+        return [Decimal(amount) for (amount,) in self._database.read(known + corrected, (movement_id,))]
+
+    def capital_given(self) -> Decimal | None:
+        """Return what the engine began with and was paid in since, US dollars; None before the first step.
+
+        What a person let it take over is beside it: shares, and cash that nothing explained.
+        """
+        first = self.journal(0, 1)
+        if not first:
+            return None
+        report = decode_report(first[0][1])
+        begun = report.plan.portfolio.cash - sum((fill.cash_change for fill in report.fills), ZERO)
+        begun -= sum((movement.amount for movement in report.cash_movements), ZERO)
+        flows = "SELECT amount FROM cash_movements WHERE kind IN ('deposit', 'withdrawal') "
+        rows = self._database.read(f"{flows} AND movement_id NOT LIKE 'taken_over-%'")
+        return begun + sum((Decimal(amount) for (amount,) in rows), ZERO)
 
     def start_flattening(self, at: datetime, state: TradingState | None = None, reason: str = "") -> None:
         """Write down that a person asked to sell everything, with the state where it changes.

@@ -18,6 +18,7 @@ from core.types import CashMovement, CorporateAction, Fill, Order, OrderStatus, 
 PAPER = Schema(
     name="paper broker's account",
     application_id=0x54455031,
+    kept_in_memory=True,
     migrations=(
         (
             """

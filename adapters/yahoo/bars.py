@@ -25,7 +25,7 @@ from adapters.yahoo.frames import actions_of, answered, daily_tables, latest_pri
 from adapters.yahoo.log import captured_log, pandas_warnings_ignored
 from adapters.yahoo.vendor import load_yfinance
 from core.errors import DataError
-from core.plain_words import plain_message
+from core.plain_words import plain_message, plain_reason
 from core.tickers import with_dash
 from core.types import CorporateAction, Quote
 from core.universe import BENCHMARK
@@ -162,7 +162,10 @@ class YfinanceBars:
         """Ask once, for at most `seconds`: yfinance waits 30 s for cookies whatever its timeout is."""
         vendor = load_yfinance(self._vendor_folder)  # first: importing it puts its own filter before ours
         with pandas_warnings_ignored():
-            return within(seconds, lambda: self._download(vendor, symbols, query), what="Yahoo")
+            try:
+                return within(seconds, lambda: self._download(vendor, symbols, query), what="Yahoo")
+            except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:  # a strange body
+                raise YahooUnavailable(f"Yahoo's answer cannot be read: {plain_reason(error)}.") from error
 
     def _download(self, vendor: Any, symbols: Sequence[str], query: Mapping[str, Any]) -> Any:
         """Ask once. yfinance hides refusals: its log and what is missing show them."""

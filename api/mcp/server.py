@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable
+from types import new_class
 from typing import Any
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 
 from api.mcp.tools import READS, Ask, EngineTools
@@ -20,7 +22,7 @@ INSTRUCTIONS = (
     "A trading daemon for US stocks. Every answer says where orders go. `propose` decides and sends nothing; "
     "`why` explains a decision. Figures are as measured; a fraction of 0.02 is 2 %."
 )
-Tool = Callable[..., Awaitable[dict[str, Any]]]
+ToolCall = Callable[..., Awaitable[dict[str, Any]]]
 
 
 def build_server(ask: Ask, settings: McpSettings) -> MCPServer[Any]:
@@ -31,21 +33,29 @@ def build_server(ask: Ask, settings: McpSettings) -> MCPServer[Any]:
     ask : callable
         How the daemon is asked.
     """
-    server: MCPServer[Any] = MCPServer(
-        NAME, instructions=INSTRUCTIONS, version=engine_version(), log_level="ERROR"
-    )
-    tools = EngineTools(ask)
+    tools, offered = EngineTools(ask), []
     for name in READS:
         read_only = name not in ("propose", "backtest")  # those two are recorded
         notes = ToolAnnotations(read_only_hint=read_only, destructive_hint=False, open_world_hint=False)
-        server.add_tool(_refusing(getattr(tools, name)), name=name, annotations=notes)
+        offered.append(_strict(getattr(tools, name), notes))
     if settings.allow_execute:
         notes = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True)
-        server.add_tool(_refusing(tools.execute), name="execute", annotations=notes)
-    return server
+        offered.append(_strict(tools.execute, notes))
+    return MCPServer(NAME, instructions=INSTRUCTIONS, version=engine_version(), log_level="ERROR", tools=offered)
 
 
-def _refusing(tool: Tool) -> Tool:
+def _strict(call: ToolCall, notes: ToolAnnotations) -> Tool:
+    """Return a tool that refuses arguments it does not have: the SDK's own would leave them out and go on."""
+    tool = Tool.from_function(_refusing(call), name=call.__name__, annotations=notes)
+    arguments = new_class(
+        tool.name, (tool.fn_metadata.arg_model,), {"extra": "forbid", "hide_input_in_errors": True}
+    )
+    tool.fn_metadata.arg_model = arguments
+    tool.parameters = tool.fn_metadata.arg_model.model_json_schema(by_alias=True)
+    return tool
+
+
+def _refusing(tool: ToolCall) -> ToolCall:
     """Make what the engine refuses a tool's error, with what to do."""
 
     @functools.wraps(tool)

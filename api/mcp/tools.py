@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from core.errors import RequestError
 
@@ -50,7 +51,7 @@ class EngineTools:
         With a ticker only that one's votes, factors and checks are given.
         """
         wanted = decision_id or await self._last_decision_id()
-        decision = await self._ask("GET", f"/decisions/{wanted}", None)
+        decision = await self._ask("GET", f"/decisions/{_segment(wanted)}", None)
         if not ticker:
             return await self._with_route(brief(decision))
         decision["decisions"] = [one for one in decision["decisions"] if one["ticker"] == ticker.upper()]
@@ -71,11 +72,11 @@ class EngineTools:
 
     async def letter(self, session: str = "") -> dict[str, Any]:
         """Give the letter of a session (as 2026-01-05; default: the last): the day, what was done, and why."""
-        return await self._answer("GET", f"/letter/{session}" if session else "/letter")
+        return await self._answer("GET", f"/letter/{_segment(session)}" if session else "/letter")
 
     async def memory(self, ticker: str, limit: int = 20) -> dict[str, Any]:
         """Tell what was decided on a ticker before, what came of it, and which agent was right."""
-        return await self._answer("GET", f"/memory/{ticker.upper()}?limit={int(limit)}")
+        return await self._answer("GET", f"/memory/{_segment(ticker.upper())}?limit={int(limit)}")
 
     async def backtest(self, start: str = "", end: str = "", profile: str = "") -> dict[str, Any]:
         """Begin a backtest over the daemon's own bars (dates as 2024-01-02): minutes; `job` gives its result."""
@@ -85,7 +86,7 @@ class EngineTools:
 
     async def job(self, job_id: str) -> dict[str, Any]:
         """Give the progress or the result of long work such as a backtest."""
-        return await self._answer("GET", f"/jobs/{job_id}")
+        return await self._answer("GET", f"/jobs/{_segment(job_id)}")
 
     async def propose(self, tickers: list[str] | None = None) -> dict[str, Any]:
         """Decide now and send nothing: which orders it would make, with votes, reasons and refusals."""
@@ -119,6 +120,13 @@ class EngineTools:
         if not listed:
             raise RequestError("Nothing has been decided yet.", hint="The tool propose decides.", status=404)
         return str(listed[0]["decision_id"])
+
+
+def _segment(name: str) -> str:
+    """Return a name as one part of a path, so that it leads nowhere else."""
+    if not name.strip(". "):
+        raise RequestError(f"{name!r:.20} names nothing.", hint="Use a name from an answer.", status=404)
+    return quote(name, safe="")
 
 
 def brief(decision: Mapping[str, Any]) -> dict[str, Any]:

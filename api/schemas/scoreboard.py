@@ -23,7 +23,7 @@ class ShadowBookAnswer(ResponseSchema):
     sessions: int
     return_last: float | None = Field(description="Of the last session, a fraction.")
     return_total: float | None
-    sharpe: float | None
+    sharpe: float | None = Field(description="Over a riskless rate of 0: cash in these books earns nothing.")
     sharpe_low: float | None = Field(description="Lower end of the 95 % interval, as the others of this name.")
     sharpe_high: float | None
     excess: float | None = Field(description="Mean return over the yardstick's.")
@@ -31,7 +31,8 @@ class ShadowBookAnswer(ResponseSchema):
     excess_high: float | None
     drawdown_max: float | None
     sessions_left: int | None = Field(
-        description="Sessions like these until the excess could not be luck; null where there is no excess."
+        description="Sessions like these until one look at 95 % would tell the excess from 0, an estimate; null "
+        "where there is no excess. What is known is the evidence."
     )
     evidence: EvidenceAnswer | None = Field(description="Null for the yardstick.")
 
@@ -62,5 +63,5 @@ class ScoreboardAnswer(ResponseSchema):
     votes: str = Field(description="`earned`: a weight counts only once the agent's edge is shown.")
     shadow_books: list[ShadowBookAnswer]
     agents: list[AgentScoreAnswer]
-    notes: list[str] = Field(description="What is missing.")
+    notes: list[str] = Field(description="What is missing, and what being shown is worth among many.")
     data: Data

@@ -140,7 +140,7 @@ def _spec(folder: Path, bars: BarPanel, parameters: Mapping[str, Any]) -> Backte
     try:
         decision_rows(spec, bars)
     except SettingsError as error:  # a profile that there is not
-        raise RequestError(str(error), hint=error.hint, status=422) from error
+        raise RequestError(error.message, hint=error.hint, status=422) from error
     return spec
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapters.alpaca.capital import Capital, capital_of
+from adapters.alpaca.capital import WHOLE_ACCOUNT, Capital, capital_of
 from adapters.clock_offset import ClockOffset
 from config.environment import Environment, OrderRoute
 from config.plugins import registered
@@ -62,7 +62,13 @@ class BrokerFactory:
         self._route = route
         self._opened: OpenBroker | None = None
         self._offset: ClockOffset | None = None
-        self._short = ""
+        self._begun = ""
+        self._unused = ""
+        if self.capital.is_whole and not capital_of(trading.broker).is_whole:
+            self._unused = (
+                "broker.capital_usd and capital_share divide an Alpaca account's cash; orders go to "
+                f"{route.value}, where all of it is the engine's"
+            )
         name = NAMES.get(route) or trading.broker.name
         brokers = registered("brokers", folder).registry
         self._plugin = brokers.find(name)
@@ -86,8 +92,9 @@ class BrokerFactory:
 
     @property
     def capital(self) -> Capital:
-        """How much of the account is the engine's."""
-        return capital_of(self._trading.broker)
+        """How much of the account is the engine's: all of one that is not Alpaca's."""
+        at_alpaca = self._route in {OrderRoute.ALPACA_PAPER, OrderRoute.ALPACA_LIVE}
+        return capital_of(self._trading.broker) if at_alpaca else WHOLE_ACCOUNT
 
     @property
     def follows_account(self) -> bool:
@@ -132,16 +139,18 @@ class BrokerFactory:
         core.errors.BrokerError
             When the account cannot be asked.
         """
+        configured = Decimal(repr(self._trading.broker.initial_cash_usd))
         if self._route is OrderRoute.PAPER_BUILTIN or ledger.portfolio() is not None:
-            return Decimal(repr(self._trading.broker.initial_cash_usd))
-        cash = broker.account().cash
-        opening = self.capital.opening(cash)
-        if self.capital.usd is not None and opening < self.capital.usd:
-            self._short = (
-                f"broker.capital_usd is {self.capital.usd} USD and the account had {cash} USD in cash: the "
-                f"engine began with {opening} USD, and what is paid in later does not change that"
+            self._note_begun(configured, ledger.capital_given())
+            return configured
+        return self.capital.opening(broker.account().cash)
+
+    def _note_begun(self, configured: Decimal, begun: Decimal | None) -> None:
+        if self._route is OrderRoute.PAPER_BUILTIN and begun not in {None, configured}:
+            self._begun = (
+                f"broker.initial_cash_usd is {configured} USD and the paper account began with {begun} USD: that "
+                "does not change. STATE_DIR set to an empty folder begins a new account"
             )
-        return opening
 
     def admit(self, cycle: Cycle) -> Cycle:
         """Return a cycle as it may run: without entries on a live account that nobody has confirmed."""
@@ -163,8 +172,8 @@ class BrokerFactory:
         """Return what is degraded, in words."""
         offset = self._offset.notes() if self._offset else ()
         live = self.live.notes() if self.live else ()
-        short = (self._short,) if self._short else ()
-        return (*(self._opened.notes() if self._opened else ()), *offset, *live, *short)
+        settings = (said for said in (self._begun, self._unused) if said)
+        return (*(self._opened.notes() if self._opened else ()), *offset, *live, *settings)
 
     def close(self) -> None:
         """Let go of the broker."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from adapters.alpaca.capital import capital_of
+from adapters.alpaca.capital import CapitalChange, capital_of
 from config.environment import Environment, OrderRoute
 from config.trading import TradingSettings
 from core.errors import SettingsError
@@ -141,7 +141,7 @@ class AlpacaRoute:
         stops = RestingStops(api=api, tracker=tracker, ledger=ledger, now=clock.now)
         terms = entry_terms(parts.trading.execution, parts.route)
         began = ledger.first_step_at() or clock.now()
-        activities = AccountActivities(ledger.portfolio, capital, began)
+        activities = AccountActivities(ledger.portfolio, capital, began, ledger.cash_booked)
         account = AlpacaAccount(api=api, tracker=tracker, activities=activities, stream=stream)
         check = AccountCheck(
             account,
@@ -150,9 +150,11 @@ class AlpacaRoute:
             person_pays_in=capital.is_whole,
             since=began,
         )
+        change = None if capital.usd is None else CapitalChange(capital.usd, ledger, account.cash)
         broker = AlpacaBroker(
-            parts.route.value, api, tracker, stream, stops=stops, activities=activities, terms=terms
-        )
+            parts.route.value, api, tracker, stream,
+            stops=stops, activities=activities, capital=change, terms=terms,
+        )  # fmt: skip
         return OpenBroker(broker=broker, stops=stops, account_check=check, notes=broker.notes, close=broker.close)
 
 

@@ -174,9 +174,12 @@ def _months(counts: Floats, edges: list[Floats], length: int, rng: np.random.Gen
     needed = length + MONTH_SESSIONS - 1
     starts = rng.integers(0, len(counts) - block + 1, size=(BOOTSTRAP_MONTHS, -(-needed // block)))
     reference = _shares(counts.sum(axis=0), edges)
+    sums = np.concatenate([np.zeros((1, *counts.shape[1:])), counts.cumsum(axis=0)])
+    # of each session's stretch, where it begins and ends within each of the blocks put together
+    within = np.arange(MONTH_SESSIONS) - block * np.arange(starts.shape[1])[:, None]
+    begins, ends = (np.clip(within + later, 0, block) for later in (0, length))
     out = np.empty((BOOTSTRAP_MONTHS, MONTH_SESSIONS, counts.shape[1]))
     for month, blocks in enumerate(starts):
-        rows = (blocks[:, None] + np.arange(block)).ravel()[:needed]
-        sums = np.concatenate([np.zeros((1, *counts.shape[1:])), counts[rows].cumsum(axis=0)])
-        out[month] = divergence(reference, _shares(sums[length:] - sums[:-length], edges))
+        inside = (sums[blocks[:, None] + ends] - sums[blocks[:, None] + begins]).sum(axis=0)
+        out[month] = divergence(reference, _shares(inside, edges))
     return out

@@ -19,12 +19,11 @@ from fastapi import FastAPI
 from adapters.backtest_runs import FileBacktestRuns
 from api.app import create_app
 from config.environment import read_environment
-from config.loader import FOLDER
 from core.service import Service
 from daemon.wiring import Daemon as WiredDaemon
 from server import configuration
+from tests.servers.daemon import HTTP_ONLY, MODELS, SMALL_MODELS, own_settings
 
-SMALL_MODELS = {"quant": {"n_estimators": 20, "calibration_folds": 2}, "regime": {"restarts": 1}}
 READY_SECONDS_MAX = 120.0
 
 
@@ -43,15 +42,6 @@ class Daemon:
         return f"http://127.0.0.1:{self.port}"
 
 
-def own_settings(folder: Path) -> Path:
-    """The committed defaults with small models, whatever the operator's own files say."""
-    for file in FOLDER.glob("*.default.json"):
-        shutil.copy(file, folder)
-    shutil.copytree(FOLDER / "profiles", folder / "profiles")
-    (folder / "trading.json").write_text(json.dumps(SMALL_MODELS))
-    return folder
-
-
 def wait_idle(client: httpx.Client) -> None:
     """Wait until the daemon is ready and the first training is over."""
     limit = time.monotonic() + READY_SECONDS_MAX
@@ -65,12 +55,15 @@ def wait_idle(client: httpx.Client) -> None:
 
 
 @pytest.fixture(scope="session")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+def daemon(trained_state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     from daemon.wiring import build_daemon
 
-    state = tmp_path_factory.mktemp("state")
+    state, folder = tmp_path_factory.mktemp("state"), own_settings(tmp_path_factory.mktemp("config"))
+    for name in MODELS:
+        shutil.copytree(trained_state / name, state / name)
+    (folder / "trading.json").write_text(json.dumps(SMALL_MODELS | {"rl": {"seeds": 2}}))
     environment = read_environment({"DATA_PROVIDER": "simulated", "STATE_DIR": str(state)})
-    wired = build_daemon(environment, own_settings(tmp_path_factory.mktemp("config")))
+    wired = build_daemon(environment, folder)
     app = create_app(
         wired.service,
         wired.hub,
@@ -107,6 +100,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 @pytest.fixture
 def client(daemon: Daemon) -> Iterator[httpx.Client]:
     """A client of the running daemon, which trades again afterwards."""
-    with httpx.Client(base_url=daemon.url, timeout=60) as client:
+    with httpx.Client(base_url=daemon.url, timeout=60, verify=HTTP_ONLY) as client:
         yield client
         client.post("/resume")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -183,6 +184,7 @@ def test_a_retrain_reports_and_is_alone_of_its_kind(client: httpx.Client) -> Non
     assert_problem(client.post("/quant/retrain"), 409)
     while client.get(f"/jobs/{job['job_id']}").json()["status"] == "running":
         assert client.get("/health").status_code == 200
+        time.sleep(0.1)
     done = client.get(f"/jobs/{job['job_id']}").json()
     assert done["status"] == "done", done["error"]
     assert done["result"]["samples"] > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -38,6 +39,7 @@ def trained(daemon: Daemon) -> dict[str, Any]:
         while (found := client.get(f"/jobs/{job}").json())["status"] == "running":
             assert client.get("/health").status_code == 200
             messages.add(found["message"])
+            time.sleep(0.1)
         assert found["status"] == "done", found["error"]
         assert any("left" in message or "factors" in message for message in messages)
         return cast(dict[str, Any], found["result"])

@@ -17,8 +17,8 @@ from config.reference import setting_keys
 from config.universe import DEFAULT
 from config.watch import WatchedRisk
 from daemon.wiring.settings import SettingsService
-from tests.api.conftest import own_settings
 from tests.api.problem import assert_problem
+from tests.servers.daemon import own_settings
 from tests.simulation.desk import moments, open_desk, serve
 
 TOKEN = "a-token-of-our-own-1234"

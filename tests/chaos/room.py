@@ -155,7 +155,7 @@ def _broker(
         stream.start()
     stops = RestingStops(api=api, tracker=desk, ledger=ledger, confirm_waits_seconds=WAITS_SECONDS)
     began = ledger.first_step_at() or clock.now()
-    activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, began)
+    activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, began, ledger.cash_booked)
     check = AccountCheck(
         AlpacaAccount(api=api, tracker=desk, activities=activities, stream=stream),
         ledger,

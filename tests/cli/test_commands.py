@@ -43,6 +43,7 @@ JSON_ELSEWHERE = {
     "watch": "tests/integration/test_watch.py",
     "check": "tests/cli/test_plugins.py",
     "universe check": "tests/unit/cli/test_universe.py",
+    "universe show": "tests/unit/cli/test_universe.py",
     "config show": "tests/cli/test_config.py",
     "config explain": "tests/cli/test_config.py",
     "plugins": "tests/cli/test_plugins.py",
@@ -143,7 +144,7 @@ def test_status_says_where_orders_go_and_what_is_degraded(command: CommandLine) 
 def test_why_gives_each_decision_with_its_votes(command: CommandLine) -> None:
     decided = command.daemon.answer("/decide/v3", "POST")
     assert decided["decisions"]
-    written = command("why", decided["decision_id"])
+    written = command("why", decided["decision_id"], start=run)
     assert all(one["ticker"] in written for one in decided["decisions"])
     assert "market " in written
 
@@ -157,7 +158,7 @@ def test_a_person_halts_and_resumes(command: CommandLine) -> None:
 def test_tables_are_made_of_the_answers(command: CommandLine) -> None:
     assert "Semiconductors" in command("scan")
     assert len(command("rank", "--top", "3").splitlines()) < 10
-    assert "equity" in command("positions")
+    assert "equity" in command("positions", start=run)
     assert "profit" in command("trades")
     assert "cron_weekly_retrain" in command("jobs")
 
@@ -189,18 +190,18 @@ def test_flatten_says_what_is_left_and_resume_what_is_taken_over(command: Comman
 
 def test_flatten_asks_first(command: CommandLine) -> None:
     before = command.daemon.answer("/status")["trading_state"]
-    command("flatten", asked="n\n", code=1)
+    command("flatten", asked="n\n", code=1, start=run)
     assert command.daemon.answer("/status")["trading_state"] == before
 
 
 def test_what_the_daemon_refuses_is_said_with_its_hint(command: CommandLine) -> None:
-    written = command("why", "no-such-decision", code=EXIT_REFUSED)
+    written = command("why", "no-such-decision", code=EXIT_REFUSED, start=run)
     assert "There is no decision no-such-decision." in written
     assert "GET /decisions lists them." in written
 
 
 def test_a_wrong_use_has_its_own_code(command: CommandLine) -> None:
-    assert "No such command" in command("statsu", code=EXIT_SETTINGS)
+    assert "No such command" in command("statsu", code=EXIT_SETTINGS, start=run)
 
 
 def test_no_daemon_says_how_to_start_one() -> None:

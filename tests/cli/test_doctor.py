@@ -6,7 +6,7 @@ import json
 import socket
 from pathlib import Path
 
-from tests.cli.conftest import CommandLine, run
+from tests.cli.conftest import CommandLine, run, run_here
 
 QUIET = {"DATA_PROVIDER": "simulated"}  # asks no vendor
 
@@ -30,20 +30,20 @@ def test_three_faults_are_three_things_to_do(tmp_path: Path) -> None:
 
 
 def test_a_sound_machine_has_no_fault(command: CommandLine, tmp_path: Path) -> None:
-    done = run("doctor", TRADING_PORT=str(command.daemon.port), STATE_DIR=str(tmp_path), **QUIET)
+    done = run_here("doctor", TRADING_PORT=str(command.daemon.port), STATE_DIR=str(tmp_path), **QUIET)
     assert done.returncode == 0, done.stdout
     assert "a daemon answers" in done.stdout
     assert "built-in paper broker" in done.stdout
 
 
 def test_a_variable_that_is_misspelt_is_said(tmp_path: Path) -> None:
-    done = run("doctor", TRADING_API_TOKN="x" * 20, STATE_DIR=str(tmp_path), **QUIET)
+    done = run_here("doctor", TRADING_API_TOKN="x" * 20, STATE_DIR=str(tmp_path), **QUIET)
     assert "TRADING_API_TOKN" in done.stdout
 
 
 def test_the_switches_for_real_money_are_walked_through() -> None:
     keys = {"ALPACA_API_KEY": "k", "ALPACA_SECRET_KEY": "s", "ALPACA_PAPER": "false"}
-    dry = run("doctor", "--live", **keys)
+    dry = run_here("doctor", "--live", **keys)
     assert "Orders would go to: nowhere: dry run against the live account." in dry.stdout
     assert "LIVE_TRADING: false (real money would need true)" in dry.stdout
-    assert run("doctor", "--live", LIVE_TRADING="true").stdout.count("would not start") == 1
+    assert run_here("doctor", "--live", LIVE_TRADING="true").stdout.count("would not start") == 1

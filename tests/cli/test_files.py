@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.app import EXIT_REFUSED, EXIT_SETTINGS
-from tests.cli.conftest import CommandLine, begin, run
+from tests.cli.conftest import CommandLine, begin, run, run_here
 from tests.servers.daemon import Process, own_settings
 
 
@@ -22,7 +22,7 @@ def traded(command: CommandLine) -> CommandLine:
 
 @pytest.mark.parametrize("name", ["trades", "fills", "orders", "cash"])
 def test_each_table_has_what_the_api_lists(name: str, traded: CommandLine, tmp_path: Path) -> None:
-    done = run("export", str(tmp_path / f"{name}.csv"), STATE_DIR=str(traded.daemon.state))
+    done = run_here("export", str(tmp_path / f"{name}.csv"), STATE_DIR=str(traded.daemon.state))
     assert done.returncode == 0, done.stderr
     with (tmp_path / f"{name}.csv").open(encoding="utf-8", newline="") as written:
         lines = list(csv.DictReader(written))
@@ -33,7 +33,7 @@ def test_each_table_has_what_the_api_lists(name: str, traded: CommandLine, tmp_p
 
 
 def test_the_sales_of_lots_are_written_as_form_8949(traded: CommandLine, tmp_path: Path) -> None:
-    done = run("export", str(tmp_path / "form8949.csv"), STATE_DIR=str(traded.daemon.state))
+    done = run_here("export", str(tmp_path / "form8949.csv"), STATE_DIR=str(traded.daemon.state))
     assert done.returncode == 0, done.stderr
     header = (tmp_path / "form8949.csv").read_text().splitlines()[0]
     assert "(d) Proceeds" in header and "no tax advice" in header
@@ -53,9 +53,8 @@ def test_a_backup_of_a_running_daemon_is_put_back_into_an_empty_place(
     done = run("restore", str(archive), "--yes", STATE_DIR=str(elsewhere))
     assert done.returncode == 0, done.stderr
     for place in (traded.daemon.state, elsewhere):
-        assert (
-            run("export", str(tmp_path / f"orders-{place.parent.name}.csv"), STATE_DIR=str(place)).returncode == 0
-        )
+        table = str(tmp_path / f"orders-{place.parent.name}.csv")
+        assert run_here("export", table, STATE_DIR=str(place)).returncode == 0
     first, second = sorted(tmp_path.glob("orders-*.csv"))
     assert len(first.read_text().splitlines()) > 1
     assert first.read_text() == second.read_text()
@@ -63,13 +62,13 @@ def test_a_backup_of_a_running_daemon_is_put_back_into_an_empty_place(
 
 def test_nothing_is_restored_under_a_running_daemon(traded: CommandLine, tmp_path: Path) -> None:
     archive = tmp_path / "backup.tar.gz"
-    run("backup", str(archive), STATE_DIR=str(traded.daemon.state))
-    done = run("restore", str(archive), "--yes", STATE_DIR=str(traded.daemon.state))
+    run_here("backup", str(archive), STATE_DIR=str(traded.daemon.state))
+    done = run_here("restore", str(archive), "--yes", STATE_DIR=str(traded.daemon.state))
     assert done.returncode == EXIT_SETTINGS
     assert "Another engine runs" in done.stderr
     shutil.copy(archive, tmp_path / "cut.tar.gz")
     (tmp_path / "cut.tar.gz").write_bytes(archive.read_bytes()[:100])
-    cut = run("restore", str(tmp_path / "cut.tar.gz"), "--yes", STATE_DIR=str(tmp_path / "s"))
+    cut = run_here("restore", str(tmp_path / "cut.tar.gz"), "--yes", STATE_DIR=str(tmp_path / "s"))
     assert cut.returncode == EXIT_REFUSED
 
 
@@ -79,8 +78,8 @@ def test_a_kill_meanwhile_costs_neither_the_backup_nor_what_it_is_of(traded: Com
     killed.kill()
     killed.wait()
     assert not archive.exists(), "it is whole or not there"
-    assert run("backup", str(archive), STATE_DIR=str(traded.daemon.state)).returncode == 0
-    assert run("restore", str(archive), "--yes", STATE_DIR=str(state)).returncode == 0
+    assert run_here("backup", str(archive), STATE_DIR=str(traded.daemon.state)).returncode == 0
+    assert run_here("restore", str(archive), "--yes", STATE_DIR=str(state)).returncode == 0
     with Process(state, own_settings(tmp_path)) as daemon:
         daemon.wait_ready()
         held = daemon.answer("/positions")["positions"]
@@ -88,7 +87,7 @@ def test_a_kill_meanwhile_costs_neither_the_backup_nor_what_it_is_of(traded: Com
         daemon.child.kill()
         assert second.wait(60) == 0
     again = tmp_path / "again" / "state"
-    assert run("restore", str(tmp_path / "second.tar.gz"), "--yes", STATE_DIR=str(again)).returncode == 0
+    assert run_here("restore", str(tmp_path / "second.tar.gz"), "--yes", STATE_DIR=str(again)).returncode == 0
     with Process(again, tmp_path) as daemon:
         daemon.wait_ready()
         assert daemon.answer("/status")["trading_state"] in ("active", "reducing"), "nothing differs"

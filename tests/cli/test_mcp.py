@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -32,10 +33,10 @@ ROUTE = "built-in paper broker"
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def daemon(trained_state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     folder = own_settings(tmp_path_factory.mktemp("config"))
     (folder / "trading.json").write_text(json.dumps({**SMALL_MODELS, "mcp": {"allow_execute": True}}))
-    state = tmp_path_factory.mktemp("mcp") / "state"
+    state = shutil.copytree(trained_state, tmp_path_factory.mktemp("mcp") / "state")
     with Process(state, folder, TRADING_API_TOKEN=TOKEN) as process:
         process.http.headers["Authorization"] = f"Bearer {TOKEN}"
         process.wait_idle()

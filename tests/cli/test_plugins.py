@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from config.plugins import OUR_PLUGINS
-from tests.cli.conftest import run
+from tests.cli.conftest import run, run_here
 
 
 def test_all_of_ours_are_listed_and_can_be_used() -> None:
@@ -21,7 +21,7 @@ def test_all_of_ours_are_listed_and_can_be_used() -> None:
 
 
 def test_a_name_that_cannot_be_is_refused_with_what_to_do() -> None:
-    done = run("new", "agent", "Not-A-Name")
+    done = run_here("new", "agent", "Not-A-Name")
     assert done.returncode == 1
     assert "Use small letters, digits and _" in done.stderr + done.stdout
 

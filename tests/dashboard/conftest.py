@@ -10,9 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.dashboard.desk_server import Served, served_desk
-from tests.dashboard.page_laws import Seen
+from tests.dashboard.tabs import Tabs
 
-WAIT_MS_MAX = 30_000
 EXPECT_MS_MAX = 60_000  # a machine that does other work too takes its time
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -31,6 +30,14 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def tabs(browser: Browser) -> Iterator[Tabs]:
+    """The tabs that a module's tests share."""
+    tabs = Tabs(browser)
+    yield tabs
+    tabs.close()
+
+
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A desk with positions and closed trades, behind a server."""
@@ -39,25 +46,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture
-def visit(browser: Browser, served: Served) -> Iterator[Visit]:
+def visit(tabs: Tabs, served: Served) -> Iterator[Visit]:
     """Give a function that opens a page of the dashboard; in the end nothing it did may have been wrong."""
-    contexts, seen = [], Seen()
 
-    def opened(page_name: str, **options: Any) -> Page:
-        context = browser.new_context(**options)
-        context.set_default_timeout(WAIT_MS_MAX)
-        contexts.append(context)
-        page = context.new_page()
-        seen.watch(page)
-        page.goto(f"http://127.0.0.1:{served.port}/#/{page_name}")
+    def opened(page_name: str, **screen: Any) -> Page:
+        page = tabs.open(served.port, page_name, **screen)
         expect(page.locator("#link")).to_have_text("connected")
         return page
 
     yield opened
-    for context in contexts:
-        for page in context.pages:
-            page.unroute_all(behavior="ignoreErrors")  # an answer on its way is nobody's any more
-        context.close()
     # A page of the desk without scoreboard and letters says so in words; the browser notes the 404 and 503 too.
-    seen.faults = [fault for fault in seen.faults if "Failed to load resource" not in fault]
-    seen.check()
+    tabs.seen.faults = [fault for fault in tabs.seen.faults if "Failed to load resource" not in fault]
+    tabs.seen.check()

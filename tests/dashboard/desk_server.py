@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,6 +74,8 @@ def served_service(
     thread = threading.Thread(target=lambda: asyncio.run(run()))
     thread.start()
     assert began.wait(60)
+    while not servers[0].started:
+        time.sleep(0.01)
     yield port
     servers[0].should_exit = True
     thread.join(60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -44,14 +45,17 @@ OVERFLOWING = """() => [...document.querySelectorAll(".scroll")]
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 SERIOUS = {"serious", "critical"}
+# contrast is the slowest of its rules, and CONTRAST's own
+AXE_RULES = {"rules": {"color-contrast": {"enabled": False}}}
+AXE_COLOUR_RULES = {"runOnly": {"type": "rule", "values": ["link-in-text-block"]}}
+"""Of those the ones that look at a colour: what another colour scheme can change."""
 
 
-def serious_findings(page: Page) -> list[str]:
+def serious_findings(page: Page, rules: Mapping[str, Any] = AXE_RULES) -> list[str]:
     """Return what axe finds on the page that keeps somebody out: the rule, and the elements."""
-    page.evaluate(AXE)
-    # contrast is the slowest of its rules, and CONTRAST's own
-    without = "{ resultTypes: ['violations'], rules: { 'color-contrast': { enabled: false } } }"
-    found = page.evaluate(f"axe.run({without})")["violations"]
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
+    found = page.evaluate("rules => axe.run({ resultTypes: ['violations'], ...rules })", rules)["violations"]
     return [
         f"{one['id']}: {[node['html'][:120] for node in one['nodes'][:3]]}"
         for one in found
@@ -70,6 +74,10 @@ class Seen:
         page.on("console", self._note)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname or "data"))
+
+    def clear(self) -> None:
+        self.faults.clear()
+        self.hosts.clear()
 
     def check(self) -> None:
         assert self.faults == []

@@ -8,12 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.dashboard.page_laws import CONTRAST, CUT_OFF, PHONE, TEXT_CONTRAST_MIN, Seen, serious_findings
+from tests.dashboard.page_laws import (
+    AXE_COLOUR_RULES,
+    AXE_RULES,
+    CONTRAST,
+    CUT_OFF,
+    PHONE,
+    TEXT_CONTRAST_MIN,
+    serious_findings,
+)
+from tests.dashboard.tabs import SCHEMES, WAIT_MS_MAX, Scheme, Tabs
 from tests.servers.daemon import Process, own_settings
 
-WAIT_MS_MAX = 90_000
 BOOKS = 200
 
 
@@ -29,17 +37,14 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 
 @pytest.fixture
-def page(browser: Browser, daemon: Process) -> Iterator[Page]:
-    """A page on the list; in the end nothing it did may have been wrong."""
-    seen, page = Seen(), browser.new_page()
-    page.set_default_timeout(WAIT_MS_MAX)
-    seen.watch(page)
-    page.goto(f"http://127.0.0.1:{daemon.port}/#/backtests")
+def page(tabs: Tabs, daemon: Process, runs: list[str]) -> Iterator[Page]:
+    """A page on the list of the runs; in the end nothing it did may have been wrong."""
+    assert runs
+    page = tabs.open(daemon.port, "backtests")
     expect(page.locator("#link")).to_have_text("connected")
     yield page
-    page.close()
-    seen.faults = [fault for fault in seen.faults if "422" not in fault]  # the browser notes a refusal too
-    seen.check()
+    tabs.seen.faults = [fault for fault in tabs.seen.faults if "422" not in fault]  # a refusal is noted too
+    tabs.seen.check()
 
 
 def newest(daemon: Process) -> dict[str, Any]:
@@ -48,29 +53,24 @@ def newest(daemon: Process) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def runs(daemon: Process, browser: Browser) -> list[str]:
-    """Two runs, the first by the form; their names, the newest first."""
-    page = browser.new_page()
-    page.goto(f"http://127.0.0.1:{daemon.port}/#/backtests")
+def runs(daemon: Process, tabs: Tabs) -> list[str]:
+    """Two runs over the same weeks of last year, the first by the form; their names, the newest first."""
+    page = tabs.open(daemon.port, "backtests")
     expect(page.locator("#backtests")).to_contain_text("No backtest has been kept yet", timeout=WAIT_MS_MAX)
-    until = daemon.answer("/status")["data"]["bars_until"]
-    page.get_by_label("First session").fill(
-        f"{until[:4]}-01-05" if until[5:] > "02-20" else f"{int(until[:4]) - 1}-11-03"
-    )
+    year = int(daemon.answer("/status")["data"]["bars_until"][:4]) - 1
+    first, last = f"{year}-09-02", f"{year}-11-14"
+    page.get_by_label("First session").fill(first)
+    page.get_by_label("Last session").fill(last)
     page.get_by_label("Random books").fill(str(BOOKS))
     page.get_by_role("button", name="Run the backtest").press("Enter")
     expect(page.get_by_role("status", name="Backtest")).to_contain_text("%", timeout=WAIT_MS_MAX)
     expect(page.locator("#backtest-chart")).to_have_attribute("data-drawn", "yes", timeout=WAIT_MS_MAX)
-    first = newest(daemon)
-    assert first["name"] in page.url
-    page.close()
-    asked = {"start": first["first"], "books": BOOKS, "profile": "baseline"}
-    daemon.answer("/backtest", "POST", json=asked)
+    assert newest(daemon)["name"] in page.url
+    daemon.answer("/backtest", "POST", json={"start": first, "end": last, "books": BOOKS, "profile": "baseline"})
     return [run["name"] for run in daemon.answer("/backtests")["runs"]]
 
 
 def test_the_list_says_what_the_runs_say(page: Page, daemon: Process, runs: list[str]) -> None:
-    page.reload()
     rows = page.locator("#backtests tbody tr")
     expect(rows).to_have_count(2)
     for row, run in zip(rows.all(), daemon.answer("/backtests")["runs"], strict=True):
@@ -101,7 +101,6 @@ def test_a_run_shows_its_verdict_trades_and_chart(
 
 
 def test_two_runs_stand_beside_one_another(page: Page, runs: list[str]) -> None:
-    page.reload()
     boxes = page.get_by_role("checkbox", name="Compare")
     expect(boxes).to_have_count(len(runs))  # `all` does not wait
     for box in boxes.all():
@@ -116,7 +115,6 @@ def test_two_runs_stand_beside_one_another(page: Page, runs: list[str]) -> None:
 
 
 def test_a_run_is_pinned_by_keyboard_and_let_go(page: Page, daemon: Process, runs: list[str]) -> None:
-    page.reload()
     expect(page.locator("#backtests")).to_contain_text("The newest 100 are kept")
     button = page.get_by_role("button", name=f"Pin {runs[0]}")
     for pinned in (True, False):
@@ -125,8 +123,7 @@ def test_a_run_is_pinned_by_keyboard_and_let_go(page: Page, daemon: Process, run
         assert newest(daemon)["pinned"] is pinned
 
 
-def test_what_cannot_be_run_says_why(page: Page, runs: list[str]) -> None:
-    del runs  # there is a list
+def test_what_cannot_be_run_says_why(page: Page) -> None:
     page.get_by_label("First session").fill("2001-01-02")
     page.get_by_label("Last session").fill("2001-02-02")
     with page.expect_response("**/backtest?wait=false") as answered:
@@ -135,30 +132,25 @@ def test_what_cannot_be_run_says_why(page: Page, runs: list[str]) -> None:
     expect(page.locator("#trouble")).to_contain_text("earliest start")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("size", [{"viewport": {"width": 1280, "height": 900}}, PHONE], ids=["desktop", "phone"])
 def test_list_run_and_comparison_are_readable(
-    browser: Browser, daemon: Process, runs: list[str], size: dict[str, Any], scheme: str
+    tabs: Tabs, daemon: Process, runs: list[str], size: dict[str, Any], scheme: Scheme
 ) -> None:
-    context = browser.new_context(color_scheme=scheme, **size)  # type: ignore[arg-type]  # one of two words
-    page = context.new_page()
+    rules = AXE_RULES if scheme == "light" else AXE_COLOUR_RULES
     for detail in ("", runs[0], ",".join(runs)):
-        page.goto(f"http://127.0.0.1:{daemon.port}/#/backtests/{detail}")
-        page.reload()
+        page = tabs.open(daemon.port, f"backtests/{detail}", scheme, **size)
         page.wait_for_function("() => document.querySelectorAll('#backtests td').length > 5")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), detail
         assert [text for ratio, text in page.evaluate(CONTRAST) if ratio < TEXT_CONTRAST_MIN] == [], detail
-        assert serious_findings(page) == [], detail
+        assert serious_findings(page, rules) == [], detail
         if size is PHONE:
             assert page.evaluate(CUT_OFF) == [], detail
-    context.close()
 
 
-def test_a_name_that_there_is_not_is_said(browser: Browser, daemon: Process) -> None:
-    page = browser.new_page()
-    page.goto(f"http://127.0.0.1:{daemon.port}/#/backtests/nothing")
+def test_a_name_that_there_is_not_is_said(tabs: Tabs, daemon: Process) -> None:
+    page = tabs.open(daemon.port, "backtests/nothing")
     expect(page.locator("#backtests")).to_contain_text("There is no backtest nothing", timeout=WAIT_MS_MAX)
-    page.close()
 
 
 def test_the_figures_of_a_run_are_plain_json(daemon: Process, runs: list[str]) -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboard.page_laws import CONTRAST, CUT_OFF, PHONE, TEXT_CONTRAST_MIN, Seen
+from tests.dashboard.tabs import SCHEMES, WAIT_MS_MAX, Scheme, Tabs
 from tests.servers.daemon import Process, own_settings
 from tests.servers.local_http import Answer, local_server
 
-WAIT_MS_MAX = 30_000
-Scheme = Literal["dark", "light"]
-SCHEMES: tuple[Scheme, ...] = ("dark", "light")
 DRAWN_IN = """(wanted) => {
   const probe = document.createElement("canvas").getContext("2d");
   probe.fillStyle = wanted;
@@ -46,36 +44,26 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     process.http.close()
 
 
-Open = Callable[..., tuple[Page, Seen]]
+Open = Callable[..., Page]
 
 
 @pytest.fixture
-def opened(browser: Browser, daemon: Process) -> Iterator[Open]:
+def opened(tabs: Tabs, daemon: Process) -> Iterator[Open]:
     """Give a function that opens the page; in the end nothing it did may have been wrong."""
-    contexts, all_seen = [], []
 
-    def visit(**options: Any) -> tuple[Page, Seen]:
-        context = browser.new_context(**options)
-        context.set_default_timeout(WAIT_MS_MAX)
-        page, seen = context.new_page(), Seen()
-        contexts.append(context)
-        all_seen.append(seen)
-        seen.watch(page)
-        page.goto(f"http://127.0.0.1:{daemon.port}/")
+    def visit(**screen: Any) -> Page:
+        page = tabs.open(daemon.port, "", **screen)
         page.wait_for_selector("#equity-chart[data-drawn]")
         expect(page.locator("#link")).to_have_text("connected")
-        return page, seen
+        return page
 
     yield visit
-    for context in contexts:
-        context.close()
-    for seen in all_seen:
-        seen.check()
+    tabs.seen.check()
     daemon.answer("/resume", "POST")
 
 
 def test_a_decision_arrives_and_opens_to_its_why(opened: Open, daemon: Process) -> None:
-    page, _ = opened()
+    page = opened()
     made = daemon.answer("/decide/v3", "POST")
     page.wait_for_selector(f"#decision [data-id='{made['decision_id']}']")
     ticker = made["decisions"][0]["ticker"]
@@ -96,7 +84,7 @@ def test_a_decision_arrives_and_opens_to_its_why(opened: Open, daemon: Process) 
 
 
 def test_the_header_says_that_nobody_watches_what_is_held(opened: Open, daemon: Process) -> None:
-    page, _ = opened()
+    page = opened()
     made = daemon.answer("/decide/v3", "POST")
     sent = daemon.answer("/execute", "POST", json={"decision_id": made["decision_id"], "dry_run": False})
     assert sent["orders"]
@@ -110,7 +98,7 @@ def test_the_header_says_that_nobody_watches_what_is_held(opened: Open, daemon: 
 
 def test_the_letter_is_written_and_shown(opened: Open, daemon: Process) -> None:
     daemon.answer("/decide/v3", "POST")
-    page, _ = opened()
+    page = opened()
     daemon.answer("/letter", "POST")
     page.get_by_role("link", name="Letter").click()
     letter = daemon.answer("/letter")
@@ -122,7 +110,7 @@ def test_the_letter_is_written_and_shown(opened: Open, daemon: Process) -> None:
 
 
 def test_halt_and_resume_ask_first(opened: Open, daemon: Process) -> None:
-    page, _ = opened()
+    page = opened()
     page.get_by_role("button", name="Halt", exact=True).click()
     page.get_by_role("button", name="Cancel").click()
     assert daemon.answer("/health")["trading_state"] == "active", "a cancelled halt halts nothing"
@@ -137,7 +125,7 @@ def test_halt_and_resume_ask_first(opened: Open, daemon: Process) -> None:
 
 
 def test_the_log_filters_by_topic(opened: Open, daemon: Process) -> None:
-    page, _ = opened()
+    page = opened()
     page.get_by_role("link", name="Log", exact=True).click()
     daemon.answer("/decide/v3", "POST")
     page.wait_for_selector("#log li:has-text('portfolio.update')")
@@ -156,7 +144,7 @@ def test_the_log_filters_by_topic(opened: Open, daemon: Process) -> None:
 
 
 def test_every_control_is_reached_by_keyboard(opened: Open) -> None:
-    page, _ = opened()
+    page = opened()
     page.get_by_role("link", name="Log", exact=True).press("Enter")
     reached = set()
     for _ in range(30):
@@ -165,10 +153,10 @@ def test_every_control_is_reached_by_keyboard(opened: Open) -> None:
     assert {"skip", "halt", "flatten", "topics", "log"} <= reached
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_has_enough_contrast(opened: Open, daemon: Process, scheme: str) -> None:
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_text_has_enough_contrast(opened: Open, daemon: Process, scheme: Scheme) -> None:
     daemon.answer("/decide/v3", "POST")
-    page, _ = opened(color_scheme=scheme)
+    page = opened(color_scheme=scheme)
     page.wait_for_selector("#decision [data-id]")
     page.wait_for_selector("#sectors td .heat")
     found = page.evaluate(CONTRAST)
@@ -178,7 +166,7 @@ def test_text_has_enough_contrast(opened: Open, daemon: Process, scheme: str) ->
 
 def test_jobs_and_drift_are_shown_as_the_status_has_them(opened: Open, daemon: Process) -> None:
     daemon.answer("/decide/v3", "POST")
-    page, _ = opened()
+    page = opened()
     status = daemon.answer("/status")
     assert len(status["scheduler"]["jobs"]) >= 4
     for job in status["scheduler"]["jobs"]:
@@ -191,7 +179,7 @@ def test_jobs_and_drift_are_shown_as_the_status_has_them(opened: Open, daemon: P
 
 
 def test_the_chart_follows_the_colour_scheme(opened: Open) -> None:
-    page, _ = opened(color_scheme="light")
+    page = opened(color_scheme="light")
     asked = {scheme: text_colour(page, scheme) for scheme in SCHEMES}
     assert asked["dark"] != asked["light"]
     for scheme in (*SCHEMES, SCHEMES[0]):
@@ -208,7 +196,7 @@ def text_colour(page: Page, scheme: Scheme) -> str:
 
 def test_a_phone_needs_no_sideways_scroll(opened: Open, daemon: Process) -> None:
     daemon.answer("/decide/v3", "POST")
-    page, _ = opened(**PHONE)
+    page = opened(**PHONE)
     page.wait_for_selector("#decision [data-id]")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.evaluate(CUT_OFF) == [], "every column of every table is on the page"
@@ -218,7 +206,7 @@ def test_a_phone_needs_no_sideways_scroll(opened: Open, daemon: Process) -> None
 
 
 def test_the_log_stays_bounded(opened: Open, daemon: Process) -> None:
-    page, _ = opened()
+    page = opened()
     page.get_by_role("link", name="Log", exact=True).click()
     for _ in range(8):
         daemon.answer("/decide/v3", "POST")
@@ -257,8 +245,7 @@ def test_no_foreign_page_frames_ours(browser: Browser, daemon: Process) -> None:
     hostile = Answer(body=frames, headers={"content-type": "text/html"})
     page = browser.new_page()
     with local_server(lambda _: hostile) as port:
-        page.goto(f"http://127.0.0.1:{port}/")
-        page.wait_for_timeout(1_000)
+        page.goto(f"http://127.0.0.1:{port}/")  # until its frames are loaded too, or refused
         assert len(page.frames) == 3
         for frame in page.frames[1:]:
             assert frame.locator("#halt, #swagger-ui").count() == 0

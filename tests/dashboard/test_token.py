@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.dashboard.desk_server import served_desk
-from tests.dashboard.page_laws import Seen
+from tests.dashboard.desk_server import Served, served_desk
+from tests.dashboard.tabs import WAIT_MS_MAX, Tabs
 from tests.servers.daemon import Process, own_settings
 
-WAIT_MS_MAX = 90_000
 TOKEN = "the-secret-word"
 ROUTE = "built-in paper broker"
 
@@ -41,12 +40,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, settings: Path) -> Iterato
         process.http.close()
 
 
-def unlocked(browser: Browser, port: int) -> Page:
+def unlocked(tabs: Tabs, port: int) -> Page:
     """Open the page and type the token."""
-    context = browser.new_context()
-    context.set_default_timeout(WAIT_MS_MAX)
-    page = context.new_page()
-    page.goto(f"http://127.0.0.1:{port}/")
+    page = tabs.open(port, "")
     page.get_by_label("TRADING_API_TOKEN").fill(TOKEN)
     page.keyboard.press("Enter")
     expect(page.locator("#link")).to_have_text("connected")
@@ -54,14 +50,20 @@ def unlocked(browser: Browser, port: int) -> Page:
 
 
 @pytest.fixture
-def page(browser: Browser, guarded: Process) -> Iterator[Page]:
+def page(tabs: Tabs, guarded: Process) -> Iterator[Page]:
     """The page after the token was typed; in the end nothing it did may have been wrong."""
-    page, seen = unlocked(browser, guarded.port), Seen()
-    seen.watch(page)
+    page = unlocked(tabs, guarded.port)
+    tabs.seen.clear()  # without the token it was refused
     yield page
-    page.context.close()
-    seen.faults = [fault for fault in seen.faults if "409" not in fault]  # the browser notes a refusal too
-    seen.check()
+    tabs.seen.faults = [fault for fault in tabs.seen.faults if "409" not in fault]  # a refusal is noted too
+    tabs.seen.check()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A desk whose clock stands in market hours: what is sold does not depend on today's."""
+    with served_desk(tmp_path_factory.mktemp("state"), {"TRADING_API_TOKEN": TOKEN}) as served:
+        yield served
 
 
 def told(page: Page) -> Locator:
@@ -105,34 +107,29 @@ def test_halt_and_resume(page: Page, guarded: Process) -> None:
     assert guarded.answer("/health")["trading_state"] == "active"
 
 
-def test_one_is_sold_and_then_everything(browser: Browser, tmp_path: Path) -> None:
-    """On a desk whose clock stands in market hours: what is sold does not depend on today's."""
-    with served_desk(tmp_path, {"TRADING_API_TOKEN": TOKEN}) as served:
-        page = unlocked(browser, served.port)
-        ticker, other = sorted(served.desk.engine.portfolio.positions)[:2]
-        act(page, f"Sell {ticker}", f"Sell {ticker}", "at the market's price", f"goes to {ROUTE}")
-        expect(told(page)).to_contain_text(f"{ticker}: submitted")
-        expect(told(page)).to_contain_text(f"It went to {ROUTE}")
-        act(page, "Flatten", "Sell everything", f"The orders go to {ROUTE}", "Entries stay off until you resume")
-        expect(told(page)).to_contain_text("Selling; left: ")
-        expect(told(page)).to_contain_text(other)
-        expect(page.get_by_role("status", name="Condition")).to_contain_text("everything is being sold since")
-        sold = [order.symbol for order in served.desk.ledger.orders(500) if order.rule in ("sell", "flatten")]
-        assert sorted(sold) == sorted(served.desk.engine.portfolio.positions)
-        page.context.close()
+def test_what_is_drawn_anew_keeps_the_keyboards_place(tabs: Tabs, served: Served) -> None:
+    page = unlocked(tabs, served.port)
+    name = f"Sell {max(served.desk.engine.portfolio.positions)}"
+    button = page.get_by_role("button", name=name, exact=True).first
+    button.focus()
+    drawn = button.element_handle()
+    served.desk.hub.publish("portfolio.update", served.desk.clock.now(), {})
+    page.wait_for_function("one => !one.isConnected", arg=drawn)
+    expect(page.get_by_role("button", name=name, exact=True).first).to_be_focused()
 
 
-def test_what_is_drawn_anew_keeps_the_keyboards_place(browser: Browser, tmp_path: Path) -> None:
-    with served_desk(tmp_path, {"TRADING_API_TOKEN": TOKEN}) as served:
-        page = unlocked(browser, served.port)
-        name = f"Sell {max(served.desk.engine.portfolio.positions)}"
-        button = page.get_by_role("button", name=name, exact=True).first
-        button.focus()
-        drawn = button.element_handle()
-        served.desk.hub.publish("portfolio.update", served.desk.clock.now(), {})
-        page.wait_for_function("one => !one.isConnected", arg=drawn)
-        expect(page.get_by_role("button", name=name, exact=True).first).to_be_focused()
-        page.context.close()
+def test_one_is_sold_and_then_everything(tabs: Tabs, served: Served) -> None:
+    page = unlocked(tabs, served.port)
+    ticker, other = sorted(served.desk.engine.portfolio.positions)[:2]
+    act(page, f"Sell {ticker}", f"Sell {ticker}", "at the market's price", f"goes to {ROUTE}")
+    expect(told(page)).to_contain_text(f"{ticker}: submitted")
+    expect(told(page)).to_contain_text(f"It went to {ROUTE}")
+    act(page, "Flatten", "Sell everything", f"The orders go to {ROUTE}", "Entries stay off until you resume")
+    expect(told(page)).to_contain_text("Selling; left: ")
+    expect(told(page)).to_contain_text(other)
+    expect(page.get_by_role("status", name="Condition")).to_contain_text("everything is being sold since")
+    sold = [order.symbol for order in served.desk.ledger.orders(500) if order.rule in ("sell", "flatten")]
+    assert sorted(sold) == sorted(served.desk.engine.portfolio.positions)
 
 
 def test_every_job_is_run_by_its_button(page: Page, guarded: Process) -> None:

@@ -192,6 +192,77 @@ def test_a_deposit_is_no_profit_and_fees_and_interest_are_what_they_are(made: Ac
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_the_broker_corrects_is_booked_as_the_difference_once(made: AccountEngine, restarts: bool) -> None:
+    made.events.cash("CSD", Decimal(20_000))
+    made.events.dividend("AAPL", Decimal("0.25"))
+    made.events.cash("FEE", Decimal("-1.50"))
+    steps: list[tuple[str, str, str]] = [
+        ("CSD", "2000", "correct"), ("DIV", "27.50", "correct"), ("FEE", "0", "correct"),
+        ("DIV", "25", "correct"), ("FEE", "-1.75", "correct"), ("CSD", "2000", "canceled"),
+        ("DIV", "27.50", "canceled"),
+    ]  # fmt: skip
+    made.tick(minutes=5)
+    assert len(made.step().cash_movements) == 3
+    for kind, amount, status in steps:
+        made.events.correct(kind, Decimal(amount), status)
+        made.tick(minutes=5)
+        if restarts:
+            made.start_again()
+            assert recover(made.engine).differences == ()
+        else:
+            assert len(made.step().cash_movements) == 1
+        assert made.step().cash_movements == ()
+        assert made.engine.portfolio.cash == made.stand_in.book.cash
+        assert standing(made) == CLEAN
+    assert made.ledger.paid_in_total() == 0
+    assert abs(made.engine.portfolio.daily_return) < 1e-4  # what is left is a fee of 1.75 USD
+
+
+def test_a_persons_options_and_short_shares_hold_up_nothing(made: AccountEngine) -> None:
+    book, made.stand_in.conformance = made.stand_in.book, None  # its FILLs are of orders that it has
+    row = made.by_hand("XOM", 1, "buy")
+    made.tick(minutes=5)
+    made.step()
+    with book.lock:  # the stand-in trades no options: what is listed of them is written by hand
+        order = book.find(row["client_order_id"])
+        assert order is not None
+        spread = {**row, "id": "spread", "client_order_id": "spread", "order_class": "mleg", "qty": "1"}
+        spread |= {"symbol": None, "side": None, "status": "new", "limit_price": "1.05", "legs": []}
+    open_orders, positions = made.api.open_orders, made.api.positions
+    made.api.open_orders = lambda: [*open_orders(), spread]  # type: ignore[method-assign]  # one more is listed
+    short = {"symbol": "JNJ", "qty": "-7", "side": "short", "market_value": "-1000", "avg_entry_price": "150"}
+    made.api.positions = lambda: [*positions(), short]  # type: ignore[method-assign]  # the same
+    book.cash -= Decimal(250)
+    book.other_activity(
+        "FILL", order_id=order.order_id, symbol="AAPL240621C00200000", side="buy", qty="1", price="2.5",
+        cum_qty="1", leaves_qty="0", type="fill", order_status="filled", transaction_time=book.now.isoformat(),
+    )  # fmt: skip
+    made.tick(minutes=5)
+    report = made.step(leave("JPM"))
+    assert [approved.order.symbol for approved in report.plan.approved] == ["JPM"]
+    assert [moved.amount for moved in report.cash_movements] == [Decimal(-250)]
+    made.tick(minutes=5)
+    made.step()
+    assert made.held("JPM") == 0
+    assert made.engine.portfolio.cash == book.cash
+    assert standing(made) == CLEAN
+
+
+@pytest.mark.parametrize("field", ["date", "net_amount", "qty"])
+def test_an_activity_that_cannot_be_read_holds_up_no_other(made: AccountEngine, field: str) -> None:
+    made.events.dividend("AAPL", Decimal("0.25"))
+    made.stand_in.book.activities[-1].fields[field] = "nothing like it"
+    made.stand_in.conformance = None  # that is the point
+    made.stand_in.book.cash -= Decimal(25)
+    made.events.cash("INT", Decimal("1.50"))
+    made.tick(minutes=5)
+    (moved,) = made.step().cash_movements
+    assert moved.amount == Decimal("1.50")
+    assert any("an activity DIV that cannot be read" in text for text in made.published.alerts())
+    assert standing(made) == CLEAN
+
+
 def test_an_activity_that_nobody_knows_is_told_and_is_not_fatal(made: AccountEngine) -> None:
     with made.stand_in.book.lock:
         made.events.cash("MISC", Decimal("12.34"))

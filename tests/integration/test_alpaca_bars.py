@@ -15,6 +15,7 @@ from adapters.feeds.vendor_bars import VendorBars
 from config.trading import DataSettings
 from core.errors import DataError
 from tests.servers.alpaca_data import AlpacaData, alpaca_data_server, bar, quote_json, trade_json
+from tests.servers.local_http import Answer, Asked, local_server
 
 CALENDAR = NyseCalendar()
 START, END = date(2024, 1, 2), date(2024, 2, 15)
@@ -84,6 +85,49 @@ def test_bars_without_a_field_are_refused_by_name(alpaca: AlpacaData) -> None:
         del row["v"]
     with pytest.raises(DataError, match="SPY have no v"):
         client(alpaca).bars(("SPY",), START, END)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"c": "x"}, {"c": [1]}, {"t": None}, {"t": "x"}, {"t": 3}],
+)  # fmt: skip
+def test_bars_that_cannot_be_read_are_a_data_error_by_name(changed: dict[str, object]) -> None:
+    body = {"bars": {"AAPL": [bar(DAYS[0], 1.0) | changed]}, "next_page_token": None}
+    with local_server(lambda _: Answer(body=body)) as port:
+        vendor = connect("key", "secret", timeout_seconds=2.0, url_override=f"http://127.0.0.1:{port}")
+        with pytest.raises(DataError, match="bars of AAPL cannot be read"):
+            AlpacaBars(vendor, CALENDAR).rows(("AAPL",), START, END)
+
+
+def test_pages_without_end_are_a_data_error() -> None:
+    asked = []
+
+    def answer(request: Asked) -> Answer:
+        asked.append(request.query.get("page_token"))
+        return Answer(body={"bars": {"SPY": [bar(DAYS[0], 1.0)]}, "next_page_token": "again"})
+
+    with local_server(answer) as port:
+        vendor = connect("key", "secret", timeout_seconds=2.0, url_override=f"http://127.0.0.1:{port}")
+        with pytest.raises(DataError, match="the same page of a list is given again"):
+            AlpacaBars(vendor, CALENDAR).rows(("SPY",), START, END)
+    assert asked == [None, "again"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"latestTrade": {"p": "abc", "t": "2024-02-15T15:00:00Z"}}, {"latestTrade": {"p": 1}}, [1], 1,
+        {"latestTrade": {"p": 1, "t": "x"}}, {"latestTrade": [1]}, {"latestTrade": {"p": 1, "t": 12}},
+        {"latestTrade": {"p": 1, "t": "2024-02-15T15:00:00Z"}, "dailyBar": {"o": None, "t": "2024-02-15"}},
+        {"latestTrade": {"p": 1, "t": "2024-02-15T15:00:00Z"}, "latestQuote": [1]},
+    ],
+)  # fmt: skip
+def test_a_quote_that_cannot_be_read_costs_no_other_symbol_its_own(wrong: object) -> None:
+    right = {"latestTrade": trade_json(400.0, "2024-02-15T15:00:00Z")}
+    with local_server(lambda _: Answer(body={"AAPL": wrong, "SPY": right})) as port:
+        vendor = connect("key", "secret", timeout_seconds=2.0, url_override=f"http://127.0.0.1:{port}")
+        found = AlpacaBars(vendor, CALENDAR).quotes(("AAPL", "SPY"), datetime(2024, 2, 15, 15, tzinfo=UTC))
+    assert {name: quote.price for name, quote in found.items()} == {"SPY": 400.0}
 
 
 def test_quotes_are_the_last_trades_with_todays_opening(alpaca: AlpacaData) -> None:

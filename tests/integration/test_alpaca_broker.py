@@ -131,7 +131,7 @@ def trading_on(stand_in: StandIn, sleep: Callable[[float], None] = lambda _: Non
             since=stand_in.now - timedelta(days=1),
         )  # fmt: skip
         stops = RestingStops(api=api, tracker=desk, ledger=ledger, sleep=sleep)
-        activities = AccountActivities(lambda: None, WHOLE_ACCOUNT, stand_in.now)
+        activities = AccountActivities(lambda: None, WHOLE_ACCOUNT, stand_in.now, lambda _: ())
         broker = AlpacaBroker("Alpaca paper", api, desk, stops=stops, activities=activities, sleep=sleep)
         yield Trading(stand_in, broker, ledger, stops)
         client._session.close()
@@ -342,6 +342,55 @@ def test_a_strange_answer_is_a_fault_of_the_brokers(trading: Trading) -> None:
         del trading.stand_in.book.activities[0].fields["price"]
     with pytest.raises(BrokerError, match="cannot be read: "):
         trading.settle()
+
+
+ENDINGS: dict[str, tuple[OrderStatus | None, str]] = {
+    "canceled": (OrderStatus.CANCELLED, "cancelled at Alpaca"),
+    "replaced": (OrderStatus.CANCELLED, "cancelled at Alpaca"),
+    "expired": (OrderStatus.EXPIRED, "its session ended"),
+    "done_for_day": (OrderStatus.EXPIRED, "its session ended"),
+    "calculated": (OrderStatus.EXPIRED, "its session ended"),
+    "rejected": (OrderStatus.REJECTED, "rejected after it was accepted"),
+    **dict.fromkeys(
+        ("new", "accepted", "pending_new", "accepted_for_bidding", "stopped", "suspended", "held",
+         "pending_cancel", "pending_replace", "partially_filled"),
+        (None, ""),
+    ),
+}  # fmt: skip
+"""Each status that Alpaca's document names, but filled: how an order ends with it, and in which words."""
+
+
+@pytest.mark.parametrize("status", ENDINGS)
+@pytest.mark.parametrize("traded", [0, 4])
+def test_each_status_ends_an_order_with_a_reason_or_is_told_once_its_session_is_over(
+    status: str, traded: int, trading: Trading
+) -> None:
+    trading.stand_in.faults.plan = FaultPlan(partial=1.0) if traded else FaultPlan(unfilled=1.0)
+    trading.send("one", "10")
+    with trading.stand_in.book.lock:
+        (sent,) = trading.stand_in.book.orders.values()
+        for _ in range(9):
+            if sent.filled >= traded:
+                break
+            StandInDesk(trading.stand_in.book).tick(trading.stand_in.book.now + timedelta(minutes=1), {})
+    filled = sum((fill.quantity for fill in trading.settle()), Decimal(0))
+    assert 0 <= filled < 10
+    assert (filled > 0) is bool(traded)
+    with trading.stand_in.book.lock:
+        sent.status = status
+    trading.settle(minutes=1)
+    ends_as, words = ENDINGS[status]
+    if ends_as is not None:
+        assert trading.broker.open_orders() == ()
+        assert trading.broker.statuses(["one"]) == {"one": ends_as}
+        assert words in trading.broker.reason("one")
+        assert (f"{filled:f} shares traded before" in trading.broker.reason("one")) is bool(traded)
+        return
+    assert [order.quantity for order in trading.broker.open_orders()] == [10 - filled]
+    assert trading.broker.notes() == ()
+    trading.broker.settle(view(datetime(2024, 5, 6, 21, 30, tzinfo=UTC)))
+    (note,) = trading.broker.notes()
+    assert f"one is still {status} at Alpaca though its session is over" in note
 
 
 # --- the stream ------------------------------------------------------------------------------------------------

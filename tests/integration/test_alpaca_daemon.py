@@ -16,16 +16,12 @@ import pytest
 
 from adapters.calendar import NyseCalendar
 from adapters.simulated.market import SimulatedMarket
-from config.loader import load_trading
 from core.types import BarPanel
-from models.factors.store import FactorStore
-from models.ranker.training import train_ranker
-from models.ranker.versions import save
 from tests.cli.conftest import run
-from tests.default_universe import DEFAULT, SECTOR_ETF_OF, UNIVERSE
+from tests.default_universe import DEFAULT, UNIVERSE
 from tests.servers.alpaca_broker import AlpacaBroker, alpaca_broker_server
 from tests.servers.alpaca_broker_desk import Desk
-from tests.servers.daemon import Process, own_settings
+from tests.servers.daemon import MODELS, Process, own_settings
 
 HISTORY = timedelta(days=800)
 
@@ -35,16 +31,6 @@ def panel() -> BarPanel:
     """Give two years of a simulated market until today."""
     today = datetime.now(UTC).date()
     return SimulatedMarket(NyseCalendar(), DEFAULT).bars(UNIVERSE, today - HISTORY, today)
-
-
-@pytest.fixture(scope="module")
-def models(panel: BarPanel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with a small ranker, so that no start has to train one."""
-    folder = tmp_path_factory.mktemp("models")
-    quant = load_trading().quant.model_copy(update={"n_estimators": 20, "calibration_folds": 2})
-    artefact = train_ranker(panel, FactorStore(SECTOR_ETF_OF).history(panel), quant, len(panel.sessions) - 3)
-    save(artefact, folder, datetime.now(UTC))
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +71,10 @@ def settings(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def state(tmp_path: Path, models: Path) -> Path:
-    shutil.copytree(models, tmp_path / "state" / "models")
+def state(tmp_path: Path, trained_state: Path) -> Path:
+    """Give a state with a ranker of this market, so that no start has to train one."""
+    for name in MODELS:
+        shutil.copytree(trained_state / name, tmp_path / "state" / name)
     return tmp_path / "state"
 
 

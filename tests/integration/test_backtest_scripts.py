@@ -92,7 +92,8 @@ def test_a_stored_ranker_that_was_trained_later_is_never_used(folder: Path, tmp_
     ("wrong", "said"),
     [
         (("--profile", "nonsense"), "There is no profile nonsense"),
-        (("--start", "2016-02-01", "--end", "2016-03-01"), "The earliest start is"),
+        (("--start", "2016-02-01", "--end", "2017-06-01"), "The earliest start is"),
+        (("--start", "2016-02-01", "--end", "2016-03-01"), "No start will do"),
         (("--feed", "parquet:/nowhere.parquet"), "there is no file"),
         (("--set", "trading.profile=diversified"), "--profile"),
         (("--set", "trading.broker.slipage_bps=1"), "the nearest known name is broker.slippage_bps"),

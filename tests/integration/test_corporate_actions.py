@@ -55,9 +55,16 @@ def run(tmp_path: Path, name: str, *, restarts: bool = False, **changes: object)
         return through_the_day(bought(market, folder), folder, restarts=restarts)
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> list[StepReport]:
+    """The same days without a corporate action."""
+    return run(tmp_path_factory.mktemp("without"), "plain")
+
+
 @pytest.mark.parametrize("restarts", [False, True])
-def test_a_split_of_a_held_position_changes_its_shares_and_nothing_else(tmp_path: Path, restarts: bool) -> None:
-    plain = run(tmp_path, "plain")
+def test_a_split_of_a_held_position_changes_its_shares_and_nothing_else(
+    tmp_path: Path, plain: list[StepReport], restarts: bool
+) -> None:
     split = run(tmp_path, "split", new=4, restarts=restarts)
     assert len(set(equities(plain))) >= 3, "the price moved"
     assert equities(split) == equities(plain)
@@ -81,9 +88,8 @@ def test_a_split_of_a_held_position_changes_its_shares_and_nothing_else(tmp_path
 
 
 @pytest.mark.parametrize(("new", "old"), [(2, 1), (3, 2), (21, 20), (1, 8), (1, 3), (1281, 1000)])
-def test_every_ratio_keeps_equity(tmp_path: Path, new: int, old: int) -> None:
+def test_every_ratio_keeps_equity(tmp_path: Path, plain: list[StepReport], new: int, old: int) -> None:
     split = run(tmp_path, "split", new=new, old=old)
-    plain = run(tmp_path, "plain")
     for one, other in zip(equities(split), equities(plain), strict=True):
         assert abs(one - other) <= Decimal("0.01"), (
             "a share is counted to its millionth, a price to its ten-thousandth"
@@ -112,9 +118,11 @@ def test_an_order_sent_before_the_split_fills_in_new_shares(tmp_path: Path) -> N
         desk.close()
 
 
-def test_a_dividend_is_paid_in_cash_on_the_ex_date_and_sets_off_no_stop(tmp_path: Path) -> None:
+def test_a_dividend_is_paid_in_cash_on_the_ex_date_and_sets_off_no_stop(
+    tmp_path: Path, plain: list[StepReport]
+) -> None:
     for name, dividend in (("ordinary", 13.0), ("special", 263.12264)):
-        paid, plain = run(tmp_path, name, dividend=dividend), run(tmp_path, f"plain-{name}")
+        paid = run(tmp_path, name, dividend=dividend)
         untouched(paid)
         (movement,) = [movement for report in paid for movement in report.cash_movements]
         assert movement.amount == round(Decimal("5.721406") * round(Decimal(repr(dividend)), 6), 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import socket
 import stat
 import sys
@@ -28,10 +29,10 @@ LIMITS = {"header_seconds_max": 5.0, "body_seconds_max": 1.0, "unfinished_connec
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def daemon(trained_state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     settings = own_settings(tmp_path_factory.mktemp("settings"))
     (settings / "trading.json").write_text(json.dumps(SMALL_MODELS | {"server": LIMITS}))
-    state = tmp_path_factory.mktemp("daemon") / "state"
+    state = shutil.copytree(trained_state, tmp_path_factory.mktemp("daemon") / "state")
     with Process(state, settings, TRADING_API_TOKEN=TOKEN) as process:
         process.http.headers.update([(b"Authorization", f"Bearer {TOKEN}".encode())])
         process.wait_idle()
@@ -217,6 +218,7 @@ def test_secrets_are_in_no_childs_environment(daemon: Process) -> None:
                 begun = (process / "cmdline").read_bytes() != own  # before that it is the fork that will start it
                 if parent == str(daemon.child.pid) and begun:
                     found.append((process / "environ").read_bytes())
+        time.sleep(0.1)
     assert any(b"STATE_DIR" in environment for environment in found)
     assert not any(b"TRADING_API_TOKEN" in environment for environment in found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -42,8 +43,10 @@ LOST = [Closed, AllClosed, Full, BrokenPipe, ReaderAsleep]
 
 
 @pytest.mark.parametrize("kind", LOST, ids=lambda kind: kind.__name__)
-def test_answers_steps_halts_and_the_exit_code_stay(tmp_path: Path, kind: type[Process]) -> None:
-    with kind(tmp_path / "state", own_settings(tmp_path)) as process:
+def test_answers_steps_halts_and_the_exit_code_stay(
+    tmp_path: Path, trained_state: Path, kind: type[Process]
+) -> None:
+    with kind(shutil.copytree(trained_state, tmp_path / "state"), own_settings(tmp_path)) as process:
         process.wait_ready()
         for number in range(150 if kind is ReaderAsleep else 2):  # a pipe holds 64 KiB, a line some 500 bytes
             assert process.answer("/risk/check", "POST")["decision_id"], number

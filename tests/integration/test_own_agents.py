@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ OWN = {"synthesizer.weights.risers": 0.5, "plugins.deadline_seconds": 0.5}
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def daemon(trained_state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     home = tmp_path_factory.mktemp("home")
     folder = home_with(home, **OWN)
     for name, text in (
@@ -35,7 +36,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         ("broken", "import no_such_package\n"),
     ):
         write(home / "user", name, text)
-    with Process(home / "state", folder) as process:
+    with Process(shutil.copytree(trained_state, home / "state"), folder) as process:
         process.wait_idle()
         yield process
 
@@ -77,6 +78,8 @@ def test_one_with_a_fit_is_fitted_in_a_child_and_then_heard_without_a_weight(dae
         daemon.answer("/decide/v3", "POST")
         return bool(agents_of(daemon)["learner"]["abstains"] == "")
 
+    daemon.answer("/decide/v3", "POST")
+    daemon.wait(lambda: bool(daemon.events("agent.fitted")))  # each decision costs a step
     daemon.wait(heard)
     decided = daemon.answer("/decide/v3", "POST")
     votes = [vote for one in decided["decisions"] for vote in one["votes"] if vote["agent"] == "learner"]

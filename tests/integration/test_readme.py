@@ -21,9 +21,9 @@ ADDRESS = "localhost:8787"
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+def daemon(trained_state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     folder = own_settings(tmp_path_factory.mktemp("config"))
-    with Process(tmp_path_factory.mktemp("readme") / "state", folder) as process:
+    with Process(shutil.copytree(trained_state, tmp_path_factory.mktemp("readme") / "state"), folder) as process:
         process.wait_idle()
         yield process
 

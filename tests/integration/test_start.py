@@ -36,20 +36,9 @@ def daemon(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield process
 
 
-@pytest.fixture(scope="module")
-def stopped(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The state of a daemon that trained, decided and was stopped; tests damage copies of it."""
-    state = tmp_path_factory.mktemp("stopped") / "state"
-    with Process(state, settings) as process:
-        process.wait_idle()
-        process.answer("/decide", "POST")
-        assert process.end()[0] == 0
-    return state
-
-
 @pytest.fixture
-def copy(stopped: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(stopped, tmp_path / "state")
+def copy(trained_state: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(trained_state, tmp_path / "state")
 
 
 def state_of(process: Process) -> Path:
@@ -102,8 +91,8 @@ def test_with_its_jobs_it_says_when_they_run_next_and_stops_in_order(copy: Path,
     assert "Traceback" not in process.log
 
 
-def test_a_decision_asked_for_right_after_the_start_waits_for_it(tmp_path: Path) -> None:
-    with Process(tmp_path / "state") as process:
+def test_a_decision_asked_for_right_after_the_start_waits_for_it(copy: Path) -> None:
+    with Process(copy) as process:
         process.wait_alive()
         assert process.status_code("/ready") == 503, "it still starts"
         decided = process.http.post("/decide/v3")
@@ -154,15 +143,15 @@ def test_sigint_while_it_trains_ends_in_order(copy: Path, settings: Path) -> Non
 # --- refusing to start -----------------------------------------------------------------------------------------
 
 
-def test_a_taken_port_is_a_clear_refusal(daemon: Process, tmp_path: Path) -> None:
-    with Process(tmp_path / "state", TRADING_PORT=str(daemon.port)) as second:
+def test_a_taken_port_is_a_clear_refusal(daemon: Process, settings: Path, tmp_path: Path) -> None:
+    with Process(tmp_path / "state", settings, TRADING_PORT=str(daemon.port)) as second:
         assert second.ended() == 2
     assert f"127.0.0.1:{daemon.port} cannot be listened on" in second.log
     assert "TRADING_PORT" in second.log
 
 
-def test_a_second_engine_on_the_same_state_is_refused(daemon: Process) -> None:
-    with Process(state_of(daemon)) as second:
+def test_a_second_engine_on_the_same_state_is_refused(daemon: Process, settings: Path) -> None:
+    with Process(state_of(daemon), settings) as second:
         assert second.ended() == 2
     assert "Another engine runs on" in second.log
     assert daemon.status_code("/health") == 200
@@ -176,8 +165,10 @@ def test_a_second_engine_on_the_same_state_is_refused(daemon: Process) -> None:
         ({"TRADING_PORT": "²"}, "TRADING_PORT=² is not a port"),
     ],
 )
-def test_variables_that_cannot_be_used_are_refused(variables: dict[str, str], told: str, tmp_path: Path) -> None:
-    with Process(tmp_path / "state", None, **variables) as process:
+def test_variables_that_cannot_be_used_are_refused(
+    variables: dict[str, str], told: str, settings: Path, tmp_path: Path
+) -> None:
+    with Process(tmp_path / "state", settings, **variables) as process:
         assert process.ended() == 2
     assert told in process.log
     assert "Traceback" not in process.log

@@ -274,15 +274,10 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return own_settings(tmp_path_factory.mktemp("config"))
 
 
-@pytest.fixture(scope="module")
-def stopped(settings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def state(trained_state: Path, tmp_path: Path) -> Path:
     """The state of a daemon that decided and was stopped."""
-    state = tmp_path_factory.mktemp("stopped") / "state"
-    with Process(state, settings) as process:
-        process.wait_idle()
-        process.answer("/decide", "POST")
-        assert process.end()[0] == 0
-    return state
+    return shutil.copytree(trained_state, tmp_path / "state")
 
 
 @contextmanager
@@ -294,10 +289,7 @@ def started(state: Path, settings: Path) -> Iterator[Process]:
         assert "Traceback" not in process.log
 
 
-def test_paper_cash_of_nan_fails_the_start_with_file_and_hint(
-    stopped: Path, settings: Path, tmp_path: Path
-) -> None:
-    state = shutil.copytree(stopped, tmp_path / "state")
+def test_paper_cash_of_nan_fails_the_start_with_file_and_hint(state: Path, settings: Path) -> None:
     account('{"cash":"NaN"}')(state / PAPER)
     with started(state, settings) as process:
         process.wait(lambda: "The start failed" in process.http.get("/ready").text)
@@ -306,10 +298,7 @@ def test_paper_cash_of_nan_fails_the_start_with_file_and_hint(
         assert "put a backup in its place" in told
 
 
-def test_rows_that_a_trigger_drops_are_no_decision_and_nothing_is_sent(
-    stopped: Path, settings: Path, tmp_path: Path
-) -> None:
-    state = shutil.copytree(stopped, tmp_path / "state")
+def test_rows_that_a_trigger_drops_are_no_decision_and_nothing_is_sent(state: Path, settings: Path) -> None:
     with started(state, settings) as process:
         process.wait_ready()
         sql(DROP_STEPS)(state / LEDGER)
@@ -320,10 +309,45 @@ def test_rows_that_a_trigger_drops_are_no_decision_and_nothing_is_sent(
         assert health["trading_state"] == "halted"
 
 
-def test_what_is_no_state_beside_a_sound_ledger_is_named_and_the_daemon_goes_on(
-    stopped: Path, settings: Path, tmp_path: Path
+def backup_in_its_place(path: Path) -> None:
+    copy = path.with_suffix(".copy")
+    shutil.copy(path, copy)
+    copy.replace(path)
+
+
+WHILE_IT_RUNS: Mapping[str, tuple[str, Harm, str]] = {
+    "the ledger is deleted": (LEDGER, Path.unlink, "was replaced or taken away"),
+    "a backup of the ledger is put in its place": (
+        LEDGER, backup_in_its_place, "was replaced",
+    ),
+    "a backup of the paper account is put in its place": (
+        PAPER, backup_in_its_place, "was replaced",
+    ),
+    "a person edits the paper account": (
+        PAPER, account('{"cash":"1000000"}'), "was changed by another program",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WHILE_IT_RUNS)
+def test_a_state_file_that_changes_under_the_engine_halts_it_and_is_named(
+    stopped: Path, settings: Path, tmp_path: Path, name: str
 ) -> None:
     state = shutil.copytree(stopped, tmp_path / "state")
+    file, harm, told = WHILE_IT_RUNS[name]
+    with started(state, settings) as process:
+        process.wait_ready()
+        assert process.answer("/health")["trading_state"] == "active"
+        harm(state / file)
+        decided = process.http.post("/decide/v3", json={"execute": True})
+        assert decided.status_code == 503, decided.text
+        assert told in decided.text
+        assert process.answer("/health")["trading_state"] == "halted"
+
+
+def test_what_is_no_state_beside_a_sound_ledger_is_named_and_the_daemon_goes_on(
+    state: Path, settings: Path
+) -> None:
     replaced_by(os.mkfifo)(state / MEMORY)
     os.mkfifo(state / "jobs.json")
     (state / "cache").mkdir(exist_ok=True)

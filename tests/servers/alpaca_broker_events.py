@@ -25,6 +25,13 @@ class AccountEvents:
         self.book.cash += amount
         self.book.other_activity(kind, net_amount=text(amount), **more)
 
+    def correct(self, kind: str, amount: Decimal, status: str = "correct") -> None:
+        """List the newest activity of a kind anew, as it should have been; canceled, it comes to nothing."""
+        row = next(row for row in reversed(self.book.activities) if row.kind == kind)
+        before = ZERO if row.fields["status"] == "canceled" else Decimal(row.fields["net_amount"])
+        self.book.cash += (ZERO if status == "canceled" else amount) - before
+        row.fields |= {"net_amount": text(amount), "status": status}
+
     def dividend(self, symbol: str, each: Decimal, kind: str = "DIV") -> Decimal:
         """Pay so much on each share held; negative for a tax on it."""
         held = self._held(symbol)

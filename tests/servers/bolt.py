@@ -11,6 +11,9 @@ from pathlib import Path
 
 USER, PASSWORD, DATABASE = "root", "playwithdata", "neo4j"
 READY = "the server is ready"
+QUICK_TO_START = (
+    "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # it lives for seconds: nothing earns a full compilation
+)
 CHILD = """
 import pathlib, sys, threading
 import arcadedb_embedded
@@ -56,7 +59,7 @@ class GraphServer:
         arguments = (str(self._folder / "data"), str(self.port), str(self._http), PASSWORD, DATABASE, READY)
         self._child = subprocess.Popen(
             [sys.executable, "-c", CHILD, *arguments], stdout=subprocess.PIPE, stderr=log, text=True,
-            cwd=self._folder, env={**os.environ, "OMP_NUM_THREADS": "1"},
+            cwd=self._folder, env={**os.environ, "OMP_NUM_THREADS": "1", "ARCADEDB_JVM_ARGS": QUICK_TO_START},
         )  # fmt: skip
         log.close()
         assert self._child.stdout is not None

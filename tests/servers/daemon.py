@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -17,20 +18,29 @@ from typing import Any
 import httpx
 
 from config.loader import FOLDER
+from tests.servers.forked import POSSIBLE, ForkedDaemon
 
 ROOT = Path(__file__).parents[2]
 SECONDS_MAX = 90.0
-SMALL_MODELS = {
+SMALL_MODELS: dict[str, dict[str, Any]] = {
     "quant": {"n_estimators": 20, "calibration_folds": 2},
     "regime": {"restarts": 1},
-    "rl": {"timesteps": 1_000},
+    "rl": {"timesteps": 1_000, "seeds": 1, "tickers_max": 3},
+    "ensemble": {"models": ["a2c"]},
 }
 WITH_SETTINGS = """
-import sys
+import gc, sys
 from pathlib import Path
+gc.disable()  # a second of imports, of which nothing is garbage
 import server
+gc.enable()
 server.leave(server.main(Path(sys.argv[1])))
 """
+STATE = "state"
+MODELS = ("models", "cache")
+"""Of a state, the folders of what was trained; the ledger and the books are beside them."""
+HTTP_ONLY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""A client's `verify` where no address is https: httpx reads all certificates anew for each client otherwise."""
 OURS = ("ALPACA_", "TRADING_", "NEO4J_", "LIVE_", "ENABLE_CRON", "DATA_PROVIDER", "STATE_DIR")
 
 
@@ -49,13 +59,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+Child = subprocess.Popen[bytes] | ForkedDaemon
+
+
 class Process:
     """The daemon as a child process.
 
     Parameters
     ----------
     settings : Path or None
-        A configuration folder of the test's own; None runs `python server.py` as it is.
+        A configuration folder of the test's own, for a forked daemon; None runs `python server.py` as it is.
 
     Attributes
     ----------
@@ -71,17 +84,24 @@ class Process:
     def __init__(self, state: Path, settings: Path | None = None, **variables: str) -> None:
         asked = variables.get("TRADING_PORT", "")
         self.port = int(asked) if asked.isascii() and asked.isdigit() else free_port()
-        command = ["server.py"] if settings is None else ["-c", WITH_SETTINGS, str(settings)]
         kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         ours = {"STATE_DIR": str(state), "TRADING_PORT": str(self.port), "DATA_PROVIDER": "simulated"}
         self.state = state
         self._log_path = state.parent / f"{state.name}-{self.port}-{time.monotonic_ns()}.log"
+        environment = {**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **ours, **variables}
+        self.child = self._started(settings, environment)
+        address = f"http://127.0.0.1:{self.port}"
+        self.http = httpx.Client(base_url=address, timeout=SECONDS_MAX, verify=HTTP_ONLY)
+
+    def _started(self, settings: Path | None, environment: Mapping[str, str]) -> Child:
+        if settings is not None and POSSIBLE and self.stdin is None and not self.redirection:
+            return ForkedDaemon(settings, self._log_path, environment)
+        command = ["server.py"] if settings is None else ["-c", WITH_SETTINGS, str(settings)]
         with self._log_path.open("wb") as log:
-            self.child = subprocess.Popen(
+            return subprocess.Popen(
                 self._redirected([sys.executable, *command]), cwd=ROOT, stdin=self.stdin, stdout=log, stderr=log,
-                env={**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **ours, **variables},
+                env=environment,
             )  # fmt: skip
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=SECONDS_MAX)
 
     def _redirected(self, command: list[str]) -> list[str]:
         return ["sh", "-c", f'exec "$@" {self.redirection}', "sh", *command] if self.redirection else command
@@ -144,3 +164,13 @@ class Process:
         if self.child.poll() is None:
             self.child.kill()
             self.child.wait()
+
+
+def trained(folder: Path) -> None:
+    """Let a daemon train, decide and stop; its state is in `STATE` of the folder."""
+    settings = folder / "settings"
+    settings.mkdir()
+    with Process(folder / STATE, own_settings(settings)) as process:
+        process.wait_idle()
+        process.answer("/decide", "POST")
+        assert process.end()[0] == 0, process.log

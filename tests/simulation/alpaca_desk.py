@@ -171,7 +171,7 @@ def _opened(stand_in: StandIn, folder: Path, at: datetime) -> tuple[Desk, Engine
         keeper=stops, brackets_of=brackets_by(RiskSettings), events=desk.engine.parts.events, clock=desk.clock
     )
     began = ledger.first_step_at() or at
-    activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, began)
+    activities = AccountActivities(ledger.portfolio, WHOLE_ACCOUNT, began, ledger.cash_booked)
     check = AccountCheck(
         AlpacaAccount(api=api, tracker=orders, activities=activities), ledger,
         tolerance_pct=0.0005, person_pays_in=True, since=began,

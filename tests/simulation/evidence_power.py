@@ -30,6 +30,14 @@ def shown_ever(excess: NDArray[np.float64]) -> float:
     return round(float((evidence_paths(excess).max(axis=0) >= SHOWN_MIN).mean()), 4)
 
 
+def in_runs(autocorrelation: float, books: int = BOOKS) -> NDArray[np.float64]:
+    """Return excess returns (T, books) whose mean is 0 in the long run and that follow one another day by day."""
+    out = np.random.default_rng(7).standard_t(5, (5 * YEAR, books))
+    for row in range(1, len(out)):
+        out[row] += autocorrelation * out[row - 1]
+    return 0.005 * out
+
+
 def random_books(folder: Path) -> NDArray[np.float64]:
     """Return the excess over equal weight (T, books) of monthly random books of members of the day, 2020-24."""
     import pandas as pd
@@ -58,6 +66,8 @@ def main(folder: Path | None) -> None:
     """Print the figures as JSON."""
     found: dict[str, object] = {f"power at Sharpe {sharpe}": power(sharpe) for sharpe in (1.0, 1.5, 2.0, 3.0)}
     found["2,000 books without skill, ever shown"] = shown_ever(clustered(5 * YEAR, 2_000, seed=31))
+    for echo in (0.1, 0.2):
+        found[f"1,000 books without skill, autocorrelation {echo} a day, ever shown"] = shown_ever(in_runs(echo))
     if folder is not None:
         books = random_books(folder)
         found["1,000 random books of dated members, ever shown"] = shown_ever(books)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import cache
 from pathlib import Path
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 STOCKS = TradingSettings().stocks
 OURS = ("market", "momentum", "regime", "rsi")
 EXAMPLES = ("momentum_12_1", "ridge_returns")
-ROWS = range(300, 340)
+ROWS, SHORT_ROWS = range(300, 340), range(90, 120)
 LEAKS = {
     "tomorrow_close": ("future", "", "base = bars.close.base; x = base[min(n, len(base) - 1)] / bars.close[-1]"),
     "tomorrow_volume": ("future", "", "base = bars.volume.base; x = base[min(n, len(base) - 1)] / 1e9"),
@@ -139,10 +140,15 @@ SEARCH = (
 
 
 @cache
-def panel() -> BarPanel:
+def panel(sessions: int = 430) -> BarPanel:
     universe = TradingSettings().universe
     symbols = tuple(dict.fromkeys((*STOCKS, *(s.etf for s in universe.sectors.values()), "SPY")))
-    return make_panel(3, sessions=430, symbols=symbols, missing={STOCKS[5]: [(0, 150)]})
+    return make_panel(3, sessions=sessions, symbols=symbols, missing={STOCKS[5]: [(0, sessions // 3)]})
+
+
+def short_panel() -> BarPanel:
+    """Bars for an agent that looks back over no more than a few."""
+    return panel(160)
 
 
 def leaking(top: str, statement: str, name: str, file: Path) -> str:
@@ -155,14 +161,20 @@ def leaking(top: str, statement: str, name: str, file: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def examined(home: Path, name: str, executor: Executor | None = None) -> Examination:
+def examined(
+    home: Path,
+    name: str,
+    executor: Executor | None = None,
+    bars: Callable[[], BarPanel] = panel,
+    rows: Sequence[int] = ROWS,
+) -> Examination:
     folder = home / "config"
     if not folder.exists():
         folder.mkdir(parents=True)
         own_settings(folder)
     plugin = find_agent(name, BacktestSpec(folder=folder))
     trading = TradingSettings(regime=RegimeSettings(restarts=1, refit_sessions=63))
-    return examine(plugin, trading, panel(), ROWS, executor or HereAtOnce(), 60.0)
+    return examine(plugin, trading, bars(), rows, executor or HereAtOnce(), 60.0)
 
 
 @pytest.mark.parametrize("name", LEAKS)
@@ -171,7 +183,7 @@ def test_a_planted_leak_is_caught_and_named(name: str, tmp_path: Path) -> None:
     file = tmp_path / "data.txt"
     file.write_text("0.5")
     write(tmp_path / "user", name, leaking(top, statement, name, file))
-    found = examined(tmp_path, name).findings
+    found = examined(tmp_path, name, bars=short_panel, rows=SHORT_ROWS).findings
     assert kind in {finding.kind for finding in found}, found
     if kind == "file":
         assert str(file) in found[0].text
@@ -208,7 +220,8 @@ def test_in_processes_of_their_own_the_template_is_not_accused_and_a_leak_is_cau
     write(tmp_path / "user", "leaks", leaking("import gc\n", SEARCH, "leaks", tmp_path))
     with new_processes(2) as executor:
         spoken_without_a_leak(examined(tmp_path, "mine", executor))
-        assert {finding.kind for finding in examined(tmp_path, "leaks", executor).findings} == {"future"}
+        found = examined(tmp_path, "leaks", executor, short_panel, SHORT_ROWS).findings
+        assert {finding.kind for finding in found} == {"future"}
 
 
 def test_an_agent_over_http_has_no_past_to_be_checked_on(tmp_path: Path) -> None:

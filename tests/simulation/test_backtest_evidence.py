@@ -20,7 +20,7 @@ from backtest.tables import render
 from core.types import BarPanel
 from tests.simulation.backtests import folds, panel, spec
 
-END = date(2023, 11, 10)
+END = date(2023, 10, 27)
 SEEDED: dict[str, Any] = {"trading.evidence.seed_pct": 0.1}
 
 
@@ -66,7 +66,7 @@ def poisoned(row: int) -> BarPanel:
 
 def test_another_future_changes_no_decision_before_it() -> None:
     sessions = panel().sessions.astype("datetime64[D]")
-    cut = int(np.searchsorted(sessions, np.datetime64("2023-10-27")))
+    cut = int(np.searchsorted(sessions, np.datetime64("2023-10-20")))
     known, other = seeded(), run("evidence", SEEDED, poisoned(cut))
     before = known.sessions < sessions[cut]
     assert before.sum() > 20

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from core.letter import Letter
+from daemon.letter_store import LetterStore
 from tests.servers.daemon import SMALL_MODELS, own_settings
 from tests.simulation.desk import models
 from tests.simulation.driven import driven, in_new_york
@@ -93,6 +94,7 @@ def test_the_job_wrote_it_after_the_close() -> None:
     assert letter.written_at.startswith("2021-11-26T21:20")
     assert (lived().state / "letters" / f"{NEXT_DAY}.html").read_text("utf-8") == lived().page
     assert (lived().state / "letters" / f"{DAY}.json").exists()
+    assert LetterStore(lived().state / "letters").read(NEXT_DAY.isoformat()) == letter
 
 
 def test_its_short_text_is_kept_for_the_receivers_once() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 from argparse import Namespace
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
@@ -93,13 +95,23 @@ def test_training_on_what_is_to_come_is_caught(monkeypatch: pytest.MonkeyPatch) 
 # --- sweeps ----------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Executor]:
+    """A pool of two, which import once what they need."""
+    with executor_of(2) as pool:
+        assert pool is not None
+        yield pool
+
+
 def grid(folder: Path, content: object) -> Path:
     path = folder / "grid.json"
     path.write_text(json.dumps(content))
     return path
 
 
-def test_a_sweep_runs_every_combination_and_trains_once_for_each_set_of_ranker_settings(tmp_path: Path) -> None:
+def test_a_sweep_runs_every_combination_and_trains_once_for_each_set_of_ranker_settings(
+    tmp_path: Path, processes: Executor
+) -> None:
     content = {"trading.quant.max_depth": [2, 3], "trading.broker.slippage_bps": [2.0, 50.0]}
     changes = read_grid(grid(tmp_path, content))
     assert [tuple(change.values()) for change in changes] == [(2, 2.0), (2, 50.0), (3, 2.0), (3, 50.0)]
@@ -113,8 +125,7 @@ def test_a_sweep_runs_every_combination_and_trains_once_for_each_set_of_ranker_s
     assert table.shape == (4, len(made.sessions))
     assert len(np.unique(table, axis=0)) == 4
     assert made.cells[1].total_return < made.cells[0].total_return
-    with executor_of(2) as pool:
-        again = run_sweep("pipeline", spec(), market(), "simulated", changes[:2], pool, silent)
+    again = run_sweep("pipeline", spec(), market(), "simulated", changes[:2], processes, silent)
     assert msgspec.json.encode(plain(again.cells)) == msgspec.json.encode(plain(made.cells[:2]))
 
 
@@ -143,11 +154,12 @@ def test_an_unknown_setting_is_named_with_its_nearest() -> None:
             run_sweep(strategy, spec(), market(), "simulated", [{"risks.x": 1}], None, silent)
 
 
-def test_a_sweep_of_the_ranker_alone_varies_its_limits_and_costs_and_leaves_the_rest_its_own() -> None:
+def test_a_sweep_of_the_ranker_alone_varies_its_limits_and_costs_and_leaves_the_rest_its_own(
+    processes: Executor,
+) -> None:
     names = ("risk.portfolio_limits.max_exposure_pct", "risk.circuit_breakers.max_drawdown_pct")
     cells: list[dict[str, float]] = [{}, {names[0]: 0.4}, {"trading.broker.slippage_bps": 50.0}, {names[1]: -1.0}]
-    with executor_of(2) as pool:
-        made = run_sweep("quant_v8", spec(), market(), "simulated", cells, pool, silent).cells
+    made = run_sweep("quant_v8", spec(), market(), "simulated", cells, processes, silent).cells
     plain_cell, half, dear, same = made
     assert plain_cell.trades > 0
     assert same.returns == plain_cell.returns

@@ -31,7 +31,7 @@ from tests.servers.local_http import Answer, Asked, Outcome, local_server
 from tests.simulation.test_ledger_kill import step
 
 ROOT = Path(__file__).parents[2]
-KILLS = int(os.environ.get("NOTIFICATION_KILLS", "6"))  # `make chaos-notifications` asks for more
+KILLS = int(os.environ.get("NOTIFICATION_KILLS", "4"))  # `make chaos-notifications` asks for more
 STEPS_MAX = 9_000  # less than a week of minutes: each has a time of its own
 CHILD = """
 import sys

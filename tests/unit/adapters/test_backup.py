@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import stat
 import tarfile
@@ -66,6 +67,23 @@ def test_what_was_backed_up_comes_back_and_what_was_there_is_kept_aside(places: 
     assert (before / "models" / "registry" / "b.json").read_text() == "a newer model"
     assert (places.models / "ranker.py").exists()
     assert (places.state / "cache" / "bars.parquet").exists()
+
+
+def test_what_a_kill_left_half_written_is_rolled_back_and_backed_up(places: Places, tmp_path: Path) -> None:
+    path, killed = tmp_path / "ledger.sqlite", places.state / "ledger.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("CREATE TABLE kept (number INTEGER)")
+        db.execute("INSERT INTO kept VALUES (7)")
+        db.execute("PRAGMA cache_size = 1")
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany("INSERT INTO kept VALUES (?)", [(8,)] * 50_000)  # more than its memory holds
+        for suffix in ("", "-journal"):
+            shutil.copy(f"{path}{suffix}", f"{killed}{suffix}")
+    assert killed.with_name("ledger.sqlite-journal").stat().st_size
+    archive = tmp_path / "backup.tar.gz"
+    write_backup(places, archive, NOW)
+    read_backup(places, archive, NOW)
+    assert kept(killed) == [7]
 
 
 def test_caches_code_and_defaults_are_left_out(places: Places, tmp_path: Path) -> None:

@@ -144,6 +144,17 @@ def test_what_was_said_at_a_close_is_held_from_the_next_opening_to_the_one_after
     assert taught[2] == [pytest.approx(rank_excess(said, opens))]
 
 
+def test_what_was_halted_or_delisted_counts_at_its_last_close_in_what_an_agent_is_judged_by() -> None:
+    view = view_at(102)
+    arrays = {name: getattr(view.bars, name).copy() for name in ("open", "close")}
+    symbol, kept = view.bars.symbols[0], view.bars.symbols[1]
+    arrays["open"][-1, 0] = np.nan
+    arrays["close"][-2, 0] = 0.5 * arrays["open"][-2, 0]
+    seen = seen_at(changed(view, bars=changed(view.bars, **arrays)), {"baseline": 1.0}, {}, ())
+    assert seen.opens[symbol] == pytest.approx(-0.5)
+    assert seen.opens[kept] == pytest.approx(view.bars.open[-1, 1] / view.bars.open[-2, 1] - 1)
+
+
 def test_a_poisoned_future_changes_no_outcome_before_it() -> None:
     def taught(poison_from: int | None) -> bytes:
         state, all_of_it = ScoreState(), []

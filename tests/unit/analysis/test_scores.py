@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,14 +14,17 @@ from analysis.capital import CapitalRule
 from analysis.evidence import Evidence
 from analysis.scorekeeper import ScoreState, SessionSeen, close_session
 from analysis.scores import (
+    Interval,
     excess_by_name,
     mean_with_interval,
     returns_by_name,
+    returns_per_year,
     scoreboard,
     sessions_until_known,
     sharpe_with_interval,
 )
 from analysis.significance import probabilistic_sharpe_ratio
+from core.market import Floats
 from core.scoreboard import Outcome, SessionClose
 from core.statistics import sharpe_ratio
 
@@ -45,6 +49,39 @@ def test_the_interval_holds_the_truth_in_about_19_of_20_worlds() -> None:
         assert high is not None
         held += low <= truth <= high
     assert 0.92 <= held / 400 <= 0.98
+
+
+@pytest.mark.parametrize("sessions", [3, 5, 20, 120])
+@pytest.mark.parametrize("echo", [0.0, 0.15])
+@pytest.mark.parametrize("interval", [mean_with_interval, sharpe_with_interval])
+def test_with_few_or_echoing_returns_of_fat_tails_the_interval_holds_the_truth_hardly_less_often(
+    sessions: int, echo: float, interval: Callable[[Floats], Interval]
+) -> None:
+    dice, held, worlds = np.random.default_rng(11), 0, 600
+    shocks = dice.standard_t(5, (worlds, 30 + sessions))
+    for row in range(1, 30 + sessions):
+        shocks[:, row] += echo * shocks[:, row - 1]
+    for world in shocks[:, 30:]:
+        _, low, high = interval(0.01 * world)
+        assert low is not None
+        assert high is not None
+        held += low <= 0.0 <= high
+    assert held / worlds >= 0.91  # with the normal quantile and no echo 0.83 of three returns
+
+
+def test_a_book_that_misses_every_other_close_has_half_the_returns_a_year() -> None:
+    days = np.busday_offset("2024-01-02", np.arange(0, 200), roll="forward")
+
+    def closes(name: str, step: int) -> list[SessionClose]:
+        return [SessionClose(session=str(day), name=name, equity=100.0) for day in days[::step]]
+
+    found = returns_per_year([*closes("whole", 1), *closes("half", 2), *closes("one", 500)])
+    assert found["whole"] == 252
+    assert found["half"] == pytest.approx(126, rel=0.05)
+    assert found["one"] == found["nobody"] == 252
+    mean, low, _ = mean_with_interval(RETURNS, 126)
+    twice, twice_low, _ = mean_with_interval(RETURNS)
+    assert (mean, low) == pytest.approx((twice / 2, twice_low / 2))  # type: ignore[operator]
 
 
 def test_the_minimum_track_record_is_where_the_probability_reaches_95_percent() -> None:
@@ -121,6 +158,10 @@ def test_the_scoreboard_says_of_each_what_is_known() -> None:
     (seer,) = board.agents
     assert seer.counts
     assert seer.evidence.state == "shown"
+    assert board.notes == (
+        "2 books and agents are judged at once: without any edge each has a chance of 1 in 20 to be shown, so "
+        "one of them may be by chance; from an evidence of 40 on that chance is 1 in 20 for all of them together",
+    )
     assert seer.excess is not None
     assert seer.excess > 0
     early = ScoreState(session="2020-02-01", agents={"seer": Evidence()})

@@ -6,7 +6,6 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from analysis.overfitting import overfitting_probability
 from analysis.significance import (
@@ -16,8 +15,6 @@ from analysis.significance import (
     probabilistic_sharpe_ratio,
     rank_ic_permutation,
     shape_of,
-    sharpe_interval,
-    stationary_rows,
     track_record_sessions_min,
 )
 from core.errors import InvariantError
@@ -76,8 +73,6 @@ def test_more_trials_deflate_more_and_one_deflates_nothing() -> None:
 def test_undefined_is_none() -> None:
     assert probabilistic_sharpe_ratio(np.zeros(50)) is None
     assert probabilistic_sharpe_ratio(np.array([0.1, 0.2])) is None
-    assert sharpe_interval(np.zeros(200), np.random.default_rng(0)) is None
-    assert sharpe_interval(np.arange(20.0), np.random.default_rng(0)) is None
     assert overfitting_probability(np.zeros((100, 1))) is None
     assert overfitting_probability(np.zeros((20, 4))) is None
     assert rank_ic_permutation(np.full((9, 8), np.nan), np.ones((9, 8))) is None
@@ -132,47 +127,6 @@ def test_overfitting_refuses_gaps_and_odd_blocks() -> None:
         overfitting_probability(np.full((100, 3), np.nan))
     with pytest.raises(InvariantError, match="even"):
         overfitting_probability(np.zeros((100, 3)), blocks=7)
-
-
-def slow_rows(sessions: int, resamples: int, block: float, seed: int) -> NDArray[np.int64]:
-    """Politis & Romano's scheme as they tell it: step by step, jump with probability 1 / mean."""
-    rng = np.random.default_rng(seed)
-    jumps = rng.random((resamples, sessions)) < 1 / block
-    starts = rng.integers(0, sessions, size=(resamples, sessions))
-    out = np.empty((resamples, sessions), dtype=int)
-    for b in range(resamples):
-        for t in range(sessions):
-            out[b, t] = starts[b, t] if t == 0 or jumps[b, t] else (out[b, t - 1] + 1) % sessions
-    return out
-
-
-def test_bootstrap_rows_against_the_slow_reference() -> None:
-    rows = stationary_rows(90, resamples=30, block_sessions_mean=7, rng=np.random.default_rng(12))
-    assert (rows == slow_rows(90, 30, 7, 12)).all()
-    again = stationary_rows(90, resamples=30, block_sessions_mean=7, rng=np.random.default_rng(12))
-    assert (rows == again).all()
-
-
-def test_bootstrap_blocks_have_their_mean_and_rows_are_even() -> None:
-    rows = stationary_rows(500, resamples=400, block_sessions_mean=10, rng=np.random.default_rng(1))
-    jumps = (np.diff(rows, axis=1) % 500 != 1).mean()
-    assert jumps == pytest.approx(1 / 10, rel=0.03)
-    counts = np.bincount(rows.ravel(), minlength=500)
-    assert counts.min() > 250
-    assert counts.max() < 560
-
-
-def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
-    rng, truth = np.random.default_rng(20), 0.05 * 252**0.5
-    hits = 0
-    for _ in range(60):
-        interval = sharpe_interval(
-            rng.normal(0.05, 1.0, 500), rng, resamples=200, block_sessions_mean=5, confidence=0.9
-        )
-        assert interval is not None
-        assert interval.low < interval.high
-        hits += interval.low <= truth <= interval.high
-    assert 46 <= hits <= 59
 
 
 def overlapping(rng: np.random.Generator, sessions: int, names: int, horizon: int) -> Floats:

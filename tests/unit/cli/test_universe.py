@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from cli.universe import hindsight_lines
+from cli.universe import hindsight_lines, stock_lines
 
 ROOT = Path(__file__).parents[3]
 
@@ -32,6 +32,20 @@ def test_a_check_says_what_is_there_and_what_is_missing(tmp_path: Path) -> None:
     assert simulated["member_days_with_bars"] == 1.0
     assert simulated["without_bars"] == []
     assert simulated["ended"] == {}
+
+
+def test_the_stocks_are_listed_as_they_are_read(tmp_path: Path) -> None:
+    listed = json.loads(run("show", "dow", "--json", state=tmp_path).stdout)
+    assert len(listed) == 30
+    assert {"ticker": "AAPL", "sector": "Information Technology", "etf": "XLK", "belongs": []} in listed
+    undated = run("show", "dow", "--on", "2020-01-02", state=tmp_path)
+    assert undated.returncode == 2
+    assert "who belonged on that day is not known" in undated.stderr
+    table = next(iter(stock_lines("mine", [{**listed[0], "belongs": [
+        {"from": "2019-01-02", "to": "2020-01-02"}, {"from": "2021-01-04", "to": None},
+    ]}])))  # fmt: skip
+    assert isinstance(table, Table)
+    assert [str(cell) for cell in table.columns[3].cells] == ["from 2019-01-02 to 2020-01-02, from 2021-01-04"]
 
 
 def test_an_unknown_universe_is_refused_with_the_nearest(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from config.broker import BrokerSettings
 from config.environment import OrderRoute, order_route, read_environment, secrets_in
+from config.notify import HeartbeatSettings
 from config.trading import TradingSettings
 from core.errors import SettingsError
 
@@ -101,3 +102,12 @@ def test_a_broker_is_chosen_by_name_within_the_switches(
 def test_a_name_that_the_keys_or_switches_contradict_is_refused(name: str, more: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match=r"broker\.name"):
         order_route(read_environment(more), TradingSettings(broker=BrokerSettings(name=name)))
+
+
+@pytest.mark.parametrize("url", ["ftp://ping.example/secret", "ping.example/secret", "/secret"])
+def test_a_heartbeat_that_cannot_be_asked_over_http_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(SettingsError, match="HEARTBEAT_URL: an address begins with http") as refused:
+        read_environment({"HEARTBEAT_URL": url})
+    assert "secret" not in str(refused.value)
+    with pytest.raises(ValueError, match="an address begins with http"):
+        HeartbeatSettings.model_validate({"url": url})

@@ -9,14 +9,39 @@ import pytest
 from msgspec.structs import replace
 
 from core.errors import RequestError
-from core.letter import Letter
+from core.letter import AgentDay, Cause, Costs, FillLine, HeldLine, Letter, OrderLine, ShadowBookDay, Tracking
 from daemon.letter_store import LetterStore
-from tests.simulation.test_letter import lived
+
+COSTS = Costs(fills=1, value_usd=1_000.5, assumed_bps=3.5, seen_bps=None, cost_usd=0.35, fees_usd=0.0)
 
 
 @pytest.fixture(scope="module")
 def letter() -> Letter:
-    return lived().letter
+    return Letter(
+        session="2021-11-26", written_at="2021-11-26T21:20:00Z", route="paper", profile="runbook", state="active",
+        equity=100_000.25, equity_before=None, return_day=-0.001, paid_in=0.0, steps=3, decisions=1,
+        proven_steps=3, unproven=[], refused=[], tomorrow=[], notes=["a note"],
+        missed=["no step from 11:00 to 12:05 New York"],
+        sent=[OrderLine(symbol="A", side="buy", quantity=1.5, reference_price=2.0, rule="r", status="filled")],
+        fills=[
+            FillLine(
+                symbol="A", side="buy", quantity=1.5, price=2.0, reference_price=2.0, cost_bps=0.0, fee=0.0,
+                rule="r",
+            ),
+        ],
+        costs_day=COSTS, costs_to_date=COSTS,
+        tracking=Tracking(against="runbook", causes=[Cause(name="fees", usd=None, note="none")]),
+        shadow_books=[
+            ShadowBookDay(name="b", equity=1.0, return_day=None, excess_day=0.1, e_value=1.2, state="not known"),
+        ],
+        held=[
+            HeldLine(
+                symbol="A", quantity=1.5, last_price=2.0, value_usd=3.0, profit_pct=0.0, stop_price=1.9,
+                target_price=None,
+            ),
+        ],
+        agents=[AgentDay(name="rl", spoke=0, abstained=1, reasons=["no model"])],
+    )  # fmt: skip
 
 
 def test_what_is_kept_comes_back_and_the_newest_is_given_without_a_day(letter: Letter, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_the_log_writes_no_secret(text: str) -> None:
 
 
 def test_whatever_logs_a_secret_it_is_not_written() -> None:
-    secrets = {name: f"s3cret-{number}-{name.lower()}" for number, name in enumerate(SECRETS)}
+    secrets = {name: f"https://s3cret-{number}-{name.lower()}" for number, name in enumerate(SECRETS)}
     done = subprocess.run(
         [sys.executable, "-c", TALKS], cwd=ROOT, env={**secrets, "PYTHONPATH": str(ROOT)},
         capture_output=True, text=True, check=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -44,9 +45,15 @@ def row(kind: str, amount: str = "0", name: str = "one", **more: Any) -> dict[st
 
 
 def booked(
-    *rows: dict[str, Any], capital: Capital = WHOLE_ACCOUNT, held: Holdings | None = None, days_before: int = 1
+    *rows: dict[str, Any],
+    capital: Capital = WHOLE_ACCOUNT,
+    held: Holdings | None = None,
+    days_before: int = 1,
+    before: Mapping[str, Sequence[Decimal]] | None = None,
 ) -> Booked:
-    return read_activities(rows, VIEW, held or holdings(), capital, AT - timedelta(days=days_before))
+    known = before or {}
+    began = AT - timedelta(days=days_before)
+    return read_activities(rows, VIEW, held or holdings(), capital, began, lambda name: known.get(name, ()))
 
 
 @pytest.mark.parametrize(
@@ -73,12 +80,37 @@ def test_what_was_posted_before_the_engine_looked_is_in_its_opening_cash() -> No
     assert booked(row("CSD", "500"), days_before=-1) == Booked()
 
 
-def test_a_canceled_activity_is_taken_back_once_whether_it_was_booked_or_not() -> None:
-    was = booked(row("INT", "7")).movements
-    now = booked(row("INT", "7", status="canceled")).movements
-    assert (was[0].movement_id, was[0].amount) == (now[0].movement_id, now[0].amount)
-    assert [moved.movement_id for moved in now] == ["one", "one:canceled"]
-    assert sum(moved.amount for moved in now) == 0
+@given(
+    st.lists(st.tuples(st.sampled_from(["correct", "canceled"]), st.integers(-500, 500)), max_size=6),
+    st.integers(1, 500),
+    st.sampled_from([WHOLE_ACCOUNT, HALF]),
+)
+def test_however_often_an_activity_is_corrected_what_is_booked_of_it_is_what_it_says(
+    changes: list[tuple[str, int]], cents: int, capital: Capital
+) -> None:
+    amounts: dict[str, list[Decimal]] = {}
+    ids: set[str] = set()
+    for status, each in [("executed", cents), *changes]:
+        listed = row("INT", str(Decimal(each) / 100), status=status)
+        for again in (False, True):  # it is listed in each step of a day
+            moved = booked(listed, capital=capital, before=amounts).movements
+            assert not (again and status != "executed" and moved)
+            for one in moved:
+                if one.movement_id not in ids:  # the ledger's word
+                    ids.add(one.movement_id)
+                    amounts.setdefault(one.movement_id.partition("#")[0], []).append(one.amount)
+        due = capital.of_flow(Decimal(each) / 100) if status != "canceled" else Decimal(0)
+        assert sum(amounts.get("one", ()), Decimal(0)) == due
+
+
+def test_one_that_is_canceled_before_it_was_booked_books_nothing() -> None:
+    assert booked(row("INT", "7", status="canceled")) == Booked()
+
+
+@pytest.mark.parametrize(("status", "verb"), [("correct", "corrected"), ("canceled", "canceled")])
+def test_a_changed_action_on_shares_is_told(status: str, verb: str) -> None:
+    (notice,) = booked(row("SPLIT", symbol="AAPL", qty="300", status=status)).notices.values()
+    assert f"Alpaca {verb} the activity SPLIT of AAPL" in notice
 
 
 @given(st.integers(1, 500), st.integers(0, 500), st.integers(1, 10**6))

@@ -100,7 +100,7 @@ def report_of(analysis: MarketAnalysis) -> StepReport:
 
 
 @given(report=anything(StepReport))
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 def test_reports_round_trip_exactly(report: StepReport) -> None:
     ledger = SqliteLedger(None, route=OrderRoute.PAPER_BUILTIN)
     body = encode_report(report)
