@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 import socket
 import threading
@@ -29,6 +30,7 @@ class _Watch:
 
     def __init__(self) -> None:
         self.is_over = False
+        self._is_closed = False
         self._lock = threading.Lock()
         self._shut: socket.socket | None = None
 
@@ -44,12 +46,14 @@ class _Watch:
     def run_out(self) -> None:
         """End the request: its time is over."""
         with self._lock:
-            self.is_over = True
-            self._end()
+            if not self._is_closed:
+                self.is_over = True
+                self._end()
 
     def close(self) -> None:
         """Let go of the connection, which may serve another request from now on."""
         with self._lock:
+            self._is_closed = True
             self._let_go()
 
     def _end(self) -> None:
@@ -63,7 +67,47 @@ class _Watch:
             self._shut = None
 
 
+class _Deadlines:
+    """Ends requests at their last moments, on one thread: a timer for each would cost as much as the request."""
+
+    def __init__(self) -> None:
+        self._due: list[tuple[float, int, _Watch]] = []
+        self._count = 0
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, watch: _Watch, seconds: float) -> None:
+        """End a request in so many seconds, unless it is closed by then."""
+        with self._changed:
+            self._count += 1
+            heapq.heappush(self._due, (time.monotonic() + seconds, self._count, watch))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, daemon=True, name="request limits")
+                self._thread.start()
+            elif self._due[0][1] == self._count:  # it is due before all others
+                self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                wait = self._due[0][0] - time.monotonic() if self._due else None
+                if wait is None or wait > 0:
+                    self._changed.wait(wait)
+                    continue
+                _, _, watch = heapq.heappop(self._due)
+            watch.run_out()
+
+
 _WATCH: ContextVar[_Watch | None] = ContextVar("watch", default=None)
+_DEADLINES = [_Deadlines()]
+
+
+def _begin_anew() -> None:
+    _DEADLINES[0] = _Deadlines()  # a forked child has none of its parent's threads
+
+
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 def whole_within(seconds: float, ask: Callable[[], Answer]) -> Answer:
@@ -75,17 +119,14 @@ def whole_within(seconds: float, ask: Callable[[], Answer]) -> Answer:
         When the time is over; whatever the asking raises before passes through.
     """
     watch = _Watch()
-    timer = threading.Timer(seconds, watch.run_out)
-    timer.daemon = True
     token = _WATCH.set(watch)
-    timer.start()
+    _DEADLINES[0].watch(watch, seconds)
     try:
         answer = ask()
     except Exception:
         if not watch.is_over:  # a shut connection breaks whatever reads: TLS, the body's parts, its unpacking
             raise
     finally:
-        timer.cancel()
         _WATCH.reset(token)
         watch.close()
     if watch.is_over:  # where it broke nothing: its end looks like that of an answer without a length

@@ -10,16 +10,18 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboard.test_pages import PAGES
-from tests.servers.daemon import Process, own_settings
+from tests.servers.daemon import Process, own_settings, with_models
 
 WAIT_MS_MAX = 90_000
 
 
 @pytest.fixture
-def open_pages(browser: Browser, tmp_path: Path) -> Iterator[tuple[Process, dict[str, Page]]]:
+def open_pages(
+    browser: Browser, trained_state: Path, tmp_path: Path
+) -> Iterator[tuple[Process, dict[str, Page]]]:
     """A daemon that has decided, and each page of it in a tab of its own."""
     (tmp_path / "settings").mkdir()
-    process = Process(tmp_path / "state", own_settings(tmp_path / "settings"))
+    process = Process(with_models(trained_state, tmp_path / "state"), own_settings(tmp_path / "settings"))
     context = browser.new_context()
     try:
         process.wait_idle()

@@ -20,14 +20,15 @@ from tests.dashboard.page_laws import (
     serious_findings,
 )
 from tests.dashboard.tabs import SCHEMES, WAIT_MS_MAX, Scheme, Tabs
-from tests.servers.daemon import Process, own_settings
+from tests.servers.daemon import Process, own_settings, with_models
 
 BOOKS = 200
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    process = Process(tmp_path_factory.mktemp("state"), own_settings(tmp_path_factory.mktemp("settings")))
+def daemon(trained_state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    state = with_models(trained_state, tmp_path_factory.mktemp("state"))
+    process = Process(state, own_settings(tmp_path_factory.mktemp("settings")))
     try:
         process.wait_idle()
         yield process

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboard.page_laws import CONTRAST, CUT_OFF, PHONE, TEXT_CONTRAST_MIN, Seen
 from tests.dashboard.tabs import SCHEMES, WAIT_MS_MAX, Scheme, Tabs
-from tests.servers.daemon import Process, own_settings
+from tests.servers.daemon import Process, own_settings, with_models
 from tests.servers.local_http import Answer, local_server
 
 DRAWN_IN = """(wanted) => {
@@ -36,8 +37,9 @@ DRAWN_IN = """(wanted) => {
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    process = Process(tmp_path_factory.mktemp("state"), own_settings(tmp_path_factory.mktemp("settings")))
+def daemon(trained_state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    state = with_models(trained_state, tmp_path_factory.mktemp("state"))
+    process = Process(state, own_settings(tmp_path_factory.mktemp("settings")))
     process.wait_idle()
     yield process
     process.end()

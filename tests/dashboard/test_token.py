@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.dashboard.desk_server import Served, served_desk
 from tests.dashboard.tabs import WAIT_MS_MAX, Tabs
-from tests.servers.daemon import Process, own_settings
+from tests.servers.daemon import Process, own_settings, with_models
 
 TOKEN = "the-secret-word"
 ROUTE = "built-in paper broker"
@@ -28,8 +28,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory, settings: Path) -> Iterator[Process]:
-    process = Process(tmp_path_factory.mktemp("state"), settings, TRADING_API_TOKEN=TOKEN)
+def guarded(trained_state: Path, tmp_path_factory: pytest.TempPathFactory, settings: Path) -> Iterator[Process]:
+    state = with_models(trained_state, tmp_path_factory.mktemp("state"))
+    process = Process(state, settings, TRADING_API_TOKEN=TOKEN)
     try:
         process.wait_alive()
         process.http.headers["Authorization"] = f"Bearer {TOKEN}"

@@ -21,7 +21,7 @@ from models.regime.tracker import RegimeTracker
 from tests.memory.ledgers import some_days
 from tests.memory.test_outbox import counted, wait
 from tests.servers.bolt import PASSWORD, USER, GraphServer, free_ports
-from tests.servers.daemon import Process, own_settings
+from tests.servers.daemon import Process, own_settings, with_models
 from tests.simulation.desk import moments, open_desk
 from tests.simulation.desk import settings as desk_settings
 
@@ -37,12 +37,12 @@ def graph_of(process: Process) -> Any:
 
 
 def test_the_daemon_remembers_in_the_graph_and_decides_on_while_it_stalls(
-    graph_server: GraphServer, tmp_path: Path
+    graph_server: GraphServer, trained_state: Path, tmp_path: Path
 ) -> None:
-    settings = own_settings(tmp_path)
+    settings, state = own_settings(tmp_path), with_models(trained_state, tmp_path / "state")
     changed = json.loads((settings / "trading.json").read_text()) | {"memory": {"timeout_seconds": 2.0}}
     (settings / "trading.json").write_text(json.dumps(changed))
-    with Process(tmp_path / "state", settings, **variables(graph_server)) as process:
+    with Process(state, settings, **variables(graph_server)) as process:
         process.wait_idle()
         decided = process.answer("/decide/v3", "POST")
         ticker = next(d["ticker"] for d in decided["decisions"] if d["action"] != "hold")

@@ -53,6 +53,13 @@ def own_settings(folder: Path) -> Path:
     return folder
 
 
+def with_models(trained_state: Path, state: Path) -> Path:
+    """Give a state a ranker of the simulated market, so that its daemon's first start trains none."""
+    for name in MODELS:
+        shutil.copytree(trained_state / name, state / name)
+    return state
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
