@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 
 from core.money import to_cents
@@ -12,6 +13,7 @@ from core.trading import ZERO
 from core.trading_history import ClosedTrade, PeriodResult, ProfitCalendar
 
 MONTH, YEAR = len("2025-06"), len("2025")
+SATURDAY = 5
 
 
 def profit_calendar(
@@ -36,7 +38,7 @@ def profit_calendar(
         days[day] = _added(before, PeriodResult(
             period=day, profit_usd=ZERO, return_pct=0.0, realised_usd=trade.profit_usd, trades=1,
         ))  # fmt: skip
-    listed = tuple(days[day] for day in sorted(days))
+    listed = tuple(days[day] for day in sorted(days) if not _is_idle_weekend(days[day]))
     return ProfitCalendar(
         days=listed,
         months=_by_prefix(listed, MONTH),
@@ -44,6 +46,12 @@ def profit_calendar(
         opening_usd=to_cents(opening_equity),
         closing_usd=to_cents(marks[-1].equity if marks else opening_equity),
     )
+
+
+def _is_idle_weekend(day: PeriodResult) -> bool:
+    """Whether a day without a session has nothing to show but that a step was taken on it."""
+    weekend = date.fromisoformat(day.period).weekday() >= SATURDAY
+    return weekend and not (day.profit_usd or day.paid_in_usd or day.trades)
 
 
 def _by_session(marks: Sequence[EquityMark], opening: Decimal) -> list[PeriodResult]:

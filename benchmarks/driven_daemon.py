@@ -9,7 +9,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Collection, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,6 +46,16 @@ class Driven:
         assert cron is not None, "the jobs are on"
         for job in jobs:
             self.run(cron.fire(job))
+
+    def fire_due(self, until: datetime, *jobs: str) -> None:
+        """Fire each of these jobs at every moment that it comes due until then, in their order."""
+        while due := self._due(until, jobs):
+            self.fire(*min(due))
+
+    def _due(self, until: datetime, jobs: Collection[str]) -> list[tuple[datetime, str]]:
+        lines = self.daemon.scheduler.timetable().jobs
+        found = [(line.next_run_at, line.name) for line in lines if line.name in jobs and line.next_run_at]
+        return [(at, name) for at, name in found if at <= until]
 
     def wait_idle(self) -> None:
         """Wait until it is ready and the first training of a fresh start is over."""

@@ -15,6 +15,7 @@ export function sorted(status) {
 export function show(status) {
   const { degraded } = sorted(status);
   remember(degraded);
+  document.body.classList.toggle("old-prices", Boolean(status.data?.fault));
   const { in_progress, since, left } = status.flatten ?? {};
   const flattening = in_progress
     ? [`everything is being sold since ${hour(since)}; left: ${left.map(({ ticker, quantity, reason }) => `${ticker} ${quantity} (${reason})`).join(", ") || "nothing"}`] : [];

@@ -20,28 +20,34 @@ const ACTS = {
     send: () => ask("/flatten", "POST"), told: flattened,
   },
 };
+const ASKED = "trading-asked", TELL_MS = 10_000;
 let scene = { route: "nowhere yet", positions: [] }, done = () => {}, failed = () => {};
 
 /** Bind the three buttons; `finished` is called after an act, `refused(error)` when it was refused. */
 export function prepare(finished, refused) {
   done = finished;
   failed = refused;
+  const left = sessionStorage.getItem(ASKED);
+  if (left) outcome(`${left}: asked before this page was loaded anew. Orders and the log say what came of it.`);
+  sessionStorage.removeItem(ASKED);
   by("confirm-no").onclick = () => by("confirm").close();
   for (const [name, act] of Object.entries(ACTS)) by(name).onclick = () => begin(act).catch(failed);
 }
 
-/** Ask about an act, with what may be chosen with it. */
+/** Ask about an act, with what may be chosen with it; where that cannot be asked, the question says so. */
 async function begin(act) {
-  confirm({ ...act, text: act.text(scene), offered: act.choices ? await act.choices() : {} });
+  let offered = {}, missing = "";
+  try {
+    offered = act.choices ? await act.choices() : {};
+  } catch ({ message }) {
+    missing = ` What could be taken over is not known (${message}), so nothing is.`;
+  }
+  confirm({ ...act, text: `${act.text(scene)}${missing}`, offered });
 }
 
 /** What a resume could take over from the account, in words, by name. */
 async function offered() {
-  try {
-    return (await ask("/reconciliation")).resume_can_take_over;
-  } catch {
-    return {}; // a resume takes nothing over then, and says so
-  }
+  return (await ask("/reconciliation")).resume_can_take_over;
 }
 
 /** Note where orders go and what is held, for the questions. */
@@ -118,12 +124,19 @@ function confirm(act) {
 async function perform({ verb, send, told }, taken) {
   by("confirm").close();
   outcome(`${verb}: asked.`);
+  sessionStorage.setItem(ASKED, verb);
+  const began = Date.now();
+  const waiting = setInterval(() => outcome(`${verb}: asked ${Math.round((Date.now() - began) / 1_000)} s ago, not answered yet.`), TELL_MS);
   try {
-    outcome(await told(await send(taken)));
+    const answer = await send(taken);
+    outcome(await (async () => told(answer))().catch(({ message }) => `${verb}: done. What came of it could not be read (${message}): look at Orders and the log.`));
     done();
   } catch (error) {
     outcome("");
     failed(error);
+  } finally {
+    clearInterval(waiting);
+    sessionStorage.removeItem(ASKED);
   }
 }
 

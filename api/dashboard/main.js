@@ -30,7 +30,7 @@ import * as trades from "./trades.js";
 import { listen } from "./stream.js";
 
 const TOPICS = ["decision.made", "signal.*", "order.*", "portfolio.update", "risk.alert", "state.changed", "regime.update", "sector.hot", "job.progress", "model.updated", "letter.written"];
-const STATUS_MS = 10_000, EQUITY_MS = 600_000, REFRESH_MS = 300;
+const STATUS_MS = 10_000, STATUS_ANSWER_MS_MAX = 15_000, EQUITY_MS = 600_000, REFRESH_MS = 300;
 const waiting = new Map();
 const told = { act: "", link: "" };
 const PAGES = {
@@ -85,7 +85,7 @@ function absent(now) {
 }
 
 async function readStatus() {
-  status = await ask("/status");
+  status = await ask("/status", "GET", undefined, STATUS_ANSWER_MS_MAX);
   control.showState(status.trading_state, status.state_reason);
   control.note({ route: status.broker?.orders_go_to ?? "nowhere yet" });
   daemon.show(status, control.run);

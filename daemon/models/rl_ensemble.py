@@ -62,21 +62,26 @@ class EnsembleService:
 
     @property
     def optional(self) -> list[str]:
-        """That nobody has trained it yet: the engine is whole without."""
-        if self._provider is None or self._provider.members or self._provider.faults:
+        """What the engine is whole without: an ensemble nobody has trained, a member that may not vote."""
+        if self._provider is None:
             return []
-        return [f"rl: {NOT_TRAINED}"]
+        if not (self._provider.members or self._provider.faults):
+            return [f"rl: {NOT_TRAINED}"]
+        return self._unskilled if self._trading.rl.require_skill else []
 
     @property
     def faults(self) -> list[str]:
         """What is wrong with the ensemble, if anything."""
         if self._provider is None:
             return []
-        if self.optional:
+        if not self._provider.members and self.optional:
             return self.optional
-        unskilled = [m.name for m in self._provider.members if not m.card.skilled]
-        chance = [f"rl: {name} is not better than chance on the judged sessions" for name in unskilled]
-        return [*(f"rl: {fault}" for fault in self._provider.faults.values()), *chance]
+        return [*(f"rl: {fault}" for fault in self._provider.faults.values()), *self._unskilled]
+
+    @property
+    def _unskilled(self) -> list[str]:
+        names = [m.name for m in self._provider.members if not m.card.skilled] if self._provider else []
+        return [f"rl: {name} is not better than chance on the judged sessions" for name in names]
 
     def start(self, engine: Engine, runner: JobRunner, parameters: Mapping[str, Any]) -> Job:
         """Start a training in a child process on the bars known now.

@@ -16,7 +16,7 @@ import io
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -45,7 +45,9 @@ ONE_A_SIZE: dict[str, Scheme] = {"desktop": "light", "phone": "dark"}
 """In which scheme a state other than the full one is taken."""
 
 ZONE = "America/New_York"
-MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+WATCH, DAILY = ("cron_risk_check", "cron_decide"), ("cron_regime", "cron_weekly_retrain", "letter")
+SMALL_RL = {"rl": {"timesteps": 1_000, "seeds": 1}}  # trained on the weekend as the jobs have it, in little time
+MINUTE, STEP, DAY = timedelta(minutes=1), timedelta(minutes=15), timedelta(days=1)
 VENDOR = '''"""The simulated market from a vendor who does not answer while the file `outage` is there."""
 
 from pathlib import Path
@@ -157,11 +159,10 @@ def full(browser: Browser, state: Path, settings: Path, last: datetime, session:
     """Take the pages of a daemon with a year behind it, after a whole session of its jobs."""
     opens_at, closes_at = session
     with driven(state, last, settings) as daemon:
-        daemon.fire(last + history.BEFORE_CLOSE, "cron_risk_check")  # what today's profit is counted from
-        at = opens_at + 15 * MINUTE
-        while at < closes_at:
-            daemon.fire(at, "cron_risk_check", "cron_decide")
-            at += 30 * MINUTE
+        daemon.fire(last + history.BEFORE_CLOSE, *WATCH)  # what today's profit is counted from
+        daemon.fire_due(opens_at, *DAILY)
+        for at in times(opens_at + STEP, closes_at - STEP):
+            daemon.fire(at, *WATCH)
         daemon.fire(closes_at - 5 * MINUTE, "cron_risk_check")
         ask(browser, daemon, "/letter")
         since = daemon.clock.now().date() - BACKTEST_SPAN
@@ -179,15 +180,22 @@ def troubled(browser: Browser, state: Path, settings: Path, opens_at: datetime) 
     """Take every page on a session's morning: while the feed fails and a decision is late, then halted."""
     outage = vendor(settings.parent / "user" / "feeds")
     with driven(state, opens_at + 60 * MINUTE, settings, DATA_PROVIDER="vendor") as daemon:
-        daemon.fire(opens_at + 60 * MINUTE, "cron_risk_check", "cron_decide")
+        daemon.fire(opens_at + 60 * MINUTE, *WATCH)
         outage.touch()
         daemon.fire(opens_at + 75 * MINUTE, "cron_risk_check")
         daemon.clock.set(opens_at + 78 * MINUTE)
         take_once(browser, daemon, "degraded")
         outage.unlink()
-        daemon.fire(opens_at + 90 * MINUTE, "cron_risk_check", "cron_decide")
+        daemon.fire(opens_at + 90 * MINUTE, *WATCH)
         ask(browser, daemon, "/halt", reason="I doubt the prices of this morning")
         take_once(browser, daemon, "halted")
+
+
+def times(first: datetime, last: datetime) -> Iterator[datetime]:
+    """Yield each quarter of an hour from the first to the last."""
+    while first <= last:
+        yield first
+        first += STEP
 
 
 def vendor(folder: Path) -> Path:
@@ -205,7 +213,7 @@ def main() -> None:
     last = history.moments(1)[0]
     today, tomorrow = sessions_between(last.date() + DAY, last.date() + 10 * DAY)[:2]
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        state, settings = Path(folder) / "state", settings_folder(Path(folder) / "config", {})
+        state, settings = Path(folder) / "state", settings_folder(Path(folder) / "config", SMALL_RL)
         if len(sys.argv) > 1:
             shutil.copytree(sys.argv[1], state)  # its owner's stays as it is
             (state / "engine.lock").unlink(missing_ok=True)

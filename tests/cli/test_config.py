@@ -6,18 +6,32 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from cli.app import EXIT_REFUSED, EXIT_SETTINGS
 from config.reference import setting_keys
-from tests.cli.conftest import SECONDS_MAX
 from tests.integration.test_first_agent import fresh_copy
 from tests.servers.daemon import OURS
 
 Typed = Callable[..., subprocess.CompletedProcess[str]]
+FORKS = """
+import json, os, sys
+import cli.doctor.command, config.loader, config.reference
+from cli.app import main
+for line in sys.stdin:
+    words, variables = json.loads(line)
+    child = os.fork()
+    if not child:
+        for number, path in enumerate(sys.argv[1:], 1):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        sys.argv[1:] = words
+        os.environ.update(variables)
+        sys.exit(main())
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -25,19 +39,26 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fresh_copy(tmp_path_factory.mktemp("copy") / "engine")
 
 
-@pytest.fixture
-def typed(home: Path) -> Typed:
+@pytest.fixture(scope="module")
+def typed(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Typed]:
+    """Run a command of the copy in a fork of a process that has imported it: an import takes half a second."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    out, err = (tmp_path_factory.mktemp("typed") / name for name in ("out", "err"))
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKS, str(out), str(err)], cwd=home, env={**kept, "PYTHONPATH": str(home)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as parent:  # fmt: skip
 
-    def run(*words: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "cli", *words], cwd=home, env={**kept, "PYTHONPATH": str(home), **variables},
-            capture_output=True, text=True, timeout=SECONDS_MAX, check=False,
-        )  # fmt: skip
-        assert done.returncode == code, done.stdout + done.stderr
-        return done
+        def run(*words: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+            assert parent.stdin and parent.stdout
+            parent.stdin.write(json.dumps([words, variables]) + "\n")
+            parent.stdin.flush()
+            ended = int(parent.stdout.readline())
+            done = subprocess.CompletedProcess(words, ended, out.read_text(), err.read_text())
+            assert done.returncode == code, done.stdout + done.stderr
+            return done
 
-    return run
+        yield run
 
 
 def test_every_key_is_shown_with_where_it_is_from(typed: Typed) -> None:

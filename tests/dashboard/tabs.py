@@ -50,7 +50,7 @@ class Tabs:
             page = self._pages[kind] = context.new_page()
             self.seen.watch(page)
             return page
-        page.unroute_all()
+        page.unroute_all(behavior="ignoreErrors")  # an answer on its way is nobody's any more
         page.emulate_media(color_scheme=color_scheme)
         page.evaluate("sessionStorage.clear()")
         return page

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,4 +123,39 @@ def test_figures_are_said_to_be_old_while_the_daemon_is_away(browser: Browser, p
     page.get_by_role("link", name="Orders").click()
     expect(line).not_to_contain_text("does not answer", timeout=WAIT_MS_MAX)
     expect(page.locator("body")).not_to_have_class("away")
+    context.close()
+
+
+def test_an_answer_that_takes_long_is_waited_for_and_said_to_be(browser: Browser, process: Process) -> None:
+    """The daemon is frozen under the question: its port takes connections and nothing is answered."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.clock.install()
+    page.goto(f"http://127.0.0.1:{process.port}/")
+    expect(page.locator("#link")).to_have_text("connected")
+    told, line = page.get_by_role("status", name="Outcome"), page.get_by_role("status", name="Condition")
+    page.get_by_role("button", name="Halt", exact=True).click()
+    process.child.send_signal(signal.SIGSTOP)
+    try:
+        page.get_by_role("button", name="Halt now").click()
+        expect(told).to_have_text("Halt now: asked.")
+        page.clock.fast_forward(20_000)
+        expect(told).to_have_text(re.compile("Halt now: asked [12][0-9] s ago, not answered yet"))
+        page.clock.fast_forward(20_000)
+        expect(line).to_contain_text("does not answer since")
+    finally:
+        process.child.send_signal(signal.SIGCONT)
+    expect(told).to_have_text("Halted.")
+    expect(page.locator("#state")).to_have_text("halted")
+    expect(page.locator("body")).not_to_have_class("away")
+    page.get_by_role("button", name="Resume", exact=True).click()
+    process.child.send_signal(signal.SIGSTOP)
+    page.get_by_role("button", name="Resume trading").click()
+    page.evaluate("location.reload()")
+    process.child.send_signal(signal.SIGCONT)
+    expect(told).to_have_text(re.compile("Resume trading: asked before this page was loaded anew. Orders and"))
+    process.answer("/resume", "POST")
+    page.reload()
+    expect(page.locator("#state")).to_have_text("active")
+    expect(told).to_be_hidden()
     context.close()

@@ -45,7 +45,10 @@ def test_every_page_says_that_it_is_old_and_comes_back_by_itself(
     open_pages: tuple[Process, dict[str, Page]], tmp_path: Path
 ) -> None:
     process, pages = open_pages
+    pages["overview"].get_by_role("button", name="Flatten").click()
     process.end(signal.SIGKILL)
+    pages["overview"].get_by_role("button", name="Sell everything").click()  # it died under the question
+    expect(pages["overview"].locator("#trouble")).to_contain_text("Whether it was done is not known")
     for name, page in pages.items():
         line = page.get_by_role("status", name="Condition")
         expect(line).to_contain_text("does not answer since", timeout=WAIT_MS_MAX)

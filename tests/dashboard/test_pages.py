@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from api.schemas.scoreboard import ScoreboardAnswer
 from core.lots import first_in_first_out
 from core.tax_lots import ALL_FILLS, tracked_lots
-from tests.dashboard.desk_server import Served, served_desk
+from tests.dashboard.conftest import Visit
+from tests.dashboard.desk_server import Served
 from tests.dashboard.page_laws import (
     AXE_COLOUR_RULES,
     AXE_RULES,
@@ -27,7 +27,7 @@ from tests.dashboard.page_laws import (
     TEXT_CONTRAST_MIN,
     serious_findings,
 )
-from tests.dashboard.tabs import SCHEMES, Scheme, Tabs
+from tests.dashboard.tabs import SCHEMES, Scheme
 from tests.simulation.desk import history_of
 
 PAGES = (
@@ -35,28 +35,6 @@ PAGES = (
     "backtests", "taxes", "risk", "config", "log",
 )  # fmt: skip
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
-Visit = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served_desk(tmp_path_factory.mktemp("state")) as served:
-        yield served
-
-
-@pytest.fixture
-def visit(tabs: Tabs, served: Served) -> Iterator[Visit]:
-    """Give a function that opens a page of the dashboard; in the end nothing it did may have been wrong."""
-
-    def opened(page_name: str, **screen: Any) -> Page:
-        page = tabs.open(served.port, page_name, **screen)
-        expect(page.locator("#link")).to_have_text("connected")
-        return page
-
-    yield opened
-    # A page of the desk without scoreboard and letters says so in words; the browser notes the 404 and 503 too.
-    tabs.seen.faults = [fault for fault in tabs.seen.faults if "Failed to load resource" not in fault]
-    tabs.seen.check()
 
 
 def test_the_trades_are_the_ledgers_to_the_cent(visit: Visit, served: Served, tmp_path: Path) -> None:
@@ -215,7 +193,7 @@ def test_the_scoreboard_says_whether_an_edge_is_shown(visit: Visit) -> None:
         expect(row).to_contain_text("−2.0 % to −2.0 %")
 
 
-def test_the_overview_says_the_total_and_what_a_resume_would_take_over(visit: Visit, served: Served) -> None:
+def test_the_overview_says_the_total(visit: Visit, served: Served) -> None:
     page = visit("overview")
     calendar = history_of(served.desk).calendar()
     paid = calendar.opening_usd + sum(year.paid_in_usd for year in calendar.years)
@@ -224,20 +202,6 @@ def test_the_overview_says_the_total_and_what_a_resume_would_take_over(visit: Vi
     sign = "+" if total > 0 else "−" if total < 0 else ""
     expect(tile).to_contain_text(f"{sign}${abs(total):,.2f}")
     expect(tile).to_contain_text(f"${paid:,.2f} paid in")
-    offer = {"NVDA": "NVDA: the account holds 7, the ledger 5; 5 become 7", "cash": "cash: 12.00 USD more"}
-    answer = json.dumps({"resume_can_take_over": offer})
-    page.route("**/reconciliation", lambda route: route.fulfill(body=answer, content_type="application/json"))
-    done = json.dumps({"trading_state": "active", "taken_over": {"cash": offer["cash"]}, "offered": {}})
-    page.route("**/resume", lambda route: route.fulfill(body=done, content_type="application/json"))
-    # at once: the next status disables it again
-    page.evaluate("() => { const { resume } = window; resume.disabled = false; resume.click(); }")
-    asked = page.get_by_role("dialog")
-    expect(asked).to_contain_text(offer["NVDA"])
-    asked.get_by_label(offer["cash"]).press("Space")
-    with page.expect_request("**/resume") as sent:
-        asked.get_by_role("button", name="Resume trading").press("Enter")
-    assert sent.value.post_data_json == {"take_over": ["cash"]}
-    expect(page.get_by_role("status", name="Outcome")).to_contain_text(f"Taken over: {offer['cash']}")
 
 
 def test_only_what_is_held_is_said_to_be_held(visit: Visit, served: Served) -> None:

@@ -174,6 +174,8 @@ def test_the_rl_ensemble_is_trained_and_used(page: Page, guarded: Process) -> No
     row = runs.get_by_role("row").filter(has=page.get_by_role("rowheader", name="train", exact=True))
     expect(row).to_contain_text("done")
     expect(page.locator("#models-page")).to_contain_text(member["model_id"])
+    line = page.get_by_role("status", name="Condition")
+    expect(line).to_have_class("condition fine")  # a member that is not better than chance degrades nothing
 
 
 def test_a_limit_is_loosened_with_the_token(page: Page, guarded: Process, settings: Path) -> None:

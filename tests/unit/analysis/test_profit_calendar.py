@@ -37,6 +37,13 @@ def test_a_payment_is_no_profit_and_years_do_not_mix() -> None:
     assert found.days[2].return_pct == 0.1
 
 
+def test_a_weekend_is_a_day_only_when_something_came_of_it() -> None:
+    friday, saturday, sunday = (date(2025, 1, day) for day in (3, 4, 5))
+    marks = [mark(friday, Decimal(100)), mark(saturday, Decimal(100)), mark(sunday, Decimal(150), Decimal(50))]
+    found = profit_calendar(marks, Decimal(100), [])
+    assert [one.period for one in found.days] == ["2025-01-03", "2025-01-05"]
+
+
 def test_an_empty_ledger_has_an_empty_calendar() -> None:
     found = profit_calendar([], Decimal(0), [])
     assert not (found.days or found.months or found.years or found.opening_usd)
