@@ -234,7 +234,6 @@ def require_no_arguments() -> None:
 
 if __name__ == "__main__":
     require_no_arguments()
-    del (
-        __file__
-    )  # a spawned child imports the file it finds here: the whole web server, for work that has its own
+    # a spawned child imports the file that is named here: the whole web server, for work that has its own
+    del __file__
     leave(main())
