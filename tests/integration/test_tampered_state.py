@@ -331,9 +331,8 @@ WHILE_IT_RUNS: Mapping[str, tuple[str, Harm, str]] = {
 
 @pytest.mark.parametrize("name", WHILE_IT_RUNS)
 def test_a_state_file_that_changes_under_the_engine_halts_it_and_is_named(
-    stopped: Path, settings: Path, tmp_path: Path, name: str
+    state: Path, settings: Path, name: str
 ) -> None:
-    state = shutil.copytree(stopped, tmp_path / "state")
     file, harm, told = WHILE_IT_RUNS[name]
     with started(state, settings) as process:
         process.wait_ready()

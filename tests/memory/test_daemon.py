@@ -32,6 +32,9 @@ def variables(server: GraphServer, **changes: str) -> dict[str, str]:
     return {"NEO4J_URI": server.uri, "NEO4J_USER": USER, "NEO4J_PASSWORD": PASSWORD} | changes
 
 
+UNAVAILABLE = 503
+
+
 def graph_of(process: Process) -> Any:
     return process.answer("/status")["memory"]["graph"]["neo4j"]
 
@@ -67,7 +70,11 @@ def test_the_daemon_remembers_in_the_graph_and_decides_on_while_it_stalls(
 
 
 def told(process: Process, ticker: str) -> Any:
-    return process.answer(f"/memory/{ticker}")
+    path = f"/memory/{ticker}"
+    process.wait(
+        lambda: process.status_code(path) != UNAVAILABLE
+    )  # the graph that has just come may not answer yet
+    return process.answer(path)
 
 
 @pytest.mark.parametrize(
