@@ -179,8 +179,11 @@ class SqliteLedger(LedgerReader):
 
     def cash_booked(self, movement_id: str) -> Sequence[Decimal]:
         """Return the amounts booked under a movement's id and its corrections' (ID#1, ...), oldest first."""
-        known = "SELECT amount FROM cash_movements WHERE movement_id = ?1 OR movement_id = ?1 || ':canceled' "
-        corrected = "OR (movement_id > ?1 || '#' AND movement_id < ?1 || '$') ORDER BY sequence"
+        known = (
+            "WITH asked(id) AS (SELECT ?) SELECT amount FROM cash_movements, asked "
+            "WHERE movement_id = id OR movement_id = id || ':canceled' "
+        )
+        corrected = "OR (movement_id > id || '#' AND movement_id < id || '$') ORDER BY sequence"
         return [Decimal(amount) for (amount,) in self._database.read(known + corrected, (movement_id,))]
 
     def capital_given(self) -> Decimal | None:

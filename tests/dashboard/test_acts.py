@@ -135,6 +135,7 @@ def test_an_answer_that_takes_long_is_waited_for_and_said_to_be(browser: Browser
     expect(page.locator("#link")).to_have_text("connected")
     told, line = page.get_by_role("status", name="Outcome"), page.get_by_role("status", name="Condition")
     page.get_by_role("button", name="Halt", exact=True).click()
+    page.get_by_role("button", name="Halt now").wait_for()
     process.child.send_signal(signal.SIGSTOP)
     try:
         page.get_by_role("button", name="Halt now").click()
@@ -149,10 +150,14 @@ def test_an_answer_that_takes_long_is_waited_for_and_said_to_be(browser: Browser
     expect(page.locator("#state")).to_have_text("halted")
     expect(page.locator("body")).not_to_have_class("away")
     page.get_by_role("button", name="Resume", exact=True).click()
+    resume = page.get_by_role("button", name="Resume trading")
+    resume.wait_for()  # what it would take over has been asked
     process.child.send_signal(signal.SIGSTOP)
-    page.get_by_role("button", name="Resume trading").click()
-    page.evaluate("location.reload()")
-    process.child.send_signal(signal.SIGCONT)
+    try:
+        resume.click()
+        page.evaluate("location.reload()")
+    finally:
+        process.child.send_signal(signal.SIGCONT)
     expect(told).to_have_text(re.compile("Resume trading: asked before this page was loaded anew. Orders and"))
     process.answer("/resume", "POST")
     page.reload()
