@@ -40,7 +40,7 @@ run-all: $(VENV)/all ## the same with everything installed: RL training, FinBERT
 test check coverage: PREFER := oldest
 # where the shell forbids byte code, each of the suite's processes would compile all that it imports again
 test check coverage: export PYTHONDONTWRITEBYTECODE :=
-# the suite's processes share two cores: threads of theirs that wait for each other take a third more processor time
+# the suite's processes share two cores: threads of theirs that wait for each other take processor time
 test coverage: export OMP_NUM_THREADS := 1
 check: $(VENV)/dev ## ruff, format and mypy strict
 	$(BIN)/ruff check .

@@ -106,9 +106,7 @@ class OrderTracker:
         open_rows = {str(row["client_order_id"]): row for row in self.api.open_orders()}
         found = {name: self.find(name, open_rows.get(name)) for name in records}
         self.missed = missed_orders(open_rows, self.recorded, self.calendar)
-        self.foreign = tuple(
-            row for name, row in open_rows.items() if trades_shares(row) and self._is_foreign(row, name)
-        )
+        self.foreign = tuple(row for name, row in open_rows.items() if self._is_foreign(row, name))
         fills = self._fills({*records, *self.resting})
         on_their_way = {
             n for n, order in found.items() if order is None and may_arrive(records[n], as_of, self.calendar)

@@ -178,7 +178,10 @@ class SqliteLedger(LedgerReader):
             advance(cursor, news, self._mask.value(reasons or {}))
 
     def cash_booked(self, movement_id: str) -> Sequence[Decimal]:
-        """Return the amounts booked under a movement's id and its corrections' (ID#1, ...), oldest first."""
+        """Return the amounts booked under a movement's id and its corrections', oldest first.
+
+        A correction's id is ID#1, ID#2, ...; a cancellation that an earlier version booked is ID:canceled.
+        """
         known = (
             "WITH asked(id) AS (SELECT ?) SELECT amount FROM cash_movements, asked "
             "WHERE movement_id = id OR movement_id = id || ':canceled' "
