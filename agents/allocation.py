@@ -12,6 +12,7 @@ from agents.baseline import baseline_weights
 from agents.diversified import portfolio_weights
 from agents.evidence import EvidenceAgent, EvidenceProvider, NoEvidence
 from config.trading import SynthesizerSettings
+from core.linear_algebra import one_thread
 from core.types import Abstention, Floats, MarketAnalysis, MarketView
 
 NOBODY_TO_HOLD = "no stock of the universe belongs to it today and has bars to go by; what is held stays"
@@ -54,7 +55,8 @@ class AllocationAgent:
         if self._last[:2] != (view.bars.digest, stocks):
             columns = [view.bars.column[s] for s in stocks]
             close = view.bars.close[-self._sessions - 1 :, columns]
-            self._last = (view.bars.digest, stocks, self._weights(close))
+            with one_thread():
+                self._last = (view.bars.digest, stocks, self._weights(close))
         return self._last[2]
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.linear_algebra import one_thread
 from core.market import Floats
 
 COST_ROUNDS = 5  # each round shrinks the error of the cost by cost_bps / 1e4
@@ -43,6 +44,7 @@ def month_ends(sessions: NDArray[np.datetime64]) -> NDArray[np.intp]:
     return np.flatnonzero(months[1:] != months[:-1])
 
 
+@one_thread()
 def hold(
     open_: Floats,
     close: Floats,

@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from core.errors import InvariantError
+from core.linear_algebra import one_thread
 from core.market import Floats
 from core.statistics import VOLATILITY_MIN
 
@@ -90,6 +91,7 @@ def _splits(returns: Floats, halves: np.ndarray, blocks: int) -> tuple[Floats, F
     return np.log(place / (1 - place)), np.take_along_axis(outside, best, axis=1)[:, 0]
 
 
+@one_thread()
 def _sharpe_of_blocks(returns: Floats, chosen: Floats) -> Floats:
     """Sharpe ratio a session of each trial over the chosen blocks, (splits, M), from each block's sums."""
     centre = returns.mean(axis=0)

@@ -5,17 +5,19 @@ They run after the real step is over and done, on its view, at its moment: nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 
 import structlog
+from msgspec.structs import replace
 
 from core.cycles import SETTLE, ExitRules
 from core.errors import InvariantError
 from core.plain_words import plain_reason
-from core.types import Cycle, MarketView, StepReport, TradingState
+from core.ports import Team
+from core.types import Cycle, Decision, MarketAnalysis, MarketView, Portfolio, StepReport, TradingState
 from pipeline.engine import Engine
 from pipeline.reconciliation import accept, recover
 
@@ -53,7 +55,29 @@ def shadow_cycle(cycle: Cycle, view: MarketView) -> Cycle:
     """
     if cycle.symbols or cycle.kind.exit_rules is ExitRules.EVERYTHING:
         return SETTLE
-    return replace(cycle, submits=cycle.submits or (cycle.kind.decides and view.market_open))
+    return dataclasses.replace(cycle, submits=cycle.submits or (cycle.kind.decides and view.market_open))
+
+
+class ShadowTeam:
+    """A shadow book's team: it decides as its own does, and its record leaves out the ranker's factors.
+
+    They are most of what a ledger grows by, and the account's record of the same moment has them.
+    """
+
+    def __init__(self, team: Team) -> None:
+        self._team = team
+
+    def analyse(self, view: MarketView, portfolio: Portfolio, cycle: Cycle) -> MarketAnalysis:
+        """Return the team's analysis."""
+        return self._team.analyse(view, portfolio, cycle)
+
+    def decide(self, analysis: MarketAnalysis, portfolio: Portfolio, cycle: Cycle) -> tuple[Decision, ...]:
+        """Return the team's decisions."""
+        return self._team.decide(analysis, portfolio, cycle)
+
+    def explain(self, view: MarketView, analysis: MarketAnalysis, symbols: Collection[str]) -> MarketAnalysis:
+        """Keep what explains these symbols, without the ranking: its part of each vote stands in the vote."""
+        return self._team.explain(view, replace(analysis, ranking=()), symbols)
 
 
 class ShadowBook:

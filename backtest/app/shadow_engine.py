@@ -14,7 +14,7 @@ from core.tax_lots import ALL_FILLS, tracked_lots
 from pipeline.dependencies import EngineDependencies
 from pipeline.engine import Engine
 from pipeline.null_parts import NullEventBus, NullMemory, no_events
-from pipeline.shadow import SeenView
+from pipeline.shadow import SeenView, ShadowTeam
 from risk.build import assemble_risk
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def shadow_engine(
             feed=seen,
             broker=broker,
             ledger=ledger,
-            team=team,
+            team=ShadowTeam(team),
             risk=assemble_risk(trading, lambda: risk),
             events=NullEventBus(),
             publish_events=no_events,

@@ -8,6 +8,8 @@ import shutil
 from datetime import date
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from adapters.ledger import SqliteLedger
 from config.environment import OrderRoute
 from core.events import Event
@@ -47,6 +49,10 @@ def after_the_start(steps: list[StepReport]) -> list[StepReport]:
     return [step for step in steps if step.cycle.name != "recover"]
 
 
+def without_ranking(step: StepReport) -> StepReport:
+    return replace(step, plan=replace(step.plan, analysis=replace(step.plan.analysis, ranking=())))
+
+
 def assert_two_sessions_are_closed(board: Scoreboard, updates: list[Event]) -> None:
     scores = {score.name: score for score in board.shadow_books}
     assert board.session == NEXT_DAY.isoformat()
@@ -78,12 +84,11 @@ def test_the_accounts_own_profile_beside_it_takes_the_same_steps(tmp_path: Path)
     steps, degraded, board = asyncio.run(live(state, settings, heard))
     assert not [what for what in degraded if "shadow" in what or "evidence" in what]
     assert_two_sessions_are_closed(board, [event for event in heard if event.topic == "scoreboard.update"])
-    ours = [step for step in steps if step.cycle.name != "recover"]
-    twin = [
-        step for step in steps_of(state / "shadow" / "runbook" / "ledger.sqlite") if step.cycle.name != "recover"
-    ]
+    ours = after_the_start(steps)
+    twin = after_the_start(steps_of(state / "shadow" / "runbook" / "ledger.sqlite"))
     assert sum(len(step.plan.approved) for step in ours), "it bought something"
     assert any(step.fills for step in ours)
-    assert twin == ours
+    assert any(stock.contributions for step in ours for stock in step.plan.analysis.ranking)
+    assert twin == [without_ranking(step) for step in ours], "the account's record has the factors"
     baseline = steps_of(state / "shadow" / "baseline" / "ledger.sqlite")
     assert len(baseline[0].plan.portfolio.positions) > 30
