@@ -58,6 +58,11 @@ def shadow_cycle(cycle: Cycle, view: MarketView) -> Cycle:
     return dataclasses.replace(cycle, submits=cycle.submits or (cycle.kind.decides and view.market_open))
 
 
+def without_ranking(analysis: MarketAnalysis) -> MarketAnalysis:
+    """Return an analysis as a shadow book records it."""
+    return replace(analysis, ranking=())
+
+
 class ShadowTeam:
     """A shadow book's team: it decides as its own does, and its record leaves out the ranker's factors.
 
@@ -77,7 +82,7 @@ class ShadowTeam:
 
     def explain(self, view: MarketView, analysis: MarketAnalysis, symbols: Collection[str]) -> MarketAnalysis:
         """Keep what explains these symbols, without the ranking: its part of each vote stands in the vote."""
-        return self._team.explain(view, replace(analysis, ranking=()), symbols)
+        return self._team.explain(view, without_ranking(analysis), symbols)
 
 
 class ShadowBook:

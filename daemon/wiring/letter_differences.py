@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+from msgspec.structs import replace
 
 from backtest.lookahead import differences
 from core.times import NEW_YORK
-from core.types import StepReport
+from core.types import Plan, StepReport
+from pipeline.shadow import without_ranking
 
+SHOWN_MAX = 80
 FOLLOWS = ("_id", "_digest")
 """How the fields end that differ only because another does."""
 
@@ -19,7 +24,7 @@ def same(mine: StepReport, theirs: StepReport | None) -> bool:
     """
     if theirs is None or mine.fills != theirs.fills:
         return False
-    return mine.plan == theirs.plan or (_unsent(mine, theirs) and not theirs.plan.approved)
+    return _plan(mine) == _plan(theirs) or (_unsent(mine, theirs) and not theirs.plan.approved)
 
 
 def alike(mine: StepReport, theirs: StepReport | None) -> bool:
@@ -37,11 +42,29 @@ def difference(mine: StepReport, theirs: StepReport | None) -> str:
             f"{at}: the account only proposed it, the book sent its {len(theirs.plan.approved)} orders; "
             "from then on they hold different shares"
         )
-    pair = (msgspec.json.decode(msgspec.json.encode(one)) for one in (mine, theirs))
+    pair = (msgspec.json.decode(msgspec.json.encode(replace(one, plan=_plan(one)))) for one in (mine, theirs))
     found = list(differences(*pair))
     plain = [one for one in found if not one[0].endswith(FOLLOWS)]
     path, ours, its = next(iter(plain or found), ("nothing", "", ""))
-    return f"{at}: {path} is {str(ours)[:80]} in the account and {str(its)[:80]} in the book"
+    return f"{at}: {path} is {_in_words(ours)} in the account and {_in_words(its)} in the book"
+
+
+def _in_words(value: Any) -> str:
+    """Return a value of a report as a person would say it: an order or a fill by what it trades."""
+    if value is None:
+        return "nothing"
+    if not isinstance(value, dict):
+        return f"{len(value)} of them" if isinstance(value, list) else str(value)[:SHOWN_MAX]
+    trade = value.get("order", value)
+    if not {"side", "quantity", "symbol"} <= trade.keys():
+        return ", ".join(f"{name} {shown}" for name, shown in value.items() if shown)[:SHOWN_MAX]
+    price = trade.get("price", trade.get("reference_price"))
+    return f"{trade['side']} {trade['quantity']} {trade['symbol']} at {price}"
+
+
+def _plan(step: StepReport) -> Plan:
+    """Return what was intended, as a shadow book records it."""
+    return replace(step.plan, analysis=without_ranking(step.plan.analysis))
 
 
 def _names(step: StepReport) -> set[tuple[str, str]]:

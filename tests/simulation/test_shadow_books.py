@@ -15,6 +15,7 @@ from config.environment import OrderRoute
 from core.events import Event
 from core.scoreboard import Scoreboard
 from core.types import StepReport
+from pipeline.shadow import without_ranking
 from tests.servers.daemon import SMALL_MODELS, own_settings
 from tests.simulation.desk import models
 from tests.simulation.driven import driven, in_new_york
@@ -49,8 +50,8 @@ def after_the_start(steps: list[StepReport]) -> list[StepReport]:
     return [step for step in steps if step.cycle.name != "recover"]
 
 
-def without_ranking(step: StepReport) -> StepReport:
-    return replace(step, plan=replace(step.plan, analysis=replace(step.plan.analysis, ranking=())))
+def as_recorded(step: StepReport) -> StepReport:
+    return replace(step, plan=replace(step.plan, analysis=without_ranking(step.plan.analysis)))
 
 
 def assert_two_sessions_are_closed(board: Scoreboard, updates: list[Event]) -> None:
@@ -89,6 +90,6 @@ def test_the_accounts_own_profile_beside_it_takes_the_same_steps(tmp_path: Path)
     assert sum(len(step.plan.approved) for step in ours), "it bought something"
     assert any(step.fills for step in ours)
     assert any(stock.contributions for step in ours for stock in step.plan.analysis.ranking)
-    assert twin == [without_ranking(step) for step in ours], "the account's record has the factors"
+    assert twin == [as_recorded(step) for step in ours], "the account's record has the factors"
     baseline = steps_of(state / "shadow" / "baseline" / "ledger.sqlite")
     assert len(baseline[0].plan.portfolio.positions) > 30
