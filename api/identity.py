@@ -9,8 +9,6 @@ from pydantic import SecretStr
 
 from config.environment import LOOPBACK, Environment
 
-CHALLENGE = r"^[0-9a-f]{32,128}$"
-
 
 class Identity:
     """Answers challenges.

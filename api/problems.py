@@ -16,6 +16,7 @@ from starlette.routing import Match
 
 from api.response_headers import SECURITY_HEADERS
 from core.errors import EngineError, Fatal, RequestError
+from core.text_forms import said_of
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = "2"
@@ -106,7 +107,7 @@ def _place(location: Sequence[object]) -> str:
 
 
 def _reason(fault: Mapping[str, Any]) -> str:
-    message = str(fault["msg"]).removeprefix("Value error, ")  # pydantic's words before those of our own checks
+    message = said_of(fault)
     return message if message.endswith(".") else f"{message}."
 
 

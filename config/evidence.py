@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from config.frozen import Fraction, Frozen
+from core.text_forms import SHADOW_BOOK_NAME
 
 VoteWeights = Literal["runbook", "earned"]
 
@@ -25,7 +26,7 @@ class ShadowSettings(Frozen):
         How long a breaker that tripped in a shadow book stands: nobody is there to resume it.
     """
 
-    profiles: tuple[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")], ...] = (
+    profiles: tuple[Annotated[str, Field(pattern=SHADOW_BOOK_NAME)], ...] = (
         "runbook",
         "diversified",
         "baseline",

@@ -19,11 +19,11 @@ from config.risk import RiskSettings
 from config.trading import TradingSettings
 from config.universe import with_universe
 from core.errors import SettingsError
+from core.text_forms import said_of
 
 Model = TypeVar("Model", bound=BaseModel)
 FOLDER = Path(__file__).parent
 SECRET_KEYS = ("notify.urls", "heartbeat.url", "agents.")
-OWN_CHECK = "Value error, "  # what pydantic puts before the words of our own checks
 DEFAULT_PROFILE = "runbook"
 RENAMED_PROFILES = {"measured": "diversified"}
 """Names of profiles that were given up, and what each is called now."""
@@ -163,7 +163,7 @@ def _explain(model: type[BaseModel], error: Any) -> str:
     dotted = shown([str(part) for part in error["loc"]])
     if error["type"] != "extra_forbidden":
         given = "not shown: a secret" if dotted.startswith(SECRET_KEYS) else f"{error['input']!r:.200}"
-        what = error["msg"].removeprefix(OWN_CHECK)
+        what = said_of(error)
         return f"{dotted or 'the file'}: {what} (given: {given})"
     near = difflib.get_close_matches(dotted, key_paths(model), n=1, cutoff=0.0)
     return f"unknown key {dotted}; the nearest known name is {near[0]}"

@@ -15,6 +15,7 @@ from config.frozen import Frozen
 from config.universe_index import ETF_OF_SECTOR, index_sector_of
 from core.errors import SettingsError
 from core.plain_words import plain_reason
+from core.text_forms import said_of
 from core.tickers import spelt
 from core.universe import BENCHMARK, OTHER, Alias, Sector, Span, Universe
 
@@ -86,7 +87,7 @@ def read_listing(content: Mapping[str, Any], path: Path) -> Listing:
     except ValidationError as error:
         first = error.errors()[-1]  # of the two forms a stock has, the object's is said last
         place = ".".join(str(part) for part in first["loc"] if part != _Stock.__name__)
-        what = STOCK_FORMS if first["type"] == "model_type" and "stocks" in first["loc"] else first["msg"]
+        what = STOCK_FORMS if first["type"] == "model_type" and "stocks" in first["loc"] else said_of(first)
         raise SettingsError(
             f"{path}: {place}: {what}.",
             hint='Write {"sectors": {"Technology": {"etf": "XLK", "stocks": ["AAPL"]}}}: docs/howto/universe.md.',

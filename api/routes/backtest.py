@@ -12,9 +12,9 @@ from api.dependencies import StartedService, StrictRoute
 from api.long_work import STARTED_OR_DONE, Wait, answer_when_done
 from api.schemas.backtest import BacktestAnswer, ScanBacktestAnswer
 from api.schemas.requests import WHOLE, RequestBody, Seed
+from core.text_forms import PROFILE_NAME
 
 BOOKS_MIN, BOOKS_MAX = 200, 10_000
-PROFILE_NAME = "^[A-Za-z0-9_-]{1,64}$"
 router = APIRouter(tags=["backtest"], route_class=StrictRoute)
 FAILED = "The backtest failed"
 

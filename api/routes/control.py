@@ -14,9 +14,10 @@ from api.schemas.base import Data
 from api.schemas.decision import DecisionAnswer
 from api.schemas.flatten import FlattenedAnswer
 from api.schemas.portfolio import OrderAnswer, ResumeAnswer, StateAnswer, described_orders
-from api.schemas.requests import IDENTIFIER, HaltRequest, ResumeRequest, SellRequest
+from api.schemas.requests import HaltRequest, ResumeRequest, SellRequest
 from core.cycles import RISK_CHECK
 from core.service import Service
+from core.text_forms import IDENTIFIER
 
 router = APIRouter(tags=["control"], route_class=StrictRoute)
 

@@ -15,10 +15,11 @@ from api.openapi import SERVICE_CALL, problems
 from api.schemas.base import Data
 from api.schemas.decision import DecisionAnswer, DecisionsAnswer, DecisionSummary
 from api.schemas.portfolio import ExecutionAnswer, described_orders
-from api.schemas.requests import IDENTIFIER, DecideRequest, ExecuteRequest, past_moment
+from api.schemas.requests import DecideRequest, ExecuteRequest, past_moment
 from core.cycles import DECIDE, DECIDE_V2
 from core.errors import RequestError
 from core.service import OrderRecord, Service
+from core.text_forms import IDENTIFIER
 from core.types import Cycle, StepReport
 
 router = APIRouter(tags=["decisions"], route_class=StrictRoute)

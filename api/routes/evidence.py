@@ -16,9 +16,10 @@ from api.schemas.scoreboard import ScoreboardAnswer
 from core.errors import RequestError
 from core.letter import Letter, LetterQueries
 from core.scoreboard import EvidenceQueries
+from core.text_forms import ISO_DATE
 
 router = APIRouter(tags=["evidence"], route_class=StrictRoute)
-Session = Annotated[str, Path(pattern=r"^\d{4}-\d{2}-\d{2}$", description="A session, ISO date.")]
+Session = Annotated[str, Path(pattern=ISO_DATE, description="A session, ISO date.")]
 
 
 async def _evidence(request: Request) -> EvidenceQueries:

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from api.dependencies import ServiceDependency
-from api.identity import CHALLENGE
 from api.openapi import problems
 from api.schemas.daemon import HealthAnswer, ReadyAnswer
 from core.errors import RequestError
+from core.text_forms import CHALLENGE
 
 router = APIRouter(tags=["daemon"])
 Challenge = Annotated[

@@ -11,8 +11,9 @@ from api.long_work import STARTED_OR_DONE, Wait, answer_when_done
 from api.openapi import problems
 from api.schemas.base import Data
 from api.schemas.daemon import JobAnswer, JobsAnswer, RetrainAnswer, RollbackAnswer
-from api.schemas.requests import IDENTIFIER, RollbackRequest
+from api.schemas.requests import RollbackRequest
 from core.errors import RequestError
+from core.text_forms import IDENTIFIER
 
 router = APIRouter(tags=["training"], route_class=StrictRoute)
 

@@ -26,6 +26,7 @@ from pydantic_core import PydanticCustomError
 
 from core.errors import RequestError
 from core.registry import nearest_name
+from core.text_forms import IDENTIFIER
 from core.tickers import spelt
 from core.times import NEW_YORK, market_date
 from core.universe import Universe
@@ -38,7 +39,6 @@ TICKER_CHARACTERS_MAX = 12
 TICKERS_MAX = 5_000
 UNIVERSE: ContextVar[Universe] = ContextVar("universe")  # the engine's, while one of its requests is read
 HELD: ContextVar[Callable[[], Collection[str]]] = ContextVar("held")  # what is held, in the same way
-IDENTIFIER = r"^[0-9A-Za-z_.\-]{1,128}$"
 
 
 def parse_moment(value: object) -> datetime | date:
