@@ -49,6 +49,8 @@ function parsed(text) {
 
 function askToken() {
   asking ??= new Promise((resolve) => {
+    by("token-refused").textContent = token() ? "The engine refused this token. It has to be the value of TRADING_API_TOKEN that the engine was started with." : "";
+    by("token-value").value = "";
     by("token").showModal();
     by("token").onclose = () => {
       sessionStorage.setItem(KEPT, by("token-value").value);

@@ -6,6 +6,7 @@ import { known, money, percent, words } from "./format.js";
 
 const LINES = [["equal_weight", "--line-3", "dashed"], ["spy", "--line-2", "solid"], ["equity", "--line-1", "solid"]];
 const REDRAW_MS_MIN = 1_000;
+const FLAT_SPAN = 0.1; // of an account that never fell: the library shows 200 %
 let points = [], drawn = null, due = 0, drawing = Promise.resolve();
 
 export async function show(found) {
@@ -79,6 +80,7 @@ async function draw() {
   const bottom = bokeh.figure({ height: 110, x_range: top.x_range });
   bottom.varea({ field: "x" }, 0, { field: "drawdown" }, { source, fill_color: bokeh.color("--bad"), fill_alpha: 0.35 });
   bottom.line({ field: "x" }, { field: "drawdown" }, { source, line_color: bokeh.color("--bad") });
+  bottom.y_range.default_span = FLAT_SPAN;
   bokeh.style(top, "$0,0");
   bokeh.style(bottom, "0.0%");
   drawn = { source, view: await bokeh.show([top, bottom], by("equity-chart")) };

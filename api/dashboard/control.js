@@ -21,6 +21,7 @@ const ACTS = {
   },
 };
 const ASKED = "trading-asked", TELL_MS = 10_000;
+let leaving = false;
 let scene = { route: "nowhere yet", positions: [] }, done = () => {}, failed = () => {};
 
 /** Bind the three buttons; `finished` is called after an act, `refused(error)` when it was refused. */
@@ -30,6 +31,7 @@ export function prepare(finished, refused) {
   const left = sessionStorage.getItem(ASKED);
   if (left) outcome(`${left}: asked before this page was loaded anew. Orders and the log say what came of it.`);
   sessionStorage.removeItem(ASKED);
+  addEventListener("beforeunload", () => { leaving = true; });
   by("confirm-no").onclick = () => by("confirm").close();
   for (const [name, act] of Object.entries(ACTS)) by(name).onclick = () => begin(act).catch(failed);
 }
@@ -136,7 +138,7 @@ async function perform({ verb, send, told }, taken) {
     failed(error);
   } finally {
     clearInterval(waiting);
-    sessionStorage.removeItem(ASKED);
+    if (!leaving) sessionStorage.removeItem(ASKED); // what comes while the page is left is read by nobody
   }
 }
 

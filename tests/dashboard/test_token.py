@@ -60,6 +60,31 @@ def page(tabs: Tabs, guarded: Process) -> Iterator[Page]:
     tabs.seen.check()
 
 
+def test_a_wrong_token_is_told_and_asked_again(tabs: Tabs, guarded: Process) -> None:
+    page = tabs.open(guarded.port, "")
+    field, refused = page.get_by_label("TRADING_API_TOKEN"), page.locator("#token-refused")
+    expect(refused).to_be_empty()
+    field.fill("no-such-word")
+    page.keyboard.press("Enter")
+    expect(refused).to_contain_text("The engine refused this token")
+    expect(field).to_have_value("")
+    field.fill(TOKEN)
+    page.keyboard.press("Enter")
+    expect(page.locator("#link")).to_have_text("connected")
+    tabs.seen.clear()  # refused twice
+
+
+def test_an_account_that_never_fell_has_a_narrow_axis_below_it(page: Page) -> None:
+    page.wait_for_selector("#equity-chart[data-drawn]", timeout=WAIT_MS_MAX)
+    expect(page.locator("#equity-said")).to_contain_text(re.compile(r"drawdown 0.0.?%"))
+    spans = page.evaluate(
+        "() => [...Bokeh.index].flatMap(view => [...view.model.select ? view.model.references() : []])"
+        ".filter(model => model.type === 'Figure').map(one => one.y_range.end - one.y_range.start)"
+    )
+    assert spans
+    assert min(spans) <= 0.2
+
+
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A desk whose clock stands in market hours: what is sold does not depend on today's."""
@@ -161,6 +186,7 @@ def test_models_are_trained_and_put_back(page: Page, guarded: Process) -> None:
 def test_the_rl_ensemble_is_trained_and_used(page: Page, guarded: Process) -> None:
     pytest.importorskip("stable_baselines3")
     page.get_by_role("link", name="Models").click()
+    page.locator("#models-page").get_by_role("button", name="Train RL").wait_for()  # the overview has one too
     act(page, "Train RL", "Train", "No order is sent")
     expect(told(page)).to_contain_text("Training runs as train-")
     job = told(page).inner_text().removeprefix("Training runs as ").removesuffix(".")
