@@ -13,11 +13,11 @@ export const token = () => sessionStorage.getItem(KEPT) ?? "";
 
 /** Ask, or send a command; `answerMsMax` is how long a question is waited for. */
 export async function ask(path, method = "GET", body = undefined, answerMsMax = ANSWER_MS_MAX) {
-  const headers = token() ? { Authorization: `Bearer ${token()}` } : {};
+  const used = token(), headers = used ? { Authorization: `Bearer ${used}` } : {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const [answer, said] = await answered(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) }, answerMsMax);
   if (answer.status === 401) {
-    await askToken();
+    if (used === token()) await askToken(); // else it was typed since this was asked
     return ask(path, method, body, answerMsMax);
   }
   if (said === null) throw new Error(`${path} was answered with ${answer.status} and no words of the daemon's; is another program on its port?`);

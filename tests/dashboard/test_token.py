@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.dashboard.desk_server import Served, served_desk
 from tests.dashboard.tabs import WAIT_MS_MAX, Tabs
@@ -72,6 +72,27 @@ def test_a_wrong_token_is_told_and_asked_again(tabs: Tabs, guarded: Process) -> 
     page.keyboard.press("Enter")
     expect(page.locator("#link")).to_have_text("connected")
     tabs.seen.clear()  # refused twice
+
+
+def test_a_refusal_of_before_the_token_was_typed_does_not_ask_for_it_again(
+    browser: Browser, guarded: Process
+) -> None:
+    context, late = browser.new_context(), list[Route]()
+    page = context.new_page()
+    page.route(
+        re.compile("/status$"),
+        lambda route: route.continue_() if "authorization" in route.request.headers else late.append(route),
+    )
+    page.goto(f"http://127.0.0.1:{guarded.port}/")
+    page.get_by_label("TRADING_API_TOKEN").fill(TOKEN)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert late
+    for route in late:
+        route.continue_()
+    expect(page.locator("#link")).to_have_text("connected")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    context.close()
 
 
 def test_an_account_that_never_fell_has_a_narrow_axis_below_it(page: Page) -> None:
