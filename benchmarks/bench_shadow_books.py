@@ -2,7 +2,8 @@
 
 Every 15 minutes of a week of simulated sessions it decides and sends, and checks in between. Processor time from
 call to report, so it holds the books' steps and the closing of each session; the same week each, in turns. Prints
-one JSON line: mean milliseconds of a step and its ratio to one without, the median of the rounds.
+one JSON line: mean milliseconds of a step and its ratio to one without, the median of the rounds, and how large
+the week's ledgers are.
 
     python benchmarks/bench_shadow_books.py [--rounds 3]
 """
@@ -36,6 +37,11 @@ SHADOWS: dict[str, dict[str, Any]] = {
 }
 
 
+def ledgers_mb(folder: Path) -> float:
+    """Return how large the shadow books' ledgers are."""
+    return sum(path.stat().st_size for path in folder.glob("state/shadow/*/ledger.sqlite")) / 1e6
+
+
 async def steps_ms(folder: Path, shadow: dict[str, Any]) -> tuple[list[float], int]:
     """Return how long each step took, and how many orders were approved."""
     settings = settings_folder(folder / "config", {**EAGER, "shadow": shadow})
@@ -60,10 +66,12 @@ def main() -> None:
     wanted.add_argument("--rounds", type=int, default=3)
     rounds = wanted.parse_args().rounds
     means: dict[str, list[float]] = {name: [] for name in SHADOWS}
+    written = {}
     for _ in range(rounds):
         for name, shadow in SHADOWS.items():
             with tempfile.TemporaryDirectory() as folder:
                 took, approved = asyncio.run(steps_ms(Path(folder), shadow))
+                written[name] = round(ledgers_mb(Path(folder)), 1)
             assert approved > 20, f"{name}: it hardly traded"
             means[name].append(statistics.mean(took[1:]))  # the first opens the files
     typical = {name: round(statistics.median(values), 2) for name, values in means.items()}
@@ -73,7 +81,7 @@ def main() -> None:
     print(
         json.dumps(
             {
-                "bench": "shadow_books", "step_mean_cpu_ms": typical, "ratio": ratios,
+                "bench": "shadow_books", "step_mean_cpu_ms": typical, "ratio": ratios, "ledgers_mb": written,
                 "ratio_max_of_five": RATIO_MAX,
                 "load": round(os.getloadavg()[0], 2), "reached": ratios["five"] <= RATIO_MAX,
             }

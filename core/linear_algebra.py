@@ -13,9 +13,8 @@ from threadpoolctl import ThreadpoolController
 def one_thread() -> Iterator[None]:
     """Keep numpy's matrix products on one thread while in it; as a decorator, during each call.
 
-    On several, OpenBLAS cuts a product up by the number of cores, and the last bits of the sum follow the cuts: a
-    weight or a percentile would depend on the machine. Its other threads also spin for some 40 ms after each
-    product, as long as ten steps take.
+    On several, OpenBLAS cuts a product up by the number of cores, and the last bits of the sum follow the cuts:
+    a weight or a percentile would depend on the machine. Its other threads also spin for a while after it.
     """
     with _blas().limit(limits=1, user_api="blas"):
         yield
